@@ -1,0 +1,79 @@
+"""Files that are whole or absent: atomic writes, checksums, paths that stay inside their root."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from manifests.errors import UserError
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success fsync it and rename it onto `path`.
+
+    A reader sees the old file or the new one, never half of one, also after kill -9 or a power cut.
+    On an exception nothing of it stays behind.
+
+    Raises:
+        UserError: the folder cannot be written (read-only, full), with the system's reason.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _fsync(temporary)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        _fsync(path.parent)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inside(root: Path, relative: str) -> Path:
+    """Return `root / relative`, refusing a path that leads out of `root`.
+
+    Symbolic links inside the root may point elsewhere (data sets are often linked in);
+    what is refused is the path as written: absolute, or climbing out with `..`.
+
+    Raises:
+        UserError: `relative` is absolute or climbs out of `root`.
+    """
+    if Path(relative).is_absolute() or ".." in Path(relative).parts:
+        raise UserError(f"path {relative!r} leads out of {root}; paths in a manifest are relative to its root")
+    return root / relative
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

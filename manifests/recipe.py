@@ -1,0 +1,121 @@
+"""A recipe: one TOML file, one published row, with every value that decides it.
+
+Unknown keys are refused with the nearest known one. No defaults are hidden in the training code:
+what a recipe does not say stands here, with its source.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from manifests.errors import UserError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Table):
+    """Which clips, under which protocol."""
+
+    dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60"]
+    protocol: str
+    classes: list[str] | None = None  # a subset of the classes, in any order; None: all
+    compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
+
+
+class Extract(_Table):
+    """How a video becomes segment features (§1 and §9 of the method's facts; N = 10 is the paper's)."""
+
+    backbone: str
+    weights: str  # a name of weights.toml, a file, "timm-package" or, asked for by name, "random"
+    segments: int = Field(default=10, ge=1)
+    frames_per_segment: int = Field(default=8, ge=1)
+    image_size: int | None = None  # side of the square the network sees; None: the backbone's own
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+
+
+class Teacher(_Table):
+    """BiGRU on the whole sequence, its output at each step (paper §2.1)."""
+
+    hidden: int = Field(default=256, ge=1)  # per direction; the paper's value
+
+
+class Student(_Table):
+    """GRU on the observed part (paper §2.1)."""
+
+    hidden: int = Field(default=512, ge=1)  # the paper's value
+
+
+class Distillation(_Table):
+    """Weights of Eq. 4."""
+
+    alpha: float = Field(default=0.5, ge=0)  # teacher-student term; the paper's value for all data sets
+    beta: float = Field(ge=0)  # self-distillation term; the paper: 0.5 UCF101, 1.0 SYSU and NTU
+    tau: int = Field(default=1, ge=1)  # lead of Eq. 2; not stated in the paper
+    temperature: float = Field(default=1.0, gt=0)  # the paper mentions none
+    detach_target: bool = True  # no gradient through S(x_{n+τ}); not stated in the paper
+
+
+class Training(_Table):
+    """SGD as in the paper (learning rate 0.01); what it does not state are our defaults."""
+
+    learning_rate: float = Field(default=0.01, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
+    batch_size: int = Field(default=64, ge=1)
+    epochs: int = Field(default=100, ge=1)
+    gradient_clip: float = Field(default=5.0, gt=0)
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
+    output_dropout: float = Field(default=0.0, ge=0, lt=1)  # on the hidden state before the classifier
+
+
+class Recipe(_Table):
+    """One published row, or one of ours."""
+
+    name: str
+    data: Data
+    extract: Extract | None = None  # None: the features come from a cache made elsewhere
+    teacher: Teacher = Teacher()
+    student: Student = Student()
+    distillation: Distillation
+    training: Training = Training()
+    seeds: list[int] = Field(min_length=1)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe by file name, or by its bare name for those that come with the project.
+
+    Raises:
+        UserError: no such recipe, not TOML, an unknown key (with the nearest known), a value out of range.
+    """
+    if not path.exists() and (RECIPES / f"{path}.toml").exists():
+        path = RECIPES / f"{path}.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.toml")))
+        raise UserError(f"no recipe {path}; give a file, or one of: {known}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the recipe {path}: {error}") from error
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        raise UserError(f"recipe {path}: " + "; ".join(_sentence(item) for item in error.errors())) from error
+
+
+def _sentence(item: Any) -> str:
+    *tables, key = (str(part) for part in item["loc"])
+    where = ".".join([*tables, key])
+    if item["type"] == "extra_forbidden":
+        model: Any = Recipe
+        for table in tables:
+            model = next(kind for kind in _Table.__subclasses__() if kind.__name__.lower() == table)
+        nearest = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0)
+        return f"{where} is not a key; did you mean {'.'.join([*tables, *nearest])}?"
+    return f"{where}: {item['msg']}"

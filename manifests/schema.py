@@ -1,0 +1,140 @@
+"""The manifest: a CSV with one row a clip, typed and checked, and the class order beside it.
+
+Columns: clip_id, path (relative to the video root), label, class_name, group, split, protocol; a data set
+may add more (num_frames, subject, camera). The class order stands in `<manifest>.classes.txt`, one name a
+line, and decides every index; it is never derived from a folder listing. No builders here.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from manifests.errors import UserError
+from manifests.files import inside, write_text
+
+COLUMNS = ("clip_id", "path", "label", "class_name", "group", "split", "protocol")
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Clips with their labels and splits under one protocol.
+
+    Attributes:
+        clips: one row a clip, with at least `COLUMNS`.
+        classes: class names in the data set's order; a clip's label indexes it.
+    """
+
+    clips: pd.DataFrame
+    classes: tuple[str, ...]
+
+    @property
+    def protocol(self) -> str:
+        """The protocol's name, part of every number made with it."""
+        return str(self.clips["protocol"].iloc[0])
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of what extraction sees: clip ids and paths, in order. Labels and splits are not in it."""
+        rows = "\n".join(
+            f"{clip}\t{path}" for clip, path in zip(self.clips["clip_id"], self.clips["path"], strict=True)
+        )
+        return hashlib.sha256(rows.encode()).hexdigest()
+
+    def split(self, name: str) -> pd.DataFrame:
+        """Return the clips of one split.
+
+        Raises:
+            UserError: the split is empty, with what to do about it.
+        """
+        chosen = self.clips[self.clips["split"] == name]
+        if chosen.empty:
+            raise UserError(
+                f"split {name!r} of protocol {self.protocol} is empty"
+                + ("; hold training groups out for it with --hold-out" if name == "validation" else "")
+            )
+        return chosen
+
+
+def classes_path(manifest: Path) -> Path:
+    """Return where the class order of a manifest stands: `ucf101.csv` → `ucf101.classes.txt`."""
+    return manifest.with_suffix(".classes.txt")
+
+
+def write_manifest(manifest: Manifest, path: Path) -> None:
+    """Check a manifest and write it to `path`, its class order first beside it."""
+    check(manifest.clips, manifest.classes, str(path))
+    write_text(classes_path(path), "".join(f"{name}\n" for name in manifest.classes))
+    write_text(path, manifest.clips.to_csv(index=False, lineterminator="\n"))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest and the class order beside it.
+
+    Raises:
+        UserError: the file is missing or not a CSV, or breaks a rule of `check`.
+    """
+    try:
+        # The ids stay text: `007` is not `7`. An empty cell is an empty string, found by `check`.
+        clips = pd.read_csv(path, dtype=str, keep_default_na=False)
+        classes = tuple(classes_path(path).read_text(encoding="utf-8").split("\n"))
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{error.filename} is missing; a manifest is NAME.csv with NAME.classes.txt beside it"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the manifest {path}: {error}") from error
+    classes = tuple(name for name in classes if name)
+    check(clips, classes, str(path))
+    numeric = [column for column in ("label", "num_frames") if column in clips]
+    return Manifest(clips.astype(dict.fromkeys(numeric, int)), classes)
+
+
+def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
+    """Check every rule of the schema; `name` is what errors call the manifest.
+
+    Raises:
+        UserError: missing column, no rows, duplicate id, a path out of the root, a class or split that does
+            not exist, a label against the class order, an empty train or test split, more than one protocol;
+            naming the row (1 is the header, as an editor counts) and the column.
+    """
+    missing = [column for column in COLUMNS if column not in clips]
+    if missing:
+        raise UserError(f"{name}: column {missing[0]!r} is missing; the schema is {', '.join(COLUMNS)}")
+    if clips.empty:
+        raise UserError(f"{name}: no clips in it")
+    if len(set(classes)) != len(classes):
+        raise UserError(f"{name}: the class order names a class twice")
+    order = {class_name: str(index) for index, class_name in enumerate(classes)}
+    first_row: dict[str, int] = {}
+    rows = zip(*(clips[column].astype(str) for column in COLUMNS), strict=True)
+    for row, (clip_id, path, label, class_name, _group, split, _protocol) in enumerate(rows, start=2):
+        where = f"{name}, row {row}, column"
+        if not clip_id:
+            raise UserError(f"{where} clip_id: empty")
+        if clip_id in first_row:
+            raise UserError(f"{where} clip_id: {clip_id!r} stands in row {first_row[clip_id]} already")
+        first_row[clip_id] = row
+        if class_name not in order:
+            raise UserError(f"{where} class_name: {class_name!r} is not in the class order beside the manifest")
+        if label != order[class_name]:
+            raise UserError(
+                f"{where} label: {label!r} contradicts the class order, where {class_name} is {order[class_name]}"
+            )
+        if split not in SPLITS:
+            raise UserError(f"{where} split: {split!r} is none of {', '.join(SPLITS)}")
+        if not path:
+            raise UserError(f"{where} path: empty")
+        try:
+            inside(Path(), path)
+        except UserError as error:
+            raise UserError(f"{where} path: {error}") from error
+    for split in ("train", "test"):
+        if split not in set(clips["split"]):
+            raise UserError(f"{name}, column split: no clip of split {split!r}")
+    protocols = sorted(set(clips["protocol"]))
+    if len(protocols) > 1:
+        raise UserError(f"{name}, column protocol: more than one: {', '.join(protocols)}")
