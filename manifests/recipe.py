@@ -7,7 +7,7 @@ what a recipe does not say stands here, with its source.
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,9 @@ RECIPES = Path(__file__).parent / "recipes"
 
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+T = TypeVar("T", bound=_Table)
 
 
 class Data(_Table):
@@ -103,19 +106,28 @@ def read_recipe(path: Path) -> Recipe:
         raise UserError(f"no recipe {path}; give a file, or one of: {known}") from error
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the recipe {path}: {error}") from error
+    return parse_table(Recipe, table, f"recipe {path}")
+
+
+def parse_table(kind: type[T], table: dict[str, Any], name: str) -> T:
+    """Check a table of values against its kind; `name` is what errors call it.
+
+    Raises:
+        UserError: an unknown key (with the nearest known), a value of the wrong type or out of range.
+    """
     try:
-        return Recipe.model_validate(table)
+        return kind.model_validate(table)
     except ValidationError as error:
-        raise UserError(f"recipe {path}: " + "; ".join(_sentence(item) for item in error.errors())) from error
+        raise UserError(f"{name}: " + "; ".join(_sentence(kind, item) for item in error.errors())) from error
 
 
-def _sentence(item: Any) -> str:
+def _sentence(kind: type[_Table], item: Any) -> str:
     *tables, key = (str(part) for part in item["loc"])
     where = ".".join([*tables, key])
     if item["type"] == "extra_forbidden":
-        model: Any = Recipe
+        model: Any = kind
         for table in tables:
-            model = next(kind for kind in _Table.__subclasses__() if kind.__name__.lower() == table)
+            model = next(sub for sub in _Table.__subclasses__() if sub.__name__.lower() == table)
         nearest = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0)
         return f"{where} is not a key; did you mean {'.'.join([*tables, *nearest])}?"
     return f"{where}: {item['msg']}"

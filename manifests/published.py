@@ -1,0 +1,80 @@
+"""Published curves: what other papers printed, each number with its protocol, definition, source and mark.
+
+The numbers stand in `published.csv`; nothing is computed or filled in here: an unknown ratio stays unknown.
+No own results, no drawing.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+PUBLISHED = Path(__file__).with_name("published.csv")
+RATIOS = tuple(range(10, 101, 10))  # observation ratios in per cent: the columns r10, r20, … r100
+NOT_STATED = "not-stated"  # protocol of rows that nothing can be compared with
+
+Mark = Literal["verified", "secondary", "unverified"]
+AucKind = Literal["mean-of-ten", "area-from-zero", "not-stated"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One row of a published table.
+
+    Attributes:
+        method: the method's name; the paper's "Ours" is called "GRU with distillation" here.
+        protocol: data set and split; numbers under two protocols are not comparable.
+        labels: share of the training clips whose label was used, "all" or "10%".
+        accuracy: observation ratio (%) → accuracy (%), known ratios only, in ascending order.
+        auc: area under the curve in per cent as printed, or None.
+        auc_kind: its definition. "mean-of-ten" over the ratios 10…100 % (for the ICIP 2021 paper derived from
+            its tables, it states none), "area-from-zero" (trapezoid from ratio 0: lower), or "not-stated".
+        features: what the method sees.
+        source: "citation; where in it".
+        mark: "verified" in the source, "secondary" from somebody's summary, "unverified" source not opened.
+    """
+
+    method: str
+    protocol: str
+    labels: str
+    accuracy: dict[int, float]
+    auc: float | None
+    auc_kind: AucKind
+    features: str
+    source: str
+    mark: Mark
+
+    @property
+    def citation(self) -> str:
+        """The source without the place in it: `Tran et al., ICIP 2021`."""
+        return self.source.split(";")[0]
+
+
+def read_published(path: Path = PUBLISHED) -> list[Published]:
+    """Return every published row in the file's order, also those that nothing can be compared with."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [_row(cells) for cells in csv.DictReader(file)]
+
+
+def published_rows(protocol: str, labels: str = "all") -> list[Published]:
+    """Return the rows made under exactly this protocol, and so comparable with a result under it.
+
+    A subset (`ucf101-early-15-3-7-subset`) is another protocol and has none; neither has `not-stated`.
+    """
+    if protocol == NOT_STATED:
+        return []
+    return [row for row in read_published() if row.protocol == protocol and row.labels == labels]
+
+
+def _row(cells: dict[str, str]) -> Published:
+    return Published(
+        method=cells["method"],
+        protocol=cells["protocol"],
+        labels=cells["data_labels"],
+        accuracy={ratio: float(cells[f"r{ratio}"]) for ratio in RATIOS if cells[f"r{ratio}"]},
+        auc=float(cells["auc"]) if cells["auc"] else None,
+        auc_kind=cast(AucKind, cells["auc_kind"]),
+        features=cells["features"],
+        source=cells["source"],
+        mark=cast(Mark, cells["mark"]),
+    )

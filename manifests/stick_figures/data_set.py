@@ -1,0 +1,147 @@
+"""Writes the data set: one AVI file a clip, the manifest last, so that a run that was killed can go on.
+
+Every clip's randomness comes from the seed and the clip's own number alone: any clip can be drawn by itself.
+How a clip moves and looks stands in `actions`, `chance` and `drawing`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from manifests.errors import UserError
+from manifests.files import inside, write_text
+from manifests.schema import COLUMNS, SPLITS, Manifest, check, write_manifest
+from manifests.stick_figures.actions import ACTIONS, Action
+from manifests.stick_figures.chance import Circumstances, Performer, draw_circumstances, draw_performer
+from manifests.stick_figures.drawing import draw_frames
+from manifests.stick_figures.video import check_size, write_video
+
+PROTOCOL = "stick-figures-v1"  # a change of any pixel or of any split is a new version
+CLIPS_PER_CLASS: Mapping[str, int] = MappingProxyType({"train": 24, "validation": 8, "test": 12})
+_TIMING = ("num_frames", "start_frame", "branch_frame", "family")  # the columns that `bound` needs
+_CLIPS_PER_PERFORMER = 3  # of each class
+_STAMP = "drawn_with.txt"  # what the clips of a folder have in common; written before them
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Names one clip: the number-th of its class in its split."""
+
+    action: Action
+    split: str
+    number: int
+
+    @property
+    def performer_id(self) -> str:
+        """Who performs it. Each performer acts every class equally often, and in one split only."""
+        return f"{self.split}{self._performer:02d}"
+
+    @property
+    def clip_id(self) -> str:
+        """The clip's name, unique in the data set."""
+        return f"{self.action.name}_{self.performer_id}_{self.number % _CLIPS_PER_PERFORMER}"
+
+    @property
+    def path(self) -> str:
+        """The file, relative to the data set's folder."""
+        return f"{self.action.name}/{self.clip_id}.avi"
+
+    def performer(self, seed: int) -> Performer:
+        """Draw who performs it."""
+        return draw_performer(np.random.default_rng((0, seed, SPLITS.index(self.split), self._performer)))
+
+    def circumstances(self, seed: int) -> Circumstances:
+        """Draw the circumstances: independent draws for every clip, the same distribution for every class."""
+        label = ACTIONS.index(self.action)
+        return draw_circumstances(np.random.default_rng((1, seed, SPLITS.index(self.split), label, self.number)))
+
+    @property
+    def _performer(self) -> int:
+        return self.number // _CLIPS_PER_PERFORMER
+
+
+def draw_data_set(
+    folder: Path,
+    *,
+    clips_per_class: Mapping[str, int] = CLIPS_PER_CLASS,
+    seed: int = 0,
+    size: tuple[int, int] = (160, 120),
+) -> Path:
+    """Draw the videos `folder/<class_name>/<clip_id>.avi` and `folder/manifest.csv`; return the manifest's path.
+
+    Videos that are there already are left alone, so a run that was killed goes on where it stopped.
+
+    Args:
+        folder: made if need be; the manifest's video root.
+        clips_per_class: how many clips of each class each split has; a split left out is empty.
+        seed: for everything random.
+        size: (width, height) in pixels.
+
+    Raises:
+        UserError: a split that does not exist or is needed and empty, a size no video can have, a negative
+            number, or a folder whose videos were drawn with another seed, size or version.
+    """
+    check_size(size)
+    if seed < 0:
+        raise UserError(f"seed {seed} is negative; give 0 or more")
+    clips = _plan(clips_per_class)
+    manifest = _manifest(clips, seed)
+    path = folder / "manifest.csv"
+    check(manifest.clips, manifest.classes, str(path))
+
+    _stamp(folder, f"{PROTOCOL}, seed {seed}, {size[0]}x{size[1]} pixels")
+    for clip in clips:
+        video = inside(folder, clip.path)
+        if not video.exists():
+            write_video(draw_frames(clip.action, clip.performer(seed), clip.circumstances(seed), size), video, size)
+    write_manifest(manifest, path)
+    return path
+
+
+def _plan(clips_per_class: Mapping[str, int]) -> list[Clip]:
+    for split, count in clips_per_class.items():
+        if split not in SPLITS:
+            raise UserError(f"{split!r} is no split; the splits are {', '.join(SPLITS)}")
+        if count < 0:
+            raise UserError(f"{count} clips of a class for split {split!r}; give 0 or more")
+    return [
+        Clip(action, split, number)
+        for split in SPLITS
+        for action in ACTIONS
+        for number in range(clips_per_class.get(split, 0))
+    ]
+
+
+def _manifest(clips: list[Clip], seed: int) -> Manifest:
+    rows = []
+    for clip in clips:
+        circumstances = clip.circumstances(seed)
+        rows.append(
+            {
+                "clip_id": clip.clip_id,
+                "path": clip.path,
+                "label": ACTIONS.index(clip.action),
+                "class_name": clip.action.name,
+                "group": clip.performer_id,
+                "split": clip.split,
+                "protocol": PROTOCOL,
+                "num_frames": circumstances.num_frames,
+                "start_frame": circumstances.start_frame,
+                "branch_frame": circumstances.branch_frame,
+                "family": clip.action.family,
+            }
+        )
+    return Manifest(pd.DataFrame(rows, columns=[*COLUMNS, *_TIMING]), tuple(action.name for action in ACTIONS))
+
+
+def _stamp(folder: Path, drawn_with: str) -> None:
+    """Write what the folder's videos are drawn with, refusing a folder that says otherwise."""
+    path = folder / _STAMP
+    found = path.read_text(encoding="utf-8").strip() if path.exists() else drawn_with
+    if found != drawn_with:
+        raise UserError(f"{folder} holds videos of {found}, not of {drawn_with}; give another folder")
+    write_text(path, f"{drawn_with}\n")

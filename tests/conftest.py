@@ -1,0 +1,17 @@
+"""What several rooms' tests share: the real data's folder, and small clips that carry their frame numbers."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def early_data() -> Path:
+    """The folder of real data (EARLY_DATA, default ../shared/data); the test is skipped where it is missing."""
+    folder = Path(os.environ.get("EARLY_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data not here: {folder} (set EARLY_DATA)")
+    return folder

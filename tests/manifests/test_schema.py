@@ -1,0 +1,106 @@
+"""Every rule of the manifest's schema, broken once, must name the row and the column."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from manifests.errors import UserError
+from manifests.schema import Manifest, classes_path, read_manifest, write_manifest
+
+CLASSES = ("wave", "drink")
+
+
+def clips(**columns: list[object]) -> pd.DataFrame:
+    table = {
+        "clip_id": ["a", "b", "c"],
+        "path": ["a.avi", "sub/b.avi", "c.avi"],
+        "label": [0, 1, 0],
+        "class_name": ["wave", "drink", "wave"],
+        "group": [1, 2, 3],
+        "split": ["train", "validation", "test"],
+        "protocol": ["mine"] * 3,
+    }
+    return pd.DataFrame({**table, **columns})
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    write_manifest(Manifest(clips(num_frames=[10, 20, 30]), CLASSES), path)
+    manifest = read_manifest(path)
+    assert manifest.classes == CLASSES
+    assert manifest.protocol == "mine"
+    assert manifest.clips["label"].tolist() == [0, 1, 0]
+    assert manifest.clips["num_frames"].sum() == 60
+    assert manifest.split("test")["clip_id"].tolist() == ["c"]
+
+
+def test_ids_stay_text(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    write_manifest(Manifest(clips(clip_id=["007", "NA", "1e3"]), CLASSES), path)
+    assert read_manifest(path).clips["clip_id"].tolist() == ["007", "NA", "1e3"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"clip_id": ["a", "b", "a"]}, r"row 4, column clip_id: 'a' stands in row 2"),
+        ({"clip_id": ["a", "", "c"]}, r"row 3, column clip_id: empty"),
+        ({"class_name": ["wave", "fly", "wave"]}, r"row 3, column class_name: 'fly'"),
+        ({"label": [0, 0, 0]}, r"row 3, column label: '0' contradicts .* drink is 1"),
+        ({"label": [0, "one", 0]}, r"row 3, column label: 'one'"),
+        ({"split": ["train", "val", "test"]}, r"row 3, column split: 'val' is none of train, validation, test"),
+        ({"split": ["train", "train", "train"]}, r"column split: no clip of split 'test'"),
+        ({"path": ["a.avi", "../b.avi", "c.avi"]}, r"row 3, column path: .*leads out"),
+        ({"path": ["a.avi", "/etc/passwd", "c.avi"]}, r"row 3, column path: .*leads out"),
+        ({"path": ["a.avi", "b.avi", ""]}, r"row 4, column path: empty"),
+        ({"protocol": ["x", "x", "y"]}, r"column protocol: more than one: x, y"),
+    ],
+)
+def test_broken_rule_names_row_and_column(tmp_path: Path, columns: dict[str, list[object]], message: str) -> None:
+    path = tmp_path / "m.csv"
+    clips(**columns).to_csv(path, index=False)
+    classes_path(path).write_text("wave\ndrink\n")
+    with pytest.raises(UserError, match=message):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize("column", ["clip_id", "path", "label", "class_name", "group", "split", "protocol"])
+def test_missing_column(tmp_path: Path, column: str) -> None:
+    path = tmp_path / "m.csv"
+    clips().drop(columns=column).to_csv(path, index=False)
+    classes_path(path).write_text("wave\ndrink\n")
+    with pytest.raises(UserError, match=f"column '{column}' is missing"):
+        read_manifest(path)
+
+
+def test_missing_files_and_nonsense(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    with pytest.raises(UserError, match="is missing"):
+        read_manifest(path)
+    clips().to_csv(path, index=False)
+    with pytest.raises(UserError, match=r"m\.classes\.txt is missing"):
+        read_manifest(path)
+    classes_path(path).write_text("wave\ndrink\n")
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="cannot read"):
+        read_manifest(path)
+    path.write_text(",".join(clips().columns) + "\n")
+    with pytest.raises(UserError, match="no clips"):
+        read_manifest(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="cannot read"):
+        read_manifest(path)
+
+
+def test_empty_split_says_what_to_do() -> None:
+    manifest = Manifest(clips(split=["train", "train", "test"]), CLASSES)
+    with pytest.raises(UserError, match="'validation'.*--hold-out"):
+        manifest.split("validation")
+
+
+def test_fingerprint_is_of_what_extraction_sees() -> None:
+    one = Manifest(clips(), CLASSES)
+    relabelled = Manifest(clips(split=["test", "validation", "train"]), CLASSES)
+    moved = Manifest(clips(path=["a.avi", "b.avi", "c.avi"]), CLASSES)
+    assert one.sha256 == relabelled.sha256 != moved.sha256
