@@ -133,7 +133,7 @@ def _open(path: Path) -> "av.container.InputContainer":
 
 
 def _rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    picture = frame.to_ndarray(format="rgb24")
+    picture = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
     # Phones store turned pictures with a note how to turn them back, in degrees against the clock.
     return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
 

@@ -1,0 +1,261 @@
+"""Command line of the extraction: videos to a feature cache, and what keeps that cache honest."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from extract.cache import read_cache
+from extract.parts import LedgerRow, PartsFolder
+from manifests.errors import UserError, run_cli
+from manifests.recipe import Extract
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+weights_app = typer.Typer(no_args_is_help=True, help="The released Kinetics weights: list them, get one.")
+app.add_typer(weights_app, name="weights")
+
+ManifestFile = Annotated[Path, typer.Argument(help="The manifest's CSV.")]
+CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).")]
+Videos = Annotated[Path, typer.Option(help="Folder the manifest's paths are relative to.")]
+Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).")]
+Backbone = Annotated[str, typer.Option(help="tsm_resnet50, tsm_mobilenetv2, efficientnet_lite0, timm:NAME, …")]
+Weights = Annotated[str, typer.Option(help="A name of `weights list`, a file, timm-package, or random.")]
+Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
+Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper has 10.")]
+ImageSize = Annotated[int | None, typer.Option(help="Side of the square the network sees; default: its own.")]
+Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
+Workers = Annotated[int, typer.Option(help="Decode processes; default: one a core, at most 8.")]
+Deadline = Annotated[float, typer.Option(help="Seconds a clip may take to decode before its decoder is killed.")]
+Decoder = Annotated[str, typer.Option(help="pyav, or decord where `doctor` finds it exact.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+
+WORKERS = min(os.cpu_count() or 1, 8)
+
+
+@app.command()
+def run(
+    manifest: ManifestFile,
+    videos: Videos,
+    out: Out,
+    backbone: Backbone = "tsm_resnet50",
+    weights: Weights = "tsm-r50-8f-kinetics400",
+    frames_per_segment: Frames = 8,
+    segments: Segments = 10,
+    image_size: ImageSize = None,
+    precision: Precision = "fp32",
+    device: Device = "auto",
+    workers: Workers = WORKERS,
+    deadline: Deadline = 60.0,
+    decoder: Decoder = "pyav",
+    compile_: Compile = False,
+) -> None:
+    """Make the feature cache of a manifest. Interrupted or killed, the same command goes on where it was.
+
+    Exit status 3 when clips failed; they are in OUT.run/failures.jsonl with the reason, and `retry` takes them.
+
+    Example: python -m extract run ucf101.csv --videos /data/UCF-101 --out tsm.h5 --device cuda --precision bf16
+    """
+    from extract.run import Machine, extract  # torch: only where it is needed
+    from extract.terminal import clip_progress
+
+    recipe = _recipe(backbone, weights, segments, frames_per_segment, image_size, precision)
+    machine = Machine(device=device, workers=workers, deadline=deadline, decoder=decoder, compiled=compile_)
+    with clip_progress("extract") as progress:
+        failures = extract(manifest, videos, out, recipe, machine, progress=progress)
+    _conclude(out, failures)
+
+
+@app.command()
+def retry(out: CacheFile) -> None:
+    """Try the failed clips again, with the manifest, videos and settings of the `run` that failed.
+
+    Example: python -m extract retry tsm.h5
+    """
+    from extract.run import retry_failed
+    from extract.terminal import clip_progress
+
+    with clip_progress("retry") as progress:
+        failures = retry_failed(out, progress=progress)
+    _conclude(out, failures)
+
+
+@app.command()
+def merge(out: CacheFile) -> None:
+    """Make the cache of its finished parts, as `run` does at its end.
+
+    Example: python -m extract merge tsm.h5
+    """
+    with PartsFolder(out) as parts:
+        _conclude(out, parts.merge())
+
+
+@app.command()
+def verify(out: CacheFile, as_json: Json = False) -> None:
+    """Check a cache against its checksum, and its parts against theirs.
+
+    Example: python -m extract verify tsm.h5
+    """
+    cache = read_cache(out)
+    parts = PartsFolder(out)
+    damaged = [record.stem for record in parts.damaged_parts()]
+    facts = {
+        "clips": len(cache.clip_id),
+        "valid": int(cache.valid.sum()),
+        "segments": cache.features.shape[1],
+        "feature_dim": cache.features.shape[2],
+        "content_sha256": cache.content_sha256,
+        "damaged_parts": damaged,
+        "settings": cache.settings,
+    }
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        print(f"{out}: {facts['valid']} of {facts['clips']} clips valid, features {cache.features.shape[1:]}")
+        print(f"content sha256 {cache.content_sha256}: as written")
+        for key, value in sorted(cache.settings.items()):
+            print(f"  {key}: {value}")
+    if damaged:
+        raise UserError(f"parts {', '.join(damaged)} are damaged; `run` makes them again")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine has, and which decoders return the right frames of an XviD clip with B-frames.
+
+    Example: python -m extract doctor
+    """
+    from extract.doctor import check_decoders, describe
+
+    machine, decoders = describe(), check_decoders()
+    if as_json:
+        print(json.dumps({"machine": machine, "decoders": decoders}))
+    else:
+        for title, facts in (("this machine", machine), ("decoders", decoders)):
+            table = Table(title=title, show_header=False, title_justify="left")
+            for name, value in facts.items():
+                table.add_row(name, value)
+            Console().print(table)
+    if decoders["pyav"] != "exact":
+        raise UserError("PyAV does not decode exactly here; reinstall the locked version: make setup")
+
+
+@app.command()
+def bench(
+    backbone: Backbone = "efficientnet_lite0",
+    weights: Weights = "timm-package",
+    frames_per_segment: Frames = 8,
+    image_size: ImageSize = None,
+    precision: Precision = "fp32",
+    device: Device = "auto",
+    workers: Workers = WORKERS,
+    decoder: Decoder = "pyav",
+    compile_: Compile = False,
+    clips: Annotated[int, typer.Option(help="Clips to measure on; 320x240 XviD, 186 frames, drawn here.")] = 24,
+    as_json: Json = False,
+) -> None:
+    """Measure decode-only, model-only and end-to-end clips/s, and peak memory for 10 times the clips.
+
+    Example: python -m extract bench --backbone tsm_resnet50 --weights random --device cuda --precision bf16
+    """
+    from extract.bench import bench as measure
+    from extract.run import Machine
+
+    recipe = _recipe(backbone, weights, 10, frames_per_segment, image_size, precision)
+    machine = Machine(device=device, workers=workers, decoder=decoder, compiled=compile_)
+    figures = measure(recipe, machine, clips)
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:>28}  {value:.3g}" if isinstance(value, float) else f"{name:>28}  {value}")
+
+
+@weights_app.command("list")
+def list_weights(as_json: Json = False) -> None:
+    """List the released weights this project knows, and which are on this machine.
+
+    Example: python -m extract weights list
+    """
+    from extract.weights import weights_folder
+    from manifests.weights import read_weights
+
+    known = read_weights()
+    folder = weights_folder()
+    if as_json:
+        print(
+            json.dumps(
+                {name: {**entry.model_dump(), "here": (folder / entry.file).exists()} for name, entry in known.items()}
+            )
+        )
+        return
+    table = Table(title=f"weights ({folder})", title_justify="left")
+    for column in ("name", "backbone", "frames", "Kinetics top-1", "here"):
+        table.add_column(column, overflow="fold")
+    for name, entry in known.items():
+        table.add_row(
+            name,
+            entry.backbone or "not for RGB features",
+            str(entry.frames),
+            f"{entry.kinetics_top1}",
+            "yes" if (folder / entry.file).exists() else "",
+        )
+    Console().print(table)
+
+
+@weights_app.command("get")
+def get_weights_file(
+    name: Annotated[str, typer.Argument(help="A name of `weights list`.")],
+) -> None:
+    """Download weights, resuming and verifying; offline it says which file to put where.
+
+    Example: python -m extract weights get tsm-r50-8f-kinetics400
+    """
+    from extract.terminal import byte_progress
+    from extract.weights import get_weights, weights_folder
+
+    with byte_progress(name) as progress:
+        path = get_weights(name, weights_folder(), progress=progress)
+    print(path)
+
+
+def _recipe(
+    backbone: str, weights: str, segments: int, frames_per_segment: int, image_size: int | None, precision: str
+) -> Extract:
+    from manifests.recipe import parse_table
+
+    return parse_table(
+        Extract,
+        {
+            "backbone": backbone,
+            "weights": weights,
+            "segments": segments,
+            "frames_per_segment": frames_per_segment,
+            "image_size": image_size,
+            "precision": precision,
+        },
+        "options",
+    )
+
+
+def _conclude(out: Path, failures: dict[str, LedgerRow]) -> None:
+    cache = read_cache(out)
+    print(f"{out}: {int(cache.valid.sum())} of {len(cache.clip_id)} clips, content sha256 {cache.content_sha256[:16]}")
+    if failures:
+        table = Table(title="failed clips", title_justify="left")
+        for column in ("clip", "stage", "reason", "attempts"):
+            table.add_column(column, overflow="fold")
+        for row in list(failures.values())[:20]:
+            table.add_row(row.clip_id, row.stage, row.reason, str(row.attempt))
+        Console(stderr=True).print(table)
+        print(f"{len(failures)} clips failed; all are in {PartsFolder(out).folder / 'failures.jsonl'}")
+        raise typer.Exit(3)
+
+
+if __name__ == "__main__":
+    run_cli(app)

@@ -1,0 +1,54 @@
+"""The process that decodes: reads one task a line on stdin, answers on stdout with a header line and raw frames.
+
+A process of its own, because a hung or crashed decoder can only be ended by killing it. It dies with the process
+that started it. Started by `extract.pool`; nothing here knows of networks.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from extract.decode import Clip, DecodeError, decode_clip
+
+
+def main() -> None:
+    """Answer tasks until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: also when the parent is killed
+    # Libraries that print must not print into the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with contextlib.suppress(BrokenPipeError):
+        for line in sys.stdin.buffer:
+            _answer(json.loads(line), answers)
+
+
+def _answer(task: dict[str, str | int], answers: BinaryIO) -> None:
+    clip: Clip | None = None
+    try:
+        clip = decode_clip(
+            Path(str(task["path"])),
+            int(task["segments"]),
+            int(task["frames_per_segment"]),
+            str(task["decoder"]),
+            int(task["expected"]),
+        )
+        header = {"shape": clip.frames.shape, "positions": clip.positions.tolist(), "num_frames": clip.num_frames}
+    except DecodeError as error:
+        header = {"reason": str(error)}
+    except Exception as error:  # a clip must end in the ledger, not end the run
+        header = {"reason": f"{type(error).__name__}: {error}"}
+    answers.write(json.dumps(header).encode() + b"\n")
+    if clip is not None:
+        answers.write(clip.frames.data.cast("B"))
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

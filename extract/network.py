@@ -1,0 +1,67 @@
+"""A backbone on a device: the frames of one clip in, its (N, D) features out, at a chosen precision.
+
+One clip is one batch of fixed shape, so a clip's features never depend on its neighbours. Nothing here decodes.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from extract.backbones import Backbone
+from extract.decode import Clip
+from manifests.errors import UserError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class SegmentNetwork:
+    """Callable from a decoded clip to its segment features.
+
+    Args:
+        backbone: network, preprocessing and their settings.
+        device: "cpu", "cuda" or "cuda:1"; see `choose_device`.
+        precision: "fp32" (true fp32: no TF32), "bf16" or "fp16"; features are float32 always.
+        compiled: run the network through `torch.compile`.
+    """
+
+    def __init__(self, backbone: Backbone, *, device: str, precision: str = "fp32", compiled: bool = False) -> None:
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        self.backbone = backbone
+        self.device = torch.device(device)
+        self.dtype = DTYPES[precision]
+        network = backbone.network.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+        self.network = torch.compile(network) if compiled else network
+        self.settings = {"precision": precision, "compiled": compiled, "device": device_name(self.device)}
+
+    @torch.inference_mode()
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        """Return the clip's features, (N, D): each segment's frames through the network, their mean."""
+        segments, frames_per_segment = clip.positions.shape
+        frames = torch.from_numpy(clip.frames).to(self.device, non_blocking=True)  # (U, H, W, 3)
+        images = self.backbone.preprocess(frames).to(self.dtype)  # (U, 3, crop, crop)
+        batch = images[torch.from_numpy(clip.positions.reshape(-1)).to(self.device)]  # (N·F, 3, crop, crop)
+        pooled = self.network(batch.contiguous(memory_format=torch.channels_last)).float()  # (N·F, D)
+        features: NDArray[np.float32] = pooled.view(segments, frames_per_segment, -1).mean(dim=1).cpu().numpy()
+        return features
+
+
+def choose_device(name: str) -> str:
+    """Return the device to run on: "auto" is the first GPU, else the CPU.
+
+    Raises:
+        UserError: a GPU is asked for and torch sees none.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"device {name!r}: torch sees no GPU here; use --device cpu")
+    return name
+
+
+def device_name(device: torch.device) -> str:
+    """Name what decides the last bits of a value: the GPU's model, or the CPU's instruction set."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.backends.cpu.get_cpu_capability()})"

@@ -1,0 +1,200 @@
+"""Videos in, feature cache out: decode ahead, run the network, keep parts, merge. Resumes by doing what is missing.
+
+The loop of one process; what a clip is, how it is decoded and what is on disk are in the modules it imports.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from extract.backbones import load_backbone
+from extract.cache import Row
+from extract.network import SegmentNetwork, choose_device
+from extract.parts import LedgerRow, PartsFolder
+from extract.pool import DecodeTask, Failure, decode_all
+from extract.segments import SEGMENT_RULE
+from manifests.errors import UserError
+from manifests.files import inside, write_text
+from manifests.recipe import Extract
+from manifests.schema import Manifest, read_manifest
+
+PART_CLIPS = 32  # a part is written every so many clips …
+PART_SECONDS = 30.0  # … or seconds: what a kill can cost
+
+Progress = Callable[[int, int], None]  # (clips finished by this run or before, all clips)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What may differ between runs without changing a value, except for the decoder and torch.compile.
+
+    Attributes:
+        device: "auto", "cpu", "cuda", "cuda:1".
+        workers: decode processes.
+        deadline: seconds after which a clip's decoder is killed.
+        decoder: "pyav" or "decord".
+        compiled: use `torch.compile`.
+        weights_folder: where weights files are; None: the default of `extract.weights`.
+    """
+
+    device: str = "auto"
+    workers: int = 2
+    deadline: float = 60.0
+    decoder: str = "pyav"
+    compiled: bool = False
+    weights_folder: Path | None = None
+
+
+def extract(
+    manifest_path: Path,
+    videos: Path,
+    cache: Path,
+    recipe: Extract,
+    machine: Machine,
+    *,
+    retry: bool = False,
+    progress: Progress = lambda finished, total: None,
+) -> dict[str, LedgerRow]:
+    """Make the feature cache of a manifest, or what is missing of it.
+
+    Args:
+        manifest_path: the clips.
+        videos: the folder the manifest's paths are relative to.
+        cache: the HDF5 file to make.
+        recipe: what decides the features.
+        machine: what they are made with.
+        retry: take the clips that failed before, instead of those never tried.
+        progress: called after every clip.
+
+    Returns:
+        The clips that failed; their features are zeros and not valid.
+
+    Raises:
+        UserError: weights are missing, the output belongs to other settings or another process, disk trouble.
+    """
+    manifest = read_manifest(manifest_path)
+    if not videos.is_dir():
+        raise UserError(f"the video folder {videos} does not exist")
+    device = choose_device(machine.device)
+    backbone = load_backbone(
+        recipe.backbone,
+        recipe.weights,
+        frames_per_segment=recipe.frames_per_segment,
+        image_size=recipe.image_size,
+        weights_folder=machine.weights_folder,
+    )
+    network = SegmentNetwork(backbone, device=device, precision=recipe.precision, compiled=machine.compiled)
+    settings = {
+        **backbone.settings,
+        **network.settings,
+        **sampling_settings(recipe, machine.decoder),
+        "manifest_sha256": manifest.sha256,
+    }
+    clip_ids: list[str] = manifest.clips["clip_id"].tolist()
+    with PartsFolder(cache) as parts:
+        parts.start(settings, clip_ids)
+        _remember(parts.folder / "invocation.json", manifest_path, videos, recipe, machine)
+        parts.drop_damaged_parts()
+        done, failed = parts.done(), parts.failures()
+        todo = set(failed) if retry else set(clip_ids) - done.keys() - failed.keys()
+        if todo or not parts.merged():
+            tasks = _tasks(manifest, videos, recipe, machine.decoder, todo)
+            _work(parts, network, tasks, machine, len(clip_ids) - len(todo), len(clip_ids), progress)
+            return parts.merge()
+        return failed
+
+
+def retry_failed(cache: Path, *, progress: Progress) -> dict[str, LedgerRow]:
+    """Take the failed clips of a cache again, with everything as in the run that failed.
+
+    Returns:
+        The clips that failed again.
+    """
+    path = PartsFolder(cache).folder / "invocation.json"
+    if not path.exists():
+        raise UserError(f"no extraction of {cache} was begun; `python -m extract run` begins one")
+    invocation = json.loads(path.read_text(encoding="utf-8"))
+    machine = invocation["machine"]
+    if machine["weights_folder"] is not None:
+        machine["weights_folder"] = Path(machine["weights_folder"])
+    return extract(
+        Path(invocation["manifest"]),
+        Path(invocation["videos"]),
+        cache,
+        Extract.model_validate(invocation["recipe"]),
+        Machine(**machine),
+        retry=True,
+        progress=progress,
+    )
+
+
+def _remember(path: Path, manifest: Path, videos: Path, recipe: Extract, machine: Machine) -> None:
+    invocation = {
+        "manifest": str(manifest.resolve()),
+        "videos": str(videos.resolve()),
+        "recipe": recipe.model_dump(),
+        "machine": asdict(machine),
+    }
+    write_text(path, json.dumps(invocation, indent=1, default=str) + "\n")
+
+
+def _work(
+    parts: PartsFolder,
+    network: SegmentNetwork,
+    tasks: list[DecodeTask],
+    machine: Machine,
+    finished: int,
+    total: int,
+    progress: Progress,
+) -> None:
+    rows: list[Row] = []
+    last_part = time.monotonic()
+    try:
+        for outcome in decode_all(tasks, workers=machine.workers, deadline=machine.deadline):
+            if isinstance(outcome, Failure):
+                parts.add_failure(outcome)
+            else:
+                clip_id, clip = outcome
+                features = network(clip)
+                if np.isfinite(features).all():
+                    rows.append(Row(clip_id, features, clip.num_frames, True))
+                else:
+                    parts.add_failure(Failure(clip_id, "network", "a feature is not a finite number"))
+            if len(rows) >= PART_CLIPS or (rows and time.monotonic() - last_part > PART_SECONDS):
+                finished_rows, rows, last_part = rows, [], time.monotonic()
+                parts.write_part(finished_rows)
+            finished += 1
+            progress(finished, total)
+    finally:  # also on Ctrl-C: what is computed is kept
+        if rows:
+            parts.write_part(rows)
+
+
+def _tasks(manifest: Manifest, videos: Path, recipe: Extract, decoder: str, todo: set[str]) -> list[DecodeTask]:
+    chosen = manifest.clips[manifest.clips["clip_id"].isin(todo)]
+    expected = chosen["num_frames"] if "num_frames" in chosen else [0] * len(chosen)
+    return [
+        DecodeTask(clip_id, str(inside(videos, path)), recipe.segments, recipe.frames_per_segment, decoder, int(frames))
+        for clip_id, path, frames in zip(chosen["clip_id"], chosen["path"], expected, strict=True)
+    ]
+
+
+def sampling_settings(recipe: Extract, decoder: str) -> dict[str, Any]:
+    """Return the settings that say which frames were taken, by what, and which code made features of them."""
+    return {
+        "segments": recipe.segments,
+        "frames_per_segment": recipe.frames_per_segment,
+        "segment_rule": SEGMENT_RULE,
+        "decoder": f"{decoder} {version('av' if decoder == 'pyav' else decoder)}",
+        "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
+        "torch": version("torch"),
+        "timm": version("timm"),
+        "code": version("early-recognition"),
+    }

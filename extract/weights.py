@@ -1,0 +1,163 @@
+"""Where weights lie on this machine: find a released file by name, or fetch it, always checked by its hash.
+
+Downloads happen only when asked for (`get_weights`), resume after a cut, and appear under their name only whole.
+What is inside a file is for `checkpoints.py`; which files exist is in `manifests/weights.toml`.
+"""
+
+import difflib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+from filelock import FileLock
+
+from manifests.errors import UserError
+from manifests.files import sha256_of, write_text
+from manifests.weights import WeightsFile, read_weights
+
+TIMEOUT = 30.0  # seconds without a byte
+CHUNK = 1 << 20
+MAGIC = (b"PK\x03\x04", b"\x80\x02")  # what torch.save writes first: today's zip, or the pickle of 2019
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all (those so far, where the server does not say)
+
+
+def weights_folder() -> Path:
+    """Return the folder of downloaded weights: EARLY_WEIGHTS, else one in the user's cache."""
+    return Path(os.environ.get("EARLY_WEIGHTS") or "~/.cache/early-recognition/weights").expanduser()
+
+
+def find_weights(name_or_path: str, folder: Path | None = None) -> Path:
+    """Return the file of released weights by their name, verified, or a file of the user's own.
+
+    Raises:
+        UserError: it is not there (with what to do), its bytes are not those released, or the name is unknown.
+    """
+    folder = folder or weights_folder()
+    entry = read_weights().get(name_or_path)
+    if entry is None:
+        path = Path(name_or_path)
+        if path.is_file():
+            return path
+        raise UserError(f"{name_or_path} is neither a file nor the name of known weights{_nearest(name_or_path)}")
+    path = folder / entry.file
+    if not path.is_file():
+        raise UserError(
+            f"the weights {entry.name} are not on this machine: run `python -m extract weights get {entry.name}`, "
+            f"or {_by_hand(entry, folder)}"
+        )
+    verify(entry, path)
+    return path
+
+
+def get_weights(name: str, folder: Path | None = None, *, progress: Progress | None = None) -> Path:
+    """Return the file of released weights, downloading it where it is missing.
+
+    Raises:
+        UserError: unknown name, no network, a cut (run it again to go on), or wrong bytes.
+    """
+    entry = read_weights().get(name)
+    if entry is None:
+        raise UserError(f"there are no weights called {name}{_nearest(name)}")
+    return download(entry, folder or weights_folder(), progress=progress)
+
+
+def download(entry: WeightsFile, folder: Path, *, progress: Progress | None = None) -> Path:
+    """Fetch one released file into `folder`, going on from `<file>.part` where a cut left one.
+
+    Where the list has no whole hash, that of the first download is kept in `<file>.sha256` and holds from then on.
+    """
+    path, part = folder / entry.file, folder / f"{entry.file}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{entry.file}.lock"):
+            if not path.is_file():
+                _fetch(entry.url, part, progress)
+                _check_download(entry, part, path)
+                part.replace(path)
+                if entry.sha256 is None and not _recorded(path).exists():
+                    write_text(_recorded(path), f"{sha256_of(path)}  {path.name}\n")
+    except (OSError, http.client.HTTPException) as error:
+        raise UserError(
+            f"cannot download the weights {entry.name}: {error}. Run it again to go on, or {_by_hand(entry, folder)}"
+        ) from error
+    verify(entry, path)
+    return path
+
+
+def verify(entry: WeightsFile, path: Path) -> None:
+    """Compare a file with what is known of its hash: the list's, else the one recorded at its first download.
+
+    Raises:
+        UserError: the bytes are others.
+    """
+    found, expected = sha256_of(path), _expected(entry, path)
+    if not all(found.startswith(value) for value in expected):
+        raise UserError(
+            f"{path} is not the released {entry.name}: sha256 {found}, expected {' and '.join(expected)}…; delete it "
+            f"and run `python -m extract weights get {entry.name}`"
+        )
+
+
+def _check_download(entry: WeightsFile, part: Path, path: Path) -> None:
+    with part.open("rb") as file:
+        start = file.read(len(MAGIC[0]))
+    if not start.startswith(MAGIC):
+        part.unlink()
+        raise UserError(f"{entry.url} gave no checkpoint (a web page?); the download was deleted")
+    found, expected = sha256_of(part), _expected(entry, path)
+    if not all(found.startswith(value) for value in expected):
+        part.unlink()
+        raise UserError(
+            f"{entry.url} gave other bytes than the released {entry.name}: sha256 {found}, expected "
+            f"{' and '.join(expected)}…; the download was deleted. Run it again, or {_by_hand(entry, path.parent)}"
+        )
+
+
+def _expected(entry: WeightsFile, path: Path) -> list[str]:
+    recorded = _recorded(path)
+    own = recorded.read_text(encoding="utf-8").split()[:1] if recorded.exists() else []
+    return [value for value in (entry.sha256, entry.sha256_prefix, *own) if value]
+
+
+def _recorded(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _fetch(url: str, part: Path, progress: Progress | None) -> None:
+    """Append to `part` what the server has beyond it; a server without Range support starts over."""
+    done = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            part.unlink()  # as long as the file or longer: nothing to go on from
+        raise
+    with response, part.open("ab") as file:
+        if response.status != HTTPStatus.PARTIAL_CONTENT:
+            file.truncate(done := 0)
+        length = response.headers["Content-Length"]
+        total = done + int(length) if length else None
+        while chunk := response.read(CHUNK):
+            file.write(chunk)
+            done += len(chunk)
+            if progress:
+                progress(done, total or done)
+        file.flush()
+        os.fsync(file.fileno())
+    if total is not None and done < total:
+        raise ConnectionError(f"the connection was cut after {done} of {total} bytes")
+
+
+def _by_hand(entry: WeightsFile, folder: Path) -> str:
+    return f"fetch {entry.url} elsewhere and put it here as {folder / entry.file}"
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, read_weights(), n=3, cutoff=0.3)
+    return f"; near are {', '.join(near)}" if near else ""
