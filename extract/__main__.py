@@ -62,12 +62,12 @@ def run(
     Example: python -m extract run ucf101.csv --videos /data/UCF-101 --out tsm.h5 --device cuda --precision bf16
     """
     from extract.run import Machine, extract  # torch: only where it is needed
-    from extract.terminal import clip_progress
+    from extract.terminal import progress_bars
 
     recipe = _recipe(backbone, weights, segments, frames_per_segment, image_size, precision)
     machine = Machine(device=device, workers=workers, deadline=deadline, decoder=decoder, compiled=compile_)
-    with clip_progress("extract") as progress:
-        failures = extract(manifest, videos, out, recipe, machine, progress=progress)
+    with progress_bars() as bar:
+        failures = extract(manifest, videos, out, recipe, machine, progress=bar("extract", "clips"))
     _conclude(out, failures)
 
 
@@ -78,10 +78,10 @@ def retry(out: CacheFile) -> None:
     Example: python -m extract retry tsm.h5
     """
     from extract.run import retry_failed
-    from extract.terminal import clip_progress
+    from extract.terminal import progress_bars
 
-    with clip_progress("retry") as progress:
-        failures = retry_failed(out, progress=progress)
+    with progress_bars() as bar:
+        failures = retry_failed(out, progress=bar("retry", "clips"))
     _conclude(out, failures)
 
 
@@ -216,10 +216,10 @@ def get_weights_file(
 
     Example: python -m extract weights get tsm-r50-8f-kinetics400
     """
-    from extract.terminal import byte_progress
+    from extract.terminal import byte_bar
     from extract.weights import get_weights, weights_folder
 
-    with byte_progress(name) as progress:
+    with byte_bar(name) as progress:
         path = get_weights(name, weights_folder(), progress=progress)
     print(path)
 

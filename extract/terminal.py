@@ -1,4 +1,4 @@
-"""Progress on a terminal: a bar with clips per second and time left. Nothing is printed where nobody looks."""
+"""Progress on a terminal: bars with a rate and the time left. Nothing is drawn where nobody looks."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -18,49 +18,46 @@ from rich.progress import (
 )
 from rich.text import Text
 
+Move = Callable[[int, int], None]  # (finished, all)
 
-class _ClipsPerSecond(ProgressColumn):
+
+class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.2f} clips/s" if task.speed else "")
+        return Text(f"{task.speed:.2f} {task.fields['unit']}/s" if task.speed else "")
 
 
 @contextlib.contextmanager
-def clip_progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback (finished, total) that moves a bar of clips."""
+def progress_bars() -> Iterator[Callable[[str, str], Move]]:
+    """Give a function (title, unit) that makes a bar, shown from its first move on."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _ClipsPerSecond(),
+        _Rate(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with _bar(title, *columns) as callback:
-        yield callback
-
-
-@contextlib.contextmanager
-def byte_progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a callback (bytes, all bytes) that moves a bar of a download."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with _bar(title, *columns) as callback:
-        yield callback
-
-
-@contextlib.contextmanager
-def _bar(title: str, *columns: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=120.0) as progress:
-        bar = progress.add_task(title, total=None)
+        yield lambda title, unit: _mover(progress, title, unit)
 
-        def move(finished: int, total: int) -> None:
-            if progress.tasks[0].total is None:  # what was done before does not count as speed
-                progress.reset(bar, total=total, completed=finished - 1)
+
+@contextlib.contextmanager
+def byte_bar(title: str) -> Iterator[Move]:
+    """Give a function that moves the bar of a download."""
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        yield _mover(progress, title, "bytes")
+
+
+def _mover(progress: Progress, title: str, unit: str) -> Move:
+    bar = progress.add_task(title, start=False, visible=False, unit=unit)
+
+    def move(finished: int, total: int) -> None:
+        task = next(task for task in progress.tasks if task.id == bar)
+        if not task.started:  # what was done before does not count as speed
+            progress.update(bar, total=total, completed=finished, visible=True)
+            progress.start_task(bar)
+        else:
             progress.update(bar, completed=finished)
 
-        yield move
+    return move

@@ -1,0 +1,85 @@
+"""Command line of the training: one model into one run folder.
+
+The work is in `run_folder.train_run`; here are the arguments and the progress line.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from distill.features import load_features
+from distill.run_folder import train_run
+from distill.settings import Model, Variant
+from distill.train import Epoch
+from extract.cache import read_cache
+from manifests.errors import UserError, run_cli
+from manifests.recipe import read_recipe
+from manifests.schema import read_manifest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help=__doc__,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """Train the recurrent networks on a feature cache."""
+
+
+@app.command("train")
+def train(
+    recipe: Annotated[Path, typer.Argument(help="Recipe file, or the name of one that comes with the project.")],
+    manifest: Annotated[Path, typer.Option(help="The manifest's CSV.")],
+    cache: Annotated[Path, typer.Option(help="The feature cache (HDF5) of its clips.")],
+    out: Annotated[Path, typer.Option(help="Run folder; an interrupted run in it is gone on with.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the initial weights, the batches and the dropout.")] = 0,
+    model: Annotated[Model, typer.Option(help="The network to train.")] = "student",
+    variant: Annotated[
+        Variant | None, typer.Option(help="Of a student: with distillation (the default) or without.")
+    ] = None,
+    teacher: Annotated[Path | None, typer.Option(help="Run folder of the trained teacher to distill from.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    allow_missing: Annotated[bool, typer.Option(help="Leave out clips that have no features.")] = False,
+) -> None:
+    """Train one network. Ctrl-C or kill it at any time: the same command goes on, to the same weights.
+
+    Examples:
+
+    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/teacher --model teacher`
+
+    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/with --teacher runs/teacher`
+
+    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/without --variant without`
+    """
+    chosen, clips = read_recipe(recipe), read_manifest(manifest)
+    if not clips.protocol.startswith(chosen.data.protocol):
+        raise UserError(f"recipe {chosen.name} is for protocol {chosen.data.protocol}, {manifest} is {clips.protocol}")
+    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+        raise UserError(f"no device {device!r} here; give --device cpu, or --device cuda where there is a CUDA GPU")
+    if model == "student" and variant is None:
+        variant = "with"
+    data = load_features(read_cache(cache), clips, allow_missing=allow_missing).to(device)
+    if data.missing:
+        print(f"{len(data.missing)} clips without features are left out; the first: {', '.join(data.missing[:3])}")
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task(f"{model}, seed {seed}", total=chosen.training.epochs)
+
+        def show(epoch: Epoch) -> None:
+            text = f"{model}, seed {seed}: validation AUC {100 * epoch.validation_auc:.1f} %"
+            bar.update(task, completed=epoch.epoch, description=text)
+
+        finished = train_run(out, chosen, data, seed, model=model, variant=variant, teacher=teacher, progress=show)
+    print(f"{out}: validation AUC {100 * finished.validation_auc:.1f} % at epoch {finished.selected_epoch}")
+
+
+if __name__ == "__main__":
+    run_cli(app)

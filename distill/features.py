@@ -1,0 +1,107 @@
+"""Features and labels joined by clip id: one tensor a split, on one device, no data-loader workers.
+
+Only the splits asked for are read: training asks for train and validation, so it never holds a test label.
+How a feature was made is not known here.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from extract.cache import Cache
+from manifests.errors import UserError
+from manifests.schema import Manifest
+
+
+@dataclass(frozen=True)
+class Split:
+    """The clips of one split, in the manifest's order."""
+
+    clip_id: tuple[str, ...]
+    features: Tensor  # (clips, N, D) float32
+    labels: Tensor  # (clips,) int64
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The splits that were asked for, and where they come from.
+
+    Attributes:
+        splits: by name, as in the manifest.
+        num_classes: length of the manifest's class order.
+        protocol: the manifest's protocol.
+        cache_sha256: fingerprint of the feature cache.
+        missing: clips of these splits that have no features and were left out.
+    """
+
+    splits: Mapping[str, Split]
+    num_classes: int
+    protocol: str
+    cache_sha256: str
+    missing: tuple[str, ...] = ()
+
+    @property
+    def feature_dim(self) -> int:
+        """D, the length of a segment's feature."""
+        return next(iter(self.splits.values())).features.shape[2]
+
+    @property
+    def labels_sha256(self) -> str:
+        """Fingerprint of which clips stand in which split with which label."""
+        rows = "\n".join(
+            f"{name}\t{clip}\t{label}"
+            for name, split in sorted(self.splits.items())
+            for clip, label in zip(split.clip_id, split.labels.tolist(), strict=True)
+        )
+        return hashlib.sha256(rows.encode()).hexdigest()
+
+    def to(self, device: torch.device | str) -> "FeatureSet":
+        """Return the same set with every tensor on `device`."""
+        moved = {
+            name: replace(split, features=split.features.to(device), labels=split.labels.to(device))
+            for name, split in self.splits.items()
+        }
+        return replace(self, splits=moved)
+
+
+def load_features(
+    cache: Cache,
+    manifest: Manifest,
+    splits: Sequence[str] = ("train", "validation"),
+    allow_missing: bool = False,
+) -> FeatureSet:
+    """Join the features of a cache with the labels of a manifest, by clip id.
+
+    Args:
+        cache: features of at least the clips of `splits`, in any order.
+        manifest: labels and splits.
+        splits: the splits to read; labels of the others stay unread.
+        allow_missing: leave out clips without features, and name them in `missing`, instead of refusing.
+
+    Raises:
+        UserError: a split is empty, or clips are absent from the cache or invalid in it.
+    """
+    row_of = {clip: row for row, clip in enumerate(cache.clip_id) if cache.valid[row]}
+    clips = {name: manifest.split(name) for name in splits}
+    missing = tuple(clip for split in clips.values() for clip in split["clip_id"] if clip not in row_of)
+    if missing and not allow_missing:
+        raise UserError(
+            f"{len(missing)} of {sum(map(len, clips.values()))} clips have no features in the cache; "
+            f"the first: {', '.join(missing[:3])}; extract them again, or leave them out by allowing missing clips"
+        )
+    joined = {}
+    for name, split in clips.items():
+        split = split[split["clip_id"].isin(row_of)]
+        if split.empty:
+            raise UserError(f"no clip of split {name!r} has features in the cache; is it the cache of this manifest?")
+        rows = [row_of[clip] for clip in split["clip_id"]]
+        joined[name] = Split(
+            clip_id=tuple(split["clip_id"]),
+            features=torch.from_numpy(np.asarray(cache.features[rows], dtype=np.float32)),
+            labels=torch.tensor(split["label"].tolist(), dtype=torch.int64),
+        )
+    return FeatureSet(joined, len(manifest.classes), manifest.protocol, cache.content_sha256, missing)

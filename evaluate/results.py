@@ -1,0 +1,32 @@
+"""The files a set of scores ends in: the table in three formats and the figure in two. No scoring here."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from evaluate.figure import draw_figure
+from evaluate.predictions import Scores
+from evaluate.table import make_table, render_csv, render_latex, render_markdown
+from manifests.files import write_text
+from manifests.published import published_rows
+from manifests.schema import Manifest
+from manifests.stick_figures.bound import best_accuracy
+
+
+def write_results(out: Path, manifest: Manifest, scores: Mapping[str, Sequence[Scores]]) -> tuple[Path, Path]:
+    """Write table.md, .csv, .tex and figure.png, .svg into `out`, with the published rows of the same protocol.
+
+    Data that draws itself knows the best accuracy any method can reach; it is drawn into the figure.
+
+    Returns:
+        The Markdown table and the PNG.
+    """
+    published = published_rows(manifest.protocol)
+    table = make_table(scores, published)
+    for suffix, render in (("md", render_markdown), ("csv", render_csv), ("tex", render_latex)):
+        write_text(out / f"table.{suffix}", render(table))
+    best = None
+    if "branch_frame" in manifest.clips:
+        segments = len(next(iter(scores.values()))[0].accuracy)
+        best = ("Best any method can reach", best_accuracy(manifest.split("test"), segments))
+    png, _svg = draw_figure(scores, published, out / "figure", best=best)
+    return out / "table.md", png

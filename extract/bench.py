@@ -1,0 +1,153 @@
+"""How fast: decode-only, network-only and end-to-end clips per second on the same clips, and peak memory.
+
+Ratios are of one run on one machine. The clips are drawn here: 320x240 XviD with B-frames, 186 frames, the size and
+mean length of UCF101's.
+"""
+
+import itertools
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from extract.backbones import load_backbone
+from extract.decode import Clip
+from extract.network import SegmentNetwork, choose_device, device_name
+from extract.numbered_clip import write_numbered_clip
+from extract.pool import DecodeTask, Failure, decode_all
+from extract.run import Machine
+from manifests.errors import UserError
+from manifests.recipe import Extract
+from manifests.schema import Manifest, write_manifest
+
+CLIP_FRAMES = 186  # UCF101's mean
+SIZE = (320, 240)
+FILES = 8  # distinct files; more clips repeat them
+
+
+def bench(recipe: Extract, machine: Machine, clips: int) -> dict[str, float | str | int]:
+    """Measure on `clips` clips.
+
+    Returns:
+        Clips per second and `ratio`: end-to-end / min(decode, network). Where decoding and network share the cores
+        (CPU), `floor_ratio` is what perfect sharing of them would give: 1/(1/decode + 1/network) / min(…).
+        `memory_ratio`: peak memory of 10 x the clips over that of the clips, each in a process of its own.
+    """
+    device = choose_device(machine.device)
+    network = _network(recipe, machine, device)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{index}.avi" for index in range(FILES)]
+        for path in paths:
+            write_numbered_clip(path, CLIP_FRAMES, SIZE)
+        tasks = _tasks(paths, recipe, machine.decoder, clips)
+        (clip,) = _decode(tasks[:1], machine)
+        network(clip)  # warm-up
+
+        decode = _rate(clips, lambda: sum(1 for _ in _decode(tasks, machine)))
+        only_network = _rate(clips, lambda: [network(clip) for _ in range(clips)])
+        end_to_end = _rate(clips, lambda: [network(clip) for clip in _decode(tasks, machine)])
+        memory = [_peak_memory(paths, recipe, machine, count) for count in (clips, 10 * clips)]
+    shared = 1 / (1 / decode + 1 / only_network) if device == "cpu" else min(decode, only_network)
+    return {
+        "device": device_name(torch.device(device)),
+        "threads": torch.get_num_threads(),
+        "workers": machine.workers,
+        "backbone": f"{recipe.backbone} ({recipe.weights}), {recipe.precision}",
+        "frames_per_clip": recipe.segments * recipe.frames_per_segment,
+        "clips": clips,
+        "decode_clips_per_s": decode,
+        "network_clips_per_s": only_network,
+        "end_to_end_clips_per_s": end_to_end,
+        "ratio": end_to_end / min(decode, only_network),
+        "floor_ratio": shared / min(decode, only_network),
+        "cosine_to_fp32": _cosine_to_fp32(recipe, machine, device, network, clip),
+        "peak_memory_mb": memory[0],
+        "peak_memory_mb_10x": memory[1],
+        "memory_ratio": memory[1] / memory[0],
+    }
+
+
+def _network(recipe: Extract, machine: Machine, device: str) -> SegmentNetwork:
+    backbone = load_backbone(
+        recipe.backbone,
+        recipe.weights,
+        frames_per_segment=recipe.frames_per_segment,
+        image_size=recipe.image_size,
+        weights_folder=machine.weights_folder,
+    )
+    return SegmentNetwork(backbone, device=device, precision=recipe.precision, compiled=machine.compiled)
+
+
+def _rate(clips: int, work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return clips / (time.perf_counter() - started)
+
+
+def _decode(tasks: list[DecodeTask], machine: Machine) -> Iterator[Clip]:
+    for outcome in decode_all(tasks, workers=machine.workers, deadline=machine.deadline):
+        if isinstance(outcome, Failure):
+            raise UserError(f"{machine.decoder} cannot decode a clip drawn here: {outcome.reason}")
+        yield outcome[1]
+
+
+def _tasks(paths: list[Path], recipe: Extract, decoder: str, clips: int) -> list[DecodeTask]:
+    files = itertools.islice(itertools.cycle(paths), clips)
+    return [
+        DecodeTask(f"{index}", str(path), recipe.segments, recipe.frames_per_segment, decoder, CLIP_FRAMES)
+        for index, path in enumerate(files)
+    ]
+
+
+def _cosine_to_fp32(recipe: Extract, machine: Machine, device: str, network: SegmentNetwork, clip: Clip) -> float:
+    """Return the lowest cosine of a segment's feature to the same at fp32 without compilation."""
+    exact = _network(recipe.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False), device)(clip)
+    features = network(clip)
+    cosines = (exact * features).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(features, axis=1)
+    return float(cosines.min())
+
+
+def _peak_memory(paths: list[Path], recipe: Extract, machine: Machine, clips: int) -> float:
+    """Return the peak memory in MB of a whole `extract run` over `clips` clips.
+
+    What could grow with the clips is frames, rows and the merge; so the network is a small one, to let many pass.
+    """
+    folder = paths[0].parent
+    splits = ["train" if index % 2 else "test" for index in range(clips)]
+    columns = {
+        "clip_id": [f"clip{index}" for index in range(clips)],
+        "path": [path.name for path in itertools.islice(itertools.cycle(paths), clips)],
+        "split": splits,
+    }
+    table = pd.DataFrame({**columns, "label": 0, "class_name": "any", "group": 0, "protocol": "bench"})
+    manifest = folder / f"{clips}.csv"
+    write_manifest(Manifest(table, ("any",)), manifest)
+    options = {
+        "--videos": folder,
+        "--out": folder / f"{clips}.h5",
+        "--backbone": "timm:resnet10t",
+        "--weights": "random",
+        "--image-size": 64,
+        "--frames-per-segment": recipe.frames_per_segment,
+        "--workers": machine.workers,
+        "--decoder": machine.decoder,
+        "--device": machine.device,
+    }
+    command = [sys.executable, "-m", "extract", "run", str(manifest)]
+    command += [str(word) for option in options.items() for word in option]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise UserError(f"the run that memory is measured on failed: {said}")
+    return usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)  # kilobytes there, bytes on macOS

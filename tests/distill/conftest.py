@@ -1,0 +1,87 @@
+"""A small made-up problem: classes are directions in feature space, noisy in the first steps and clear in the last."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from distill.features import FeatureSet, load_features
+from extract.cache import Cache
+from manifests.recipe import Recipe
+from manifests.schema import Manifest
+
+CLASSES = ("clap", "jump", "wave")
+NUM_STEPS, FEATURE_DIM = 5, 6
+PER_CLASS = {"train": 10, "validation": 6, "test": 4}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tensors this small gain nothing from threads, and lose much on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    rows = [
+        (f"{split}_{name}_{index}", f"{split}/{name}_{index}.avi", label, name, f"{index:02}", split, "made-up")
+        for split, count in PER_CLASS.items()
+        for label, name in enumerate(CLASSES)
+        for index in range(count)
+    ]
+    columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
+    return Manifest(pd.DataFrame(rows, columns=columns), CLASSES)
+
+
+@pytest.fixture
+def cache(manifest: Manifest) -> Cache:
+    """In another order than the manifest, so that only a join by clip id is right."""
+    clips = manifest.clips.iloc[::-1]
+    random = np.random.default_rng(0)
+    directions = random.normal(size=(len(CLASSES), FEATURE_DIM))
+    noise = random.normal(size=(len(clips), NUM_STEPS, FEATURE_DIM)) * np.linspace(3, 1, NUM_STEPS)[:, None]
+    features = (directions[clips["label"].to_numpy()][:, None] + noise).astype(np.float32)
+    whole = np.ones(len(clips), dtype=bool)
+    return Cache(features, clips["clip_id"].tolist(), np.full(len(clips), 40), whole, {"backbone": "none"}, "c" * 64)
+
+
+@pytest.fixture
+def data(cache: Cache, manifest: Manifest) -> FeatureSet:
+    return load_features(cache, manifest)
+
+
+@pytest.fixture
+def make_recipe() -> Callable[..., Recipe]:
+    """A small recipe; keyword arguments change its table `training`."""
+
+    def make(**training: float) -> Recipe:
+        small = {"epochs": 6, "batch_size": 8, "input_dropout": 0.2, "output_dropout": 0.2}
+        return Recipe.model_validate(
+            {
+                "name": "made-up",
+                "data": {"dataset": "ucf101", "protocol": "made-up"},
+                "teacher": {"hidden": 4},
+                "student": {"hidden": 8},
+                "distillation": {"alpha": 0.5, "beta": 0.5},
+                "training": small | training,
+                "seeds": [0],
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def recipe(make_recipe: Callable[..., Recipe]) -> Recipe:
+    return make_recipe()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / "one"

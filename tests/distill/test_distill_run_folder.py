@@ -1,0 +1,306 @@
+"""Run folders: killed and gone on with, refused, finished, loaded; and the command line on top."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+from typer.testing import CliRunner
+
+from distill import run_folder
+from distill.__main__ import app
+from distill.checkpoint import load_state, save_state
+from distill.features import FeatureSet, load_features
+from distill.run_folder import load_student, load_teacher, read_finished, read_settings, train_run
+from distill.train import Epoch, train_teacher
+from extract.cache import Cache, Row, read_cache, write_cache
+from manifests.errors import UserError
+from manifests.files import sha256_of
+from manifests.recipe import Recipe
+from manifests.schema import Manifest, read_manifest, write_manifest
+
+RECIPE = """
+name = "made-up"
+seeds = [0]
+[data]
+dataset = "ucf101"
+protocol = "made-up"
+[teacher]
+hidden = 4
+[student]
+hidden = 8
+[distillation]
+beta = 0.5
+[training]
+epochs = 8
+batch_size = 8
+input_dropout = 0.2
+"""
+
+# Trains into one folder in a process for each moment; each is killed at the COUNT-th call of a function.
+# The processes are forked from one that has imported everything, for that takes longer than the training.
+KILLED_TRAININGS = """
+import json, os, signal, sys
+from pathlib import Path
+import torch
+import torch.utils.tensorboard
+from distill import checkpoint, run_folder
+from distill.features import load_features
+from extract.cache import read_cache
+from manifests.recipe import read_recipe
+from manifests.schema import read_manifest
+
+def train_until(name, count, save_seconds):
+    run_folder.SAVE_SECONDS = save_seconds
+    module = checkpoint if name == "save_file" else run_folder
+    original, calls = getattr(module, name), []
+
+    def killed(*arguments):
+        calls.append(1)
+        if len(calls) == count:
+            if name == "save_file":
+                arguments[1].write_bytes(b"half of it")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments)
+
+    setattr(module, name, killed)
+    run_folder.train_run(out, recipe, data, 0, variant="without")
+
+torch.set_num_threads(1)
+torch.optim.SGD([torch.zeros(1)])  # the first one imports for seconds
+inputs, out = Path(sys.argv[1]), Path(sys.argv[2])
+data = load_features(read_cache(inputs / "cache.h5"), read_manifest(inputs / "clips.csv"))
+recipe = read_recipe(inputs / "recipe.toml")
+for moment in json.loads(sys.argv[3]):
+    process = os.fork()
+    if process == 0:
+        train_until(*moment)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGKILL, moment
+    assert not (out / "done.json").exists()
+"""
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, cache: Cache, manifest: Manifest) -> Path:
+    """A recipe, a manifest and a cache as files."""
+    write_manifest(manifest, tmp_path / "clips.csv")
+    columns = zip(cache.clip_id, cache.features, cache.num_frames, cache.valid, strict=True)
+    write_cache(tmp_path / "cache.h5", (Row(*row) for row in columns), cache.clip_id, (5, 6), cache.settings)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != ".lock"}
+
+
+def test_killed_at_any_moment_the_same_bytes_come_out(inputs: Path, folder: Path) -> None:
+    moments = [
+        ("save_file", 1, 0.0),  # half of the first resume state on the disk
+        ("write_metrics", 1, 0.0),  # epoch 1 saved, no curves yet
+        ("save_file", 3, 0.0),  # half of the state of epoch 4
+        ("write_metrics", 3, 1e9),  # curves ahead of the state: epochs 4 and 5 were not saved
+        ("write_metrics", 5, 0.0),  # all epochs saved, the last one not in the curves
+        ("save_file", 1, 0.0),  # half of the weights
+        ("sha256_of", 1, 0.0),  # weights written, not the completion record
+    ]
+    command = [sys.executable, "-c", KILLED_TRAININGS, str(inputs), str(folder), json.dumps(moments)]
+    killed = subprocess.run(command, capture_output=True, text=True)
+    assert killed.returncode == 0, killed.stderr
+    with pytest.raises(UserError, match="no finished run"):
+        load_student(folder)
+
+    data = load_features(read_cache(inputs / "cache.h5"), read_manifest(inputs / "clips.csv"))
+    recipe = Recipe.model_validate(json.loads((folder / "recipe.json").read_text())["recipe"])
+    assert (folder / "resume.safetensors").exists()
+    finished = train_run(folder, recipe, data, 0, variant="without")
+    straight = folder.with_name("straight")
+    assert train_run(straight, recipe, data, 0, variant="without") == finished
+    assert contents(folder) == contents(straight)
+    assert not list(folder.glob(".*.tmp"))
+    assert {"recipe.json", "metrics.csv", "weights.safetensors", "done.json"} == contents(folder).keys()
+
+
+def test_states_survive_the_disk(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
+    state = train_teacher(data, recipe, 0)
+    save_state(tmp_path / "resume.safetensors", state)
+    back = load_state(tmp_path / "resume.safetensors")
+    assert back.history == state.history
+    for there, here in [(back.weights, state.weights), (back.momentum, state.momentum), (back.best, state.best)]:
+        assert there.keys() == here.keys()
+        assert all(torch.equal(there[name], here[name]) for name in here)
+
+
+def test_metrics_and_tensorboard_tell_the_history(
+    data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def stop(epoch: Epoch, last: int) -> None:
+        if epoch.epoch == last:
+            raise KeyboardInterrupt
+
+    for last, save_seconds in [(2, 0.0), (4, 1e9)]:  # epochs 3 and 4 are trained twice, and told once
+        monkeypatch.setattr(run_folder, "SAVE_SECONDS", save_seconds)
+        with pytest.raises(KeyboardInterrupt):
+            train_run(folder, recipe, data, 0, model="teacher", progress=partial(stop, last=last))
+    epochs: list[Epoch] = []
+    train_run(folder, recipe, data, 0, model="teacher", progress=epochs.append)
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5, 6]
+    for row, epoch in zip(rows, epochs, strict=True):
+        assert float(row["validation_auc"]) == epoch.validation_auc
+        assert float(row["train_loss"]) == epoch.loss
+        columns = [f"validation_accuracy_{percent}" for percent in (20, 40, 60, 80, 100)]
+        assert tuple(float(row[column]) for column in columns) == epoch.validation_accuracy
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    points = [(point.step, point.value) for point in events.Scalars("validation_auc")]
+    assert points == [(epoch.epoch, pytest.approx(epoch.validation_auc)) for epoch in epochs]
+
+
+def test_a_finished_run_returns_at_once(
+    data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = train_run(folder, recipe, data, 0, variant="without")
+    assert finished.weights_sha256 == sha256_of(folder / "weights.safetensors")
+    assert not (folder / "resume.safetensors").exists()
+    before = contents(folder)
+
+    def never(*arguments: object, **keywords: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(run_folder, "train_student", never)
+    assert train_run(folder, recipe, data, 0, variant="without") == finished
+    # The weights of Eq. 4 do not touch a run without distillation.
+    other_alpha = recipe.model_copy(update={"distillation": recipe.distillation.model_copy(update={"alpha": 0.9})})
+    assert train_run(folder, other_alpha, data, 0, variant="without") == finished
+    assert contents(folder) == before
+
+
+def test_other_settings_are_refused_by_name(
+    data: FeatureSet, make_recipe: Callable[..., Recipe], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    def run(recipe: Recipe, data: FeatureSet, seed: int) -> None:
+        train_run(folder, recipe, data, seed, variant="without", progress=stop)
+
+    other_cache = replace(data, cache_sha256="d" * 64)
+    for unfinished in (True, False):
+        if unfinished:
+            with pytest.raises(KeyboardInterrupt):
+                run(make_recipe(), data, 0)
+        else:
+            train_run(folder, make_recipe(), data, 0, variant="without")
+        before = contents(folder)
+        with pytest.raises(UserError, match=r"other settings \(training\.momentum: 0\.9 there, 0\.5 wanted\)"):
+            run(make_recipe(momentum=0.5), data, 0)
+        with pytest.raises(UserError, match=r"\(seed: 0 there, 1 wanted, data\.cache_sha256: ccc"):
+            run(make_recipe(), other_cache, 1)
+        with pytest.raises(UserError, match=r"\(model: student there, teacher wanted"):
+            train_run(folder, make_recipe(), data, 0, model="teacher")
+        if unfinished:  # bits of two versions are not mixed in one run
+            monkeypatch.setattr(run_folder.torch, "__version__", "0.0")
+            with pytest.raises(UserError, match=r"versions\.torch: .* there, 0\.0 wanted"):
+                run(make_recipe(), data, 0)
+            monkeypatch.undo()
+        assert contents(folder) == before
+
+
+def test_a_folder_of_something_else_is_refused(data: FeatureSet, recipe: Recipe, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match=r"not empty \(thesis\.tex is in it\)"):
+        train_run(folder, recipe, data, 0, variant="without")
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match="cannot write the run folder"):
+        train_run(tmp_path / "file" / "run", recipe, data, 0, variant="without")
+
+
+def test_a_finished_run_is_read_from_a_folder_that_cannot_be_written(
+    data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = train_run(folder, recipe, data, 0, variant="without")
+
+    def read_only(*arguments: object, **keywords: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(run_folder.FileLock, "acquire", read_only)
+    assert train_run(folder, recipe, data, 0, variant="without") == finished
+    load_student(folder)
+    with pytest.raises(UserError, match=r"cannot write the run folder .*: Read-only file system"):
+        train_run(folder.with_name("new"), recipe, data, 0, variant="without")
+
+
+def test_the_second_process_is_turned_away(data: FeatureSet, recipe: Recipe, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"), pytest.raises(UserError, match="another process is training into"):
+        train_run(folder, recipe, data, 0, variant="without")
+    train_run(folder, recipe, data, 0, variant="without")
+
+
+def test_teacher_and_student_through_their_folders(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"alpha = 0\.5 needs the run folder of a trained teacher"):
+        train_run(tmp_path / "with", recipe, data, 0, variant="with")
+    train_run(tmp_path / "teacher", recipe, data, 0, model="teacher")
+    train_run(tmp_path / "with", recipe, data, 0, variant="with", teacher=tmp_path / "teacher")
+    settings = read_settings(tmp_path / "with")
+    assert settings["teacher_weights_sha256"] == read_finished(tmp_path / "teacher").weights_sha256
+    assert settings["distillation"] == recipe.distillation.model_dump()
+    assert settings["data"]["clips"] == {"train": 30, "validation": 18}
+
+    student, teacher = load_student(tmp_path / "with"), load_teacher(tmp_path / "teacher")
+    assert (student.gru.input_size, student.gru.hidden_size, student.classifier.out_features) == (6, 8, 3)
+    assert (teacher.gru.hidden_size, teacher.gru.bidirectional) == (4, True)
+    assert not student.training and not teacher.training
+    with pytest.raises(UserError, match="holds a teacher, and a student is wanted"):
+        load_student(tmp_path / "teacher")
+
+    train = data.splits["train"]
+    seen_others = replace(data, splits={**data.splits, "train": replace(train, labels=train.labels.flip(0))})
+    with pytest.raises(UserError, match=r"trained on other data \(labels_sha256"):
+        train_run(tmp_path / "leak", recipe, seen_others, 0, variant="with", teacher=tmp_path / "teacher")
+
+
+def test_damaged_weights_are_refused(data: FeatureSet, recipe: Recipe, folder: Path) -> None:
+    train_run(folder, recipe, data, 0, variant="without")
+    content = bytearray((folder / "weights.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "weights.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match="not the file that the training wrote"):
+        load_student(folder)
+    with pytest.raises(UserError, match="not the file that the training wrote"):
+        train_run(folder, recipe, data, 0, variant="without")
+
+
+def test_command_line(inputs: Path) -> None:
+    common = ["train", inputs / "recipe.toml", "--manifest", inputs / "clips.csv", "--cache", inputs / "cache.h5"]
+
+    def call(*arguments: str | Path) -> str:
+        result = CliRunner().invoke(app, [str(argument) for argument in [*common, *arguments]])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.output
+
+    assert "at epoch" in call("--out", inputs / "teacher", "--model", "teacher", "--seed", "2")
+    assert "at epoch" in call("--out", inputs / "with", "--teacher", inputs / "teacher", "--seed", "2")
+    assert "at epoch" in call("--out", inputs / "without", "--variant", "without", "--seed", "2")
+    assert [read_settings(inputs / name)["seed"] for name in ("teacher", "with", "without")] == [2, 2, 2]
+    with pytest.raises(UserError, match="no device 'abacus'"):
+        call("--out", inputs / "other", "--device", "abacus")
+    (inputs / "recipe.toml").write_text(RECIPE.replace('protocol = "made-up"', 'protocol = "sysu"'))
+    with pytest.raises(UserError, match=r"for protocol sysu, .* is made-up"):
+        call("--out", inputs / "other")
