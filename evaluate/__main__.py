@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 
 from evaluate.predictions import Scores
 from manifests.errors import run_cli
@@ -56,7 +55,7 @@ def reproduce(
         scores = [as_json(score) for runs in result.scores.values() for score in runs]
         print(json.dumps({"scores": scores, "seconds": result.seconds}))
         return
-    Console().print(Markdown(result.table.read_text(encoding="utf-8")))
+    print(result.table.read_text(encoding="utf-8"))
     print(f"table: {result.table} (also .csv, .tex)\nfigure: {result.figure} (also .svg)")
     print(", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in result.seconds.items()))
 
@@ -83,7 +82,7 @@ def score(
         scored = score_one(read_predictions(path), clips)
         scores[scored.method].append(scored)
     table = make_table(scores, published_rows(clips.protocol))
-    Console().print(Markdown(render_markdown(table)))
+    print(render_markdown(table))
     if out is not None:
         write_results(out, clips, scores)
         print(f"written: {out / 'table.md'}, .csv, .tex; {out / 'figure.png'}, .svg")

@@ -28,6 +28,8 @@ PUBLISHED = ("#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F", "#A6761D")
 BOUND = "#999999"
 OWN_MARKERS = "osD^v"
 PUBLISHED_MARKERS = "v^<>pHd*X"
+SMALLEST_SPAN = 25.0  # points of accuracy on the vertical axis
+
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -70,8 +72,9 @@ def draw_figure(
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(layout="constrained")
         axes = figure.subplots()
-        for (method, runs), colour, marker in zip(scores.items(), cycle(OURS), cycle(OWN_MARKERS), strict=False):
-            _draw_own(axes, method, runs, colour, marker)
+        for index, ((method, runs), colour, marker) in enumerate(zip(scores.items(), cycle(OURS), cycle(OWN_MARKERS))):
+            # Earlier lines are wider, so that one that coincides with a later one is still seen.
+            _draw_own(axes, method, runs, colour, marker, 2 + 1.2 * max(len(scores) - 1 - index, 0))
         for row, colour, marker in zip(rows, cycle(PUBLISHED), cycle(PUBLISHED_MARKERS), strict=False):
             _draw_published(axes, row, colour, marker)
         if best is not None:
@@ -87,13 +90,13 @@ def draw_figure(
         )
 
 
-def _draw_own(axes: Axes, method: str, runs: Sequence[Scores], colour: str, marker: str) -> None:
+def _draw_own(axes: Axes, method: str, runs: Sequence[Scores], colour: str, marker: str, width: float) -> None:
     ratios = observation_ratios(runs[0])
     mean, std = mean_and_std(100 * np.stack([run.accuracy for run in runs]))
     auc = summarise([run.auc_mean for run in runs])
     spread = "" if auc.std is None else f" ± {auc.std:.1f}"
     label = f"{method} (AUC {auc.mean:.1f}{spread})"
-    axes.plot(ratios, mean, color=colour, marker=marker, markersize=5, linewidth=2, label=label, zorder=4)
+    axes.plot(ratios, mean, color=colour, marker=marker, markersize=3 + width, linewidth=width, label=label, zorder=4)
     if std is not None:
         axes.fill_between(ratios, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0, zorder=3)
 
@@ -111,6 +114,7 @@ def _frame(axes: Axes, protocol: str, about: Sequence[str]) -> None:
     whole = " · ".join(note.replace(" ", "\N{NO-BREAK SPACE}") for note in about)
     lines = [line.removesuffix(" ·") for line in textwrap.wrap(whole, 100, break_on_hyphens=False)]
     low, high = axes.get_ylim()
+    low = min(low, high - SMALLEST_SPAN)  # a tenth of a point must not look like a cliff
     axes.set_ylim(max(low, 0), min(high, 101))
     axes.set_xlabel("Observation ratio (%)")
     axes.set_ylabel("Accuracy (%)")

@@ -29,7 +29,7 @@ Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper ha
 ImageSize = Annotated[int | None, typer.Option(help="Side of the square the network sees; default: its own.")]
 Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
-Workers = Annotated[int, typer.Option(help="Decode processes; default: one a core, at most 8.")]
+Workers = Annotated[int, typer.Option(min=1, help="Decode processes; default: one a core, at most 8.")]
 Deadline = Annotated[float, typer.Option(help="Seconds a clip may take to decode before its decoder is killed.")]
 Decoder = Annotated[str, typer.Option(help="pyav, or decord where `doctor` finds it exact.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
@@ -140,7 +140,7 @@ def doctor(as_json: Json = False) -> None:
             table = Table(title=title, show_header=False, title_justify="left")
             for name, value in facts.items():
                 table.add_row(name, value)
-            Console().print(table)
+            Console(markup=False).print(table)  # [lite0] is no colour
     if decoders["pyav"] != "exact":
         raise UserError("PyAV does not decode exactly here; reinstall the locked version: make setup")
 
@@ -156,7 +156,7 @@ def bench(
     workers: Workers = WORKERS,
     decoder: Decoder = "pyav",
     compile_: Compile = False,
-    clips: Annotated[int, typer.Option(help="Clips to measure on; 320x240 XviD, 186 frames, drawn here.")] = 24,
+    clips: Annotated[int, typer.Option(min=2, help="Clips to measure on; 320x240 XviD, 186 frames, drawn here.")] = 24,
     as_json: Json = False,
 ) -> None:
     """Measure decode-only, model-only and end-to-end clips/s, and peak memory for 10 times the clips.
@@ -252,7 +252,7 @@ def _conclude(out: Path, failures: dict[str, LedgerRow]) -> None:
             table.add_column(column, overflow="fold")
         for row in list(failures.values())[:20]:
             table.add_row(row.clip_id, row.stage, row.reason, str(row.attempt))
-        Console(stderr=True).print(table)
+        Console(stderr=True, markup=False).print(table)
         print(f"{len(failures)} clips failed; all are in {PartsFolder(out).folder / 'failures.jsonl'}")
         raise typer.Exit(3)
 

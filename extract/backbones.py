@@ -1,4 +1,4 @@
-"""Networks that turn a segment's frames into one feature vector, by name, with the weights they were given.
+"""Networks that turn frames into feature vectors, by name, with the weights they were given.
 
 Nothing is downloaded here and no weights are invented: random ones must be asked for by that name. Shift and
 non-local blocks are in their own files, reading checkpoints in `checkpoints.py`, finding them in `weights.py`.
@@ -14,7 +14,7 @@ from typing import Any
 import timm
 import torch
 from timm.data.config import resolve_data_config
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from extract.checkpoints import Layout, load_checkpoint
@@ -64,34 +64,14 @@ class Backbone:
     Attributes:
         network: (B*F, 3, H, W) float, clip-major → (B*F, D), pooled. Move it with `network.to(device)`.
         feature_dim: D.
-        frames_per_segment: F.
         preprocess: from uint8 frames to the network's input.
         settings: everything that decides a value, fit for JSON.
     """
 
     network: nn.Module
     feature_dim: int
-    frames_per_segment: int
     preprocess: Preprocess
     settings: dict[str, object]
-
-    @torch.inference_mode()
-    def segment_features(self, frames: Tensor) -> Tensor:
-        """Turn segments into features. Segments never mix: each one is a clip of its own.
-
-        Args:
-            frames: (S, F, H, W, 3) uint8, RGB.
-
-        Returns:
-            (S, D) float32 on the network's device: the mean over the segment's frames of the pooled features.
-        """
-        segments, per_segment = frames.shape[:2]
-        if per_segment != self.frames_per_segment:
-            raise ValueError(f"{per_segment} frames in a segment, but the backbone spans {self.frames_per_segment}")
-        device = next(self.network.parameters()).device
-        images = self.preprocess(frames.to(device).flatten(0, 1))
-        features: Tensor = self.network(images).float()  # (S*F, D)
-        return features.view(segments, per_segment, -1).mean(dim=1)
 
 
 def load_backbone(
@@ -147,7 +127,7 @@ def load_backbone(
         "preprocess": preprocess.as_settings(),
     }
     feature_dim = int(getattr(network, "head_hidden_size", network.num_features))
-    return Backbone(network.eval().requires_grad_(False), feature_dim, frames_per_segment, preprocess, settings)
+    return Backbone(network.eval().requires_grad_(False), feature_dim, preprocess, settings)
 
 
 def _spec(name: str) -> Spec:

@@ -7,6 +7,7 @@ same bytes. How the rows come about is in `extract.run` and `extract.parts`.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,8 @@ def write_cache(
     count = len(clip_ids)
     width = max(len(clip_id.encode()) for clip_id in clip_ids)
     digest = _start_digest(settings)
-    with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
+    room = count * (4 * shape[0] * shape[1] + width + 9) + (1 << 17)  # the rows, and the rest with room to spare
+    with atomic_write(path) as temporary, _open_with_room(temporary, room) as file:
         features = file.create_dataset("features", (count, *shape), np.float32)
         names = file.create_dataset("clip_id", (count,), h5py.string_dtype("utf-8", width))
         num_frames = file.create_dataset("num_frames", (count,), np.int64)
@@ -114,6 +116,14 @@ def read_cache(path: Path) -> Cache:
             f"{path} is damaged: its content does not have the checksum it was written with; merge it again"
         )
     return cache
+
+
+def _open_with_room(path: Path, size: int) -> h5py.File:
+    """Open a new HDF5 file where `size` bytes fit; HDF5 itself crashes the process when the disk fills up."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    return h5py.File(path, "w")  # starts empty
 
 
 def _start_digest(settings: dict[str, Any]) -> "hashlib._Hash":

@@ -4,6 +4,7 @@ One clip is one batch of fixed shape, so a clip's features never depend on its n
 """
 
 import ctypes
+import re
 import sys
 
 import numpy as np
@@ -35,7 +36,10 @@ class SegmentNetwork:
         self.backbone = backbone
         self.device = torch.device(device)
         self.dtype = DTYPES[precision]
-        network = backbone.network.to(self.device, self.dtype).to(memory_format=torch.channels_last)
+        network = backbone.network.to(self.device, self.dtype)
+        for weight in network.parameters():
+            if weight.dim() == 4:  # `network.to(memory_format=…)` stumbles over the 5-D ones of non-local blocks
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.network = torch.compile(network) if compiled else network
         self.settings = {"precision": precision, "compiled": compiled, "device": device_name(self.device)}
 
@@ -65,12 +69,14 @@ def choose_device(name: str) -> str:
     """Return the device to run on: "auto" is the first GPU, else the CPU.
 
     Raises:
-        UserError: a GPU is asked for and torch sees none.
+        UserError: no such device, or a GPU is asked for that torch does not see.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(f"device {name!r}: torch sees no GPU here; use --device cpu")
+    if not (known := re.fullmatch(r"cpu|cuda(?::(\d+))?", name)):
+        raise UserError(f"no device {name!r}; give --device auto, cpu, cuda or cuda:1")
+    if name != "cpu" and int(known[1] or 0) >= torch.cuda.device_count():
+        raise UserError(f"device {name!r}: torch sees no such GPU here; use --device cpu")
     return name
 
 

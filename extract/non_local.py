@@ -31,7 +31,7 @@ class NonLocal(nn.Module):
         phi = F.max_pool3d(self.phi(x), (1, 2, 2)).flatten(2)  # (B, C/2, FHW/4)
         g = F.max_pool3d(self.g(x), (1, 2, 2)).flatten(2)
         attention = torch.softmax(theta.transpose(1, 2) @ phi, dim=-1)  # (B, FHW, FHW/4)
-        y = (g @ attention.transpose(1, 2)).view(theta.shape[:2] + x.shape[2:])
+        y = (g @ attention.transpose(1, 2)).reshape(theta.shape[:2] + x.shape[2:])
         z: Tensor = self.norm(self.w(y)) + x
         return z
 
@@ -48,7 +48,7 @@ class NonLocalBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B*F, C, H, W) → (B*F, C', H', W')."""
         x = self.block(x)
-        clips = x.view(-1, self.num_frames, *x.shape[1:]).transpose(1, 2)  # (B, C, F, H, W)
+        clips = x.reshape(-1, self.num_frames, *x.shape[1:]).transpose(1, 2)  # (B, C, F, H, W)
         out: Tensor = self.nl(clips).transpose(1, 2).flatten(0, 1)
         return out
 

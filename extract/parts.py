@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from extract.cache import Row, write_cache
 from extract.pool import Failure
@@ -91,7 +91,7 @@ class PartsFolder:
 
     def clip_ids(self) -> list[str]:
         """Return all clips of the run, in the manifest's order."""
-        return (self.folder / "clips.txt").read_text(encoding="utf-8").splitlines()
+        return (self.folder / "clips.txt").read_bytes().decode().split("\n")[:-1]
 
     def write_part(self, rows: list[Row]) -> None:
         """Write finished clips: the part first, its completion record after it."""
@@ -99,7 +99,7 @@ class PartsFolder:
         part = self.folder / "parts" / f"{number:06d}.safetensors"
         features = np.stack([row.features for row in rows])  # (k, N, D)
         with atomic_write(part) as temporary:
-            save_file({"features": features}, temporary)
+            temporary.write_bytes(save({"features": features}))
         record = {
             "clip_id": [row.clip_id for row in rows],
             "num_frames": [row.num_frames for row in rows],
@@ -135,14 +135,21 @@ class PartsFolder:
         return len(damaged)
 
     def add_failure(self, failure: Failure) -> None:
-        """Append a failed attempt to the ledger, on disk before returning."""
+        """Append a failed attempt to the ledger, on disk before returning.
+
+        Raises:
+            UserError: the ledger cannot be written (full, read-only), with the system's reason.
+        """
         attempt = 1 + sum(row.clip_id == failure.clip_id for row in self._ledger_rows())
         line = json.dumps(asdict(LedgerRow(failure.clip_id, failure.stage, failure.reason, attempt)))
-        with self._ledger.open("ab") as ledger:
-            torn = ledger.tell() and self._ledger.read_bytes()[-1:] != b"\n"  # a kill in the middle of a line
-            ledger.write(("\n" if torn else "").encode() + line.encode() + b"\n")
-            ledger.flush()
-            os.fsync(ledger.fileno())
+        try:
+            with self._ledger.open("ab") as ledger:
+                torn = ledger.tell() and self._ledger.read_bytes()[-1:] != b"\n"  # a kill in the middle of a line
+                ledger.write(("\n" if torn else "").encode() + line.encode() + b"\n")
+                ledger.flush()
+                os.fsync(ledger.fileno())
+        except OSError as error:
+            raise UserError(f"cannot write {self._ledger}: {error.strerror or error}") from error
 
     def failures(self) -> dict[str, LedgerRow]:
         """Return the last failed attempt of every clip that is not done by now."""

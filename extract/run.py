@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from extract.backbones import load_backbone
 from extract.cache import Row
+from extract.decode import DECODERS
 from extract.network import SegmentNetwork, choose_device
 from extract.parts import LedgerRow, PartsFolder
 from extract.pool import DecodeTask, Failure, decode_all
@@ -187,12 +189,19 @@ def _tasks(manifest: Manifest, videos: Path, recipe: Extract, decoder: str, todo
 
 
 def sampling_settings(recipe: Extract, decoder: str) -> dict[str, Any]:
-    """Return the settings that say which frames were taken, by what, and which code made features of them."""
+    """Return the settings that say which frames were taken, by what, and which code made features of them.
+
+    Raises:
+        UserError: no such decoder, or it is not installed.
+    """
+    package = {"pyav": "av"}.get(decoder, decoder)
+    if decoder not in DECODERS or not find_spec(package):
+        raise UserError(f"there is no decoder {decoder!r} here; known are {', '.join(DECODERS)}, decord as an extra")
     return {
         "segments": recipe.segments,
         "frames_per_segment": recipe.frames_per_segment,
         "segment_rule": SEGMENT_RULE,
-        "decoder": f"{decoder} {version('av' if decoder == 'pyav' else decoder)}",
+        "decoder": f"{decoder} {version(package)}",
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
         "torch": version("torch"),
         "timm": version("timm"),

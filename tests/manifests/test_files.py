@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+import typer
 
 from manifests.errors import UserError, run_cli
 from manifests.files import atomic_write, inside, sha256_of, write_text
@@ -67,9 +68,18 @@ def test_run_cli_turns_errors_into_sentences(capsys: pytest.CaptureFixture[str])
     assert exit_.value.code == 1
     assert capsys.readouterr().err == "error: no such thing; make one\n"
 
-    def interrupt() -> None:
+
+def test_run_cli_says_that_ctrl_c_loses_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def interrupted() -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("sys.argv", ["interrupted"])
     with pytest.raises(SystemExit) as exit_:
-        run_cli(interrupt)
+        run_cli(app)
     assert exit_.value.code == 130
+    assert capsys.readouterr().err == "interrupted: what was finished is kept; run the same command to go on\n"

