@@ -16,7 +16,7 @@ from distill.settings import Model, Variant
 from distill.train import Epoch
 from extract.cache import read_cache
 from manifests.errors import UserError, run_cli
-from manifests.recipe import read_recipe
+from manifests.recipe import check_protocol, read_recipe
 from manifests.schema import read_manifest
 
 app = typer.Typer(
@@ -59,8 +59,7 @@ def train(
     - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/without --variant without`
     """
     chosen, clips = read_recipe(recipe), read_manifest(manifest)
-    if not clips.protocol.startswith(chosen.data.protocol):
-        raise UserError(f"recipe {chosen.name} is for protocol {chosen.data.protocol}, {manifest} is {clips.protocol}")
+    check_protocol(chosen, clips.protocol)
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
         raise UserError(f"no device {device!r} here; give --device cpu, or --device cuda where there is a CUDA GPU")
     if model == "student" and variant is None:

@@ -24,7 +24,7 @@ from extract.network import choose_device
 from extract.run import Machine, extract
 from manifests import ucf101
 from manifests.errors import UserError
-from manifests.recipe import Recipe
+from manifests.recipe import Recipe, check_protocol
 from manifests.schema import SPLITS, Manifest, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
 
@@ -103,6 +103,7 @@ def _manifest(recipe: Recipe, inputs: Inputs, say: Say) -> tuple[Path, Path | No
     """Return the manifest's file and the folder its paths are relative to."""
     path = inputs.out / "manifest.csv"
     if inputs.manifest is not None:
+        check_protocol(recipe, read_manifest(inputs.manifest).protocol)
         return inputs.manifest, inputs.videos
     if recipe.data.dataset == "stick-figures":
         videos = inputs.videos or inputs.out / "videos"

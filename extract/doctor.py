@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from extract.decode import DECODERS
 from extract.numbered_clip import read_number, write_numbered_clip
 from extract.weights import weights_folder
+from manifests.errors import UserError
 
 NUM_FRAMES = 97
 
@@ -39,6 +40,18 @@ def check_decoders() -> dict[str, str]:
             if _installed("decord")
             else "not installed",
         }
+
+
+def check_decoder(name: str) -> None:
+    """Refuse a decoder that is unknown, not installed, or not exact on this machine. PyAV is exact by its tests.
+
+    Raises:
+        UserError: with the doctor's verdict.
+    """
+    if name not in DECODERS:
+        raise UserError(f"there is no decoder {name!r}; choose from {', '.join(DECODERS)}")
+    if name != "pyav" and (verdict := check_decoders()[name]) != "exact":
+        raise UserError(f"the decoder {name} is refused here ({verdict}); use --decoder pyav")
 
 
 def describe() -> dict[str, str]:

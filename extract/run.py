@@ -18,6 +18,7 @@ import numpy as np
 from extract.backbones import load_backbone
 from extract.cache import Row
 from extract.decode import DECODERS
+from extract.doctor import check_decoder
 from extract.network import SegmentNetwork, choose_device
 from extract.parts import LedgerRow, PartsFolder
 from extract.pool import DecodeTask, Failure, decode_all
@@ -84,6 +85,7 @@ def extract(
     manifest = read_manifest(manifest_path)
     if not videos.is_dir():
         raise UserError(f"the video folder {videos} does not exist")
+    check_decoder(machine.decoder)
     device = choose_device(machine.device)
     backbone = load_backbone(
         recipe.backbone,

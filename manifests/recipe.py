@@ -26,7 +26,7 @@ T = TypeVar("T", bound=_Table)
 class Data(_Table):
     """Which clips, under which protocol."""
 
-    dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60"]
+    dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60", "other"]  # "other": a manifest of your own
     protocol: str
     classes: list[str] | None = None  # a subset of the classes, in any order; None: all
     compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
@@ -107,6 +107,19 @@ def read_recipe(path: Path) -> Recipe:
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the recipe {path}: {error}") from error
     return parse_table(Recipe, table, f"recipe {path}")
+
+
+def check_protocol(recipe: Recipe, protocol: str) -> None:
+    """Refuse a manifest of another protocol than the recipe's; a subset or a hold-out of it is of the same.
+
+    Raises:
+        UserError: with both names.
+    """
+    if not protocol.startswith(recipe.data.protocol):
+        raise UserError(
+            f"recipe {recipe.name} is for protocol {recipe.data.protocol}, and the manifest is {protocol}; "
+            "give the manifest of that protocol, or change data.protocol in a recipe of your own"
+        )
 
 
 def parse_table(kind: type[T], table: dict[str, Any], name: str) -> T:

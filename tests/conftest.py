@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+# Before torch is imported, here or in the processes that tests start: a thread that waits must not spin, or tests
+# that run several processes on few cores take ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import pytest
 
 ROOT = Path(__file__).parent.parent
