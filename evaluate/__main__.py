@@ -14,7 +14,13 @@ from manifests.errors import run_cli
 from manifests.recipe import read_recipe
 from manifests.schema import read_manifest
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help=__doc__,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
 
 
 @app.command()
@@ -25,8 +31,8 @@ def reproduce(
     manifest: Annotated[Path | None, typer.Option(help="A manifest of your own instead of the one built.")] = None,
     cache: Annotated[Path | None, typer.Option(help="A feature cache made elsewhere: nothing is extracted.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Decode processes.")] = min(os.cpu_count() or 1, 8),
-    deadline: Annotated[float, typer.Option(help="Seconds a clip may take to decode.")] = 60.0,
+    workers: Annotated[int, typer.Option(min=1, help="Decode processes.")] = min(os.cpu_count() or 1, 8),
+    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds a clip may take to decode.")] = 60.0,
     skip_failed: Annotated[bool, typer.Option(help="Go on without clips that failed, as a subset.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
@@ -50,7 +56,7 @@ def reproduce(
     machine = Machine(device=device, workers=workers, deadline=deadline)
     with progress_bars() as bar:
         bars = Bars(bar("extract", "clips"), bar("train", "epochs"))
-        result = run(chosen, inputs, machine, say=Console(stderr=True).print, bars=bars)
+        result = run(chosen, inputs, machine, say=Console(stderr=True, markup=False).print, bars=bars)
     if json_:
         scores = [as_json(score) for runs in result.scores.values() for score in runs]
         print(json.dumps({"scores": scores, "seconds": result.seconds}))
@@ -68,7 +74,7 @@ def score(
 ) -> None:
     """Score predictions files, ours or anybody's, and print their table.
 
-    Example: python -m evaluate score mine/*.h5 --manifest ucf101.csv --out mine
+    Example: `python -m evaluate score mine/*.h5 --manifest ucf101.csv --out mine`
     """
     from evaluate.predictions import read_predictions
     from evaluate.predictions import score as score_one

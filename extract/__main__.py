@@ -14,7 +14,13 @@ from extract.parts import LedgerRow, PartsFolder
 from manifests.errors import UserError, run_cli
 from manifests.recipe import Extract
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help=__doc__,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
 weights_app = typer.Typer(no_args_is_help=True, help="The released Kinetics weights: list them, get one.")
 app.add_typer(weights_app, name="weights")
 
@@ -30,7 +36,9 @@ ImageSize = Annotated[int | None, typer.Option(help="Side of the square the netw
 Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
 Workers = Annotated[int, typer.Option(min=1, help="Decode processes; default: one a core, at most 8.")]
-Deadline = Annotated[float, typer.Option(help="Seconds a clip may take to decode before its decoder is killed.")]
+Deadline = Annotated[
+    float, typer.Option(min=0.1, help="Seconds a clip may take to decode before its decoder is killed.")
+]
 Decoder = Annotated[str, typer.Option(help="pyav, or decord where `doctor` finds it exact.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
@@ -59,7 +67,7 @@ def run(
 
     Exit status 3 when clips failed; they are in OUT.run/failures.jsonl with the reason, and `retry` takes them.
 
-    Example: python -m extract run ucf101.csv --videos /data/UCF-101 --out tsm.h5 --device cuda --precision bf16
+    Example: `python -m extract run ucf101.csv --videos /data/UCF-101 --out tsm.h5 --device cuda --precision bf16`
     """
     from extract.run import Machine, extract  # torch: only where it is needed
     from extract.terminal import progress_bars
@@ -75,7 +83,7 @@ def run(
 def retry(out: CacheFile) -> None:
     """Try the failed clips again, with the manifest, videos and settings of the `run` that failed.
 
-    Example: python -m extract retry tsm.h5
+    Example: `python -m extract retry tsm.h5`
     """
     from extract.run import retry_failed
     from extract.terminal import progress_bars
@@ -89,7 +97,7 @@ def retry(out: CacheFile) -> None:
 def merge(out: CacheFile) -> None:
     """Make the cache of its finished parts, as `run` does at its end.
 
-    Example: python -m extract merge tsm.h5
+    Example: `python -m extract merge tsm.h5`
     """
     with PartsFolder(out) as parts:
         _conclude(out, parts.merge())
@@ -99,7 +107,7 @@ def merge(out: CacheFile) -> None:
 def verify(out: CacheFile, as_json: Json = False) -> None:
     """Check a cache against its checksum, and its parts against theirs.
 
-    Example: python -m extract verify tsm.h5
+    Example: `python -m extract verify tsm.h5`
     """
     cache = read_cache(out)
     parts = PartsFolder(out)
@@ -128,7 +136,7 @@ def verify(out: CacheFile, as_json: Json = False) -> None:
 def doctor(as_json: Json = False) -> None:
     """Say what this machine has, and which decoders return the right frames of an XviD clip with B-frames.
 
-    Example: python -m extract doctor
+    Example: `python -m extract doctor`
     """
     from extract.doctor import check_decoders, describe
 
@@ -161,7 +169,7 @@ def bench(
 ) -> None:
     """Measure decode-only, model-only and end-to-end clips/s, and peak memory for 10 times the clips.
 
-    Example: python -m extract bench --backbone tsm_resnet50 --weights random --device cuda --precision bf16
+    Example: `python -m extract bench --backbone tsm_resnet50 --weights random --device cuda --precision bf16`
     """
     from extract.bench import bench as measure
     from extract.run import Machine
@@ -180,7 +188,7 @@ def bench(
 def list_weights(as_json: Json = False) -> None:
     """List the released weights this project knows, and which are on this machine.
 
-    Example: python -m extract weights list
+    Example: `python -m extract weights list`
     """
     from extract.weights import weights_folder
     from manifests.weights import read_weights
@@ -194,18 +202,15 @@ def list_weights(as_json: Json = False) -> None:
             )
         )
         return
-    table = Table(title=f"weights ({folder})", title_justify="left")
-    for column in ("name", "backbone", "frames", "Kinetics top-1", "here"):
+    table = Table(title=f"weights, kept in {folder}", title_justify="left", box=None)
+    table.add_column("name", no_wrap=True)
+    for column in ("backbone", "frames", "Kinetics top-1", "here"):
         table.add_column(column, overflow="fold")
     for name, entry in known.items():
-        table.add_row(
-            name,
-            entry.backbone or "not for RGB features",
-            str(entry.frames),
-            f"{entry.kinetics_top1}",
-            "yes" if (folder / entry.file).exists() else "",
-        )
-    Console().print(table)
+        top1 = "" if entry.kinetics_top1 is None else f"{entry.kinetics_top1}"
+        here = "yes" if (folder / entry.file).exists() else ""
+        table.add_row(name, entry.backbone or "not for RGB features", str(entry.frames), top1, here)
+    Console(width=max(Console().width, 110)).print(table)
 
 
 @weights_app.command("get")
@@ -214,7 +219,7 @@ def get_weights_file(
 ) -> None:
     """Download weights, resuming and verifying; offline it says which file to put where.
 
-    Example: python -m extract weights get tsm-r50-8f-kinetics400
+    Example: `python -m extract weights get tsm-r50-8f-kinetics400`
     """
     from extract.terminal import byte_bar
     from extract.weights import get_weights, weights_folder

@@ -117,7 +117,7 @@ def load_backbone(
     preprocess = spec.preprocess.for_size(image_size) if image_size else spec.preprocess
     settings: dict[str, object] = {
         "backbone": name,
-        "timm": spec.timm_name,
+        "timm_model": spec.timm_name,
         "temporal_shift": {"frames": frames_per_segment, "fold_div": FOLD_DIV} if spec.shift else None,
         "non_local": spec.non_local,
         "frames_per_segment": frames_per_segment,

@@ -76,6 +76,8 @@ def _verdict(decode: Decode, clip: Path, wanted: Sequence[int]) -> str:
         got = [read_number(picture) for picture in decode(clip, wanted)]
     except Exception as error:  # a broken decoder is a finding, not a failure of the doctor
         return f"wrong: {type(error).__name__}: {error}"
+    if len(got) != len(wanted):
+        return f"wrong: {len(got)} frames for {len(wanted)} asked for"
     wrong = sum(number != index for number, index in zip(got, wanted, strict=True))
     return f"wrong: {wrong} of {len(wanted)} frames" if wrong else "exact"
 

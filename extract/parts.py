@@ -165,8 +165,9 @@ class PartsFolder:
             The failed clips.
 
         Raises:
-            UserError: clips are missing, parts are damaged, or nothing succeeded.
+            UserError: nothing was begun, clips are missing, parts are damaged, or nothing succeeded.
         """
+        settings = self.settings()
         if damaged := self.damaged_parts():
             raise UserError(
                 f"{len(damaged)} parts in {self.folder} are damaged; `python -m extract run` makes them again"
@@ -189,7 +190,7 @@ class PartsFolder:
                 else:
                     yield Row(clip_id, nothing, 0, False)
 
-        write_cache(self.cache, rows(), clip_ids, shape, self.settings())
+        write_cache(self.cache, rows(), clip_ids, shape, settings)
         write_text(self._merged, json.dumps({"clips_done": len(done), "sha256": sha256_of(self.cache)}) + "\n")
         return failures
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ import numpy as np
 
 from extract.backbones import load_backbone
 from extract.cache import Row
-from extract.decode import DECODERS
 from extract.doctor import check_decoder
 from extract.network import SegmentNetwork, choose_device
 from extract.parts import LedgerRow, PartsFolder
@@ -191,19 +189,12 @@ def _tasks(manifest: Manifest, videos: Path, recipe: Extract, decoder: str, todo
 
 
 def sampling_settings(recipe: Extract, decoder: str) -> dict[str, Any]:
-    """Return the settings that say which frames were taken, by what, and which code made features of them.
-
-    Raises:
-        UserError: no such decoder, or it is not installed.
-    """
-    package = {"pyav": "av"}.get(decoder, decoder)
-    if decoder not in DECODERS or not find_spec(package):
-        raise UserError(f"there is no decoder {decoder!r} here; known are {', '.join(DECODERS)}, decord as an extra")
+    """Return the settings that say which frames were taken, by what, and which code made features of them."""
     return {
         "segments": recipe.segments,
         "frames_per_segment": recipe.frames_per_segment,
         "segment_rule": SEGMENT_RULE,
-        "decoder": f"{decoder} {version(package)}",
+        "decoder": f"{decoder} {version('av' if decoder == 'pyav' else decoder)}",
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
         "torch": version("torch"),
         "timm": version("timm"),

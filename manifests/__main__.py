@@ -12,7 +12,13 @@ from manifests.files import inside
 from manifests.schema import SPLITS, Manifest, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help=__doc__,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
 
 
 @app.command("ucf101")
@@ -26,7 +32,7 @@ def build_ucf101(
 ) -> None:
     """Write the manifest of the UCF101 clips that are really there, and say what is missing.
 
-    Example: python -m manifests ucf101 /data/UCF-101 --out ucf101.csv
+    Example: `python -m manifests ucf101 /data/UCF-101 --out ucf101.csv`
     """
     try:
         groups = [int(group) for group in hold_out.split(",")] if hold_out else []
@@ -48,7 +54,7 @@ def draw_stick_figures(
 ) -> None:
     """Draw the stick-figure data set: XviD videos and their manifest.
 
-    Example: python -m manifests stick-figures out/stick-figures
+    Example: `python -m manifests stick-figures out/stick-figures`
     """
     path = draw_data_set(folder, seed=seed)
     print(summary(read_manifest(path)))
@@ -62,7 +68,7 @@ def check_manifest(
 ) -> None:
     """Check a manifest of your own against every rule of the schema.
 
-    Example: python -m manifests check mine.csv --videos /data/mine
+    Example: `python -m manifests check mine.csv --videos /data/mine`
     """
     checked = read_manifest(manifest)
     print(summary(checked))

@@ -115,9 +115,10 @@ def check_protocol(recipe: Recipe, protocol: str) -> None:
     Raises:
         UserError: with both names.
     """
-    if not protocol.startswith(recipe.data.protocol):
+    wanted = recipe.data.protocol
+    if protocol != wanted and not protocol.startswith(wanted + "-"):
         raise UserError(
-            f"recipe {recipe.name} is for protocol {recipe.data.protocol}, and the manifest is {protocol}; "
+            f"recipe {recipe.name} is for protocol {wanted}, and the manifest is {protocol}; "
             "give the manifest of that protocol, or change data.protocol in a recipe of your own"
         )
 

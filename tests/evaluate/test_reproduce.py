@@ -1,4 +1,4 @@
-"""The whole street in small: every number found again from the files, every stop gone on from, no label looked at early.
+"""The whole street in small: every number found again from the files, every stop gone on from, no label read early.
 
 The last test is the real thing: real videos, the package's weights, another process.
 """
@@ -191,7 +191,9 @@ def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_byte
         reproduce(recipe, copied, MACHINE, bars=Bars(clips=stop_at_clip_seven))
     assert not (copied.out / "features.h5").exists()
     with pytest.raises(KeyboardInterrupt):
-        reproduce(recipe, copied, MACHINE, bars=Bars(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_six))
+        reproduce(
+            recipe, copied, MACHINE, bars=Bars(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_six)
+        )
     assert clips == list(range(1, 51))  # none of the fifty clips twice
     assert epochs == [1, 2, 3, 4, 4, 5, 6]
     assert (copied.out / "runs" / "seed0" / "without" / "resume.safetensors").exists()
@@ -320,6 +322,10 @@ def ucf101(folder: Path) -> Recipe:
     return write_recipe(folder, RECIPE.replace("stick-figures-v1", "ucf101-split1").replace("stick-figures", "ucf101"))
 
 
+def sysu_from_videos(folder: Path) -> Recipe:
+    return write_recipe(folder, RECIPE.replace("stick-figures-v1", "sysu-xsub-fixed").replace("stick-figures", "sysu"))
+
+
 @pytest.mark.parametrize(
     ("make_recipe", "fields", "sentence"),
     [
@@ -327,12 +333,21 @@ def ucf101(folder: Path) -> Recipe:
         (ucf101, {"videos": "nowhere"}, "the video folder .*nowhere does not exist"),
         (ucf101, {"videos": ""}, "none of the 13320 UCF101 clips wanted is in"),
         (shrunken_sysu, {}, "recipe sysu needs --manifest: nothing builds one for sysu yet"),
-        (shrunken_sysu, {"manifest": "sysu.csv"}, r"recipe sysu has no \[extract\] table; give the features with --cache"),
+        (
+            shrunken_sysu,
+            {"manifest": "sysu.csv"},
+            r"recipe sysu has no \[extract\] table; give the features with --cache",
+        ),
         (shrunken_sysu, {"manifest": "other.csv", "cache": "sysu.h5"}, "other.csv is missing"),
         (shrunken_sysu, {"manifest": "sysu.csv", "cache": "none.h5"}, "no feature cache .*none.h5"),
         (shrunken_sysu, {"manifest": "sysu.csv", "cache": "sysu.csv"}, "sysu.csv is not a whole feature cache"),
-        (write_recipe, {"manifest": "sysu.csv"}, "give the folder of the videos with --videos"),
-        (write_recipe, {"manifest": "sysu.csv", "videos": "nowhere"}, "the video folder .*nowhere does not exist"),
+        (sysu_from_videos, {"manifest": "sysu.csv"}, "give the folder of the videos with --videos"),
+        (sysu_from_videos, {"manifest": "sysu.csv", "videos": "nowhere"}, "the video folder .*nowhere does not exist"),
+        (
+            write_recipe,
+            {"manifest": "sysu.csv"},
+            "is for protocol stick-figures-v1, and the manifest is sysu-xsub-fixed",
+        ),
     ],
 )
 def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path, make_recipe, fields, sentence: str) -> None:

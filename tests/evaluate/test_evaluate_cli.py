@@ -1,0 +1,240 @@
+"""The command lines: strangers' predictions scored, every room's help with an example, every error a sentence."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import distill.__main__
+import evaluate.__main__
+import extract.__main__
+import manifests.__main__
+from evaluate.predictions import Predictions, write_predictions
+from manifests.errors import run_cli
+from manifests.schema import Manifest, write_manifest
+
+APPS = {
+    "manifests": manifests.__main__.app,
+    "extract": extract.__main__.app,
+    "distill": distill.__main__.app,
+    "evaluate": evaluate.__main__.app,
+}
+CLASSES = ("clap", "jump")
+LABELS = {"a": 0, "b": 1, "c": 1, "d": 0}
+
+
+@pytest.fixture
+def predicted(tmp_path: Path) -> Path:
+    """A folder with a manifest and the predictions of one method, two seeds: 25 and 75 % right, at both ratios."""
+    rows = [("t", 0, "train"), *((clip, label, "test") for clip, label in LABELS.items())]
+    clips = [(clip, f"{clip}.avi", label, CLASSES[label], "g", split, "own") for clip, label, split in rows]
+    columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
+    write_manifest(Manifest(pd.DataFrame(clips, columns=columns), CLASSES), tmp_path / "own.csv")
+    for seed, wrong in enumerate((("a", "b", "c"), ("d",))):
+        guesses = np.array([label ^ (clip in wrong) for clip, label in LABELS.items()])
+        probabilities = np.repeat(np.eye(2, dtype=np.float32)[guesses][:, None], 2, axis=1)  # (4, N=2, C=2)
+        write_predictions(
+            tmp_path / f"seed{seed}.h5", Predictions(probabilities, tuple(LABELS), "own", "theirs", seed, CLASSES)
+        )
+    return tmp_path
+
+
+def call(app: typer.Typer, *arguments: object) -> int:
+    """Run a command line as `python -m` does, in this process; return its exit status."""
+    with pytest.raises(SystemExit) as end:
+        run_cli(partial(app, [str(argument) for argument in arguments]))
+    return int(end.value.code or 0)
+
+
+ROW = "| theirs | 50.0 ± 35.4 | 50.0 ± 35.4 | 50.0 ± 35.4 | this run, 2 seeds |"
+
+
+def test_score_in_a_process_of_its_own(predicted: Path) -> None:
+    command = [sys.executable, "-m", "evaluate", "score", "seed0.h5", "seed1.h5", "--manifest", "own.csv"]
+    done = subprocess.run(
+        [*command, "--out", "out"],
+        cwd=predicted,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "own: 2 classes; 1 train, 4 test clips; 2 seeds." in done.stdout
+    assert ROW in done.stdout
+    assert ROW in (predicted / "out" / "table.md").read_text()
+    assert {path.name for path in (predicted / "out").iterdir()} == {
+        "table.md", "table.csv", "table.tex", "figure.png", "figure.svg"
+    }  # fmt: skip
+
+
+def test_score_without_a_folder_writes_nothing(predicted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(predicted.iterdir())
+    assert call(APPS["evaluate"], "score", predicted / "seed1.h5", "--manifest", predicted / "own.csv") == 0
+    assert "| theirs | 75.0 | 75.0 | 75.0 | this run, 1 seed |" in capsys.readouterr().out
+    assert set(predicted.iterdir()) == before
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """Every command of every room, groups left out: ("extract", "weights", "get") and so on."""
+
+    def walk(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        for name, below in getattr(command, "commands", {}).items():
+            yield from walk(below, (*words, name))
+        if not hasattr(command, "commands"):
+            yield words
+
+    for room, app in APPS.items():
+        yield from walk(typer.main.get_command(app), (room,))
+
+
+COMMANDS = list(commands())
+
+
+def test_no_command_is_forgotten() -> None:
+    assert {(room, name) for room, name, *_ in COMMANDS} >= {
+        ("manifests", "check"), ("extract", "run"), ("extract", "weights"), ("distill", "train"), ("evaluate", "score")
+    }  # fmt: skip
+    assert len(COMMANDS) >= 14
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_says_what_it_is_for_and_shows_an_example(words: tuple[str, ...]) -> None:
+    room, *names = words
+    result = CliRunner().invoke(APPS[room], [*names, "--help"], catch_exceptions=False)
+    shown = " ".join(result.output.split())
+    assert result.exit_code == 0
+    assert "Example" in shown
+    assert f"python -m {' '.join(words)}" in shown.split("Example", 1)[1]
+
+
+@pytest.mark.parametrize("room", APPS)
+def test_help_of_a_room_names_its_commands(room: str) -> None:
+    result = CliRunner().invoke(APPS[room], ["--help"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert all(names[0] in result.output for first, *names in COMMANDS if first == room)
+
+
+def missing_predictions(folder: Path) -> list[object]:
+    return ["evaluate", "score", folder / "none.h5", "--manifest", folder / "own.csv"]
+
+
+def missing_manifest(folder: Path) -> list[object]:
+    return ["evaluate", "score", folder / "seed0.h5", "--manifest", folder / "none.csv"]
+
+
+def one_seed_twice(folder: Path) -> list[object]:
+    return ["evaluate", "score", folder / "seed0.h5", folder / "seed0.h5", "--manifest", folder / "own.csv"]
+
+
+def unknown_recipe(folder: Path) -> list[object]:
+    return ["evaluate", "reproduce", folder / "none", "--out", folder / "out"]
+
+
+def no_videos(folder: Path) -> list[object]:
+    return ["evaluate", "reproduce", "ucf101", "--out", folder / "out"]
+
+
+def train_under_another_protocol(folder: Path) -> list[object]:
+    files = ["--manifest", folder / "own.csv", "--cache", folder / "none.h5", "--out", folder / "run"]
+    return ["distill", "train", "ucf101", *files]
+
+
+def extract_from_nowhere(folder: Path) -> list[object]:
+    return ["extract", "run", folder / "own.csv", "--videos", folder / "nowhere", "--out", folder / "f.h5"]
+
+
+def retry_what_was_not_begun(folder: Path) -> list[object]:
+    return ["extract", "retry", folder / "f.h5"]
+
+
+def verify_what_is_no_cache(folder: Path) -> list[object]:
+    return ["extract", "verify", folder / "own.csv"]
+
+
+def unknown_weights(_folder: Path) -> list[object]:
+    return ["extract", "weights", "get", "tsm-r50-8f-kinetics40"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (missing_predictions, "there are no predictions at"),
+        (missing_manifest, "none.csv is missing"),
+        (one_seed_twice, "theirs: a seed stands twice among [0, 0]"),
+        (unknown_recipe, "no recipe"),
+        (no_videos, "recipe ucf101 needs --videos"),
+        (train_under_another_protocol, "recipe ucf101 is for protocol ucf101-early-15-3-7"),
+        (extract_from_nowhere, "nowhere does not exist"),
+        (retry_what_was_not_begun, "no extraction of"),
+        (verify_what_is_no_cache, "own.csv is not a whole feature cache"),
+        (unknown_weights, "tsm-r50-8f-kinetics400"),
+    ],
+)
+def test_errors_are_sentences(
+    predicted: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: Callable[[Path], list[object]],
+    sentence: str,
+) -> None:
+    room, *words = arguments(predicted)
+    assert call(APPS[str(room)], *words) == 1
+    said = capsys.readouterr()
+    (line,) = said.err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert sentence in line
+    assert "Traceback" not in said.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("evaluate", "score", "x.h5"),  # no --manifest
+        ("evaluate", "reproduce", "ucf101", "--worker", "2"),
+        ("extract", "bench", "--clips", "1"),  # one clip cannot be both for training and for testing
+        ("extract", "bench", "--clips", "0"),
+        ("distill", "train", "ucf101", "--variant", "perhaps"),
+        ("manifests", "ucf102", "x"),
+    ],
+)
+def test_wrong_options_are_told_apart_from_failures(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    room, *words = arguments
+    assert call(APPS[room], *words) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The terminal's library takes [bold] for a style and drops it."""
+    videos = tmp_path / "[bold] videos"
+    for group in ("01", "16", "19"):
+        path = videos / f"v_Archery_g{group}_c01.avi"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'name = "x"\nseeds = [0]\n[data]\ndataset = "ucf101"\nprotocol = "ucf101-early-15-3-7"\n'
+        '[extract]\nbackbone = "timm:resnet10t"\nweights = "random"\n[distillation]\nbeta = 0.5\n'
+    )
+    options = ["--videos", videos, "--out", tmp_path / "out", "--device", "cpu", "--workers", 1]
+    assert call(APPS["evaluate"], "reproduce", recipe, *options) == 1
+    said = "".join(capsys.readouterr().err.split())
+    assert "13317oftheclipswantedarenotin" in said
+    assert "[bold]videos" in said
+    assert "everyoneofthe3clipsfailed" in said
+
+
+def test_weights_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(APPS["extract"], "weights", "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["tsm-r50-8f-kinetics400"]["frames"] == 8

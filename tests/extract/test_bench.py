@@ -1,0 +1,91 @@
+"""The bench on a tiny setting: every number there, positive, and related as it says. How fast is not asked here."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from extract import bench
+from extract.run import Machine
+from manifests.errors import UserError
+from manifests.recipe import Extract
+
+CLIPS = 3
+RECIPE = Extract(backbone="timm:resnet10t", weights="random", image_size=32, frames_per_segment=1)
+MACHINE = Machine(device="cpu", workers=1)
+NUMBERS = {
+    "decode_clips_per_s",
+    "network_clips_per_s",
+    "end_to_end_clips_per_s",
+    "ratio",
+    "floor_ratio",
+    "cosine_to_fp32",
+    *(("peak_memory_mb", "peak_memory_mb_10x", "memory_ratio") if bench.LINUX else ()),
+}
+Figures = dict[str, float | str | int]
+
+
+@pytest.fixture(scope="module")
+def small_clips() -> Iterator[None]:
+    """Short and small; the processes that memory is measured in take one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"CLIP_FRAMES": 20, "SIZE": (64, 64), "FILES": 2}.items():
+            patch.setattr(bench, name, value)
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def figures(small_clips: None) -> Figures:
+    return bench.bench(RECIPE, MACHINE, CLIPS)
+
+
+def test_every_number_is_there_and_positive(figures: Figures) -> None:
+    settings = {"device", "threads", "workers", "backbone", "frames_per_clip", "clips"}
+    assert figures.keys() == NUMBERS | settings
+    for name in NUMBERS:
+        assert isinstance(figures[name], float), name
+        assert math.isfinite(figures[name]) and figures[name] > 0, name
+    assert figures["cosine_to_fp32"] == pytest.approx(1)
+
+
+def test_the_setting_is_told(figures: Figures) -> None:
+    assert str(figures["device"]).startswith("cpu (")
+    assert figures["backbone"] == "timm:resnet10t (random), fp32"
+    assert (figures["threads"], figures["workers"], figures["clips"], figures["frames_per_clip"]) == (1, 1, CLIPS, 10)
+
+
+def test_the_ratios_are_those_of_the_numbers_beside_them(figures: Figures) -> None:
+    decode, network, whole = (figures[f"{what}_clips_per_s"] for what in ("decode", "network", "end_to_end"))
+    slower = min(decode, network)
+    assert figures["ratio"] == whole / slower
+    assert figures["floor_ratio"] == pytest.approx(decode * network / (decode + network) / slower)
+    assert 0.5 <= figures["floor_ratio"] < 1  # on a CPU, where both share the cores
+    if bench.LINUX:
+        assert figures["memory_ratio"] == figures["peak_memory_mb_10x"] / figures["peak_memory_mb"]
+
+
+def test_json_holds_it(figures: Figures) -> None:
+    assert json.loads(json.dumps(figures)) == figures
+
+
+def test_memory_of_a_run_that_failed_is_not_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    failing = tmp_path / "python"
+    failing.write_text("#!/bin/sh\necho 'error: disk full' >&2\nexit 1\n")
+    failing.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(failing))
+    with pytest.raises(UserError, match="the run that memory is measured on failed: error: disk full"):
+        bench._peak_memory([tmp_path / "0.avi"], RECIPE, MACHINE, 2)
+
+
+def test_a_decoder_that_fails_ends_the_bench_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "0.avi").write_bytes(b"not a video")
+    tasks = bench._tasks([tmp_path / "0.avi"], RECIPE, "pyav", 1)
+    with pytest.raises(UserError, match="pyav cannot decode a clip drawn here: not a video"):
+        list(bench._decode(tasks, MACHINE))

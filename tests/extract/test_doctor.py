@@ -1,0 +1,110 @@
+"""The doctor tells a right decoder from a wrong one; the numbered clip can carry every number it needs."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from extract import doctor
+from extract.__main__ import app
+from extract.decode import DECODERS, Frames
+from extract.numbered_clip import _draw, read_number
+from manifests.errors import UserError
+
+PROMISE, READ = DECODERS["pyav"]
+
+
+def sabotage(monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], Frames]) -> None:
+    monkeypatch.setitem(DECODERS, "pyav", (PROMISE, read))
+
+
+def test_pyav_is_exact_here() -> None:
+    assert doctor.check_decoders()["pyav"] == "exact"
+
+
+def test_a_decoder_that_slips_by_one_is_called_wrong_with_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a decoder does that takes a B-frame twice: right up to frame 39, one behind from there on."""
+    asked: list[int] = []
+
+    def slipping(clip: Path) -> Frames:
+        frames = list(READ(clip))
+        for index in range(len(frames)):
+
+            def convert(index: int = index) -> np.ndarray:
+                asked.append(index)
+                return frames[index if index < 40 else index - 1]()
+
+            yield convert
+
+    sabotage(monkeypatch, slipping)
+    verdict = doctor.check_decoders()["pyav"]
+    late = sum(index >= 40 for index in asked)
+    assert 0 < late < len(asked) == 30
+    assert verdict == f"wrong: {late} of 30 frames"
+
+
+def test_a_decoder_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking(_clip: Path) -> Iterator[Callable[[], np.ndarray]]:
+        raise RuntimeError("no such codec")
+        yield
+
+    sabotage(monkeypatch, breaking)
+    assert doctor.check_decoders()["pyav"] == "wrong: RuntimeError: no such codec"
+
+
+def test_a_decoder_that_loses_frames_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    sabotage(monkeypatch, lambda clip: iter(list(READ(clip))[:50]))
+    assert re.fullmatch(r"wrong: (1?\d|2\d) frames for 30 asked for", doctor.check_decoders()["pyav"])
+
+
+def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_installed", lambda _module: False)
+    verdicts = doctor.check_decoders()
+    assert {name: verdict for name, verdict in verdicts.items() if name != "pyav"} == {
+        "decord": "not installed",
+        "decord by index (not used)": "not installed",
+    }
+    shown = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "200"}, catch_exceptions=False).output
+    assert "uv pip install 'early-recognition[lite0]'" in shown
+
+
+def test_describe_has_versions_and_devices() -> None:
+    facts = doctor.describe()
+    assert {"early-recognition", "python", "machine", "gpu", "torch", "timm", "av", "decord", "h5py"} <= facts.keys()
+    for name in ("early-recognition", "python", "torch", "timm", "av", "h5py"):
+        assert facts[name][0].isdigit(), name
+    assert "torch threads" in facts["machine"]
+    assert all(isinstance(fact, str) and fact for fact in facts.values())
+
+
+def test_json_for_programs() -> None:
+    result = CliRunner().invoke(app, ["doctor", "--json"], catch_exceptions=False)
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    assert told["decoders"]["pyav"] == "exact"
+    assert told["machine"] == doctor.describe()
+
+
+def test_a_wrong_pyav_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    sabotage(monkeypatch, lambda clip: reversed(list(READ(clip))))
+    with pytest.raises(UserError, match="PyAV does not decode exactly here"):
+        CliRunner().invoke(app, ["doctor"], catch_exceptions=False)
+
+
+@settings(deadline=None, max_examples=150)
+@given(number=st.integers(0, 2**16 - 1), width=st.integers(64, 161), height=st.integers(64, 121))
+def test_every_number_can_be_read_off_its_picture(number: int, width: int, height: int) -> None:
+    picture = _draw(number, width, height)
+    assert (picture.shape, picture.dtype) == ((height, width, 3), np.uint8)
+    assert read_number(picture) == number
+
+
+@pytest.mark.parametrize("number", [0, *(1 << bit for bit in range(16)), 2**16 - 1])
+def test_every_bit_stands_alone(number: int) -> None:
+    assert read_number(_draw(number, 65, 67)) == number

@@ -1,0 +1,109 @@
+"""The manifests' commands: what they write, what they say is there and missing, and their refusals."""
+
+import functools
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from manifests.__main__ import app
+from manifests.errors import UserError
+from manifests.schema import read_manifest
+from manifests.stick_figures.data_set import draw_data_set
+
+CLIPS = ("Archery/v_Archery_g16_c02", "YoYo/v_YoYo_g01_c01", "YoYo/v_YoYo_g20_c01")
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    for clip in CLIPS:
+        path = tmp_path / "videos" / f"{clip}.avi"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "videos"
+
+
+def invoke(*arguments: object) -> Result:
+    """Run a command that is to end well; what it raises comes through."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_ucf101_writes_what_is_there_and_names_what_is_not(videos: Path, tmp_path: Path) -> None:
+    result = invoke("ucf101", videos, "--out", tmp_path / "m" / "ucf101.csv")
+    first, second = result.output.splitlines()
+    assert first == "ucf101-early-15-3-7-subset: 3 clips (1 train / 1 validation / 1 test), 2 of 101 classes"
+    assert second.startswith("13317 clips of the official list are not in ")
+    manifest = read_manifest(tmp_path / "m" / "ucf101.csv")
+    assert manifest.clips["path"].tolist() == [f"{clip}.avi" for clip in CLIPS]
+    assert manifest.clips["label"].tolist() == [2, 100, 100]
+    assert len((tmp_path / "m" / "ucf101.classes.txt").read_text().splitlines()) == 101
+
+
+def test_ucf101_options(videos: Path, tmp_path: Path) -> None:
+    (videos / "YoYo" / "v_YoYo_g25_c01.avi").touch()
+    options = ["--protocol", "ucf101-split1", "--classes", "YoYo,Archery", "--compact", "--hold-out", "20,25"]
+    invoke("ucf101", videos, "--out", tmp_path / "m.csv", *options)
+    manifest = read_manifest(tmp_path / "m.csv")
+    assert manifest.protocol == "ucf101-split1-holdout-20-25-subset"
+    assert manifest.classes == ("Archery", "YoYo")
+    assert dict(zip(manifest.clips["clip_id"], manifest.clips["split"], strict=True)) == {
+        "v_Archery_g16_c02": "train",
+        "v_YoYo_g01_c01": "test",
+        "v_YoYo_g20_c01": "validation",
+        "v_YoYo_g25_c01": "validation",
+    }
+    assert manifest.clips["label"].tolist() == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--hold-out", "23;24"], "--hold-out '23;24': write group numbers as in 23,24,25"),
+        (["--hold-out", "19"], "group 19 is not a training group"),
+        (["--protocol", "ucf101-split4"], "no protocol 'ucf101-split4'; known: "),
+        (["--classes", "Archery,Yoyo"], "class 'Yoyo' is not one of UCF101's"),
+        (["--classes", "Archery"], "no clip of split 'train'"),
+    ],
+)
+def test_ucf101_refuses_in_a_sentence_and_writes_nothing(
+    videos: Path, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=sentence):
+        invoke("ucf101", videos, "--out", tmp_path / "m.csv", *options)
+    assert [path.name for path in tmp_path.iterdir()] == ["videos"]
+
+
+def test_check_counts_the_videos_that_are_missing(videos: Path, tmp_path: Path) -> None:
+    invoke("ucf101", videos, "--out", tmp_path / "m.csv")
+    whole = invoke("check", tmp_path / "m.csv", "--videos", videos)
+    assert "3 clips (1 train / 1 validation / 1 test)" in whole.output
+    for clip in CLIPS[1:]:
+        (videos / f"{clip}.avi").unlink()
+    invoke("check", tmp_path / "m.csv")  # videos are looked for on request only
+    with pytest.raises(UserError, match=r"2 videos are not in .*; the first: YoYo/v_YoYo_g01_c01\.avi, YoYo/"):
+        invoke("check", tmp_path / "m.csv", "--videos", videos)
+
+
+def test_check_finds_a_broken_rule(videos: Path, tmp_path: Path) -> None:
+    invoke("ucf101", videos, "--out", tmp_path / "m.csv")
+    text = (tmp_path / "m.csv").read_text()
+    (tmp_path / "m.csv").write_text(text.replace("v_YoYo_g20_c01,", "v_YoYo_g01_c01,"))
+    with pytest.raises(UserError, match=r"row 4, column clip_id: 'v_YoYo_g01_c01' stands in row 3 already"):
+        invoke("check", tmp_path / "m.csv")
+    with pytest.raises(UserError, match=r"none\.csv is missing"):
+        invoke("check", tmp_path / "none.csv")
+
+
+def test_stick_figures_are_drawn_and_check_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = functools.partial(draw_data_set, clips_per_class={"train": 1, "test": 1}, size=(64, 48))
+    monkeypatch.setattr("manifests.__main__.draw_data_set", few)
+    result = invoke("stick-figures", tmp_path / "drawn", "--seed", 3)
+    path = tmp_path / "drawn" / "manifest.csv"
+    assert "stick-figures-v1: 20 clips (10 train / 0 validation / 10 test), 10 classes" in result.output
+    assert f"manifest: {path}" in result.output
+    invoke("check", path, "--videos", tmp_path / "drawn")
+    invoke("stick-figures", tmp_path / "drawn", "--seed", 3)
+    with pytest.raises(UserError, match="seed 3, .* not of .* seed 4"):
+        invoke("stick-figures", tmp_path / "drawn", "--seed", 4)

@@ -1,0 +1,204 @@
+"""The rules of the house, held against every file: the one-way street, safe loading, docstrings, the lock, recipes."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from manifests.recipe import RECIPES, read_recipe
+from manifests.weights import read_weights
+
+ROOT = Path(__file__).parent.parent
+STREET = ("manifests", "extract", "distill", "evaluate")  # a room imports only what stands before it
+SOURCES = sorted(path for room in STREET for path in (ROOT / room).rglob("*.py"))
+ALL_CODE = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py")])
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_of(path: Path) -> str:
+    return name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Return the rooms that a file imports from, inside functions too."""
+    names = []
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name_of(path)}: relative import in line {node.lineno}"
+            names.append(node.module or "")
+    return {name.split(".")[0] for name in names} & set(STREET)
+
+
+def test_every_room_is_looked_at() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in SOURCES} == set(STREET)
+    assert imported_rooms(ROOT / "evaluate" / "reproduce.py") == set(STREET)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_the_street_is_walked_one_way(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0]
+    allowed = STREET[: STREET.index(room) + 1]
+    assert imported_rooms(path) <= set(allowed)
+
+
+def loaded_with(modules: list[str]) -> set[str]:
+    """Return the top-level names of all that is loaded when these modules are imported in a fresh process."""
+    code = (
+        f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    return set(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_manifests_know_no_torch_no_hdf5_no_other_room() -> None:
+    modules = [module_of(path) for path in SOURCES if name_of(path).startswith("manifests/")]
+    assert "manifests.stick_figures.data_set" in modules
+    loaded = loaded_with(modules)
+    assert "pandas" in loaded
+    assert not loaded & {"torch", "torchvision", "timm", "h5py", "safetensors", *STREET[1:]}
+
+
+def test_the_decode_worker_starts_without_torch() -> None:
+    loaded = loaded_with(["extract.decode_worker"])
+    assert "av" in loaded
+    assert not loaded & {"torch", "torchvision", "timm", "h5py", "pandas"}
+
+
+def attributes(tree: ast.AST, module: str) -> Iterator[ast.Attribute]:
+    """Yield every `module.something` in a tree."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module:
+            yield node
+
+
+def unsafe_loads(tree: ast.AST) -> list[str]:
+    """Return what could run code out of a data file: torch.load unless weights_only=True, pickle's loaders."""
+    safe = {
+        id(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and any(
+            word.arg == "weights_only" and isinstance(word.value, ast.Constant) and word.value.value is True
+            for word in node.keywords
+        )
+    }
+    found = [
+        f"torch.load in line {node.lineno}"
+        for node in attributes(tree, "torch")
+        if node.attr == "load" and id(node) not in safe
+    ]
+    found += [
+        f"pickle.{node.attr} in line {node.lineno}"
+        for node in attributes(tree, "pickle")
+        if node.attr in ("load", "loads", "Unpickler")
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in ("torch", "pickle"):
+            found += [f"{node.module}.{alias.name} by name" for alias in node.names if alias.name.startswith("load")]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "unsafe"),
+    [
+        ("torch.load(path, map_location='cpu', weights_only=True)", False),
+        ("torch.load(path)", True),
+        ("torch.load(path, weights_only=False)", True),
+        ("torch.load(path, weights_only=flag)", True),
+        ("read = torch.load", True),
+        ("from torch import load", True),
+        ("pickle.load(file)", True),
+        ("pickle.loads(data)", True),
+        ("pickle.dumps(data)", False),
+        ("json.load(file)", False),
+    ],
+)
+def test_unsafe_loading_is_recognised(code: str, unsafe: bool) -> None:
+    assert bool(unsafe_loads(ast.parse(code))) == unsafe
+
+
+@pytest.mark.parametrize("path", ALL_CODE, ids=name_of)
+def test_no_file_is_read_that_could_run_code(path: Path) -> None:
+    assert unsafe_loads(parse(path)) == []
+
+
+def test_there_is_a_torch_load_to_look_at() -> None:
+    assert any(node.attr == "load" for path in SOURCES for node in attributes(parse(path), "torch"))
+
+
+def without_docstring(tree: ast.Module) -> list[str]:
+    """Return the module, public functions, classes and methods that have no docstring."""
+    missing = [] if ast.get_docstring(tree) else ["the file itself"]
+
+    def look(body: list[ast.stmt], prefix: str) -> None:
+        for node in body:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name[0] != "_":
+                if not ast.get_docstring(node):
+                    missing.append(prefix + node.name)
+                if isinstance(node, ast.ClassDef):
+                    look(node.body, f"{prefix}{node.name}.")
+
+    look(tree.body, "")
+    return missing
+
+
+def test_a_missing_docstring_is_recognised() -> None:
+    code = '"""File."""\nclass A:\n  """A."""\n  def b(self): ...\n  def _c(self): ...\ndef d():\n  def e(): ...\n'
+    assert without_docstring(ast.parse(code)) == ["A.b", "d"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_everything_public_has_a_docstring(path: Path) -> None:
+    assert without_docstring(parse(path)) == []
+
+
+def locked() -> dict[str, list[str]]:
+    """Return the lock's packages, `name==version`, with their hashes."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return {line[0]: [word for word in line if word.startswith("--hash=")] for line in lines}
+
+
+def test_every_locked_package_has_a_version_and_hashes() -> None:
+    packages = locked()
+    assert len(packages) > 40
+    for package, hashes in packages.items():
+        assert re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[\w.+!-]+", package), package
+        assert hashes, package
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", value) for value in hashes), package
+
+
+def test_the_lock_names_no_host() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert not re.search(r"^\s*(-i|-f|--(extra-)?index-url|--find-links|--trusted-host)\b", text, flags=re.MULTILINE)
+
+
+def test_what_the_project_needs_is_locked() -> None:
+    names = {re.split(r"[\[=]", package)[0].lower() for package in locked()}
+    assert {"torch", "torchvision", "timm", "av", "h5py", "numpy", "pandas", "safetensors", "pytest"} <= names
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_recipes_name_weights_that_are_known(path: Path) -> None:
+    extract = read_recipe(path).extract
+    if extract is None:  # the features come from elsewhere
+        assert "--cache" in path.read_text(encoding="utf-8")
+    elif extract.weights != "timm-package":
+        assert read_weights()[extract.weights].backbone == extract.backbone
