@@ -6,6 +6,7 @@ No losses, training or files here.
 
 import contextlib
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 class _Recurrent(nn.Module):
     """Dropout, one recurrent layer, dropout, and one linear classifier shared by all steps."""
 
+    bidirectional: ClassVar[bool]
+
     def __init__(
         self,
         feature_dim: int,
@@ -23,14 +26,12 @@ class _Recurrent(nn.Module):
         num_classes: int,
         input_dropout: float = 0.0,
         output_dropout: float = 0.0,
-        *,
-        bidirectional: bool,
     ) -> None:
         super().__init__()
         self.input_dropout = nn.Dropout(input_dropout)
-        self.gru = nn.GRU(feature_dim, hidden, batch_first=True, bidirectional=bidirectional)
+        self.gru = nn.GRU(feature_dim, hidden, batch_first=True, bidirectional=self.bidirectional)
         self.output_dropout = nn.Dropout(output_dropout)
-        self.classifier = nn.Linear(hidden * (2 if bidirectional else 1), num_classes)
+        self.classifier = nn.Linear(hidden * (2 if self.bidirectional else 1), num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Classify at every step: features (B, N, D) → logits (B, N, C)."""
@@ -42,29 +43,13 @@ class _Recurrent(nn.Module):
 class Student(_Recurrent):
     """One-directional GRU: its logits at step n depend on segments 1…n only."""
 
-    def __init__(
-        self,
-        feature_dim: int,
-        hidden: int,
-        num_classes: int,
-        input_dropout: float = 0.0,
-        output_dropout: float = 0.0,
-    ) -> None:
-        super().__init__(feature_dim, hidden, num_classes, input_dropout, output_dropout, bidirectional=False)
+    bidirectional = False
 
 
 class Teacher(_Recurrent):
     """Bidirectional GRU, `hidden` per direction: its logits at step n depend on all N segments."""
 
-    def __init__(
-        self,
-        feature_dim: int,
-        hidden: int,
-        num_classes: int,
-        input_dropout: float = 0.0,
-        output_dropout: float = 0.0,
-    ) -> None:
-        super().__init__(feature_dim, hidden, num_classes, input_dropout, output_dropout, bidirectional=True)
+    bidirectional = True
 
 
 @contextlib.contextmanager
