@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from distill.models import Student, Teacher
@@ -68,7 +68,8 @@ def load_state(path: Path) -> State:
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     with atomic_write(path) as temporary:
-        save_file(dict(tensors), temporary, {"json": json.dumps(metadata, sort_keys=True)})
+        # Bytes first: the library's own writing turns a full disk into an error of its own.
+        temporary.write_bytes(save(dict(tensors), {"json": json.dumps(metadata, sort_keys=True)}))
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -23,7 +23,7 @@ from distill.models import Student, Teacher
 from distill.settings import Model, Variant, data_settings, differences, run_settings
 from distill.train import Epoch, State, train_student, train_teacher
 from manifests.errors import UserError
-from manifests.files import sha256_of, write_text
+from manifests.files import remove_leftovers, sha256_of, write_text
 from manifests.recipe import Recipe
 
 RECIPE, METRICS, TENSORBOARD = "recipe.json", "metrics.csv", "tensorboard"
@@ -174,8 +174,7 @@ def _claim(folder: Path, settings: Mapping[str, Any], recipe: Recipe, device: to
         _refuse_strangers(folder)
         whole = {"settings": settings, "versions": versions, "recipe": recipe.model_dump()}
         write_text(folder / RECIPE, json.dumps(whole, indent=2) + "\n")
-    for leftover in folder.glob(".*.tmp"):
-        leftover.unlink()
+    remove_leftovers(folder)
 
 
 def _recorder(

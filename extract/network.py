@@ -53,13 +53,18 @@ class SegmentNetwork:
         frames = torch.from_numpy(clip.frames).to(self.device, non_blocking=True)  # (U, H, W, 3)
         images = self.backbone.preprocess(frames).to(self.dtype)  # (U, 3, crop, crop)
         positions = torch.from_numpy(clip.positions).to(self.device)  # (N, F)
-        at_once = segments if self.device.type == "cuda" else max(CPU_FRAMES // frames_per_segment, 1)
+        at_once = segments if self.device.type == "cuda" else _even_share(segments, CPU_FRAMES // frames_per_segment)
         pooled = [
             self.network(images[chosen.flatten()].contiguous(memory_format=torch.channels_last)).float()
             for chosen in torch.split(positions, at_once)
         ]  # (≤ at_once · F, D) each; no segment is divided
         features: NDArray[np.float32] = torch.cat(pooled).view(segments, frames_per_segment, -1).mean(1).cpu().numpy()
         return features
+
+
+def _even_share(segments: int, most: int) -> int:
+    """Return the largest divisor of `segments` that is at most `most`, so that every batch has the same shape."""
+    return max(share for share in range(1, segments + 1) if segments % share == 0 and share <= max(most, 1))
 
 
 def _keep_freed_memory() -> None:
@@ -88,7 +93,7 @@ def choose_device(name: str) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """Name what decides the last bits of a value: the GPU's model, or the CPU's instruction set."""
+    """Name what decides the last bits of a value: the GPU's model, or the CPU's instruction set and threads."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.backends.cpu.get_cpu_capability()})"
+    return f"cpu ({torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"

@@ -4,6 +4,7 @@
 is done), and failures.jsonl. A part without its record does not exist. Anything may be killed at any moment.
 """
 
+import glob
 import json
 import os
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from safetensors.numpy import load_file, save
 from extract.cache import Row, write_cache
 from extract.pool import Failure
 from manifests.errors import UserError
-from manifests.files import atomic_write, sha256_of, write_text
+from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,14 @@ class PartsFolder:
         self._lock = FileLock(self.folder / "lock")
 
     def __enter__(self) -> "PartsFolder":
+        if self.cache.is_dir():
+            raise UserError(f"{self.cache} is a folder; give the file to write, as in {self.cache / 'features.h5'}")
         try:
             (self.folder / "parts").mkdir(parents=True, exist_ok=True)
             self._lock.acquire(timeout=0)
+            remove_leftovers(self.folder)
+            remove_leftovers(self.folder / "parts")
+            remove_leftovers(self.cache.parent, glob.escape(self.cache.name))
         except Timeout as error:
             raise UserError(
                 f"another process is writing {self.cache}; wait for it, or choose another output"

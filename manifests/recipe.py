@@ -39,7 +39,7 @@ class Extract(_Table):
     weights: str  # a name of weights.toml, a file, "timm-package" or, asked for by name, "random"
     segments: int = Field(default=10, ge=1)
     frames_per_segment: int = Field(default=8, ge=1)
-    image_size: int | None = None  # side of the square the network sees; None: the backbone's own
+    image_size: int | None = Field(default=None, ge=32)  # side of the square the network sees; None: the backbone's own
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
 
 

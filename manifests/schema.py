@@ -113,8 +113,8 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
     rows = zip(*(clips[column].astype(str) for column in COLUMNS), strict=True)
     for row, (clip_id, path, label, class_name, _group, split, _protocol) in enumerate(rows, start=2):
         where = f"{name}, row {row}, column"
-        if not clip_id:
-            raise UserError(f"{where} clip_id: empty")
+        if not clip_id or not clip_id.isprintable():
+            raise UserError(f"{where} clip_id: {'empty' if not clip_id else f'{clip_id!r} has a control character'}")
         if clip_id in first_row:
             raise UserError(f"{where} clip_id: {clip_id!r} stands in row {first_row[clip_id]} already")
         first_row[clip_id] = row
@@ -132,6 +132,10 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
             inside(Path(), path)
         except UserError as error:
             raise UserError(f"{where} path: {error}") from error
+    if "num_frames" in clips:
+        for row, frames in enumerate(clips["num_frames"].astype(str), start=2):
+            if not frames.isdecimal():
+                raise UserError(f"{name}, row {row}, column num_frames: {frames!r} is not a number of frames")
     for split in ("train", "test"):
         if split not in set(clips["split"]):
             raise UserError(f"{name}, column split: no clip of split {split!r}")

@@ -59,14 +59,14 @@ from manifests.schema import read_manifest
 
 def train_until(name, count, save_seconds):
     run_folder.SAVE_SECONDS = save_seconds
-    module = checkpoint if name == "save_file" else run_folder
+    module = checkpoint if name == "atomic_write" else run_folder
     original, calls = getattr(module, name), []
 
     def killed(*arguments):
         calls.append(1)
         if len(calls) == count:
-            if name == "save_file":
-                arguments[1].write_bytes(b"half of it")
+            if name == "atomic_write":
+                original(*arguments).__enter__().write_bytes(b"half of it")
             os.kill(os.getpid(), signal.SIGKILL)
         return original(*arguments)
 
@@ -104,12 +104,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_killed_at_any_moment_the_same_bytes_come_out(inputs: Path, folder: Path) -> None:
     moments = [
-        ("save_file", 1, 0.0),  # half of the first resume state on the disk
+        ("atomic_write", 1, 0.0),  # half of the first resume state on the disk
         ("write_metrics", 1, 0.0),  # epoch 1 saved, no curves yet
-        ("save_file", 3, 0.0),  # half of the state of epoch 4
+        ("atomic_write", 3, 0.0),  # half of the state of epoch 4
         ("write_metrics", 3, 1e9),  # curves ahead of the state: epochs 4 and 5 were not saved
         ("write_metrics", 5, 0.0),  # all epochs saved, the last one not in the curves
-        ("save_file", 1, 0.0),  # half of the weights
+        ("atomic_write", 1, 0.0),  # half of the weights
         ("sha256_of", 1, 0.0),  # weights written, not the completion record
     ]
     command = [sys.executable, "-c", KILLED_TRAININGS, str(inputs), str(folder), json.dumps(moments)]

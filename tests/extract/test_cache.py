@@ -189,3 +189,19 @@ def test_rows_are_written_one_at_a_time(tmp_path: Path) -> None:
     """A generator is enough: nobody keeps all features in memory."""
     write_cache(tmp_path / "c.h5", (row(clip_id) for clip_id in IDS), IDS, (3, 5), SETTINGS)
     assert read_cache(tmp_path / "c.h5").clip_id == IDS
+
+
+def test_leftovers_of_a_kill_are_cleared_away_and_nothing_else(tmp_path: Path) -> None:
+    extract_in(tmp_path / "c.h5", IDS)
+    mine = [tmp_path / ".c.h5.x1.tmp", tmp_path / "c.h5.run" / "parts" / ".000002.json.x2.tmp"]
+    others = [tmp_path / ".other.h5.x3.tmp", tmp_path / "c.h5.tmp"]
+    for path in mine + others:
+        path.write_text("half")
+    with PartsFolder(tmp_path / "c.h5"):
+        pass
+    assert [path.exists() for path in mine + others] == [False, False, True, True]
+
+
+def test_an_output_that_is_a_folder_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a folder; give the file to write"):
+        PartsFolder(tmp_path).__enter__()

@@ -46,6 +46,9 @@ def test_ids_stay_text(tmp_path: Path) -> None:
     [
         ({"clip_id": ["a", "b", "a"]}, r"row 4, column clip_id: 'a' stands in row 2"),
         ({"clip_id": ["a", "", "c"]}, r"row 3, column clip_id: empty"),
+        ({"clip_id": ["a", "b\nb", "c"]}, r"row 3, column clip_id: 'b\\nb' has a control character"),
+        ({"num_frames": [9, "many", 9]}, r"row 3, column num_frames: 'many' is not a number of frames"),
+        ({"num_frames": [9, 9, ""]}, r"row 4, column num_frames: ''"),
         ({"class_name": ["wave", "fly", "wave"]}, r"row 3, column class_name: 'fly'"),
         ({"label": [0, 0, 0]}, r"row 3, column label: '0' contradicts .* drink is 1"),
         ({"label": [0, "one", 0]}, r"row 3, column label: 'one'"),
