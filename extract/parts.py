@@ -23,6 +23,8 @@ from extract.pool import Failure
 from manifests.errors import UserError
 from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
 
+NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "sha256": ""}
+
 
 @dataclass(frozen=True)
 class LedgerRow:
@@ -109,7 +111,6 @@ class PartsFolder:
         record = {
             "clip_id": [row.clip_id for row in rows],
             "num_frames": [row.num_frames for row in rows],
-            "shape": features.shape[1:],
             "sha256": sha256_of(part),
         }
         write_text(part.with_suffix(".json"), json.dumps(record) + "\n")
@@ -118,7 +119,7 @@ class PartsFolder:
         """Return where each finished clip is: its part, its row there, its number of frames."""
         where = {}
         for record_path in self._records():
-            record = json.loads(record_path.read_text(encoding="utf-8"))
+            record = _read_record(record_path)
             for row, (clip_id, frames) in enumerate(zip(record["clip_id"], record["num_frames"], strict=True)):
                 where[clip_id] = (record_path.with_suffix(".safetensors"), row, frames)
         return where
@@ -129,7 +130,7 @@ class PartsFolder:
             record
             for record in self._records()
             if not (part := record.with_suffix(".safetensors")).exists()
-            or sha256_of(part) != json.loads(record.read_text(encoding="utf-8"))["sha256"]
+            or sha256_of(part) != _read_record(record)["sha256"]
         ]
 
     def drop_damaged_parts(self) -> int:
@@ -230,6 +231,15 @@ class PartsFolder:
     @property
     def _ledger(self) -> Path:
         return self.folder / "failures.jsonl"
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """Return a completion record; one that is damaged is a record of nothing, whose part cannot match it."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        return record if record.keys() >= NOTHING.keys() else NOTHING
+    except (ValueError, AttributeError):
+        return NOTHING
 
 
 def _load_part(part: Path) -> NDArray[np.float32]:

@@ -130,6 +130,18 @@ def test_damaged_and_deleted_parts_are_found_and_made_again(tmp_path: Path) -> N
     assert (tmp_path / "c.h5").read_bytes() == whole
 
 
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"clip_id": ["clip0"]', b"\xff\xfe"])
+def test_a_damaged_record_costs_its_part_only(tmp_path: Path, content: bytes) -> None:
+    whole = extract_in(tmp_path / "c.h5", IDS[:4], IDS[4:])
+    with PartsFolder(tmp_path / "c.h5") as folder:
+        (folder.folder / "parts" / "000001.json").write_bytes(content)
+        assert set(folder.done()) == set(IDS[4:])
+        assert folder.drop_damaged_parts() == 1
+        folder.write_part([row(clip_id) for clip_id in IDS[:4]])
+        folder.merge()
+    assert (tmp_path / "c.h5").read_bytes() == whole
+
+
 def test_ledger_counts_attempts_and_forgets_what_succeeded(tmp_path: Path) -> None:
     with PartsFolder(tmp_path / "c.h5") as folder:
         folder.start(SETTINGS, IDS)
