@@ -6,7 +6,6 @@ The work is in `run_folder.train_run`; here are the arguments and the progress l
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -15,7 +14,8 @@ from distill.run_folder import train_run
 from distill.settings import Model, Variant
 from distill.train import Epoch
 from extract.cache import read_cache
-from manifests.errors import UserError, run_cli
+from extract.network import choose_device
+from manifests.errors import run_cli
 from manifests.recipe import check_protocol, read_recipe
 from manifests.schema import read_manifest
 
@@ -45,7 +45,7 @@ def train(
         Variant | None, typer.Option(help="Of a student: with distillation (the default) or without.")
     ] = None,
     teacher: Annotated[Path | None, typer.Option(help="Run folder of the trained teacher to distill from.")] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     allow_missing: Annotated[bool, typer.Option(help="Leave out clips that have no features.")] = False,
 ) -> None:
     """Train one network. Ctrl-C or kill it at any time: the same command goes on, to the same weights.
@@ -60,11 +60,9 @@ def train(
     """
     chosen, clips = read_recipe(recipe), read_manifest(manifest)
     check_protocol(chosen, clips.protocol)
-    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
-        raise UserError(f"no device {device!r} here; give --device cpu, or --device cuda where there is a CUDA GPU")
     if model == "student" and variant is None:
         variant = "with"
-    data = load_features(read_cache(cache), clips, allow_missing=allow_missing).to(device)
+    data = load_features(read_cache(cache), clips, allow_missing=allow_missing).to(choose_device(device))
     if data.missing:
         print(f"{len(data.missing)} clips without features are left out; the first: {', '.join(data.missing[:3])}")
 

@@ -78,16 +78,15 @@ def score(
     """
     from evaluate.predictions import read_predictions
     from evaluate.predictions import score as score_one
-    from evaluate.results import write_results
+    from evaluate.results import published_beside, write_results
     from evaluate.table import make_table, render_markdown
-    from manifests.published import published_rows
 
     clips = read_manifest(manifest)
     scores = defaultdict(list)
     for path in predictions:
         scored = score_one(read_predictions(path), clips)
         scores[scored.method].append(scored)
-    table = make_table(scores, published_rows(clips.protocol))
+    table = make_table(scores, published_beside(clips, scores))
     print(render_markdown(table))
     if out is not None:
         write_results(out, clips, scores)

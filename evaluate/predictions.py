@@ -178,6 +178,8 @@ def _check(predictions: Predictions, name: str) -> None:
             f"{name}: probabilities have shape {probabilities.shape}; with {expected[0]} clip ids and "
             f"{expected[1]} classes it must be ({expected[0]}, N, {expected[1]}), none of them 0"
         )
+    if not predictions.method or not predictions.method.isprintable():
+        raise UserError(f"{name}: the method's name {predictions.method!r} is empty or has a control character")
     if len(set(clips)) != len(clips):
         twice = next(clip for clip in clips if clips.count(clip) > 1)
         raise UserError(f"{name}: clip id {twice!r} stands twice; keep one row a clip")

@@ -86,9 +86,11 @@ def reproduce(recipe: Recipe, inputs: Inputs, machine: Machine, say: Say = print
         seconds[stage], started = now - started, now
 
     manifest_path, videos = _manifest(recipe, inputs, say)
+    _check_early(recipe, read_manifest(manifest_path))
     lap("manifest")
     cache_path = inputs.cache or _extract(recipe, inputs, manifest_path, videos, machine, bars)
     cache = read_cache(cache_path)
+    _check_cache(recipe, cache, cache_path)
     manifest = _without_failed(read_manifest(manifest_path), cache, inputs, cache_path)
     lap("extract")
     runs = _train(recipe, inputs.out, manifest, cache, choose_device(machine.device), bars)
@@ -104,6 +106,8 @@ def _manifest(recipe: Recipe, inputs: Inputs, say: Say) -> tuple[Path, Path | No
     path = inputs.out / "manifest.csv"
     if inputs.manifest is not None:
         check_protocol(recipe, read_manifest(inputs.manifest).protocol)
+        if recipe.data.classes is not None:
+            raise UserError(f"recipe {recipe.name} chooses data.classes, and --manifest has its own; leave one out")
         return inputs.manifest, inputs.videos
     if recipe.data.dataset == "stick-figures":
         videos = inputs.videos or inputs.out / "videos"
@@ -121,6 +125,29 @@ def _manifest(recipe: Recipe, inputs: Inputs, say: Say) -> tuple[Path, Path | No
     return path, inputs.videos
 
 
+def _check_early(recipe: Recipe, manifest: Manifest) -> None:
+    """Refuse before hours of extraction what would be refused after them."""
+    for split in SPLITS:
+        manifest.split(split)
+    segments = recipe.extract.segments if recipe.extract else None
+    if segments is not None and recipe.distillation.beta > 0 and recipe.distillation.tau >= segments:
+        raise UserError(f"recipe {recipe.name}: tau = {recipe.distillation.tau} leaves no pair of {segments} segments")
+
+
+def _check_cache(recipe: Recipe, cache: Cache, path: Path) -> None:
+    """Refuse a cache that contradicts the recipe's [extract] table."""
+    if recipe.extract is None:
+        return
+    wanted = recipe.extract.model_dump(include={"backbone", "segments", "frames_per_segment", "precision"})
+    differing = [
+        f"{key}: {cache.settings[key]} there, {value} in the recipe"
+        for key, value in wanted.items()
+        if key in cache.settings and cache.settings[key] != value
+    ]
+    if differing:
+        raise UserError(f"{path} is not the cache of recipe {recipe.name} ({'; '.join(differing)}); give another one")
+
+
 def _extract(recipe: Recipe, inputs: Inputs, manifest: Path, videos: Path | None, machine: Machine, bars: Bars) -> Path:
     if recipe.extract is None:
         raise UserError(f"recipe {recipe.name} has no [extract] table; give the features with --cache")
@@ -133,6 +160,12 @@ def _extract(recipe: Recipe, inputs: Inputs, manifest: Path, videos: Path | None
 
 def _without_failed(manifest: Manifest, cache: Cache, inputs: Inputs, path: Path) -> Manifest:
     valid = {clip_id for clip_id, valid in zip(cache.clip_id, cache.valid, strict=True) if valid}
+    absent = manifest.clips[~manifest.clips["clip_id"].isin(cache.clip_id)]
+    if not absent.empty:
+        raise UserError(
+            f"{len(absent)} of {len(manifest.clips)} clips of the manifest are not in {path} at all (first: "
+            f"{absent['clip_id'].iloc[0]}); is it the cache of this manifest?"
+        )
     failed = manifest.clips[~manifest.clips["clip_id"].isin(valid)]
     if failed.empty:
         return manifest
@@ -155,7 +188,8 @@ def _train(
     """Train teacher and students of every seed; return the students' run folders by variant and seed."""
     data = load_features(cache, manifest).to(device)
     epochs = recipe.training.epochs
-    total = len(recipe.seeds) * (1 + len(VARIANTS)) * epochs
+    taught = recipe.distillation.alpha > 0
+    total = len(recipe.seeds) * (taught + len(VARIANTS)) * epochs
     models_done = 0
 
     def train(folder: Path, seed: int, model: Model, variant: Variant | None, teacher: Path | None) -> None:
@@ -172,10 +206,11 @@ def _train(
     runs = {}
     for seed in recipe.seeds:
         folder = out / "runs" / f"seed{seed}"
-        train(folder / "teacher", seed, "teacher", None, None)
+        if taught:
+            train(folder / "teacher", seed, "teacher", None, None)
         for variant in VARIANTS:
             runs[variant, seed] = folder / variant
-            train(folder / variant, seed, "student", variant, folder / "teacher")
+            train(folder / variant, seed, "student", variant, folder / "teacher" if taught else None)
     return runs
 
 

@@ -7,9 +7,20 @@ from evaluate.figure import draw_figure
 from evaluate.predictions import Scores
 from evaluate.table import make_table, render_csv, render_latex, render_markdown
 from manifests.files import write_text
-from manifests.published import published_rows
+from manifests.published import RATIOS, Published, is_whole, published_rows
 from manifests.schema import Manifest
 from manifests.stick_figures.bound import best_accuracy
+
+
+def published_beside(manifest: Manifest, scores: Mapping[str, Sequence[Scores]]) -> list[Published]:
+    """Return the published rows that may stand beside `scores`: same protocol, all of its clips, ten segments, and
+    the same share of training labels. Where one differs there are none.
+    """
+    runs = [run for own in scores.values() for run in own]
+    shares = {str(run.provenance.get("labels", "all")) for run in runs}
+    if not is_whole(manifest) or len(shares) > 1 or any(len(run.accuracy) != len(RATIOS) for run in runs):
+        return []
+    return published_rows(manifest.protocol, *shares)
 
 
 def write_results(out: Path, manifest: Manifest, scores: Mapping[str, Sequence[Scores]]) -> tuple[Path, Path]:
@@ -20,7 +31,7 @@ def write_results(out: Path, manifest: Manifest, scores: Mapping[str, Sequence[S
     Returns:
         The Markdown table and the PNG.
     """
-    published = published_rows(manifest.protocol)
+    published = published_beside(manifest, scores)
     table = make_table(scores, published)
     for suffix, render in (("md", render_markdown), ("csv", render_csv), ("tex", render_latex)):
         write_text(out / f"table.{suffix}", render(table))

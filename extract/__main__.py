@@ -99,6 +99,7 @@ def merge(out: CacheFile) -> None:
 
     Example: `python -m extract merge tsm.h5`
     """
+    PartsFolder(out).settings()  # refuses where nothing was begun, before a folder is made
     with PartsFolder(out) as parts:
         _conclude(out, parts.merge())
 

@@ -51,7 +51,8 @@ class SegmentNetwork:
         """Return the clip's features, (N, D): each segment's frames through the network, their mean."""
         segments, frames_per_segment = clip.positions.shape
         frames = torch.from_numpy(clip.frames).to(self.device, non_blocking=True)  # (U, H, W, 3)
-        images = self.backbone.preprocess(frames).to(self.dtype)  # (U, 3, crop, crop)
+        pieces = torch.split(frames, CPU_FRAMES)  # frames at full size as float are the largest thing in memory
+        images = torch.cat([self.backbone.preprocess(piece).to(self.dtype) for piece in pieces])  # (U, 3, crop, crop)
         positions = torch.from_numpy(clip.positions).to(self.device)  # (N, F)
         at_once = segments if self.device.type == "cuda" else _even_share(segments, CPU_FRAMES // frames_per_segment)
         pooled = [

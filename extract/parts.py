@@ -7,7 +7,7 @@ is done), and failures.jsonl. A part without its record does not exist. Anything
 import glob
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from extract.pool import Failure
 from manifests.errors import UserError
 from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
 
-NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "sha256": ""}
+NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "source_bytes": [], "sha256": ""}
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class PartsFolder:
             UserError: the folder belongs to other settings or other clips; the differing keys are named.
         """
         if not self._settings.exists():
+            if self.cache.exists():
+                raise UserError(
+                    f"{self.cache} is there, and {self.folder}, which says how it was made, is not; "
+                    "choose another output, or remove the file"
+                )
             write_text(self.folder / "clips.txt", "".join(f"{clip_id}\n" for clip_id in clip_ids))
             write_text(self._settings, json.dumps(settings, sort_keys=True, indent=1) + "\n")
         old = self.settings()
@@ -92,17 +97,24 @@ class PartsFolder:
     def settings(self) -> dict[str, Any]:
         """Return the settings the run was begun with."""
         try:
-            settings: dict[str, Any] = json.loads(self._settings.read_text(encoding="utf-8"))
+            settings: dict[str, Any] = json.loads(self._settings.read_bytes())
         except FileNotFoundError as error:
             raise UserError(f"no extraction of {self.cache} was begun; `python -m extract run` begins one") from error
+        except ValueError as error:
+            raise UserError(f"{self._settings} is damaged; remove {self.folder} and {self.cache}, run again") from error
         return settings
 
     def clip_ids(self) -> list[str]:
         """Return all clips of the run, in the manifest's order."""
         return (self.folder / "clips.txt").read_bytes().decode().split("\n")[:-1]
 
-    def write_part(self, rows: list[Row]) -> None:
-        """Write finished clips: the part first, its completion record after it."""
+    def write_part(self, rows: list[Row], sources: Mapping[str, int] | None = None) -> None:
+        """Write finished clips: the part first, its completion record after it.
+
+        Args:
+            rows: the clips.
+            sources: bytes of each clip's video, to notice on resuming that it was replaced.
+        """
         number = 1 + max((int(record.stem) for record in self._records()), default=0)
         part = self.folder / "parts" / f"{number:06d}.safetensors"
         features = np.stack([row.features for row in rows])  # (k, N, D)
@@ -111,6 +123,7 @@ class PartsFolder:
         record = {
             "clip_id": [row.clip_id for row in rows],
             "num_frames": [row.num_frames for row in rows],
+            "source_bytes": [(sources or {}).get(row.clip_id) for row in rows],
             "sha256": sha256_of(part),
         }
         write_text(part.with_suffix(".json"), json.dumps(record) + "\n")
@@ -123,6 +136,25 @@ class PartsFolder:
             for row, (clip_id, frames) in enumerate(zip(record["clip_id"], record["num_frames"], strict=True)):
                 where[clip_id] = (record_path.with_suffix(".safetensors"), row, frames)
         return where
+
+    def refuse_replaced(self, videos: Mapping[str, Path]) -> None:
+        """Refuse to go on where a finished clip's video is another file by now, as its size tells.
+
+        Args:
+            videos: where each clip's video is; one that is gone does not matter any more.
+
+        Raises:
+            UserError: naming the first such clip.
+        """
+        for record in map(_read_record, self._records()):
+            for clip_id, size in zip(record["clip_id"], record["source_bytes"], strict=True):
+                path = videos.get(clip_id)
+                if size is not None and path is not None and path.is_file() and path.stat().st_size != size:
+                    raise UserError(
+                        f"{path} has {path.stat().st_size} bytes, and the features of {clip_id} were made of a video "
+                        f"of {size}: it was replaced, or --videos is another folder; choose another output, or "
+                        f"remove {self.folder} and {self.cache}"
+                    )
 
     def damaged_parts(self) -> list[Path]:
         """Return completion records whose part is missing or not what was written."""
@@ -205,7 +237,7 @@ class PartsFolder:
         """Tell whether the cache is there and holds everything that is done."""
         try:
             record = json.loads(self._merged.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return False
         return self.cache.exists() and record["clips_done"] == len(self.done())
 

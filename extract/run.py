@@ -104,6 +104,7 @@ def extract(
         parts.start(settings, clip_ids)
         _remember(parts.folder / "invocation.json", manifest_path, videos, recipe, machine)
         parts.drop_damaged_parts()
+        parts.refuse_replaced(_paths(manifest, videos))
         done, failed = parts.done(), parts.failures()
         todo = set(failed) if retry else set(clip_ids) - done.keys() - failed.keys()
         if todo or not parts.merged():
@@ -157,6 +158,7 @@ def _work(
     progress: Progress,
 ) -> None:
     rows: list[Row] = []
+    sources = {task.clip_id: Path(task.path).stat().st_size for task in tasks if Path(task.path).is_file()}
     last_part = time.monotonic()
     try:
         for outcome in decode_all(tasks, workers=machine.workers, deadline=machine.deadline):
@@ -171,12 +173,19 @@ def _work(
                     parts.add_failure(Failure(clip_id, "network", "a feature is not a finite number"))
             if len(rows) >= PART_CLIPS or (rows and time.monotonic() - last_part > PART_SECONDS):
                 finished_rows, rows, last_part = rows, [], time.monotonic()
-                parts.write_part(finished_rows)
+                parts.write_part(finished_rows, sources)
             finished += 1
             progress(finished, total)
     finally:  # also on Ctrl-C: what is computed is kept
         if rows:
-            parts.write_part(rows)
+            parts.write_part(rows, sources)
+
+
+def _paths(manifest: Manifest, videos: Path) -> dict[str, Path]:
+    return {
+        clip_id: inside(videos, path)
+        for clip_id, path in zip(manifest.clips["clip_id"], manifest.clips["path"], strict=True)
+    }
 
 
 def _tasks(manifest: Manifest, videos: Path, recipe: Extract, decoder: str, todo: set[str]) -> list[DecodeTask]:

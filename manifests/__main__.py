@@ -38,9 +38,8 @@ def build_ucf101(
         groups = [int(group) for group in hold_out.split(",")] if hold_out else []
     except ValueError as error:
         raise UserError(f"--hold-out {hold_out!r}: write group numbers as in 23,24,25") from error
-    manifest, missing = ucf101.build(
-        videos, protocol, classes=classes.split(",") if classes else None, compact=compact, hold_out=groups
-    )
+    wanted = [name.strip() for name in classes.split(",")] if classes else None
+    manifest, missing = ucf101.build(videos, protocol, classes=wanted, compact=compact, hold_out=groups)
     write_manifest(manifest, out)
     print(summary(manifest))
     if missing:
@@ -72,8 +71,10 @@ def check_manifest(
     """
     checked = read_manifest(manifest)
     print(summary(checked))
+    if "validation" not in set(checked.clips["split"]):
+        print("no validation split: training needs one to select its models; set some training groups apart for it")
     if videos is not None:
-        missing = [path for path in checked.clips["path"] if not inside(videos, path).exists()]
+        missing = [path for path in checked.clips["path"] if not inside(videos, path).is_file()]
         if missing:
             raise UserError(f"{len(missing)} videos are not in {videos}; the first: {', '.join(missing[:3])}")
 

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator
 
 from manifests.errors import UserError
 
@@ -17,7 +17,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 T = TypeVar("T", bound=_Table)
@@ -27,7 +27,7 @@ class Data(_Table):
     """Which clips, under which protocol."""
 
     dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60", "other"]  # "other": a manifest of your own
-    protocol: str
+    protocol: str = Field(min_length=1)
     classes: list[str] | None = None  # a subset of the classes, in any order; None: all
     compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
 
@@ -81,14 +81,21 @@ class Training(_Table):
 class Recipe(_Table):
     """One published row, or one of ours."""
 
-    name: str
+    name: str = Field(pattern=r"^[\w.-]+$")
     data: Data
     extract: Extract | None = None  # None: the features come from a cache made elsewhere
     teacher: Teacher = Teacher()
     student: Student = Student()
     distillation: Distillation
     training: Training = Training()
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[NonNegativeInt] = Field(min_length=1)
+
+    @field_validator("seeds")
+    @classmethod
+    def _each_once(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError("a seed stands twice")
+        return seeds
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -6,6 +6,7 @@ line, and decides every index; it is never derived from a folder listing. No bui
 """
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Manifest:
         if chosen.empty:
             raise UserError(
                 f"split {name!r} of protocol {self.protocol} is empty"
-                + ("; hold training groups out for it with --hold-out" if name == "validation" else "")
+                + ("; set training groups apart for it (`manifests ucf101 --hold-out`)" if name == "validation" else "")
             )
         return chosen
 
@@ -79,13 +80,15 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         # The ids stay text: `007` is not `7`. An empty cell is an empty string, found by `check`.
-        clips = pd.read_csv(path, dtype=str, keep_default_na=False)
-        classes = tuple(classes_path(path).read_text(encoding="utf-8").split("\n"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the header
+            clips = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
+        classes = tuple(classes_path(path).read_text(encoding="utf-8-sig").split("\n"))
     except FileNotFoundError as error:
         raise UserError(
             f"{error.filename} is missing; a manifest is NAME.csv with NAME.classes.txt beside it"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
         raise UserError(f"cannot read the manifest {path}: {error}") from error
     classes = tuple(name for name in classes if name)
     check(clips, classes, str(path))
@@ -110,8 +113,9 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
         raise UserError(f"{name}: the class order names a class twice")
     order = {class_name: str(index) for index, class_name in enumerate(classes)}
     first_row: dict[str, int] = {}
+    first_use: dict[str, tuple[int, str]] = {}  # of a path: its row and split
     rows = zip(*(clips[column].astype(str) for column in COLUMNS), strict=True)
-    for row, (clip_id, path, label, class_name, _group, split, _protocol) in enumerate(rows, start=2):
+    for row, (clip_id, path, label, class_name, _group, split, protocol) in enumerate(rows, start=2):
         where = f"{name}, row {row}, column"
         if not clip_id or not clip_id.isprintable():
             raise UserError(f"{where} clip_id: {'empty' if not clip_id else f'{clip_id!r} has a control character'}")
@@ -126,15 +130,20 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
             )
         if split not in SPLITS:
             raise UserError(f"{where} split: {split!r} is none of {', '.join(SPLITS)}")
+        if not protocol:
+            raise UserError(f"{where} protocol: empty; it is part of every number")
         if not path:
             raise UserError(f"{where} path: empty")
+        other_row, other_split = first_use.setdefault(path, (row, split))
+        if other_split != split:
+            raise UserError(f"{where} path: {path} is a {split} clip here and a {other_split} clip in row {other_row}")
         try:
             inside(Path(), path)
         except UserError as error:
             raise UserError(f"{where} path: {error}") from error
     if "num_frames" in clips:
         for row, frames in enumerate(clips["num_frames"].astype(str), start=2):
-            if not frames.isdecimal():
+            if not frames.isdecimal() or len(frames) > 9:
                 raise UserError(f"{name}, row {row}, column num_frames: {frames!r} is not a number of frames")
     for split in ("train", "test"):
         if split not in set(clips["split"]):

@@ -23,10 +23,11 @@ import pytest
 import torch
 
 from evaluate.reproduce import Bars, Inputs, Result, reproduce
-from extract.cache import Row, write_cache
+from extract.cache import Row, read_cache, write_cache
 from extract.run import Machine, retry_failed
 from manifests.errors import UserError
-from manifests.recipe import RECIPES, Recipe, read_recipe
+from manifests.published import WHOLE
+from manifests.recipe import RECIPES, Extract, Recipe, read_recipe
 from manifests.schema import Manifest, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
 
@@ -304,10 +305,18 @@ def made_elsewhere(folder: Path, protocol: str) -> Inputs:
     return Inputs(folder / "out", manifest=folder / "sysu.csv", cache=folder / "sysu.h5")
 
 
-@pytest.mark.parametrize(("protocol", "published"), [("sysu-xsub-fixed", True), ("sysu-xsub-fixed-subset", False)])
-def test_features_made_elsewhere_stand_beside_published_rows_of_their_protocol_only(
-    tmp_path: Path, protocol: str, published: bool
+@pytest.mark.parametrize(
+    ("protocol", "counts", "published"),
+    [
+        ("sysu-xsub-fixed", (3, 9, 6), True),
+        ("sysu-xsub-fixed", (12, 240, 240), False),  # the name alone is not enough
+        ("sysu-xsub-fixed-subset", (3, 9, 6), False),
+    ],
+)
+def test_features_made_elsewhere_stand_beside_published_rows_of_their_whole_protocol_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str, counts: tuple[int, int, int], published: bool
 ) -> None:
+    monkeypatch.setitem(WHOLE, "sysu-xsub-fixed", counts)
     result = reproduce(shrunken_sysu(tmp_path), made_elsewhere(tmp_path, protocol), MACHINE)
     table = result.table.read_text()
     assert table.startswith(f"{protocol}: 3 classes; 6 train, 3 validation, 6 test clips; 1 seed; backbone va-cnn")
@@ -362,8 +371,57 @@ def test_a_cache_of_other_clips_is_refused(tmp_path: Path) -> None:
     inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
     names = ["another"]
     write_cache(inputs.cache, [Row("another", np.zeros((10, 3), np.float32), 30, True)], names, (10, 3), {})
-    with pytest.raises(UserError, match=r"15 of 15 clips have no features \(first: train0\)"):
+    with pytest.raises(UserError, match=r"15 of 15 clips .* are not in .* at all \(first: train0\)"):
         reproduce(shrunken_sysu(tmp_path), inputs, MACHINE)
+
+
+def test_published_rows_of_ten_segments_do_not_stand_beside_five(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WHOLE, "sysu-xsub-fixed", (3, 9, 6))
+    inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    ten = read_cache(inputs.cache)
+    rows = (Row(clip_id, row[:5], 30, True) for clip_id, row in zip(ten.clip_id, ten.features, strict=True))
+    write_cache(inputs.cache, rows, ten.clip_id, (5, 3), ten.settings)
+    table = reproduce(shrunken_sysu(tmp_path), inputs, MACHINE).table.read_text()
+    assert "published, " not in table
+    assert "mean over the 5 ratios" in table
+
+
+def test_a_cache_that_contradicts_the_recipe_is_refused(tmp_path: Path) -> None:
+    recipe = shrunken_sysu(tmp_path).model_copy(update={"extract": Extract(backbone="tsm_resnet50", weights="random")})
+    with pytest.raises(UserError, match="backbone: va-cnn there, tsm_resnet50 in the recipe"):
+        reproduce(recipe, made_elsewhere(tmp_path, "sysu-xsub-fixed"), MACHINE)
+
+
+def test_what_would_fail_late_fails_early(tmp_path: Path) -> None:
+    inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    recipe = shrunken_sysu(tmp_path)
+    classes = recipe.data.model_copy(update={"classes": ["drink"]})
+    with pytest.raises(UserError, match=r"chooses data\.classes, and --manifest has its own"):
+        reproduce(recipe.model_copy(update={"data": classes}), inputs, MACHINE)
+    late = recipe.model_copy(
+        update={
+            "extract": Extract(backbone="va-cnn", weights="theirs"),
+            "distillation": recipe.distillation.model_copy(update={"tau": 10}),
+        }
+    )
+    with pytest.raises(UserError, match="tau = 10 leaves no pair of 10 segments"):
+        reproduce(late, inputs, MACHINE)
+    manifest = read_manifest(inputs.manifest)
+    clips = manifest.clips.assign(split=manifest.clips["split"].replace("validation", "train"))
+    write_manifest(Manifest(clips, manifest.classes), inputs.manifest)
+    with pytest.raises(UserError, match="split 'validation' of protocol sysu-xsub-fixed is empty"):
+        reproduce(recipe, inputs, MACHINE)
+    assert not inputs.out.exists()
+
+
+def test_without_a_weight_for_it_no_teacher_is_trained(tmp_path: Path) -> None:
+    recipe = shrunken_sysu(tmp_path)
+    alone = recipe.model_copy(update={"distillation": recipe.distillation.model_copy(update={"alpha": 0.0})})
+    inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    reproduce(alone, inputs, MACHINE)
+    assert sorted(run.name for run in (inputs.out / "runs" / "seed0").iterdir()) == ["with", "without"]
 
 
 @pytest.mark.parametrize("device", ["cude", "cuda:99", "gpu"])

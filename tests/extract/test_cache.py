@@ -100,6 +100,14 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
         folder.start(SETTINGS, IDS)
 
 
+def test_a_cache_of_unknown_making_is_never_overwritten(tmp_path: Path) -> None:
+    content = extract_in(tmp_path / "c.h5", IDS)
+    (tmp_path / "c.h5").rename(tmp_path / "copy.h5")
+    with pytest.raises(UserError, match=r"copy\.h5 is there, and .*, which says how it was made, is not"):
+        extract_in(tmp_path / "copy.h5", IDS[:6])
+    assert (tmp_path / "copy.h5").read_bytes() == content
+
+
 def test_a_part_without_its_record_does_not_exist(tmp_path: Path) -> None:
     with PartsFolder(tmp_path / "c.h5") as folder:
         folder.start(SETTINGS, IDS)

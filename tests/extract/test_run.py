@@ -322,6 +322,22 @@ def test_a_file_shorter_than_the_manifest_says_is_refused(footage: Path, out: Pa
     assert failures == {"c5": LedgerRow("c5", "decode", "cut: 27 frames can be decoded, the manifest gives 60", 1)}
 
 
+def test_a_video_that_was_replaced_is_noticed(footage: Path, out: Path, whole: bytes) -> None:
+    with pytest.raises(RuntimeError):
+        extract_quickly(footage, out, progress=stop_after(4, RuntimeError("stopped")))
+    there = footage / "videos"
+    elsewhere = there.rename(footage / "moved")
+    there.mkdir()
+    for video in elsewhere.glob("*.avi"):
+        (there / video.name).write_bytes(video.read_bytes() + b"x")
+    with pytest.raises(UserError, match=r"c\d\.avi has \d+ bytes, and the features of c\d were made of a video of \d+"):
+        extract_quickly(footage, out)
+    shutil.rmtree(there)
+    elsewhere.rename(there)
+    assert not extract_quickly(footage, out)
+    assert out.read_bytes() == whole
+
+
 @pytest.mark.parametrize("path", ["../secret.avi", "/etc/secret.avi", "sub/../../secret.avi"])
 def test_a_path_out_of_the_video_folder_is_refused(footage: Path, out: Path, path: str) -> None:
     edit_manifest(footage, lambda clips: clips.replace({"path": {"c4.avi": path}}))

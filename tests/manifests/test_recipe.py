@@ -47,11 +47,28 @@ def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
         ("[student]\nhidden = 'wide'\n", r"student\.hidden: .*integer"),
         ("[extract]\nbackbone = 'x'\n", r"extract\.weights: .*required"),
         ("[", "cannot read the recipe"),
+        ("[training]\nepochs = '3'\n", r"training\.epochs: .*integer"),
+        ("[training]\nepochs = true\n", r"training\.epochs: .*integer"),
+        ("[training]\nlearning_rate = inf\n", r"training\.learning_rate: .*finite"),
     ],
 )
 def test_wrong_values(tmp_path: Path, line: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_recipe(write(tmp_path, MINIMAL + line))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("seeds = [0]", "seeds = [0, 0]", "seeds: .*a seed stands twice"),
+        ("seeds = [0]", "seeds = [-1]", r"seeds\.0: .*greater than or equal to 0"),
+        ("seeds = [0]", "seeds = []", "seeds: .*at least 1 item"),
+        ('name = "x"', 'name = "../x"', "name: .*pattern"),
+    ],
+)
+def test_wrong_top_level_values(tmp_path: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_recipe(write(tmp_path, MINIMAL.replace(old, new)))
 
 
 def test_no_such_recipe_lists_the_known() -> None:

@@ -57,6 +57,11 @@ def test_ids_stay_text(tmp_path: Path) -> None:
         ({"path": ["a.avi", "../b.avi", "c.avi"]}, r"row 3, column path: .*leads out"),
         ({"path": ["a.avi", "/etc/passwd", "c.avi"]}, r"row 3, column path: .*leads out"),
         ({"path": ["a.avi", "b.avi", ""]}, r"row 4, column path: empty"),
+        (
+            {"path": ["a.avi", "b.avi", "a.avi"]},
+            r"row 4, column path: a.avi is a test clip here and a train clip in row 2",
+        ),
+        ({"protocol": ["x", "x", ""]}, r"row 4, column protocol: empty"),
         ({"protocol": ["x", "x", "y"]}, r"column protocol: more than one: x, y"),
     ],
 )
@@ -93,6 +98,22 @@ def test_missing_files_and_nonsense(tmp_path: Path) -> None:
         read_manifest(path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="cannot read"):
+        read_manifest(path)
+
+
+def test_files_as_spreadsheets_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + clips().to_csv(index=False, lineterminator="\r\n").encode())
+    classes_path(path).write_bytes(b"\xef\xbb\xbfwave\r\ndrink\r\n")
+    assert read_manifest(path).classes == CLASSES
+
+
+def test_rows_with_a_cell_too_many(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    header, *rows = clips().to_csv(index=False).splitlines()
+    path.write_text("\n".join([header, *(f"{row},more" for row in rows)]))
+    classes_path(path).write_text("wave\ndrink\n")
+    with pytest.raises(UserError, match="cannot read the manifest"):
         read_manifest(path)
 
 
