@@ -15,17 +15,11 @@ from distill.settings import Model, Variant
 from distill.train import Epoch
 from extract.cache import read_cache
 from extract.network import choose_device
-from manifests.errors import run_cli
+from manifests.command_line import new_app, run_cli
 from manifests.recipe import check_protocol, read_recipe
 from manifests.schema import read_manifest
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help=__doc__,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
+app = new_app(__doc__)
 
 
 @app.callback()

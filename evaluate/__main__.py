@@ -10,17 +10,11 @@ import typer
 from rich.console import Console
 
 from evaluate.predictions import Scores
-from manifests.errors import run_cli
+from manifests.command_line import new_app, run_cli
 from manifests.recipe import read_recipe
 from manifests.schema import read_manifest
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help=__doc__,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
+app = new_app(__doc__)
 
 
 @app.command()

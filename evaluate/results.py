@@ -38,6 +38,6 @@ def write_results(out: Path, manifest: Manifest, scores: Mapping[str, Sequence[S
     best = None
     if "branch_frame" in manifest.clips:
         segments = len(next(iter(scores.values()))[0].accuracy)
-        best = ("Best any method can reach", best_accuracy(manifest.split("test"), segments))
+        best = ("Best any method can reach (expected)", best_accuracy(manifest.split("test"), segments))
     png, _svg = draw_figure(scores, published, out / "figure", best=best)
     return out / "table.md", png

@@ -11,17 +11,12 @@ from rich.table import Table
 
 from extract.cache import read_cache
 from extract.parts import LedgerRow, PartsFolder
-from manifests.errors import UserError, run_cli
+from manifests.command_line import new_app, run_cli
+from manifests.errors import UserError
 from manifests.recipe import Extract
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help=__doc__,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
-weights_app = typer.Typer(no_args_is_help=True, help="The released Kinetics weights: list them, get one.")
+app = new_app(__doc__)
+weights_app = new_app("The released Kinetics weights: list them, get one.")
 app.add_typer(weights_app, name="weights")
 
 ManifestFile = Annotated[Path, typer.Argument(help="The manifest's CSV.")]

@@ -7,18 +7,13 @@ from typing import Annotated
 import typer
 
 from manifests import ucf101
-from manifests.errors import UserError, run_cli
+from manifests.command_line import new_app, run_cli
+from manifests.errors import UserError
 from manifests.files import inside
 from manifests.schema import SPLITS, Manifest, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    help=__doc__,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-)
+app = new_app(__doc__)
 
 
 @app.command("ucf101")

@@ -19,7 +19,7 @@ import evaluate.__main__
 import extract.__main__
 import manifests.__main__
 from evaluate.predictions import Predictions, write_predictions
-from manifests.errors import run_cli
+from manifests.command_line import run_cli
 from manifests.schema import Manifest, write_manifest
 
 APPS = {

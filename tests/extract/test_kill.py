@@ -43,7 +43,7 @@ LAUNCHER = """
 import json, os, signal, sys, traceback
 import extract.run, extract.terminal
 from extract.__main__ import app
-from manifests.errors import run_cli
+from manifests.command_line import run_cli
 
 def become_command_line(arguments, output, before):
     os.setsid()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from manifests.errors import UserError, run_cli
+from manifests.command_line import run_cli
+from manifests.errors import UserError
 from manifests.files import atomic_write, inside, sha256_of, write_text
 
 

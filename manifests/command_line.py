@@ -1,0 +1,37 @@
+"""What the command lines of all rooms have in common: their looks, and how they end."""
+
+import sys
+from collections.abc import Callable
+
+import typer
+
+from manifests.errors import UserError
+
+INTERRUPTED = 130  # typer's exit status for Ctrl-C, as a shell's
+
+
+def new_app(about: str | None) -> typer.Typer:
+    """Return an empty command line whose help begins with `about`."""
+    return typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        help=about,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+
+
+def run_cli(app: Callable[[], None]) -> None:
+    """Run a typer command line so that a `UserError` or Ctrl-C ends in a sentence, never in a traceback.
+
+    Exit status: 1 for a `UserError`, 130 for Ctrl-C, else what the command itself asked for.
+    """
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("interrupted: what was finished is kept; run the same command to go on", file=sys.stderr)
+        raise
