@@ -86,6 +86,6 @@ def test_memory_of_a_run_that_failed_is_not_reported(monkeypatch: pytest.MonkeyP
 
 def test_a_decoder_that_fails_ends_the_bench_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "0.avi").write_bytes(b"not a video")
-    tasks = bench._tasks([tmp_path / "0.avi", tmp_path / "1.avi"], RECIPE, "pyav", 1)
+    tasks = bench._tasks([tmp_path / "0.avi"], RECIPE, "pyav", 1)
     with pytest.raises(UserError, match="pyav cannot decode a clip drawn here: not a video"):
         list(bench._decode(tasks, MACHINE))
