@@ -86,12 +86,13 @@ def reproduce(recipe: Recipe, inputs: Inputs, machine: Machine, say: Say = print
         seconds[stage], started = now - started, now
 
     manifest_path, videos = _manifest(recipe, inputs, say)
-    _check_early(recipe, read_manifest(manifest_path))
+    manifest = read_manifest(manifest_path)
+    _check_early(recipe, manifest)
     lap("manifest")
     cache_path = inputs.cache or _extract(recipe, inputs, manifest_path, videos, machine, bars)
     cache = read_cache(cache_path)
     _check_cache(recipe, cache, cache_path)
-    manifest = _without_failed(read_manifest(manifest_path), cache, inputs, cache_path)
+    manifest = _without_failed(manifest, cache, inputs, cache_path)
     lap("extract")
     runs = _train(recipe, inputs.out, manifest, cache, choose_device(machine.device), bars)
     lap("distill")

@@ -17,12 +17,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from extract.backbones import load_backbone
 from extract.decode import Clip
 from extract.network import SegmentNetwork, choose_device, device_name
 from extract.numbered_clip import write_numbered_clip
 from extract.pool import DecodeTask, Failure, decode_all
-from extract.run import Machine
+from extract.run import Machine, load_network
 from manifests.errors import UserError
 from manifests.recipe import Extract
 from manifests.schema import Manifest, write_manifest
@@ -42,7 +41,7 @@ def bench(recipe: Extract, machine: Machine, clips: int) -> dict[str, float | st
         `memory_ratio` (Linux): peak memory of extracting 10 x the clips over that of the clips, without the workers'.
     """
     device = choose_device(machine.device)
-    network = _network(recipe, machine, device)
+    network = load_network(recipe, machine)
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{index}.avi" for index in range(FILES)]
         for path in paths:
@@ -68,24 +67,13 @@ def bench(recipe: Extract, machine: Machine, clips: int) -> dict[str, float | st
         "end_to_end_clips_per_s": end_to_end,
         "ratio": end_to_end / min(decode, only_network),
         "floor_ratio": shared / min(decode, only_network),
-        "cosine_to_fp32": _cosine_to_fp32(recipe, machine, device, network, clip),
+        "cosine_to_fp32": _cosine_to_fp32(recipe, machine, network, clip),
         **(
             {"peak_memory_mb": memory[0], "peak_memory_mb_10x": memory[1], "memory_ratio": memory[1] / memory[0]}
             if memory
             else {}
         ),
     }
-
-
-def _network(recipe: Extract, machine: Machine, device: str) -> SegmentNetwork:
-    backbone = load_backbone(
-        recipe.backbone,
-        recipe.weights,
-        frames_per_segment=recipe.frames_per_segment,
-        image_size=recipe.image_size,
-        weights_folder=machine.weights_folder,
-    )
-    return SegmentNetwork(backbone, device=device, precision=recipe.precision, compiled=machine.compiled)
 
 
 def _rate(clips: int, work: Callable[[], object]) -> float:
@@ -109,9 +97,9 @@ def _tasks(paths: list[Path], recipe: Extract, decoder: str, clips: int) -> list
     ]
 
 
-def _cosine_to_fp32(recipe: Extract, machine: Machine, device: str, network: SegmentNetwork, clip: Clip) -> float:
+def _cosine_to_fp32(recipe: Extract, machine: Machine, network: SegmentNetwork, clip: Clip) -> float:
     """Return the lowest cosine of a segment's feature to the same at fp32 without compilation."""
-    exact = _network(recipe.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False), device)(clip)
+    exact = load_network(recipe.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False))(clip)
     features = network(clip)
     cosines = (exact * features).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(features, axis=1)
     return float(cosines.min())

@@ -16,7 +16,7 @@ from extract.backbones import Backbone
 from extract.decode import Clip
 from manifests.errors import UserError
 
-CPU_FRAMES = 16  # frames at once on a CPU: larger activations leave its caches (1.2 x slower) and fill memory
+CPU_FRAMES = 16  # frames at once on a CPU: larger activations leave its caches (1.1 x slower) and fill memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -84,6 +84,34 @@ def extract(
     if not videos.is_dir():
         raise UserError(f"the video folder {videos} does not exist")
     check_decoder(machine.decoder)
+    network = load_network(recipe, machine)
+    settings = {
+        **network.backbone.settings,
+        **network.settings,
+        **sampling_settings(recipe, machine.decoder),
+        "manifest_sha256": manifest.sha256,
+    }
+    clip_ids: list[str] = manifest.clips["clip_id"].tolist()
+    with PartsFolder(cache) as parts:
+        parts.start(settings, clip_ids)
+        parts.drop_damaged_parts()
+        parts.refuse_replaced(_paths(manifest, videos))
+        _remember(parts.folder / "invocation.json", manifest_path, videos, recipe, machine)
+        done, failed = parts.done(), parts.failures()
+        todo = set(failed) if retry else set(clip_ids) - done.keys() - failed.keys()
+        if todo or not parts.merged():
+            tasks = _tasks(manifest, videos, recipe, machine.decoder, todo)
+            _work(parts, network, tasks, machine, len(clip_ids) - len(todo), len(clip_ids), progress)
+            return parts.merge()
+        return failed
+
+
+def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
+    """Return the network of a recipe on a machine's device, with its weights.
+
+    Raises:
+        UserError: no such backbone, weights or device.
+    """
     device = choose_device(machine.device)
     backbone = load_backbone(
         recipe.backbone,
@@ -92,26 +120,7 @@ def extract(
         image_size=recipe.image_size,
         weights_folder=machine.weights_folder,
     )
-    network = SegmentNetwork(backbone, device=device, precision=recipe.precision, compiled=machine.compiled)
-    settings = {
-        **backbone.settings,
-        **network.settings,
-        **sampling_settings(recipe, machine.decoder),
-        "manifest_sha256": manifest.sha256,
-    }
-    clip_ids: list[str] = manifest.clips["clip_id"].tolist()
-    with PartsFolder(cache) as parts:
-        parts.start(settings, clip_ids)
-        _remember(parts.folder / "invocation.json", manifest_path, videos, recipe, machine)
-        parts.drop_damaged_parts()
-        parts.refuse_replaced(_paths(manifest, videos))
-        done, failed = parts.done(), parts.failures()
-        todo = set(failed) if retry else set(clip_ids) - done.keys() - failed.keys()
-        if todo or not parts.merged():
-            tasks = _tasks(manifest, videos, recipe, machine.decoder, todo)
-            _work(parts, network, tasks, machine, len(clip_ids) - len(todo), len(clip_ids), progress)
-            return parts.merge()
-        return failed
+    return SegmentNetwork(backbone, device=device, precision=recipe.precision, compiled=machine.compiled)
 
 
 def retry_failed(cache: Path, *, progress: Progress) -> dict[str, LedgerRow]:

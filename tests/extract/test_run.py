@@ -330,8 +330,10 @@ def test_a_video_that_was_replaced_is_noticed(footage: Path, out: Path, whole: b
     there.mkdir()
     for video in elsewhere.glob("*.avi"):
         (there / video.name).write_bytes(video.read_bytes() + b"x")
+    invocation = (out.parent / f"{out.name}.run" / "invocation.json").read_bytes()
     with pytest.raises(UserError, match=r"c\d\.avi has \d+ bytes, and the features of c\d were made of a video of \d+"):
-        extract_quickly(footage, out)
+        extract(footage / "clips.csv", there, out, QUICK, Machine(device="cpu", workers=1))
+    assert (out.parent / f"{out.name}.run" / "invocation.json").read_bytes() == invocation  # `retry` is not led astray
     shutil.rmtree(there)
     elsewhere.rename(there)
     assert not extract_quickly(footage, out)
