@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from extract.decode import Clip
+from extract.clip import Clip
 from extract.network import SegmentNetwork, choose_device, device_name
 from extract.numbered_clip import write_numbered_clip
 from extract.pool import DecodeTask, Failure, decode_all

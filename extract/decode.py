@@ -13,26 +13,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.clip import Clip, DecodeError
 from extract.segments import frame_indices
-
-
-class DecodeError(Exception):
-    """Why a clip has no features: one reason, for the failure ledger."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """The frames of one video that its features need.
-
-    Attributes:
-        frames: (U, H, W, 3) uint8 RGB, each frame once.
-        positions: (N, F) which of `frames` stands where in the segments.
-        num_frames: how many frames the video really has.
-    """
-
-    frames: NDArray[np.uint8]
-    positions: NDArray[np.int64]
-    num_frames: int
 
 
 @dataclass(frozen=True)
@@ -74,7 +56,7 @@ def decode_clip(path: Path, segments: int, frames_per_segment: int, decoder: str
             kept, _ = _keep(read(path), indices)
     wanted, positions = np.unique(indices, return_inverse=True)
     frames = np.stack([kept[index] for index in wanted.tolist()])
-    return Clip(frames, positions.reshape(indices.shape), num_frames)
+    return Clip(frames, positions.reshape(indices.shape).astype(np.int64), num_frames)
 
 
 def _keep(frames: Frames, indices: NDArray[np.int64]) -> tuple[dict[int, NDArray[np.uint8]], int]:

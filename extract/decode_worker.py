@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from extract.decode import Clip, DecodeError, decode_clip
+from extract.clip import Clip, DecodeError
+from extract.decode import decode_clip
 
 
 def main() -> None:
@@ -39,14 +40,19 @@ def _answer(task: dict[str, str | int], answers: BinaryIO) -> None:
             str(task["decoder"]),
             int(task["expected"]),
         )
-        header = {"shape": clip.frames.shape, "positions": clip.positions.tolist(), "num_frames": clip.num_frames}
+        header = {
+            "shape": clip.content.shape,
+            "dtype": clip.content.dtype.name,
+            "segments": clip.segments.tolist(),
+            "num_frames": clip.num_frames,
+        }
     except DecodeError as error:
         header = {"reason": str(error)}
     except Exception as error:  # a clip must end in the ledger, not end the run
         header = {"reason": f"{type(error).__name__}: {error}"}
     answers.write(json.dumps(header).encode() + b"\n")
     if clip is not None:
-        answers.write(clip.frames.data.cast("B"))
+        answers.write(clip.content.data.cast("B"))
     answers.flush()
 
 

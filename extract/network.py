@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from extract.backbones import Backbone
-from extract.decode import Clip
+from extract.clip import Clip
 from manifests.errors import UserError
 
 CPU_FRAMES = 16  # frames at once on a CPU: larger activations leave its caches (1.1 x slower) and fill memory

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from extract.decode import Clip
+from extract.clip import Clip
 
 
 @dataclass(frozen=True)
@@ -144,14 +144,14 @@ class _Worker:
         header = json.loads(line)
         if "reason" in header:
             return Failure(clip_id, "decode", header["reason"])
-        frames = np.empty(header["shape"], dtype=np.uint8)
-        filled, view = len(rest), frames.data.cast("B")
+        content = np.empty(header["shape"], dtype=header["dtype"])
+        filled, view = len(rest), content.data.cast("B")
         view[:filled] = rest
         while filled < len(view):
             piece = self._read(len(view) - filled, until)
             view[filled : filled + len(piece)] = piece
             filled += len(piece)
-        return clip_id, Clip(frames, np.array(header["positions"], dtype=np.int64), header["num_frames"])
+        return clip_id, Clip(content, np.array(header["segments"], dtype=np.int64), header["num_frames"])
 
     def _read(self, size: int, until: float) -> bytes:
         assert self.process is not None and self.process.stdout is not None

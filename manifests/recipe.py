@@ -26,21 +26,43 @@ T = TypeVar("T", bound=_Table)
 class Data(_Table):
     """Which clips, under which protocol."""
 
-    dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60", "other"]  # "other": a manifest of your own
+    dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60", "utd-mhad", "other"]  # "other": a manifest of your own
     protocol: str = Field(min_length=1)
     classes: list[str] | None = None  # a subset of the classes, in any order; None: all
     compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
 
 
-class Extract(_Table):
-    """How a video becomes segment features (§1 and §9 of the method's facts; N = 10 is the paper's)."""
+class VaCnn(_Table):
+    """How a VA-CNN is trained on the training split (§2.3 - 2.5 of the method's facts; the paper trains its own too)."""
 
-    backbone: str
-    weights: str  # a name of weights.toml, a file, "timm-package" or, asked for by name, "random"
+    network: str = "resnet50"  # the main network: any timm model
+    image_size: int = Field(default=224, ge=40)  # side of a segment's picture
+    initial_weights: str = "scratch"  # of the main network: "scratch", "timm-package", or a file of ImageNet weights
+    learning_rate: float = Field(default=1e-4, gt=0)  # Adam
+    batch_size: int = Field(default=32, ge=2)
+    epochs: int = Field(default=100, ge=1)
+    samples_per_clip: int = Field(default=4, ge=1)  # pictures of each clip in an epoch: segments and prefixes by turns
+    rotation: float = Field(default=0.3, ge=0)  # radians: each picture's joints turn by up to this about every axis
+    plateau: int = Field(
+        default=5, ge=1
+    )  # epochs without a better validation accuracy before the rate falls to a tenth
+    patience: int = Field(default=15, ge=1)  # … before the training ends
+    seed: NonNegativeInt = 0
+    legacy_sequence_stretch: bool = False  # each clip's own minimum and maximum, as the released code: sees the future
+    legacy_sequence_actors: bool = False  # the actors by the whole clip's motion, as the released code: sees the future
+
+
+class Extract(_Table):
+    """How a clip becomes segment features (§1 and §9 of the method's facts; N = 10 is the paper's)."""
+
+    backbone: str  # a network for videos, or for skeletons "va_cnn" or "joints" (no network: the coordinates)
+    weights: str  # a name of weights.toml, a file, "timm-package", "random" if so named, "train": see va_cnn, or "none"
+    column: str = Field(default="path", pattern=r"^path(_\w+)?$")  # the manifest's column of the files
     segments: int = Field(default=10, ge=1)
-    frames_per_segment: int = Field(default=8, ge=1)
+    frames_per_segment: int = Field(default=8, ge=1)  # of skeletons: what "joints" resamples to; no part in va_cnn
     image_size: int | None = Field(default=None, ge=32)  # side of the square the network sees; None: the backbone's own
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    va_cnn: VaCnn | None = None  # with weights = "train": how they are trained first
 
 
 class Teacher(_Table):
@@ -83,7 +105,11 @@ class Recipe(_Table):
 
     name: str = Field(pattern=r"^[\w.-]+$")
     data: Data
-    extract: Extract | None = None  # None: the features come from a cache made elsewhere
+    extract: Extract | None = None  # None: the features come from a cache made elsewhere, or there are several streams
+    streams: dict[str, Extract] = {}  # by name, where a clip is seen in several ways (RGB and skeletons)
+    fusion: Literal["early", "late", "compare"] = (
+        "early"  # of streams: features joined, probabilities averaged, or both
+    )
     teacher: Teacher = Teacher()
     student: Student = Student()
     distillation: Distillation

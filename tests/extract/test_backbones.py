@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from extract.backbones import BACKBONES, Backbone, load_backbone
 from extract.checkpoints import names_in_file, read_checkpoint
-from extract.decode import Clip
+from extract.clip import Clip
 from extract.network import SegmentNetwork
 from manifests.errors import UserError
 from manifests.files import sha256_of

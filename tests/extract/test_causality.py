@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from distill.models import Student, Teacher, predict_logits
 from extract.backbones import load_backbone
-from extract.decode import Clip, decode_clip
+from extract.clip import Clip
+from extract.decode import decode_clip
 from extract.network import SegmentNetwork
 from extract.segments import frame_indices
 
@@ -116,7 +117,7 @@ def test_from_the_file_to_the_models(tmp_path: Path, segment: int, num_frames: i
     for name, pictures in (("one", video), ("other", other)):
         clip = decode_clip(lossless(tmp_path / f"{name}.mkv", pictures), SEGMENTS, 2)
         assert clip.num_frames == num_frames
-        assert np.array_equal(clip.frames, clip_of(pictures, 2).frames), "the file is lossless"
+        assert np.array_equal(clip.content, clip_of(pictures, 2).content), "the file is lossless"
         features.append(extract(clip))
     assert equal(*features)[:segment].all() and not equal(*features)[-1]
 

@@ -9,14 +9,15 @@ import av
 import numpy as np
 import pytest
 
-from extract.decode import Clip, DecodeError, decode_clip
+from extract.clip import Clip, DecodeError
+from extract.decode import decode_clip
 from extract.numbered_clip import read_number, write_numbered_clip
 from extract.segments import frame_indices
 
 
 def numbers(clip: Clip) -> list[list[int]]:
-    read = np.array([read_number(frame) for frame in clip.frames])
-    return read[clip.positions].tolist()
+    read = np.array([read_number(frame) for frame in clip.content])
+    return read[clip.segments].tolist()
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +179,7 @@ def test_bit_flips_never_crash_hang_or_invent_frames(numbered: Path, tmp_path: P
         except DecodeError as error:
             assert len(str(error)) > 5
         else:
-            assert clip.positions.shape == (10, 8)
+            assert clip.segments.shape == (10, 8)
             assert abs(clip.num_frames - 97) <= 4
 
 
@@ -213,14 +214,14 @@ def test_odd_sizes(tmp_path: Path, height: int, width: int) -> None:
     pictures = [gradient(height, width)] * 12
     path = write_video(tmp_path / "odd.mkv", pictures, "ffv1", pix_fmt="bgr0")  # lossless: pixels can be compared
     clip = decode_clip(path, 10, 2)
-    assert clip.frames.shape[1:] == (height, width, 3)
-    assert np.array_equal(clip.frames[0], pictures[0])
+    assert clip.content.shape[1:] == (height, width, 3)
+    assert np.array_equal(clip.content[0], pictures[0])
 
 
 def test_grey(tmp_path: Path) -> None:
     grey = np.repeat(np.arange(0, 256, 4, dtype=np.uint8).reshape(1, 64, 1), 64, axis=0)
     path = write_video(tmp_path / "grey.mkv", [np.repeat(grey, 3, axis=2)] * 12, "ffv1", pix_fmt="gray")
-    frame = decode_clip(path, 10, 2).frames[0]
+    frame = decode_clip(path, 10, 2).content[0]
     assert frame.shape == (64, 64, 3)
     assert np.abs(frame.astype(int) - grey).max() <= 1
     assert (frame[..., 0] == frame[..., 2]).all()
@@ -232,7 +233,7 @@ def test_variable_frame_rate_counts_frames_not_seconds(tmp_path: Path) -> None:
     path = write_video(tmp_path / "vfr.mkv", pictures, "ffv1", pix_fmt="bgr0", pts=times)
     clip = decode_clip(path, 10, 1)
     assert clip.num_frames == 20
-    for index, frame in zip(frame_indices(20, 10, 1).flat, clip.frames[clip.positions.flat], strict=True):
+    for index, frame in zip(frame_indices(20, 10, 1).flat, clip.content[clip.segments.flat], strict=True):
         assert np.array_equal(frame, pictures[index])
 
 
@@ -250,7 +251,7 @@ def test_turned_pictures_are_turned_back(tmp_path: Path, matrix: tuple[int, ...]
     a, b, c, d = (value * 0x10000 for value in matrix)
     content[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 0x40000000)
     path.write_bytes(content)
-    frame = decode_clip(path, 10, 1).frames[0]
+    frame = decode_clip(path, 10, 1).content[0]
     expected = np.rot90(stored, quarter_turns)
     assert frame.shape == expected.shape
     assert np.abs(frame.astype(int) - expected).mean() < 8

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from extract.decode import Clip
+from extract.clip import Clip
 from extract.numbered_clip import read_number, write_numbered_clip
 from extract.pool import DecodeTask, Failure, decode_all
 
@@ -62,7 +62,7 @@ def test_every_clip_comes_back_once_and_whole(tmp_path: Path) -> None:
     assert sorted(found) == [task.clip_id for task in tasks]
     for clip in found.values():
         assert isinstance(clip, Clip)
-        assert [read_number(frame) for frame in clip.frames] == list(range(20))
+        assert [read_number(frame) for frame in clip.content] == list(range(20))
 
 
 def test_misbehaving_decoders_fail_their_clip_only(tmp_path: Path, sabotage: None) -> None:

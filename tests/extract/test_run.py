@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from extract import run
 from extract.cache import read_cache
-from extract.decode import Clip
+from extract.clip import Clip
 from extract.network import SegmentNetwork
 from extract.numbered_clip import write_numbered_clip
 from extract.parts import LedgerRow, PartsFolder

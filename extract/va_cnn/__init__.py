@@ -1,0 +1,1 @@
+"""The view-adaptive network on pictures of skeletons: network, training, weights."""
