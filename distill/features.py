@@ -68,6 +68,11 @@ class FeatureSet:
         return replace(self, splits=moved)
 
 
+def rows_with_features(cache: Cache) -> dict[str, int]:
+    """Return the row of each clip that a cache has valid features of."""
+    return {clip: row for row, clip in enumerate(cache.clip_id) if cache.valid[row]}
+
+
 def load_features(
     cache: Cache,
     manifest: Manifest,
@@ -85,7 +90,7 @@ def load_features(
     Raises:
         UserError: a split is empty, or clips are absent from the cache or invalid in it.
     """
-    row_of = {clip: row for row, clip in enumerate(cache.clip_id) if cache.valid[row]}
+    row_of = rows_with_features(cache)
     clips = {name: manifest.split(name) for name in splits}
     missing = tuple(clip for split in clips.values() for clip in split["clip_id"] if clip not in row_of)
     if missing and not allow_missing:

@@ -4,26 +4,25 @@ recipe.json (what decides the weights, versions, the recipe), metrics.csv, tenso
 trains, weights.safetensors (the selected epoch), and done.json, written last. No training loop here.
 """
 
-import contextlib
 import importlib.metadata
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from distill.checkpoint import load_model, load_state, save_state, save_weights
 from distill.curves import TensorBoard, write_metrics
 from distill.features import FeatureSet
 from distill.models import Student, Teacher
-from distill.settings import Model, Variant, data_settings, differences, run_settings
+from distill.settings import Model, Variant, data_settings, run_settings
 from distill.train import Epoch, State, train_student, train_teacher
+from manifests.claim import claim, differences, only_writer, read_record, refuse_other
 from manifests.errors import UserError
-from manifests.files import remove_leftovers, sha256_of, write_text
+from manifests.files import sha256_of, write_text
 from manifests.recipe import Recipe
 
 RECIPE, METRICS, TENSORBOARD = "recipe.json", "metrics.csv", "tensorboard"
@@ -81,7 +80,7 @@ def train_run(
 
     if (folder / DONE).exists():
         return _already_finished(folder, settings)
-    with _only_writer(folder):
+    with only_writer(folder):
         if (folder / DONE).exists():  # by another process, a moment ago
             return _already_finished(folder, settings)
         _claim(folder, settings, recipe, data.splits["train"].features.device)
@@ -131,7 +130,7 @@ def read_finished(folder: Path) -> Finished:
     """
     if not (folder / DONE).exists():
         raise UserError(f"{folder} holds no finished run; run its training again, it goes on where it stood")
-    finished = Finished(**_read_json(folder / DONE))
+    finished = Finished(**read_record(folder / DONE))
     if not (folder / WEIGHTS).exists() or sha256_of(folder / WEIGHTS) != finished.weights_sha256:
         raise UserError(f"{folder / WEIGHTS} is not the file that the training wrote; remove {folder} and train again")
     return finished
@@ -143,7 +142,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: not a run folder.
     """
-    settings: dict[str, Any] = _read_json(folder / RECIPE)["settings"]
+    settings: dict[str, Any] = read_record(folder / RECIPE)["settings"]
     return settings
 
 
@@ -157,24 +156,17 @@ def _load_teacher_for(data: FeatureSet, folder: Path) -> Teacher:
 
 
 def _already_finished(folder: Path, settings: Mapping[str, Any]) -> Finished:
-    _refuse_other(folder, {"settings": settings})
+    refuse_other(folder / RECIPE, {"settings": settings})
     return read_finished(folder)
 
 
 def _claim(folder: Path, settings: Mapping[str, Any], recipe: Recipe, device: torch.device) -> None:
-    """Write down whose folder it is, or refuse it if it is another run's; sweep what a killed process left."""
     versions = {
         "early-recognition": importlib.metadata.version("early-recognition"),
         "torch": str(torch.__version__),
         "device": device.type,
     }
-    if (folder / RECIPE).exists():
-        _refuse_other(folder, {"settings": settings, "versions": versions})
-    else:
-        _refuse_strangers(folder)
-        whole = {"settings": settings, "versions": versions, "recipe": recipe.model_dump()}
-        write_text(folder / RECIPE, json.dumps(whole, indent=2) + "\n")
-    remove_leftovers(folder)
+    claim(folder / RECIPE, {"settings": settings, "versions": versions}, {"recipe": recipe.model_dump()})
 
 
 def _recorder(
@@ -204,42 +196,3 @@ def _finish(folder: Path, state: State, model: Model, settings: Mapping[str, Any
     write_text(folder / DONE, json.dumps(asdict(finished), indent=2) + "\n")
     (folder / RESUME).unlink(missing_ok=True)
     return finished
-
-
-@contextlib.contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    """Make the folder and hold its lock; the system frees it when the process dies."""
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(f"another process is training into {folder}; wait for it, or give another folder") from error
-    except OSError as error:
-        raise UserError(f"cannot write the run folder {folder}: {error.strerror or error}") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _refuse_other(folder: Path, wanted: Mapping[str, Any]) -> None:
-    there = _read_json(folder / RECIPE)
-    if differing := differences({key: there.get(key) for key in wanted}, wanted):
-        raise UserError(
-            f"{folder} holds a run with other settings ({', '.join(differing)}); give another folder, or remove it"
-        )
-
-
-def _refuse_strangers(folder: Path) -> None:
-    strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    if strangers:
-        raise UserError(f"{folder} is no run folder and not empty ({strangers[0]} is in it); give another one")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}; is {path.parent} a run folder?") from error
-    return content

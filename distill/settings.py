@@ -3,7 +3,6 @@
 Nothing is read or written here, and nothing that leaves the weights as they are is listed.
 """
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from distill.features import FeatureSet
@@ -48,15 +47,3 @@ def data_settings(data: FeatureSet) -> dict[str, Any]:
         "cache_sha256": data.cache_sha256,
         "labels_sha256": data.labels_sha256,
     }
-
-
-def differences(there: Any, wanted: Any, prefix: str = "") -> list[str]:
-    """Names of the values that differ, with both values, as in `training.momentum: 0.9 there, 0.8 wanted`."""
-    if isinstance(there, Mapping) and isinstance(wanted, Mapping):
-        keys = [*there, *(key for key in wanted if key not in there)]
-        return [
-            line
-            for key in keys
-            for line in differences(there.get(key), wanted.get(key), f"{prefix}.{key}" if prefix else key)
-        ]
-    return [] if there == wanted else [f"{prefix.removeprefix('settings.')}: {there} there, {wanted} wanted"]

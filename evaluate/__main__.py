@@ -20,10 +20,13 @@ app = new_app(__doc__)
 @app.command()
 def reproduce(
     recipe: Annotated[Path, typer.Argument(help="A recipe's file, or the name of one that comes with the project.")],
-    videos: Annotated[Path | None, typer.Option(help="Folder of the data set's videos.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="Folder of the data set's files: videos, skeletons.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of all that is made; default: out/RECIPE.")] = None,
     manifest: Annotated[Path | None, typer.Option(help="A manifest of your own instead of the one built.")] = None,
-    cache: Annotated[Path | None, typer.Option(help="A feature cache made elsewhere: nothing is extracted.")] = None,
+    cache: Annotated[
+        list[str] | None,
+        typer.Option(help="A feature cache made elsewhere, of which nothing is extracted; of a stream as NAME=FILE."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Decode processes.")] = min(os.cpu_count() or 1, 8),
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds a clip may take to decode.")] = 60.0,
@@ -39,17 +42,21 @@ def reproduce(
     - `python -m evaluate reproduce stick-figures`
 
     - `python -m evaluate reproduce ucf101 --videos /data/UCF-101 --device cuda`
+
+    - `python -m evaluate reproduce mine.toml --manifest mine.csv --cache rgb=rgb.h5 --cache skeleton=va.h5`
     """
-    from evaluate.reproduce import Bars, Inputs
+    from distill.cache_options import name_caches
+    from evaluate.inputs import Bars, Inputs
     from evaluate.reproduce import reproduce as run
     from extract.run import Machine
     from extract.terminal import progress_bars
 
     chosen = read_recipe(recipe)
-    inputs = Inputs(out or Path("out") / chosen.name, videos, manifest, cache, skip_failed)
+    caches = name_caches(chosen, cache or [])
+    inputs = Inputs(out or Path("out") / chosen.name, videos, manifest, caches, skip_failed)
     machine = Machine(device=device, workers=workers, deadline=deadline)
     with progress_bars() as bar:
-        bars = Bars(bar("extract", "clips"), bar("train", "epochs"))
+        bars = Bars(bar("extract", "clips"), bar("train VA-CNN", "epochs"), bar("train", "epochs"))
         result = run(chosen, inputs, machine, say=Console(stderr=True, markup=False).print, bars=bars)
     if json_:
         scores = [as_json(score) for runs in result.scores.values() for score in runs]

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -17,8 +18,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from evaluate.metrics import mean_and_std
+from evaluate.notes import comparable, kind_of, notes
 from evaluate.predictions import Scores
-from evaluate.table import comparable, notes, observation_ratios, summarise
+from evaluate.table import observation_ratios, summarise
 from manifests.files import atomic_write
 from manifests.published import Published
 
@@ -28,6 +30,8 @@ PUBLISHED = ("#E69F00", "#56B4E9", "#8C6BB1", "#7F7F7F", "#A6761D")
 BOUND = "#999999"
 OWN_MARKERS = "osD^v"
 PUBLISHED_MARKERS = "v^<>pHd*X"
+WIDEST = 1.8  # points, by which the first line of many is wider than the last
+NOTES_WIDTH = 96  # characters
 SMALLEST_SPAN = 25.0  # points of accuracy on the vertical axis
 
 STYLE = {
@@ -72,9 +76,8 @@ def draw_figure(
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(layout="constrained")
         axes = figure.subplots()
-        for index, ((method, runs), colour, marker) in enumerate(zip(scores.items(), cycle(OURS), cycle(OWN_MARKERS))):
-            # Earlier lines are wider, so that one that coincides with a later one is still seen.
-            _draw_own(axes, method, runs, colour, marker, 2 + 1.2 * max(len(scores) - 1 - index, 0))
+        for (method, runs), look in zip(scores.items(), _looks(list(scores)), strict=True):
+            _draw_own(axes, method, runs, look)
         for row, colour, marker in zip(rows, cycle(PUBLISHED), cycle(PUBLISHED_MARKERS), strict=False):
             _draw_published(axes, row, colour, marker)
         if best is not None:
@@ -90,15 +93,32 @@ def draw_figure(
         )
 
 
-def _draw_own(axes: Axes, method: str, runs: Sequence[Scores], colour: str, marker: str, width: float) -> None:
+def _looks(methods: Sequence[str]) -> list[dict[str, Any]]:
+    """How each line looks. `A, stream` and `B, stream` share a colour, and all but the last of it are dotted and open.
+
+    Earlier lines are wider, so that one that coincides with a later one is still seen.
+    """
+    kinds = [kind_of(method) for method in methods]
+    tone = dict(zip(dict.fromkeys(kinds), zip(cycle(OURS), cycle(OWN_MARKERS), strict=False), strict=False))
+    step = min(1.2, WIDEST / max(len(methods) - 1, 1))
+    looks = []
+    for index, kind in enumerate(kinds):
+        colour, marker = tone[kind]
+        width = 2 + step * (len(methods) - 1 - index)
+        look = {"color": colour, "marker": marker, "markersize": 3 + width, "linewidth": width}
+        looks.append(look | ({"linestyle": ":", "markerfacecolor": "white"} if kind in kinds[index + 1 :] else {}))
+    return looks
+
+
+def _draw_own(axes: Axes, method: str, runs: Sequence[Scores], look: Mapping[str, Any]) -> None:
     ratios = observation_ratios(runs[0])
     mean, std = mean_and_std(100 * np.stack([run.accuracy for run in runs]))
     auc = summarise([run.auc_mean for run in runs])
     spread = "" if auc.std is None else f" ± {auc.std:.1f}"
     label = f"{method} (AUC {auc.mean:.1f}{spread})"
-    axes.plot(ratios, mean, color=colour, marker=marker, markersize=3 + width, linewidth=width, label=label, zorder=4)
+    axes.plot(ratios, mean, label=label, zorder=4, **look)
     if std is not None:
-        axes.fill_between(ratios, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0, zorder=3)
+        axes.fill_between(ratios, mean - std, mean + std, color=look["color"], alpha=0.2, linewidth=0, zorder=3)
 
 
 def _draw_published(axes: Axes, row: Published, colour: str, marker: str) -> None:
@@ -111,8 +131,8 @@ def _draw_published(axes: Axes, row: Published, colour: str, marker: str) -> Non
 def _frame(axes: Axes, protocol: str, about: Sequence[str]) -> None:
     axes.set_xlim(5, 102)
     axes.set_xticks(range(10, 101, 10))
-    whole = " · ".join(note.replace(" ", "\N{NO-BREAK SPACE}") for note in about)
-    lines = [line.removesuffix(" ·") for line in textwrap.wrap(whole, 100, break_on_hyphens=False)]
+    kept = [note.replace(" ", "\N{NO-BREAK SPACE}") if len(note) < NOTES_WIDTH else note for note in about]
+    lines = [line.removesuffix(" ·") for line in textwrap.wrap(" · ".join(kept), NOTES_WIDTH, break_on_hyphens=False)]
     low, high = axes.get_ylim()
     low = min(low, high - SMALLEST_SPAN)  # a tenth of a point must not look like a cliff
     axes.set_ylim(max(low, 0), min(high, 101))
@@ -126,6 +146,7 @@ def _frame(axes: Axes, protocol: str, about: Sequence[str]) -> None:
         transform=axes.transAxes,
         fontsize=8.5,
         va="bottom",
+        in_layout=False,  # the title's distance makes room for it; a long line must not narrow the axes
     )
 
 

@@ -34,8 +34,9 @@ class Predictions:
         method: the name in tables and figures.
         seed: of the training run.
         classes: the C class names in the manifest's order.
-        provenance: anything that JSON can hold. Tables and figures read `backbone` (str), `random_weights`
-            and `synthetic_data` (true or false) and `labels` (share of labels used in training, "all" or "10%").
+        provenance: anything that JSON can hold. Tables and figures read `backbone` (a string, or a list with one of
+            each stream), `random_weights` and `synthetic_data` (true or false) and `labels` (share of labels used in
+            training, "all" or "10%").
     """
 
     probabilities: NDArray[np.float32]

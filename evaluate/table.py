@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from evaluate.metrics import mean_and_std
+from evaluate.notes import comparable, notes
 from evaluate.predictions import Scores
-from manifests.errors import UserError
 from manifests.published import Published
 
 PAPER_RATIOS = (20.0, 40.0, 60.0, 80.0, 100.0)
@@ -72,55 +72,10 @@ def make_table(scores: Mapping[str, Sequence[Scores]], published: Iterable[Publi
     return Table(first.protocol, ratios, tuple(rows), caption)
 
 
-def comparable(scores: Mapping[str, Sequence[Scores]]) -> Scores:
-    """Return the first of `scores`, once all are seen to be on the same clips, with no seed twice in a method.
-
-    Raises:
-        UserError: they are not, or there are none.
-    """
-    runs = [run for method in scores.values() for run in method]
-    if not runs or not all(scores.values()):
-        raise UserError("there are no scores to show; give every method at least one predictions file")
-    for run in runs:
-        for what in ("protocol", "clips", "classes", "classes_tested"):
-            if getattr(run, what) != getattr(runs[0], what):
-                raise UserError(
-                    f"{run.method} and {runs[0].method} differ in {what}: {getattr(run, what)} and "
-                    f"{getattr(runs[0], what)}; show them in two tables"
-                )
-        if len(run.accuracy) != len(runs[0].accuracy):
-            raise UserError(f"{run.method} and {runs[0].method} differ in the number of segments; show two tables")
-    for method, own in scores.items():
-        if len({run.seed for run in own}) != len(own):
-            raise UserError(f"{method}: a seed stands twice among {sorted(run.seed for run in own)}; give each once")
-    return runs[0]
-
-
 def observation_ratios(scores: Scores) -> tuple[float, ...]:
     """Return the N observation ratios of scores in per cent: (10.0, 20.0, … 100.0) for N = 10."""
     count = len(scores.accuracy)
     return tuple(100 * level / count for level in range(1, count + 1))
-
-
-def notes(scores: Mapping[str, Sequence[Scores]]) -> list[str]:
-    """Return what a reader must know of `scores`: classes, clips, seeds, backbone, what is random or synthetic."""
-    first = comparable(scores)
-    runs = [run for method in scores.values() for run in method]
-    tested = "" if first.classes_tested == first.classes else f"{first.classes_tested} of "
-    found = [
-        f"{tested}{first.classes} classes",
-        ", ".join(f"{count} {split}" for split, count in first.clips.items() if count) + " clips",
-        _seeds(scores),
-    ]
-    backbones = sorted({str(run.provenance["backbone"]) for run in runs if "backbone" in run.provenance})
-    found += [f"backbone {', '.join(backbones)}"] if backbones else []
-    shares = {str(run.provenance.get("labels", "all")) for run in runs}
-    found += [f"{', '.join(sorted(shares))} of the training labels"] if shares != {"all"} else []
-    for key, words in (("random_weights", "random weights"), ("synthetic_data", "synthetic data")):
-        methods = [name for name, own in scores.items() if any(run.provenance.get(key) for run in own)]
-        if methods:
-            found.append(words if len(methods) == len(scores) else f"{words} in {', '.join(methods)}")
-    return found
 
 
 def render_markdown(table: Table) -> str:
@@ -212,12 +167,6 @@ def _published_row(row: Published) -> Row:
         seeds=0,
         source=f"published, {row.mark}: {row.source}",
     )
-
-
-def _seeds(scores: Mapping[str, Sequence[Scores]]) -> str:
-    counts = sorted({len(runs) for runs in scores.values()})
-    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"{number} seed{'' if counts == [1] else 's'}"
 
 
 def _printed_ratios(table: Table) -> tuple[float, ...]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from extract.cache import read_cache
 from extract.parts import LedgerRow, PartsFolder
+from extract.va_cnn.command import train_vacnn
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
 from manifests.recipe import Extract
@@ -18,13 +19,15 @@ from manifests.recipe import Extract
 app = new_app(__doc__)
 weights_app = new_app("The released Kinetics weights: list them, get one.")
 app.add_typer(weights_app, name="weights")
+app.command("train-vacnn")(train_vacnn)
 
 ManifestFile = Annotated[Path, typer.Argument(help="The manifest's CSV.")]
 CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).")]
 Videos = Annotated[Path, typer.Option(help="Folder the manifest's paths are relative to.")]
 Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).")]
-Backbone = Annotated[str, typer.Option(help="tsm_resnet50, tsm_mobilenetv2, efficientnet_lite0, timm:NAME, …")]
-Weights = Annotated[str, typer.Option(help="A name of `weights list`, a file, timm-package, or random.")]
+Backbone = Annotated[str, typer.Option(help="tsm_resnet50, efficientnet_lite0, timm:NAME, va_cnn, joints, …")]
+Column = Annotated[str, typer.Option(help="The manifest's column of the files; path_skeleton is another.")]
+Weights = Annotated[str, typer.Option(help="A name of `weights list`, a file, timm-package, random, or none.")]
 Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
 Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper has 10.")]
 ImageSize = Annotated[int | None, typer.Option(help="Side of the square the network sees; default: its own.")]
@@ -52,6 +55,7 @@ def run(
     segments: Segments = 10,
     image_size: ImageSize = None,
     precision: Precision = "fp32",
+    column: Column = "path",
     device: Device = "auto",
     workers: Workers = WORKERS,
     deadline: Deadline = 60.0,
@@ -67,7 +71,7 @@ def run(
     from extract.run import Machine, extract  # torch: only where it is needed
     from extract.terminal import progress_bars
 
-    recipe = _recipe(backbone, weights, segments, frames_per_segment, image_size, precision)
+    recipe = _recipe(backbone, weights, segments, frames_per_segment, image_size, precision, column)
     machine = Machine(device=device, workers=workers, deadline=deadline, decoder=decoder, compiled=compile_)
     with progress_bars() as bar:
         failures = extract(manifest, videos, out, recipe, machine, progress=bar("extract", "clips"))
@@ -226,7 +230,13 @@ def get_weights_file(
 
 
 def _recipe(
-    backbone: str, weights: str, segments: int, frames_per_segment: int, image_size: int | None, precision: str
+    backbone: str,
+    weights: str,
+    segments: int,
+    frames_per_segment: int,
+    image_size: int | None,
+    precision: str,
+    column: str = "path",
 ) -> Extract:
     from manifests.recipe import parse_table
 
@@ -239,6 +249,7 @@ def _recipe(
             "frames_per_segment": frames_per_segment,
             "image_size": image_size,
             "precision": precision,
+            "column": column,
         },
         "options",
     )

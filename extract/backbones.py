@@ -17,6 +17,7 @@ from timm.data.config import resolve_data_config
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from extract.backbone import Backbone, draw_frames
 from extract.checkpoints import Layout, load_checkpoint
 from extract.non_local import insert_non_local
 from extract.preprocess import Preprocess
@@ -55,23 +56,6 @@ BACKBONES = {
     "tsn_resnet50": Spec("resnet50", TSM_TEST, ("official", "mmaction2", "timm")),
     "efficientnet_lite0": Spec("tf_efficientnet_lite0", LITE, ("efficientnet-lite", "timm")),
 }
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A network in evaluation mode with its preprocessing.
-
-    Attributes:
-        network: (B*F, 3, H, W) float, clip-major → (B*F, D), pooled. Move it with `network.to(device)`.
-        feature_dim: D.
-        preprocess: from uint8 frames to the network's input.
-        settings: everything that decides a value, fit for JSON.
-    """
-
-    network: nn.Module
-    feature_dim: int
-    preprocess: Preprocess
-    settings: dict[str, object]
 
 
 def load_backbone(
@@ -126,8 +110,7 @@ def load_backbone(
         "weights_sha256": sha256,
         "preprocess": preprocess.as_settings(),
     }
-    feature_dim = int(getattr(network, "head_hidden_size", network.num_features))
-    return Backbone(network.eval().requires_grad_(False), feature_dim, preprocess, settings)
+    return Backbone(network.eval().requires_grad_(False), draw_frames(preprocess), settings)
 
 
 def _spec(name: str) -> Spec:
@@ -153,7 +136,7 @@ def _timm_preprocess(model: str) -> Preprocess:
 
 def _weights_file(backbone: str, weights: str, folder: Path | None) -> Path:
     if weights == PACKAGE:
-        return _package_file(backbone)
+        return package_file(backbone)
     entry = read_weights().get(weights)
     if entry is not None and entry.backbone is None:
         raise UserError(f"the weights {weights} cannot be used: {entry.note}")
@@ -162,7 +145,12 @@ def _weights_file(backbone: str, weights: str, folder: Path | None) -> Path:
     return find_weights(weights, folder)
 
 
-def _package_file(backbone: str) -> Path:
+def package_file(backbone: str) -> Path:
+    """Return the weights that come as a Python package.
+
+    Raises:
+        UserError: the package is not installed, or has nothing for this backbone.
+    """
     if backbone != "efficientnet_lite0":
         raise UserError(f"weights {PACKAGE!r} exist for efficientnet_lite0 only, not for {backbone}")
     try:

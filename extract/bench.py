@@ -1,7 +1,7 @@
 """How fast: decode-only, network-only and end-to-end clips per second on the same clips, and peak memory.
 
 Ratios are of one run on one machine. The clips are drawn here: 320x240 XviD with B-frames, 186 frames, the size and
-mean length of UCF101's.
+mean length of UCF101's; for skeletons NTU's text with 80 frames of one body.
 """
 
 import itertools
@@ -17,16 +17,18 @@ import numpy as np
 import pandas as pd
 import torch
 
+from extract.backbone import Input
 from extract.clip import Clip
 from extract.network import SegmentNetwork, choose_device, device_name
 from extract.numbered_clip import write_numbered_clip
 from extract.pool import DecodeTask, Failure, decode_all
 from extract.run import Machine, load_network
+from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from manifests.errors import UserError
 from manifests.recipe import Extract
 from manifests.schema import Manifest, write_manifest
 
-CLIP_FRAMES = 186  # UCF101's mean
+CLIP_FRAMES = {"video": 186, "skeleton": 80}  # UCF101's and NTU's mean
 SIZE = (320, 240)
 LINUX = sys.platform == "linux"  # peak memory is read from /proc
 FILES = 8  # distinct files; more clips repeat them
@@ -43,28 +45,31 @@ def bench(recipe: Extract, machine: Machine, clips: int) -> dict[str, float | st
     device = choose_device(machine.device)
     network = load_network(recipe, machine)
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{index}.avi" for index in range(FILES)]
-        for path in paths:
-            write_numbered_clip(path, CLIP_FRAMES, SIZE)
-        tasks = _tasks(paths, recipe, machine.decoder, clips)
+        kind = network.backbone.input
+        paths = _draw(Path(folder), kind)
+        tasks = _tasks(paths, recipe, machine.decoder if kind == "video" else "skeleton", clips, CLIP_FRAMES[kind])
         (clip,) = _decode(tasks[:1], machine)
+        images = _images(network, clip)
         network(clip)  # warm-up
 
         decode = _rate(clips, lambda: sum(1 for _ in _decode(tasks, machine)))
         only_network = _rate(clips, lambda: [network(clip) for _ in range(clips)])
         end_to_end = _rate(clips, lambda: [network(clip) for clip in _decode(tasks, machine)])
-        memory = [_peak_memory(paths, recipe, machine, count) for count in (clips, 10 * clips)] if LINUX else []
+        measure = LINUX and kind == "video"
+        memory = [_peak_memory(paths, recipe, machine, count) for count in (clips, 10 * clips)] if measure else []
     shared = 1 / (1 / decode + 1 / only_network) if device == "cpu" else min(decode, only_network)
     return {
         "device": device_name(torch.device(device)),
         "threads": torch.get_num_threads(),
         "workers": machine.workers,
         "backbone": f"{recipe.backbone} ({recipe.weights}), {recipe.precision}",
-        "frames_per_clip": recipe.segments * recipe.frames_per_segment,
+        "images_per_clip": images,
         "clips": clips,
         "decode_clips_per_s": decode,
         "network_clips_per_s": only_network,
         "end_to_end_clips_per_s": end_to_end,
+        "network_images_per_s": images * only_network,
+        "end_to_end_images_per_s": images * end_to_end,
         "ratio": end_to_end / min(decode, only_network),
         "floor_ratio": shared / min(decode, only_network),
         "cosine_to_fp32": _cosine_to_fp32(recipe, machine, network, clip),
@@ -74,6 +79,22 @@ def bench(recipe: Extract, machine: Machine, clips: int) -> dict[str, float | st
             else {}
         ),
     }
+
+
+def _draw(folder: Path, kind: Input) -> list[Path]:
+    paths = [folder / f"{index}{'.avi' if kind == 'video' else '.skeleton'}" for index in range(FILES)]
+    for index, path in enumerate(paths):
+        if kind == "video":
+            write_numbered_clip(path, CLIP_FRAMES[kind], SIZE)
+        else:
+            write_drawn_skeleton(path, CLIP_FRAMES[kind], seed=index)
+    return paths
+
+
+def _images(network: SegmentNetwork, clip: Clip) -> int:
+    content, segments = (torch.from_numpy(part).to(network.device) for part in (clip.content, clip.segments))
+    segments_and_frames = network.backbone.draw(content, segments).shape[:2]
+    return segments_and_frames.numel()
 
 
 def _rate(clips: int, work: Callable[[], object]) -> float:
@@ -89,10 +110,10 @@ def _decode(tasks: list[DecodeTask], machine: Machine) -> Iterator[Clip]:
         yield outcome[1]
 
 
-def _tasks(paths: list[Path], recipe: Extract, decoder: str, clips: int) -> list[DecodeTask]:
+def _tasks(paths: list[Path], recipe: Extract, decoder: str, clips: int, frames: int) -> list[DecodeTask]:
     files = itertools.islice(itertools.cycle(paths), clips)
     return [
-        DecodeTask(f"{index}", str(path), recipe.segments, recipe.frames_per_segment, decoder, CLIP_FRAMES)
+        DecodeTask(f"{index}", str(path), recipe.segments, recipe.frames_per_segment, decoder, frames)
         for index, path in enumerate(files)
     ]
 

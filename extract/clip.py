@@ -16,8 +16,8 @@ class Clip:
 
     Attributes:
         content: of a video (U, H, W, 3) uint8 RGB, each frame once; of a skeleton (P, 3) float32 points in metres.
-        segments: (N, …) int64: of a video (N, F) which frames stand where; of a skeleton (N, 3) each segment's
-            first point, its frames, and its points a frame.
+        segments: int64: of a video (N, F) which frames stand where; of a skeleton (N, 2, 4) two stretches for each
+            segment, itself and the whole beginning up to its end: first point, frames, joints of an actor, actors.
         num_frames: how many frames the recording really has.
     """
 

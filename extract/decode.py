@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.clip import Clip, DecodeError
+from extract.frame_folder import frame_files, read_frames
 from extract.segments import frame_indices
 
 
@@ -33,7 +34,7 @@ def decode_clip(path: Path, segments: int, frames_per_segment: int, decoder: str
     """Decode the frames of a clip's segments.
 
     Args:
-        path: the video file.
+        path: the video file, or a folder of its frames as pictures.
         segments: N.
         frames_per_segment: F.
         decoder: "pyav", or "decord" where it is installed.
@@ -42,14 +43,14 @@ def decode_clip(path: Path, segments: int, frames_per_segment: int, decoder: str
     Raises:
         DecodeError: not a video, damaged, cut, without frames, or changing its size.
     """
-    promise, read = DECODERS[decoder]
+    promise, read = (_promise_folder, read_frames) if path.is_dir() else DECODERS[decoder]
     promised = promise(path)
     indices = frame_indices(max(promised.packets, 1), segments, frames_per_segment)
     kept, num_frames = _keep(read(path), indices)
     if num_frames == 0:
         raise DecodeError("no frame in it can be decoded")
-    _refuse_cut(num_frames, promised.declared, "its header declares")
-    _refuse_cut(num_frames, expected, "the manifest gives")
+    refuse_cut(num_frames, promised.declared, "its header declares")
+    refuse_cut(num_frames, expected, "the manifest gives")
     if num_frames != promised.packets:
         indices = frame_indices(num_frames, segments, frames_per_segment)
         if not kept.keys() >= set(indices.flat):
@@ -73,7 +74,8 @@ def _keep(frames: Frames, indices: NDArray[np.int64]) -> tuple[dict[int, NDArray
     return kept, count
 
 
-def _refuse_cut(num_frames: int, promised: int, who: str) -> None:
+def refuse_cut(num_frames: int, promised: int, who: str) -> None:
+    """Raise DecodeError where a recording has clearly fewer frames than `who` promised."""
     # Headers are a frame or two off on healthy files; a shorter file has other segments, so it is refused.
     if num_frames < promised - max(3, promised // 20):
         raise DecodeError(f"cut: {num_frames} frames can be decoded, {who} {promised}")
@@ -118,6 +120,10 @@ def _rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
     picture = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
     # Phones store turned pictures with a note how to turn them back, in degrees against the clock.
     return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
+
+
+def _promise_folder(path: Path) -> Promise:
+    return Promise(len(frame_files(path)), 0)
 
 
 def _promise_decord(path: Path) -> Promise:

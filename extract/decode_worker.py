@@ -1,4 +1,5 @@
-"""The process that decodes: reads one task a line on stdin, answers on stdout with a header line and raw frames.
+"""The process that decodes: reads one task a line on stdin, answers on stdout with a header line and the
+content's bytes.
 
 A process of its own, because a hung or crashed decoder can only be ended by killing it. It dies with the process
 that started it. Started by `extract.pool`; nothing here knows of networks.
@@ -11,10 +12,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from extract.clip import Clip, DecodeError
 from extract.decode import decode_clip
+from extract.skeletons.observe import decode_skeleton
 
 
 def main() -> None:
@@ -30,16 +32,10 @@ def main() -> None:
             _answer(json.loads(line), answers)
 
 
-def _answer(task: dict[str, str | int], answers: BinaryIO) -> None:
+def _answer(task: dict[str, Any], answers: BinaryIO) -> None:
     clip: Clip | None = None
     try:
-        clip = decode_clip(
-            Path(str(task["path"])),
-            int(task["segments"]),
-            int(task["frames_per_segment"]),
-            str(task["decoder"]),
-            int(task["expected"]),
-        )
+        clip = _decode(**task)
         header = {
             "shape": clip.content.shape,
             "dtype": clip.content.dtype.name,
@@ -54,6 +50,21 @@ def _answer(task: dict[str, str | int], answers: BinaryIO) -> None:
     if clip is not None:
         answers.write(clip.content.data.cast("B"))
     answers.flush()
+
+
+def _decode(
+    clip_id: str,
+    path: str,
+    segments: int,
+    frames_per_segment: int,
+    decoder: str,
+    expected: int,
+    legacy_sequence_actors: bool,
+) -> Clip:
+    """Decode a `DecodeTask` of either kind."""
+    if decoder == "skeleton":
+        return decode_skeleton(Path(path), segments, expected, legacy_sequence_actors)
+    return decode_clip(Path(path), segments, frames_per_segment, decoder, expected)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A backbone on a device: the frames of one clip in, its (N, D) features out, at a chosen precision.
+"""A backbone on a device: one clip in, a video's frames or a skeleton's points, its (N, D) features out.
 
 Batches are cut out of one clip, always the same way, so a clip's features never depend on its neighbours. Nothing
 here decodes.
@@ -11,12 +11,11 @@ import sys
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from extract.backbones import Backbone
+from extract.backbone import CPU_FRAMES, Backbone
 from extract.clip import Clip
 from manifests.errors import UserError
-
-CPU_FRAMES = 16  # frames at once on a CPU: larger activations leave its caches (1.1 x slower) and fill memory
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -25,7 +24,7 @@ class SegmentNetwork:
     """Callable from a decoded clip to its segment features.
 
     Args:
-        backbone: network, preprocessing and their settings.
+        backbone: network, what is fed to it, and their settings.
         device: "cpu", "cuda" or "cuda:1"; see `choose_device`.
         precision: "fp32" (true fp32: no TF32), "bf16" or "fp16"; features are float32 always.
         compiled: run the network through `torch.compile`.
@@ -48,19 +47,24 @@ class SegmentNetwork:
 
     @torch.inference_mode()
     def __call__(self, clip: Clip) -> NDArray[np.float32]:
-        """Return the clip's features, (N, D): each segment's frames through the network, their mean."""
-        segments, frames_per_segment = clip.positions.shape
-        frames = torch.from_numpy(clip.frames).to(self.device, non_blocking=True)  # (U, H, W, 3)
-        pieces = torch.split(frames, CPU_FRAMES)  # frames at full size as float are the largest thing in memory
-        images = torch.cat([self.backbone.preprocess(piece).to(self.dtype) for piece in pieces])  # (U, 3, crop, crop)
-        positions = torch.from_numpy(clip.positions).to(self.device)  # (N, F)
+        """Return the clip's features, (N, D): each segment's images through the network, pooled."""
+        content = torch.from_numpy(clip.content).to(self.device, non_blocking=True)
+        chosen = torch.from_numpy(clip.segments).to(self.device)
+        images = self.backbone.draw(content, chosen)  # (N, F, 3, S, S)
+        segments, frames_per_segment = images.shape[:2]
         at_once = segments if self.device.type == "cuda" else _even_share(segments, CPU_FRAMES // frames_per_segment)
-        pooled = [
-            self.network(images[chosen.flatten()].contiguous(memory_format=torch.channels_last)).float()
-            for chosen in torch.split(positions, at_once)
-        ]  # (≤ at_once · F, D) each; no segment is divided
-        features: NDArray[np.float32] = torch.cat(pooled).view(segments, frames_per_segment, -1).mean(1).cpu().numpy()
-        return features
+        pooled = [self._pooled(batch.flatten(0, 1)) for batch in torch.split(images, at_once)]  # no segment is divided
+        every = torch.cat(pooled).view(segments, frames_per_segment, -1)  # (N, F, D)
+        features = every.mean(1) if self.backbone.pooling == "mean" else every.flatten(1)
+        on_host: NDArray[np.float32] = features.cpu().numpy()
+        return on_host
+
+    def _pooled(self, images: Tensor) -> Tensor:
+        images = images.to(self.dtype)
+        if images.dim() == 4:
+            images = images.contiguous(memory_format=torch.channels_last)
+        pooled: Tensor = self.network(images).float()  # (B, D)
+        return pooled
 
 
 def _even_share(segments: int, most: int) -> int:

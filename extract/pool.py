@@ -23,7 +23,17 @@ from extract.clip import Clip
 
 @dataclass(frozen=True)
 class DecodeTask:
-    """One clip to decode; see `extract.decode.decode_clip` for the fields."""
+    """One clip to decode.
+
+    Attributes:
+        clip_id: its name.
+        path: of the video or the skeleton file.
+        segments: N.
+        frames_per_segment: F, of videos.
+        decoder: for videos "pyav" or "decord", "skeleton" for skeletons.
+        expected: number of frames the manifest gives; 0: unknown.
+        legacy_sequence_actors: of skeletons; see `extract.skeletons.observe`.
+    """
 
     clip_id: str
     path: str
@@ -31,6 +41,7 @@ class DecodeTask:
     frames_per_segment: int
     decoder: str
     expected: int
+    legacy_sequence_actors: bool = False
 
 
 @dataclass(frozen=True)

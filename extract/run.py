@@ -14,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 
+from extract.backbone import Backbone, Input
 from extract.backbones import load_backbone
 from extract.cache import Row
 from extract.doctor import check_decoder
@@ -21,6 +22,8 @@ from extract.network import SegmentNetwork, choose_device
 from extract.parts import LedgerRow, PartsFolder
 from extract.pool import DecodeTask, Failure, decode_all
 from extract.segments import SEGMENT_RULE
+from extract.skeletons.joints import joints_backbone
+from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.errors import UserError
 from manifests.files import inside, write_text
 from manifests.recipe import Extract
@@ -83,24 +86,25 @@ def extract(
     manifest = read_manifest(manifest_path)
     if not videos.is_dir():
         raise UserError(f"the video folder {videos} does not exist")
-    check_decoder(machine.decoder)
     network = load_network(recipe, machine)
+    if network.backbone.input == "video":
+        check_decoder(machine.decoder)
     settings = {
+        **sampling_settings(recipe, machine, network.backbone.input),
         **network.backbone.settings,
         **network.settings,
-        **sampling_settings(recipe, machine.decoder),
-        "manifest_sha256": manifest.sha256,
+        "manifest_sha256": manifest.fingerprint(recipe.column),
     }
     clip_ids: list[str] = manifest.clips["clip_id"].tolist()
     with PartsFolder(cache) as parts:
         parts.start(settings, clip_ids)
         parts.drop_damaged_parts()
-        parts.refuse_replaced(_paths(manifest, videos))
+        parts.refuse_replaced(_paths(manifest, videos, recipe.column))
         _remember(parts.folder / "invocation.json", manifest_path, videos, recipe, machine)
         done, failed = parts.done(), parts.failures()
         todo = set(failed) if retry else set(clip_ids) - done.keys() - failed.keys()
         if todo or not parts.merged():
-            tasks = _tasks(manifest, videos, recipe, machine.decoder, todo)
+            tasks = _tasks(manifest, videos, recipe, machine, network.backbone, todo)
             _work(parts, network, tasks, machine, len(clip_ids) - len(todo), len(clip_ids), progress)
             return parts.merge()
         return failed
@@ -113,13 +117,23 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
         UserError: no such backbone, weights or device.
     """
     device = choose_device(machine.device)
-    backbone = load_backbone(
-        recipe.backbone,
-        recipe.weights,
-        frames_per_segment=recipe.frames_per_segment,
-        image_size=recipe.image_size,
-        weights_folder=machine.weights_folder,
-    )
+    if recipe.weights == "train":
+        raise UserError(
+            "weights to be trained first are the business of `python -m evaluate reproduce`; train them with "
+            "`python -m extract train-vacnn` and give the file"
+        )
+    if recipe.backbone == "va_cnn":
+        backbone = va_cnn_backbone(recipe.weights, recipe.segments, recipe.pictures, recipe.image_size)
+    elif recipe.backbone == "joints":
+        backbone = joints_backbone(recipe.frames_per_segment)
+    else:
+        backbone = load_backbone(
+            recipe.backbone,
+            recipe.weights,
+            frames_per_segment=recipe.frames_per_segment,
+            image_size=recipe.image_size,
+            weights_folder=machine.weights_folder,
+        )
     return SegmentNetwork(backbone, device=device, precision=recipe.precision, compiled=machine.compiled)
 
 
@@ -190,30 +204,44 @@ def _work(
             parts.write_part(rows, sources)
 
 
-def _paths(manifest: Manifest, videos: Path) -> dict[str, Path]:
+def _paths(manifest: Manifest, videos: Path, column: str) -> dict[str, Path]:
     return {
         clip_id: inside(videos, path)
-        for clip_id, path in zip(manifest.clips["clip_id"], manifest.clips["path"], strict=True)
+        for clip_id, path in zip(manifest.clips["clip_id"], manifest.clips[column], strict=True)
     }
 
 
-def _tasks(manifest: Manifest, videos: Path, recipe: Extract, decoder: str, todo: set[str]) -> list[DecodeTask]:
+def _tasks(
+    manifest: Manifest, videos: Path, recipe: Extract, machine: Machine, backbone: Backbone, todo: set[str]
+) -> list[DecodeTask]:
     chosen = manifest.clips[manifest.clips["clip_id"].isin(todo)]
-    expected = chosen["num_frames"] if "num_frames" in chosen else [0] * len(chosen)
+    # num_frames counts the frames of `path`; another recording of the same clip may have more or fewer
+    expected = chosen["num_frames"] if "num_frames" in chosen and recipe.column == "path" else [0] * len(chosen)
     return [
-        DecodeTask(clip_id, str(inside(videos, path)), recipe.segments, recipe.frames_per_segment, decoder, int(frames))
-        for clip_id, path, frames in zip(chosen["clip_id"], chosen["path"], expected, strict=True)
+        DecodeTask(
+            clip_id,
+            str(inside(videos, path)),
+            recipe.segments,
+            recipe.frames_per_segment,
+            machine.decoder if backbone.input == "video" else "skeleton",
+            int(frames),
+            backbone.legacy_sequence_actors,
+        )
+        for clip_id, path, frames in zip(chosen["clip_id"], chosen[recipe.column], expected, strict=True)
     ]
 
 
-def sampling_settings(recipe: Extract, decoder: str) -> dict[str, Any]:
+def sampling_settings(recipe: Extract, machine: Machine, kind: Input) -> dict[str, Any]:
     """Return the settings that say which frames were taken, by what, and which code made features of them."""
+    video = {
+        "frames_per_segment": recipe.frames_per_segment,
+        "decoder": f"{machine.decoder} {version('av' if machine.decoder == 'pyav' else machine.decoder)}",
+        "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
+    }
     return {
         "segments": recipe.segments,
-        "frames_per_segment": recipe.frames_per_segment,
         "segment_rule": SEGMENT_RULE,
-        "decoder": f"{decoder} {version('av' if decoder == 'pyav' else decoder)}",
-        "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
+        **(video if kind == "video" else {"decoder": "skeleton"}),
         "torch": version("torch"),
         "timm": version("timm"),
         "code": version("early-recognition"),

@@ -5,15 +5,21 @@ what a recipe does not say stands here, with its source.
 """
 
 import difflib
+import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator, model_validator
 
 from manifests.errors import UserError
 
+Pictures = Literal["segment", "beginning", "both"]
+
 RECIPES = Path(__file__).parent / "recipes"
+ONLY_STREAM = "features"  # what the one stream of a recipe without [streams.*] is called
+TRAIN = "train"  # weights that are trained first
 
 
 class _Table(BaseModel):
@@ -33,7 +39,7 @@ class Data(_Table):
 
 
 class VaCnn(_Table):
-    """How a VA-CNN is trained on the training split (§2.3 - 2.5 of the method's facts; the paper trains its own too)."""
+    """How a VA-CNN is trained on the training split (§2.3-2.5 of the method's facts; the paper trains its own too)."""
 
     network: str = "resnet50"  # the main network: any timm model
     image_size: int = Field(default=224, ge=40)  # side of a segment's picture
@@ -60,9 +66,18 @@ class Extract(_Table):
     column: str = Field(default="path", pattern=r"^path(_\w+)?$")  # the manifest's column of the files
     segments: int = Field(default=10, ge=1)
     frames_per_segment: int = Field(default=8, ge=1)  # of skeletons: what "joints" resamples to; no part in va_cnn
+    pictures: Pictures = "segment"  # what va_cnn sees: each segment by itself, the beginning up to its end, or both
     image_size: int | None = Field(default=None, ge=32)  # side of the square the network sees; None: the backbone's own
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    va_cnn: VaCnn | None = None  # with weights = "train": how they are trained first
+    va_cnn: VaCnn | None = None  # with weights = "train": how they are trained first; None: as its defaults say
+
+    @model_validator(mode="after")
+    def _only_va_cnn_is_trained(self) -> "Extract":
+        if self.weights == TRAIN and self.backbone != "va_cnn":
+            raise ValueError(f"weights = {TRAIN!r} is for backbone = 'va_cnn'; {self.backbone!r} is not trained here")
+        if self.va_cnn is not None and self.weights != TRAIN:
+            raise ValueError(f"a va_cnn table says how to train, and weights = {self.weights!r} trains nothing")
+        return self
 
 
 class Teacher(_Table):
@@ -123,6 +138,31 @@ class Recipe(_Table):
             raise ValueError("a seed stands twice")
         return seeds
 
+    @field_validator("streams")
+    @classmethod
+    def _simple_names(cls, streams: dict[str, Extract]) -> dict[str, Extract]:
+        for name in streams:
+            if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
+                raise ValueError(f"{name!r} is no name for a stream; use letters, digits, _ and -")
+        return streams
+
+    @model_validator(mode="after")
+    def _streams_go_together(self) -> "Recipe":
+        if self.extract is not None and self.streams:
+            raise ValueError("[extract] is for one stream of features, [streams.*] for several; leave one out")
+        segments = {name: table.segments for name, table in self.streams.items()}
+        if len(set(segments.values())) > 1:
+            each = ", ".join(f"{name} has {count}" for name, count in segments.items())
+            raise ValueError(f"streams are fused segment by segment, and {each} segments; give all the same number")
+        if self.fusion != "early" and len(self.streams) < 2:
+            raise ValueError(f"fusion = {self.fusion!r} needs two [streams.*] or more")
+        return self
+
+    @property
+    def stream_tables(self) -> dict[str, Extract]:
+        """How each stream's features are made, by its name; empty if they come from a cache made elsewhere."""
+        return self.streams or ({} if self.extract is None else {ONLY_STREAM: self.extract})
+
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe by file name, or by its bare name for those that come with the project.
@@ -169,12 +209,22 @@ def parse_table(kind: type[T], table: dict[str, Any], name: str) -> T:
 
 
 def _sentence(kind: type[_Table], item: Any) -> str:
-    *tables, key = (str(part) for part in item["loc"])
-    where = ".".join([*tables, key])
+    path = [str(part) for part in item["loc"]]
     if item["type"] == "extra_forbidden":
-        model: Any = kind
-        for table in tables:
-            model = next(sub for sub in _Table.__subclasses__() if sub.__name__.lower() == table)
-        nearest = difflib.get_close_matches(key, model.model_fields, n=1, cutoff=0)
-        return f"{where} is not a key; did you mean {'.'.join([*tables, *nearest])}?"
-    return f"{where}: {item['msg']}"
+        *tables, key = path
+        nearest = difflib.get_close_matches(key, _table_at(kind, tables).model_fields, n=1, cutoff=0)
+        return f"{'.'.join(path)} is not a key; did you mean {'.'.join([*tables, *nearest])}?"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    return f"{'.'.join(path)}: {message}" if path else message  # no path: of several keys together
+
+
+def _table_at(kind: type[_Table], path: Sequence[str]) -> type[_Table]:
+    """The kind of table at `path`, which may lead through tables by name, as in streams.rgb.va_cnn."""
+    steps = iter(path)
+    for key in steps:
+        annotation = kind.model_fields[key].annotation  # Data, Extract | None, dict[str, Extract]
+        if get_origin(annotation) is dict:
+            next(steps)  # any name
+        parts = get_args(annotation) or (annotation,)
+        kind = next(part for part in parts if isinstance(part, type) and issubclass(part, _Table))
+    return kind

@@ -1,11 +1,14 @@
 """The manifest: a CSV with one row a clip, typed and checked, and the class order beside it.
 
 Columns: clip_id, path (relative to the video root), label, class_name, group, split, protocol; a data set
-may add more (num_frames, subject, camera). The class order stands in `<manifest>.classes.txt`, one name a
-line, and decides every index; it is never derived from a folder listing. No builders here.
+may add more (num_frames, subject, camera). Where a clip is seen in several ways, further columns named
+`path_<something>` (path_skeleton) hold paths too, under the same rules. The class order stands in
+`<manifest>.classes.txt`, one name a line, and decides every index; it is never derived from a folder listing.
+No builders here.
 """
 
 import hashlib
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,9 +42,23 @@ class Manifest:
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of what extraction sees: clip ids and paths, in order. Labels and splits are not in it."""
+        """The fingerprint of the column `path`."""
+        return self.fingerprint()
+
+    def fingerprint(self, column: str = "path") -> str:
+        """Return the sha256 of what extraction sees: clip ids and paths, in order. Labels and splits are not in it.
+
+        Args:
+            column: which paths, where a clip is seen in several ways.
+
+        Raises:
+            UserError: no such column of paths, naming those there are.
+        """
+        columns = path_columns(self.clips)
+        if column not in columns:
+            raise UserError(f"no column {column!r} of paths in the manifest; there is {', '.join(columns)}")
         rows = "\n".join(
-            f"{clip}\t{path}" for clip, path in zip(self.clips["clip_id"], self.clips["path"], strict=True)
+            f"{clip}\t{path}" for clip, path in zip(self.clips["clip_id"], self.clips[column], strict=True)
         )
         return hashlib.sha256(rows.encode()).hexdigest()
 
@@ -55,9 +72,18 @@ class Manifest:
         if chosen.empty:
             raise UserError(
                 f"split {name!r} of protocol {self.protocol} is empty"
-                + ("; set training groups apart for it (`manifests ucf101 --hold-out`)" if name == "validation" else "")
+                + (
+                    "; set training groups apart for it (--hold-out of `python -m manifests`)"
+                    if name == "validation"
+                    else ""
+                )
             )
         return chosen
+
+
+def path_columns(clips: pd.DataFrame) -> list[str]:
+    """Return the columns that hold paths: `path`, and each `path_<something>`."""
+    return [column for column in clips.columns if re.fullmatch(r"path(_\w+)?", column)]
 
 
 def classes_path(manifest: Path) -> Path:
@@ -113,9 +139,8 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
         raise UserError(f"{name}: the class order names a class twice")
     order = {class_name: str(index) for index, class_name in enumerate(classes)}
     first_row: dict[str, int] = {}
-    first_use: dict[str, tuple[int, str]] = {}  # of a path: its row and split
     rows = zip(*(clips[column].astype(str) for column in COLUMNS), strict=True)
-    for row, (clip_id, path, label, class_name, _group, split, protocol) in enumerate(rows, start=2):
+    for row, (clip_id, _path, label, class_name, _group, split, protocol) in enumerate(rows, start=2):
         where = f"{name}, row {row}, column"
         if not clip_id or not clip_id.isprintable():
             raise UserError(f"{where} clip_id: {'empty' if not clip_id else f'{clip_id!r} has a control character'}")
@@ -132,15 +157,8 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
             raise UserError(f"{where} split: {split!r} is none of {', '.join(SPLITS)}")
         if not protocol:
             raise UserError(f"{where} protocol: empty; it is part of every number")
-        if not path:
-            raise UserError(f"{where} path: empty")
-        other_row, other_split = first_use.setdefault(path, (row, split))
-        if other_split != split:
-            raise UserError(f"{where} path: {path} is a {split} clip here and a {other_split} clip in row {other_row}")
-        try:
-            inside(Path(), path)
-        except UserError as error:
-            raise UserError(f"{where} path: {error}") from error
+    for column in path_columns(clips):
+        _check_paths(clips, column, name)
     if "num_frames" in clips:
         for row, frames in enumerate(clips["num_frames"].astype(str), start=2):
             if not frames.isdecimal() or len(frames) > 9:
@@ -151,3 +169,19 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
     protocols = sorted(set(clips["protocol"]))
     if len(protocols) > 1:
         raise UserError(f"{name}, column protocol: more than one: {', '.join(protocols)}")
+
+
+def _check_paths(clips: pd.DataFrame, column: str, name: str) -> None:
+    """Check that every path of a column stays inside the root, and that none is used by two splits."""
+    first_use: dict[str, tuple[int, str]] = {}  # of a path: its row and split
+    for row, (path, split) in enumerate(zip(clips[column].astype(str), clips["split"], strict=True), start=2):
+        where = f"{name}, row {row}, column {column}"
+        if not path:
+            raise UserError(f"{where}: empty")
+        other_row, other_split = first_use.setdefault(path, (row, split))
+        if other_split != split:
+            raise UserError(f"{where}: {path} is a {split} clip here and a {other_split} clip in row {other_row}")
+        try:
+            inside(Path(), path)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error

@@ -17,11 +17,13 @@ class Skeleton:
         tracking: (T, persons, joints) uint8, what the file says of each joint: 0 not tracked, 1 inferred, 2 tracked;
             2 where the file says nothing; 0 where the person is not seen.
         body_ids: the persons' names in the file; "" where it names nobody.
+        centre: which joint is the middle of the spine.
     """
 
     joints: NDArray[np.float32]
     tracking: NDArray[np.uint8]
     body_ids: tuple[str, ...]
+    centre: int
 
     @property
     def seen(self) -> NDArray[np.bool_]:

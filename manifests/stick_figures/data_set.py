@@ -1,4 +1,4 @@
-"""Writes the data set: one AVI file a clip, the manifest last, so that a run that was killed can go on.
+"""Writes the data set: a video and a skeleton of each clip, the manifest last, so that a run that was killed can go on.
 
 Every clip's randomness comes from the seed and the clip's own number alone: any clip can be drawn by itself.
 How a clip moves and looks stands in `actions`, `chance` and `drawing`.
@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from manifests.errors import UserError
-from manifests.files import inside, write_text
+from manifests.files import atomic_write, inside, write_text
 from manifests.schema import COLUMNS, SPLITS, Manifest, check, write_manifest
-from manifests.stick_figures.actions import ACTIONS, Action
+from manifests.stick_figures.actions import ACTIONS, Action, joint_positions
 from manifests.stick_figures.chance import Circumstances, Performer, draw_circumstances, draw_performer
 from manifests.stick_figures.drawing import draw_frames
 from manifests.stick_figures.video import check_size, write_video
@@ -47,8 +47,13 @@ class Clip:
 
     @property
     def path(self) -> str:
-        """The file, relative to the data set's folder."""
+        """The video's file, relative to the data set's folder."""
         return f"{self.action.name}/{self.clip_id}.avi"
+
+    @property
+    def skeleton_path(self) -> str:
+        """The skeleton's file, relative to the data set's folder."""
+        return f"{self.action.name}/{self.clip_id}.npy"
 
     def performer(self, seed: int) -> Performer:
         """Draw who performs it."""
@@ -73,7 +78,10 @@ def draw_data_set(
 ) -> Path:
     """Draw the videos `folder/<class_name>/<clip_id>.avi` and `folder/manifest.csv`; return the manifest's path.
 
-    Videos that are there already are left alone, so a run that was killed goes on where it stopped.
+    Beside each video stands its skeleton, `<clip_id>.npy`: float32 joints (T, 20, 3) in metres, in the order and
+    axes of `skeleton`, the performer's own: a skeleton does not show from where the video looks at the performer.
+
+    Files that are there already are left alone, so a run that was killed goes on where it stopped.
 
     Args:
         folder: made if need be; the manifest's video root.
@@ -98,8 +106,17 @@ def draw_data_set(
         video = inside(folder, clip.path)
         if not video.exists():
             write_video(draw_frames(clip.action, clip.performer(seed), clip.circumstances(seed), size), video, size)
+        skeleton = inside(folder, clip.skeleton_path)
+        if not skeleton.exists():
+            _write_skeleton(clip, seed, skeleton)
     write_manifest(manifest, path)
     return path
+
+
+def _write_skeleton(clip: Clip, seed: int, path: Path) -> None:
+    joints = joint_positions(clip.action, clip.performer(seed).body, clip.circumstances(seed))
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.save(file, joints.astype(np.float32, order="C"))
 
 
 def _plan(clips_per_class: Mapping[str, int]) -> list[Clip]:
@@ -133,9 +150,12 @@ def _manifest(clips: list[Clip], seed: int) -> Manifest:
                 "start_frame": circumstances.start_frame,
                 "branch_frame": circumstances.branch_frame,
                 "family": clip.action.family,
+                "path_skeleton": clip.skeleton_path,
             }
         )
-    return Manifest(pd.DataFrame(rows, columns=[*COLUMNS, *_TIMING]), tuple(action.name for action in ACTIONS))
+    return Manifest(
+        pd.DataFrame(rows, columns=[*COLUMNS, *_TIMING, "path_skeleton"]), tuple(action.name for action in ACTIONS)
+    )
 
 
 def _stamp(folder: Path, drawn_with: str) -> None:

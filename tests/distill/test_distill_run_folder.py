@@ -238,7 +238,7 @@ def test_a_finished_run_is_read_from_a_folder_that_cannot_be_written(
     def read_only(*arguments: object, **keywords: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(run_folder.FileLock, "acquire", read_only)
+    monkeypatch.setattr(FileLock, "acquire", read_only)
     assert train_run(folder, recipe, data, 0, variant="without") == finished
     load_student(folder)
     with pytest.raises(UserError, match=r"cannot write the run folder .*: Read-only file system"):

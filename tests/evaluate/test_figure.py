@@ -7,6 +7,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.image import imread
 
 from evaluate.figure import draw_figure
 from evaluate.predictions import Scores
@@ -87,11 +89,15 @@ def test_no_path_no_date_no_program_in_the_files(tmp_path):
         assert b"Software" not in content
 
 
+def nothing_is_cut_off(png: Path) -> bool:
+    picture = imread(png)[:, :, :3]
+    edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    return bool((edge == 1).all() and (picture < 0.5).any())
+
+
 @pytest.mark.parametrize("best", [None, ("bound", np.ones(10))])
 def test_everything_drawn_is_inside_the_picture(tmp_path, best):
     """Long names go into one column of the legend: no ink touches the edge."""
-    from matplotlib.image import imread
-
     names = [
         "distilled from a teacher that has seen the whole video, seed average",
         "a second name as long as the first",
@@ -99,10 +105,44 @@ def test_everything_drawn_is_inside_the_picture(tmp_path, best):
     png, _ = draw_figure(
         {name: [run(0), run(1)] for name in names}, published_rows(PROTOCOL), tmp_path / "f", best=best
     )
-    picture = imread(png)[:, :, :3]
-    edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    assert (edge == 1).all()
-    assert (picture < 0.5).any()
+    assert nothing_is_cut_off(png)
+
+
+KINDS = ("rgb", "skeleton", "early fusion", "late fusion")
+EIGHT = {f"{variant} distillation, {kind}": [run(0), run(1)] for kind in KINDS for variant in ("Without", "With")}
+
+
+def test_eight_curves_are_told_apart_and_those_on_the_same_features_belong_together(tmp_path, monkeypatch):
+    drawn = {}
+    plot = Axes.plot
+
+    def spy(axes, *values, **look):
+        drawn[look["label"].partition(" (")[0]] = look
+        return plot(axes, *values, **look)
+
+    monkeypatch.setattr(Axes, "plot", spy)
+    png, _ = draw_figure(EIGHT, [], tmp_path / "f")
+    assert list(drawn) == list(EIGHT)
+    assert len({look["color"] for look in drawn.values()}) == len(KINDS)
+    for kind in KINDS:
+        without, with_ = (drawn[f"{variant} distillation, {kind}"] for variant in ("Without", "With"))
+        assert (without["color"], without["marker"]) == (with_["color"], with_["marker"])
+        assert (without["linestyle"], without["markerfacecolor"]) == (":", "white")
+        assert "linestyle" not in with_
+    widths = [look["linewidth"] for look in drawn.values()]
+    assert widths == sorted(widths, reverse=True)
+    assert len(set(widths)) == 8
+    assert 2 <= min(widths) < max(widths) < 4
+    width, height = struct.unpack(">II", png.read_bytes()[16:24])
+    assert (width, height < 1300) == (1400, True)
+
+
+def test_a_note_longer_than_a_line_is_broken_between_words(tmp_path):
+    long = {"a backbone of": [run(backbone=[f"stream{number}: a_network_of_some_name" for number in range(9)])]}
+    png, svg = draw_figure(long, [], tmp_path / "f")
+    assert nothing_is_cut_off(png)
+    words = " ".join(texts(svg))
+    assert all(f"stream{number}: a_network_of_some_name" in words for number in range(9))
 
 
 def test_scores_of_two_protocols_are_refused(tmp_path):

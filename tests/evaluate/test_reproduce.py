@@ -22,7 +22,8 @@ import pandas as pd
 import pytest
 import torch
 
-from evaluate.reproduce import Bars, Inputs, Result, reproduce
+from evaluate.inputs import Bars, Inputs
+from evaluate.reproduce import Result, reproduce
 from extract.cache import Row, read_cache, write_cache
 from extract.run import Machine, retry_failed
 from manifests.errors import UserError
@@ -302,7 +303,7 @@ def made_elsewhere(folder: Path, protocol: str) -> Inputs:
     names = manifest.clips["clip_id"].tolist()
     cached = (Row(name, feature, 30, True) for name, feature in zip(names, features, strict=True))
     write_cache(folder / "sysu.h5", cached, names, (10, 3), {"backbone": "va-cnn", "weights": "theirs"})
-    return Inputs(folder / "out", manifest=folder / "sysu.csv", cache=folder / "sysu.h5")
+    return Inputs(folder / "out", manifest=folder / "sysu.csv", caches={"features": folder / "sysu.h5"})
 
 
 @pytest.mark.parametrize(
@@ -335,22 +336,39 @@ def sysu_from_videos(folder: Path) -> Recipe:
     return write_recipe(folder, RECIPE.replace("stick-figures-v1", "sysu-xsub-fixed").replace("stick-figures", "sysu"))
 
 
+def some_classes_of_ntu(folder: Path) -> Recipe:
+    ntu = RECIPE.replace('"stick-figures-v1"', '"ntu60-xsub"\nclasses = ["throw"]').replace("stick-figures", "ntu60")
+    return write_recipe(folder, ntu)
+
+
+def own_data(folder: Path) -> Recipe:
+    return write_recipe(folder, RECIPE.replace('"stick-figures"', '"other"'))
+
+
 @pytest.mark.parametrize(
     ("make_recipe", "fields", "sentence"),
     [
-        (ucf101, {}, "recipe tiny needs --videos, the folder of the data set's videos"),
+        (ucf101, {}, "recipe tiny needs --videos, the folder of the data set's files"),
         (ucf101, {"videos": "nowhere"}, "the video folder .*nowhere does not exist"),
         (ucf101, {"videos": ""}, "none of the 13320 UCF101 clips wanted is in"),
-        (shrunken_sysu, {}, "recipe sysu needs --manifest: nothing builds one for sysu yet"),
+        (sysu_from_videos, {}, "recipe tiny needs --videos, the folder of the data set's files"),
+        (sysu_from_videos, {"videos": "nowhere"}, "the folder .*nowhere does not exist"),
+        (sysu_from_videos, {"videos": ""}, r"folders of actors are in .*, and SYSU has 40"),
+        (some_classes_of_ntu, {"videos": ""}, r"recipe tiny: data\.classes is for ucf101 only"),
+        (own_data, {}, "recipe tiny needs --manifest: nothing builds one for data of your own"),
         (
             shrunken_sysu,
             {"manifest": "sysu.csv"},
             r"recipe sysu has no \[extract\] table; give the features with --cache",
         ),
-        (shrunken_sysu, {"manifest": "other.csv", "cache": "sysu.h5"}, "other.csv is missing"),
-        (shrunken_sysu, {"manifest": "sysu.csv", "cache": "none.h5"}, "no feature cache .*none.h5"),
-        (shrunken_sysu, {"manifest": "sysu.csv", "cache": "sysu.csv"}, "sysu.csv is not a whole feature cache"),
-        (sysu_from_videos, {"manifest": "sysu.csv"}, "give the folder of the videos with --videos"),
+        (shrunken_sysu, {"manifest": "other.csv", "features": "sysu.h5"}, "other.csv is missing"),
+        (shrunken_sysu, {"manifest": "sysu.csv", "features": "none.h5"}, "no feature cache .*none.h5"),
+        (shrunken_sysu, {"manifest": "sysu.csv", "features": "sysu.csv"}, "sysu.csv is not a whole feature cache"),
+        (
+            sysu_from_videos,
+            {"manifest": "sysu.csv"},
+            "give --videos, the folder of the files that features are made of",
+        ),
         (sysu_from_videos, {"manifest": "sysu.csv", "videos": "nowhere"}, "the video folder .*nowhere does not exist"),
         (
             write_recipe,
@@ -361,7 +379,9 @@ def sysu_from_videos(folder: Path) -> Recipe:
 )
 def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path, make_recipe, fields, sentence: str) -> None:
     made_elsewhere(tmp_path, "sysu-xsub-fixed")
-    inputs = Inputs(tmp_path / "out", **{name: tmp_path / path for name, path in fields.items()})
+    given = {name: tmp_path / path for name, path in fields.items()}
+    caches = {"features": given.pop("features")} if "features" in given else {}
+    inputs = Inputs(tmp_path / "out", **given, caches=caches)
     with pytest.raises(UserError, match=sentence):
         reproduce(make_recipe(tmp_path), inputs, MACHINE)
     assert not list(tmp_path.rglob("table.*"))
@@ -370,7 +390,9 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path, make_recipe, fiel
 def test_a_cache_of_other_clips_is_refused(tmp_path: Path) -> None:
     inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
     names = ["another"]
-    write_cache(inputs.cache, [Row("another", np.zeros((10, 3), np.float32), 30, True)], names, (10, 3), {})
+    write_cache(
+        inputs.caches["features"], [Row("another", np.zeros((10, 3), np.float32), 30, True)], names, (10, 3), {}
+    )
     with pytest.raises(UserError, match=r"15 of 15 clips .* are not in .* at all \(first: train0\)"):
         reproduce(shrunken_sysu(tmp_path), inputs, MACHINE)
 
@@ -380,9 +402,9 @@ def test_published_rows_of_ten_segments_do_not_stand_beside_five(
 ) -> None:
     monkeypatch.setitem(WHOLE, "sysu-xsub-fixed", (3, 9, 6))
     inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
-    ten = read_cache(inputs.cache)
+    ten = read_cache(inputs.caches["features"])
     rows = (Row(clip_id, row[:5], 30, True) for clip_id, row in zip(ten.clip_id, ten.features, strict=True))
-    write_cache(inputs.cache, rows, ten.clip_id, (5, 3), ten.settings)
+    write_cache(inputs.caches["features"], rows, ten.clip_id, (5, 3), ten.settings)
     table = reproduce(shrunken_sysu(tmp_path), inputs, MACHINE).table.read_text()
     assert "published, " not in table
     assert "mean over the 5 ratios" in table

@@ -120,6 +120,19 @@ def test_caption_says_what_is_random_synthetic_partial_or_few():
     assert "random" not in make_table({"GRU": [run(random_weights=False)]}).caption
 
 
+def test_caption_names_each_backbone_once_and_the_stream_that_is_random():
+    rgb, skeleton = "rgb: tsm (random)", "skeleton: va_cnn (own)"
+    scores = {
+        f"{variant}, {kind}": [run(backbone=backbones, random_weights=rgb in backbones)]
+        for kind, backbones in {"skeleton": [skeleton], "rgb": [rgb], "early fusion": [rgb, skeleton]}.items()
+        for variant in ("Without", "With")
+    }
+    caption = make_table(scores).caption
+    assert f"; backbone {rgb}, {skeleton}; random weights in rgb, early fusion. " in caption
+    scores["Without, skeleton"] = [run(random_weights=True)]  # one of two on the same features: by its whole name
+    assert "random weights in Without, skeleton, Without, rgb, With, rgb, Without, early" in make_table(scores).caption
+
+
 def test_other_numbers_of_segments_print_their_own_ratios():
     header = render_markdown(make_table({"GRU": [run(segments=3)]})).splitlines()[2]
     assert header == "| Method | 33.3% | 66.7% | 100% | AUC | Source |"

@@ -47,7 +47,7 @@ def figures(small_clips: None) -> Figures:
 
 
 def test_every_number_is_there_and_positive(figures: Figures) -> None:
-    settings = {"device", "threads", "workers", "backbone", "frames_per_clip", "clips"}
+    settings = {"device", "threads", "workers", "backbone", "images_per_clip", "clips"}
     assert figures.keys() == NUMBERS | settings
     for name in NUMBERS:
         assert isinstance(figures[name], float), name
@@ -58,7 +58,7 @@ def test_every_number_is_there_and_positive(figures: Figures) -> None:
 def test_the_setting_is_told(figures: Figures) -> None:
     assert str(figures["device"]).startswith("cpu (")
     assert figures["backbone"] == "timm:resnet10t (random), fp32"
-    assert (figures["threads"], figures["workers"], figures["clips"], figures["frames_per_clip"]) == (1, 1, CLIPS, 10)
+    assert (figures["threads"], figures["workers"], figures["clips"], figures["images_per_clip"]) == (1, 1, CLIPS, 10)
 
 
 def test_the_ratios_are_those_of_the_numbers_beside_them(figures: Figures) -> None:

@@ -82,8 +82,60 @@ def test_check_counts_the_videos_that_are_missing(videos: Path, tmp_path: Path) 
     for clip in CLIPS[1:]:
         (videos / f"{clip}.avi").unlink()
     invoke("check", tmp_path / "m.csv")  # videos are looked for on request only
-    with pytest.raises(UserError, match=r"2 videos are not in .*; the first: YoYo/v_YoYo_g01_c01\.avi, YoYo/"):
+    with pytest.raises(UserError, match=r"2 paths lead to nothing in .*; the first: YoYo/v_YoYo_g01_c01\.avi, YoYo/"):
         invoke("check", tmp_path / "m.csv", "--videos", videos)
+
+
+def test_check_looks_at_every_column_of_paths_and_into_folders_of_frames(tmp_path: Path) -> None:
+    for subject in (1, 2):
+        (tmp_path / f"a1_s{subject}_t1_skeleton.mat").touch()
+        (tmp_path / f"a1_s{subject}_t1_color.avi").touch()
+    invoke("utd-mhad", tmp_path, "--out", tmp_path / "m.csv")
+    invoke("check", tmp_path / "m.csv", "--videos", tmp_path)
+    frames = tmp_path / "a1_s2_t1_color.avi"
+    frames.unlink()
+    frames.mkdir()
+    with pytest.raises(UserError, match=r"1 paths lead to nothing in .*; the first: a1_s2_t1_color\.avi"):
+        invoke("check", tmp_path / "m.csv", "--videos", tmp_path)
+    (frames / "0001.jpg").touch()
+    invoke("check", tmp_path / "m.csv", "--videos", tmp_path)
+
+
+def test_ntu60_writes_what_is_there(tmp_path: Path) -> None:
+    missing, other = "S001C002P005R002A008", "S018C001P008R001A061"
+    for name in ("S001C001P001R001A001", "S001C001P002R001A001", "S001C001P003R001A001", missing, other):
+        (tmp_path / f"{name}.skeleton").touch()
+    result = invoke("ntu60", tmp_path, "--out", tmp_path / "m.csv", "--hold-out", "2")
+    lines = result.output.splitlines()
+    assert lines[0] == ("ntu60-xsub-holdout-2-subset: 3 clips (1 train / 1 validation / 1 test), 1 of 60 classes")
+    assert [line.split()[0] for line in lines[1:]] == ["1", "1", "56575"]
+    assert read_manifest(tmp_path / "m.csv").clips["group"].tolist() == ["P001", "P002", "P003"]
+    with pytest.raises(UserError, match="no clip of split 'train'"):
+        invoke("ntu60", tmp_path, "--out", tmp_path / "x.csv", "--protocol", "ntu60-xview")
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_sysu_writes_what_is_there(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / "3DvideoNorm" / f"actor{number:02d}" / "video1").mkdir(parents=True)
+        (tmp_path / "3DvideoNorm" / f"actor{number:02d}" / "video1" / "sklWorld.mat").touch()
+    result = invoke("sysu", tmp_path, "--out", tmp_path / "m.csv", "--protocol", "sysu-setting2-split03")
+    first, second = result.output.splitlines()
+    assert first == ("sysu-setting2-split03-subset: 40 clips (18 train / 2 validation / 20 test), 1 of 12 classes")
+    assert second.startswith("440 of the 480 clips are not in ")
+    assert read_manifest(tmp_path / "m.csv").clips["clip_id"][39] == "a01_40"
+
+
+def test_utd_mhad_writes_what_is_there(early_data: Path, tmp_path: Path) -> None:
+    result = invoke("utd-mhad", early_data / "utd_mhad", "--out", tmp_path / "m.csv")
+    assert result.output == "utd-mhad-xsub: 861 clips (323 train / 108 validation / 430 test), 27 classes\n"
+    invoke("check", tmp_path / "m.csv", "--videos", early_data / "utd_mhad")
+
+
+@pytest.mark.parametrize("verb", ["ntu60", "sysu", "utd-mhad"])
+def test_hold_out_of_subjects_is_written_as_numbers(tmp_path: Path, verb: str) -> None:
+    with pytest.raises(UserError, match="--hold-out '1;2': write subject numbers as in 1,2"):
+        invoke(verb, tmp_path, "--out", tmp_path / "m.csv", "--hold-out", "1;2")
 
 
 def test_check_finds_a_broken_rule(videos: Path, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.published import NOT_STATED, PUBLISHED, RATIOS, published_rows, read_published
+from manifests import ntu60, sysu, ucf101, utd_mhad
+from manifests.published import NOT_STATED, PUBLISHED, RATIOS, WHOLE, published_rows, read_published
 
 UCF, SYSU, NTU = "ucf101-early-15-3-7", "sysu-xsub-fixed", "ntu60-xsub"
 WITHOUT, WITH = "GRU without distillation", "GRU with distillation"
@@ -126,6 +127,16 @@ def test_header_is_the_documented_one():
     assert header == (
         "method,protocol,data_labels,r10,r20,r30,r40,r50,r60,r70,r80,r90,r100,auc,auc_kind,features,source,mark"
     )
+
+
+def test_whole_is_what_the_builders_count():
+    assert set(WHOLE) <= {*ucf101.PROTOCOLS, *sysu.PROTOCOLS, *ntu60.PROTOCOLS, *utd_mhad.PROTOCOLS}
+    for protocol, (classes, training, test) in WHOLE.items():
+        if protocol in ucf101.PROTOCOLS:
+            train, validation, ucf_test = ucf101.PROTOCOLS[protocol].counts
+            assert (classes, training, test) == (101, train + validation, ucf_test)
+        if protocol in ntu60.PROTOCOLS:
+            assert (classes, training, test) == (len(ntu60.class_order()), *ntu60.PROTOCOLS[protocol].counts)
 
 
 def test_reading_needs_no_torch():

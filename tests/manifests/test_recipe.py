@@ -1,13 +1,17 @@
 """Recipes: the shipped ones read, with the paper's values in them; wrong keys are refused with the nearest."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from manifests.errors import UserError
-from manifests.recipe import RECIPES, read_recipe
+from manifests.recipe import ONLY_STREAM, RECIPES, Extract, parse_table, read_recipe
 
 MINIMAL = 'name = "x"\nseeds = [0]\n[data]\ndataset = "ucf101"\nprotocol = "p"\n[distillation]\nbeta = 0.5\n'
+
+RGB = '[streams.rgb]\nbackbone = "tsm_resnet50"\nweights = "random"\n'
+SKELETON = '[streams.skeleton]\nbackbone = "va_cnn"\nweights = "train"\ncolumn = "path_skeleton"\n'
 
 
 def write(folder: Path, text: str) -> Path:
@@ -74,3 +78,71 @@ def test_wrong_top_level_values(tmp_path: Path, old: str, new: str, message: str
 def test_no_such_recipe_lists_the_known() -> None:
     with pytest.raises(UserError, match=r"no recipe nowhere; give a file, or one of: .*ucf101"):
         read_recipe(Path("nowhere"))
+
+
+def test_streams_keep_their_order_and_the_one_stream_has_a_name(tmp_path: Path) -> None:
+    for streams, names in ((RGB + SKELETON, ["rgb", "skeleton"]), (SKELETON + RGB, ["skeleton", "rgb"])):
+        recipe = read_recipe(write(tmp_path, MINIMAL + streams))
+        assert list(recipe.stream_tables) == names
+        assert (recipe.fusion, recipe.stream_tables["skeleton"].column) == ("early", "path_skeleton")
+    recipe = read_recipe(write(tmp_path, MINIMAL + RGB.replace("streams.rgb", "extract")))
+    assert recipe.stream_tables == {ONLY_STREAM: recipe.extract}
+    assert read_recipe(write(tmp_path, MINIMAL)).stream_tables == {}
+
+
+@pytest.mark.parametrize("fusion", ["late", "compare"])
+def test_fusion_of_two_streams_or_more(tmp_path: Path, fusion: str) -> None:
+    text = f"fusion = '{fusion}'\n{MINIMAL}"
+    assert read_recipe(write(tmp_path, text + RGB + SKELETON)).fusion == fusion
+    for streams in ("", RGB, RGB.replace("streams.rgb", "extract")):
+        with pytest.raises(UserError, match=rf"toml: fusion = '{fusion}' needs two \[streams\.\*\] or more"):
+            read_recipe(write(tmp_path, text + streams))
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (RGB + RGB.replace("streams.rgb", "extract"), r"\[extract\] is for one stream .* leave one out"),
+        (RGB + SKELETON + "segments = 5\n", "rgb has 10, skeleton has 5 segments; give all the same number"),
+        (RGB.replace("rgb", '"r g"'), r"streams: 'r g' is no name for a stream; use letters, digits, _ and -"),
+        (RGB.replace("rgb", '"../rgb"'), "streams: '../rgb' is no name"),
+        (RGB.replace("rgb", '""'), "streams: '' is no name"),
+        (RGB.replace("rgb", '"rgb\\n"'), "streams: .* is no name"),
+        (RGB.replace('"random"', '"train"'), r"streams\.rgb: weights = 'train' is for backbone = 'va_cnn'; 'tsm_res"),
+        (RGB + "[streams.rgb.va_cnn]\n", r"streams\.rgb: a va_cnn table says how to train, and weights = 'random'"),
+        (
+            SKELETON.replace('"train"', '"f.safetensors"') + "va_cnn = {epochs = 3}\n",
+            "weights = 'f.safetensors' trains",
+        ),
+        (SKELETON + "va_cnn = {epochs = 0}\n", r"streams\.skeleton\.va_cnn\.epochs: .*greater than or equal to 1"),
+        ("[streams]\nrgb = 3\n", r"streams\.rgb: Input should be a valid dictionary"),
+        ("[streams.rgb]\nbackbone = 'x'\n", r"streams\.rgb\.weights: .*required"),
+    ],
+)
+def test_streams_that_do_not_go_together(tmp_path: Path, tables: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as refused:
+        read_recipe(write(tmp_path, MINIMAL + tables))
+    assert "Value error" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (SKELETON + "frame_per_segment = 3\n", "streams.skeleton.frames_per_segment"),
+        (SKELETON + "[streams.skeleton.va_cnn]\nlearning_rat = 1.0\n", "streams.skeleton.va_cnn.learning_rate"),
+        (SKELETON.replace("streams.skeleton", "extract") + "va_cnn = {epoch = 3}\n", "extract.va_cnn.epochs"),
+        (RGB.replace("streams", "stream"), "streams"),
+        ("[extract]\nbackbone = 'x'\nweight = 'y'\n", "extract.weights"),
+    ],
+)
+def test_unknown_keys_of_tables_in_tables_name_the_nearest(tmp_path: Path, tables: str, message: str) -> None:
+    with pytest.raises(UserError, match=rf"is not a key; did you mean {re.escape(message)}\?"):
+        read_recipe(write(tmp_path, MINIMAL + tables))
+
+
+def test_a_va_cnn_is_trained_by_its_defaults_where_no_table_says_how() -> None:
+    table = {"backbone": "va_cnn", "weights": "train"}
+    assert parse_table(Extract, table, "options").va_cnn is None
+    assert parse_table(Extract, {**table, "va_cnn": {"epochs": 3}}, "options").va_cnn is not None
+    with pytest.raises(UserError, match="^options: weights = 'train' is for backbone = 'va_cnn'"):
+        parse_table(Extract, {**table, "backbone": "joints"}, "options")

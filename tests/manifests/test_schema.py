@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from manifests.errors import UserError
-from manifests.schema import Manifest, classes_path, read_manifest, write_manifest
+from manifests.schema import Manifest, classes_path, path_columns, read_manifest, write_manifest
 
 CLASSES = ("wave", "drink")
 
@@ -82,6 +82,32 @@ def test_missing_column(tmp_path: Path, column: str) -> None:
         read_manifest(path)
 
 
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["a.mat", "", "c.mat"], r"row 3, column path_skeleton: empty"),
+        (["a.mat", "b.mat", "/c.mat"], r"row 4, column path_skeleton: .*leads out"),
+        (["a.mat", "../b.mat", "c.mat"], r"row 3, column path_skeleton: .*leads out"),
+        (["a.mat", "b.mat", "b.mat"], r"row 4, column path_skeleton: b.mat is a test clip here and a validation clip"),
+    ],
+)
+def test_every_column_of_paths_is_checked(tmp_path: Path, paths: list[object], message: str) -> None:
+    path = tmp_path / "m.csv"
+    clips(path_skeleton=paths, path=["a.mat", "b.mat", "c.mat"]).to_csv(path, index=False)
+    classes_path(path).write_text("wave\ndrink\n")
+    with pytest.raises(UserError, match=message):
+        read_manifest(path)
+
+
+def test_columns_of_paths_are_named_so(tmp_path: Path) -> None:
+    table = clips(
+        path_skeleton=["a", "b", "c"], path_depth=["d", "e", "f"], pathology=["", "..", "/"], my_path=[""] * 3
+    )
+    assert path_columns(table) == ["path", "path_skeleton", "path_depth"]
+    write_manifest(Manifest(table, CLASSES), tmp_path / "m.csv")
+    assert path_columns(read_manifest(tmp_path / "m.csv").clips) == ["path", "path_skeleton", "path_depth"]
+
+
 def test_missing_files_and_nonsense(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     with pytest.raises(UserError, match="is missing"):
@@ -128,3 +154,15 @@ def test_fingerprint_is_of_what_extraction_sees() -> None:
     relabelled = Manifest(clips(split=["test", "validation", "train"]), CLASSES)
     moved = Manifest(clips(path=["a.avi", "b.avi", "c.avi"]), CLASSES)
     assert one.sha256 == relabelled.sha256 != moved.sha256
+
+
+def test_each_column_of_paths_has_its_fingerprint() -> None:
+    one = Manifest(clips(path_skeleton=["a.mat", "b.mat", "c.mat"]), CLASSES)
+    assert one.sha256 == one.fingerprint() == one.fingerprint("path") == Manifest(clips(), CLASSES).sha256
+    # Caches made with earlier versions keep fitting.
+    assert one.sha256 == "f11018427e972d877000a74051ae57d12bb6abd64d5c821197a7bfdd55341c30"
+    assert one.fingerprint("path_skeleton") != one.sha256
+    assert one.fingerprint("path_skeleton") == Manifest(clips(path=["a.mat", "b.mat", "c.mat"]), CLASSES).sha256
+    for column in ("path_rgb", "clip_id"):
+        with pytest.raises(UserError, match=f"no column '{column}' of paths in the manifest; there is path, path_skel"):
+            one.fingerprint(column)

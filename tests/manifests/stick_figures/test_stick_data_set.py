@@ -6,7 +6,7 @@ import pytest
 
 from manifests.errors import UserError
 from manifests.schema import read_manifest
-from manifests.stick_figures.actions import ACTIONS
+from manifests.stick_figures.actions import ACTIONS, joint_positions
 from manifests.stick_figures.data_set import PROTOCOL, Clip, draw_data_set
 from manifests.stick_figures.drawing import draw_frames
 from manifests.stick_figures.video import write_video
@@ -85,6 +85,43 @@ def test_any_clip_can_be_drawn_alone(drawn, tmp_path):
     assert (tmp_path / "alone.avi").read_bytes() == (drawn / clip.path).read_bytes()
 
 
+def test_every_clip_has_its_skeleton(drawn):
+    manifest = read_manifest(drawn / "manifest.csv")
+    clips = {(clip.clip_id): clip for clip in (Clip(a, s, n) for a in ACTIONS for s in FEW for n in range(FEW[s]))}
+    for row in manifest.clips.itertuples():
+        joints = np.load(drawn / row.path_skeleton)
+        assert row.path_skeleton == row.path.replace(".avi", ".npy")
+        assert (joints.dtype, joints.shape) == (np.float32, (row.num_frames, 20, 3))
+        clip = clips[row.clip_id]
+        exact = joint_positions(clip.action, clip.performer(0).body, clip.circumstances(0))
+        assert np.abs(joints - exact).max() < 1e-6  # metres
+    files = [path.read_bytes() for path in drawn.rglob("*.npy")]
+    assert len(set(files)) == len(files) == len(manifest.clips)
+
+
+def test_a_folder_drawn_before_there_were_skeletons_gets_them(tmp_path):
+    few = {"train": 1, "test": 1}
+    draw_data_set(tmp_path, clips_per_class=few, size=SIZE)
+    whole = contents(tmp_path)
+    videos = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.avi")}
+    for path in tmp_path.rglob("*.npy"):
+        path.unlink()
+    draw_data_set(tmp_path, clips_per_class=few, size=SIZE)
+    assert contents(tmp_path) == whole
+    assert {path: path.stat().st_mtime_ns for path in videos} == videos
+
+
+def test_a_skeleton_is_whole_or_absent(tmp_path, monkeypatch):
+    def killed(file, array):
+        file.write(b"half of it")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        draw_data_set(tmp_path, clips_per_class={"train": 1, "test": 1}, size=SIZE)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".npy", ".tmp")]
+
+
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     few = {"train": 1, "test": 1}
     manifest = draw_data_set(tmp_path, clips_per_class=few, size=SIZE)
@@ -100,8 +137,8 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
 
 def test_more_clips_keep_those_that_are_there(drawn, tmp_path):
     draw_data_set(tmp_path, clips_per_class={"train": 1, "test": 1}, size=SIZE)
-    fewer = {path: data for path, data in contents(tmp_path).items() if path.suffix == ".avi"}
-    assert len(fewer) == 2 * len(ACTIONS)
+    fewer = {path: data for path, data in contents(tmp_path).items() if path.suffix in (".avi", ".npy")}
+    assert len(fewer) == 2 * 2 * len(ACTIONS)
     assert fewer.items() <= contents(drawn).items()
 
 

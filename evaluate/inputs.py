@@ -1,0 +1,46 @@
+"""What a reproduction is given, and whom it tells how far it is. Nothing is done here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+Say = Callable[[str], None]
+Move = Callable[[int, int], None]  # (done, all)
+
+
+def _nobody(done: int, total: int) -> None:
+    """Nobody looks."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where things come from and go to.
+
+    Attributes:
+        out: folder of everything that is made.
+        videos: folder of the data set's files, videos or skeletons; None with caches made elsewhere.
+        manifest: a manifest of your own; None: built from the files.
+        caches: feature caches made elsewhere, by stream (`ONLY_STREAM` in a recipe without); the others are extracted.
+        skip_failed: go on without clips that have no features; the protocol is then named a subset.
+    """
+
+    out: Path
+    videos: Path | None = None
+    manifest: Path | None = None
+    caches: Mapping[str, Path] = field(default_factory=dict)
+    skip_failed: bool = False
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Callbacks for progress, each over all streams: (done, all).
+
+    Attributes:
+        clips: while extracting.
+        va_cnn: epochs, while VA-CNNs are trained for the extraction.
+        epochs: while teachers and students are trained.
+    """
+
+    clips: Move = _nobody
+    va_cnn: Move = _nobody
+    epochs: Move = _nobody

@@ -1,0 +1,105 @@
+"""A skeleton recording to the points its features are made of: each segment by itself, nothing of what comes later.
+
+How points become pictures is in `extract.va_cnn.pictures`. No torch here: decode workers start fast.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extract.clip import Clip
+from extract.decode import refuse_cut
+from extract.segments import segment_bounds
+from extract.skeletons.actors import choose_actors
+from extract.skeletons.files import read_skeleton
+from extract.skeletons.skeleton import Skeleton
+
+Observed = tuple[NDArray[np.float32], NDArray[np.float32]]  # all so far, and the segment alone
+
+
+def decode_skeleton(path: Path, segments: int, expected: int = 0, legacy_sequence_actors: bool = False) -> Clip:
+    """Read a skeleton file and return the points of its segments.
+
+    Args:
+        path: of any data set's format.
+        segments: N.
+        expected: number of frames the manifest gives; 0: unknown.
+        legacy_sequence_actors: choose the actors by the whole recording, as the released code: sees the future.
+
+    Raises:
+        DecodeError: not a whole skeleton file.
+    """
+    skeleton = read_skeleton(path)
+    refuse_cut(len(skeleton.joints), expected, "the manifest gives")
+    return Clip(*lay_out(observe(skeleton, segments, legacy_sequence_actors)), len(skeleton.joints))
+
+
+def observe(skeleton: Skeleton, segments: int, legacy_sequence_actors: bool = False) -> list[Observed]:
+    """Return what has been observed at the end of each segment: all of it, and the segment alone.
+
+    The origin is the middle of the main actor's spine in his first frame (the VA repository's translation of whole
+    sequences, which needs the first frame only). Frames in which nobody is seen are left out, and so are the joints
+    of an actor who is nowhere in the stretch (data_cnn.py). A segment without anybody shows the last frame before it;
+    with nobody yet, the origin.
+
+    Returns:
+        For each of N segments two stretches (frames, actors, joints, 3) float32, with one actor or two.
+    """
+    num_frames, joints = len(skeleton.joints), skeleton.joints.shape[2]
+    nobody = np.zeros((1, 1, joints, 3), np.float32)
+    observed = []
+    for start, end in segment_bounds(num_frames, segments).tolist():
+        tracks = choose_actors(skeleton, num_frames if legacy_sequence_actors else end)
+        tracks = tracks - _origin(tracks, skeleton.centre)
+        so_far, alone = _stretch(tracks[:end]), _stretch(tracks[start:end])
+        so_far = so_far if len(so_far) else nobody
+        observed.append((so_far, alone if len(alone) else so_far[-1:]))
+    return observed
+
+
+def lay_out(observed: Sequence[Observed]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Lay what `observe` returns end to end, once where it is the same: most beginnings are parts of the last one.
+
+    Returns:
+        The content and the segments of a `Clip`: points (P, 3), and (N, 2, 4) for each segment and its beginning.
+    """
+    pieces: list[NDArray[np.float32]] = []
+    total = 0
+
+    def add(piece: NDArray[np.float32]) -> int:
+        nonlocal total
+        pieces.append(piece.reshape(-1, 3))
+        total += len(pieces[-1])
+        return total - len(pieces[-1])
+
+    stretches = []
+    kept, kept_at = None, 0
+    for so_far, alone in reversed(observed):
+        if kept is None or not _same(kept[: len(so_far)], so_far):
+            kept, kept_at = so_far, add(so_far)
+        before = len(so_far) - len(alone)
+        alone_at = kept_at + before * so_far[0].size // 3 if _same(so_far[before:], alone) else add(alone)
+        stretches.append([(alone_at, *_size(alone)), (kept_at, *_size(so_far))])
+    return np.concatenate(pieces), np.array(stretches[::-1], np.int64)
+
+
+def _same(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    return a.shape == b.shape and np.array_equal(a, b)
+
+
+def _size(stretch: NDArray[np.float32]) -> tuple[int, int, int]:
+    return len(stretch), stretch.shape[2], stretch.shape[1]
+
+
+def _origin(tracks: NDArray[np.float32], centre: int) -> NDArray[np.float32]:
+    main = tracks[:, 0, centre]  # (T, 3)
+    seen = main[~np.isnan(main[:, 0])]
+    return seen[0] if len(seen) else np.zeros(3, np.float32)
+
+
+def _stretch(tracks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Leave out of (T, 2, J, 3) with NaN the frames and actors that are not seen; zeros for who is away a while."""
+    seen = ~np.isnan(tracks[:, :, 0, 0])
+    return np.nan_to_num(tracks[seen.any(axis=1)][:, seen.any(axis=0)])

@@ -1,0 +1,48 @@
+"""The network a VA-CNN's training begins with: its size, its training data's extremes, its initial weights."""
+
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+
+from extract.backbones import PACKAGE, package_file
+from extract.checkpoints import load_checkpoint
+from extract.va_cnn.network import VaCnnNetwork
+from extract.va_cnn.samples import Samples
+from manifests.errors import UserError
+from manifests.files import sha256_of
+from manifests.recipe import VaCnn
+
+SCRATCH = "scratch"
+
+
+def initial_network(table: VaCnn, num_classes: int, training: Samples) -> tuple[VaCnnNetwork, str]:
+    """Return the network and, in words, where the weights of its main network are from.
+
+    Args:
+        table: which timm model, on pictures of what size, from which weights.
+        num_classes: C.
+        training: of the training split alone: the least and the greatest coordinate become part of the network.
+
+    Raises:
+        UserError: no such model or weights, skeletons without extent.
+    """
+    if not timm.is_model(table.network):
+        raise UserError(f"timm has no model {table.network!r} for va_cnn.network; resnet18 and resnet50 are some")
+    low, high = training.points.min().item(), training.points.max().item()
+    if not low < high:
+        raise UserError("the training skeletons have no extent: all of their coordinates are the same")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(np.random.SeedSequence((table.seed, 0)).generate_state(1, np.uint64)[0]))
+        if table.initial_weights == SCRATCH:
+            return VaCnnNetwork(table.network, num_classes, table.image_size, low, high), "main network from scratch"
+        network = VaCnnNetwork(table.network, 0, table.image_size, low, high)
+        path = (
+            package_file(table.network.removeprefix("tf_"))
+            if table.initial_weights == PACKAGE
+            else Path(table.initial_weights)
+        )
+        load_checkpoint(network.main, path, ("timm", "efficientnet-lite"))
+        network.main.reset_classifier(num_classes)
+        return network, f"main network from {path.name}, sha256 {sha256_of(path)}"

@@ -1,0 +1,100 @@
+"""A folder that belongs to one training: what decides its result is written first, anything else is refused.
+
+One process writes at a time; the system frees its lock when it dies.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from manifests.errors import UserError
+from manifests.files import remove_leftovers, write_text
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Make the folder and hold its lock.
+
+    Raises:
+        UserError: another process trains there, or it cannot be written.
+    """
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(f"another process is training into {folder}; wait for it, or give another folder") from error
+    except OSError as error:
+        raise UserError(f"cannot write the run folder {folder}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def claim(record: Path, decisive: Mapping[str, Any], remarks: Mapping[str, Any]) -> None:
+    """Write down whose folder it is, or refuse it if it is another run's; sweep what a killed process left.
+
+    Args:
+        record: the JSON file in the folder that says so.
+        decisive: must be the same for the run to go on.
+        remarks: kept beside it, and never compared.
+
+    Raises:
+        UserError: the folder is another run's, or no run folder and not empty.
+    """
+    if record.exists():
+        refuse_other(record, decisive)
+    else:
+        _refuse_strangers(record.parent)
+        write_text(record, json.dumps({**decisive, **remarks}, indent=2) + "\n")
+    remove_leftovers(record.parent)
+
+
+def refuse_other(record: Path, wanted: Mapping[str, Any]) -> None:
+    """Refuse a folder whose record differs from `wanted` in one of its keys.
+
+    Raises:
+        UserError: naming what differs, with both values.
+    """
+    there = read_record(record)
+    if differing := differences({key: there.get(key) for key in wanted}, wanted):
+        raise UserError(
+            f"{record.parent} holds a run with other settings ({', '.join(differing)}); give another folder, "
+            "or remove it"
+        )
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a run folder.
+
+    Raises:
+        UserError: it is not there, or not JSON.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}; is {path.parent} a run folder?") from error
+    return content
+
+
+def differences(there: Any, wanted: Any, prefix: str = "") -> list[str]:
+    """Names of the values that differ, with both values, as in `training.momentum: 0.9 there, 0.8 wanted`."""
+    if isinstance(there, Mapping) and isinstance(wanted, Mapping):
+        keys = [*there, *(key for key in wanted if key not in there)]
+        return [
+            line
+            for key in keys
+            for line in differences(there.get(key), wanted.get(key), f"{prefix}.{key}" if prefix else key)
+        ]
+    return [] if there == wanted else [f"{prefix.removeprefix('settings.')}: {there} there, {wanted} wanted"]
+
+
+def _refuse_strangers(folder: Path) -> None:
+    strangers = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if strangers:
+        raise UserError(f"{folder} is no run folder and not empty ({strangers[0]} is in it); give another one")

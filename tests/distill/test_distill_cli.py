@@ -1,0 +1,117 @@
+"""`python -m distill train`: whose cache is whose, and that several are joined before training."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from distill.__main__ import app
+from distill.cache_options import name_caches
+from distill.features import load_features
+from distill.fusion import join_caches
+from distill.run_folder import read_settings
+from distill.settings import data_settings
+from extract.cache import Cache, Row, read_cache, write_cache
+from manifests.command_line import run_cli
+from manifests.errors import UserError
+from manifests.recipe import Recipe, read_recipe
+from manifests.schema import Manifest, write_manifest
+
+STREAM = '[streams.{}]\nbackbone = "x"\nweights = "y"\nsegments = 5\n'
+
+
+def recipe_text(*streams: str, fusion: str = "early") -> str:
+    head = f'name = "r"\nseeds = [0]\nfusion = "{fusion}"\n[data]\ndataset = "other"\nprotocol = "made-up"\n'
+    small = "[student]\nhidden = 4\n[teacher]\nhidden = 4\n[training]\nepochs = 1\n"
+    return head + small + "[distillation]\nbeta = 0.5\n" + "".join(map(STREAM.format, streams))
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Recipe]:
+    def write(*streams: str, fusion: str = "early") -> Recipe:
+        (tmp_path / "r.toml").write_text(recipe_text(*streams, fusion=fusion))
+        return read_recipe(tmp_path / "r.toml")
+
+    return write
+
+
+def test_a_file_alone_is_of_the_one_stream(make: Callable[..., Recipe]) -> None:
+    for recipe, name in ((make(), "features"), (make("rgb"), "rgb")):
+        assert name_caches(recipe, []) == {}
+        assert name_caches(recipe, ["a/f.h5"]) == {name: Path("a/f.h5")}
+        assert name_caches(recipe, ["seed=0/f.h5"]) == {name: Path("seed=0/f.h5")}
+        assert name_caches(recipe, [f"{name}=f.h5"]) == {name: Path("f.h5")}
+        with pytest.raises(UserError, match=r"two files for recipe r, which has one stream: f\.h5 and g\.h5"):
+            name_caches(recipe, ["f.h5", "g.h5"])
+
+
+def test_the_recipes_order_not_the_command_lines(make: Callable[..., Recipe]) -> None:
+    recipe = make("rgb", "skeleton")
+    named = name_caches(recipe, ["skeleton=s=1.h5", "rgb=r.h5"])
+    assert list(named.items()) == [("rgb", Path("r.h5")), ("skeleton", Path("s=1.h5"))]
+    assert name_caches(recipe, ["skeleton=s.h5"]) == {"skeleton": Path("s.h5")}
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["r.h5"], r"--cache r\.h5: write NAME=FILE, NAME one of rgb, skeleton of recipe r"),
+        (["depth=d.h5"], r"--cache depth=d\.h5: write NAME=FILE"),
+        (["rgb="], r"--cache rgb=: write NAME=FILE"),
+        (["rgb=a.h5", "rgb=b.h5"], r"two files for stream rgb: a\.h5 and b\.h5"),
+    ],
+)
+def test_what_is_nobodys_is_refused(make: Callable[..., Recipe], given: list[str], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        name_caches(make("rgb", "skeleton"), given)
+
+
+@pytest.fixture
+def files(tmp_path: Path, manifest: Manifest, cache: Cache) -> Path:
+    """A manifest, and two caches of its clips, the second one lacking a training clip."""
+    write_manifest(manifest, tmp_path / "m.csv")
+    for name, factor, failed in (("rgb", 1, ""), ("skeleton", -2, "train_jump_3")):
+        rows = [
+            Row(clip, np.float32(factor) * features * (clip != failed), 40, clip != failed)
+            for clip, features in zip(cache.clip_id, cache.features, strict=True)
+        ]
+        write_cache(tmp_path / f"{name}.h5", rows, cache.clip_id, cache.features.shape[1:], {"backbone": "x"})
+    return tmp_path
+
+
+def train(folder: Path, *options: object) -> int:
+    """Train a baseline as `python -m` does; return the exit status."""
+    fixed = ["train", folder / "r.toml", "--manifest", folder / "m.csv", "--out", folder / "run"]
+    words = [*fixed, "--variant", "without", "--device", "cpu", *options]
+    with pytest.raises(SystemExit) as end:
+        run_cli(partial(app, [str(word) for word in words]))
+    return int(end.value.code or 0)
+
+
+def test_several_caches_are_joined(
+    files: Path, manifest: Manifest, make: Callable[..., Recipe], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make("rgb", "skeleton")
+    both = ["--cache", f"skeleton={files / 'skeleton.h5'}", "--cache", f"rgb={files / 'rgb.h5'}"]
+    assert train(files, *both) == 1
+    said = capsys.readouterr()
+    assert "stream skeleton: 1 clips have no features; the first: train_jump_3" in said.out
+    assert "stream rgb" not in said.out
+    assert "1 of 48 clips have no features" in said.err
+    assert train(files, *both, "--allow-missing") == 0
+    joined = join_caches({name: read_cache(files / f"{name}.h5") for name in ("rgb", "skeleton")})
+    seen = load_features(joined, manifest, allow_missing=True)
+    assert read_settings(files / "run")["data"] == data_settings(seen)
+
+
+def test_early_fusion_needs_every_stream_and_late_fusion_trains_one(
+    files: Path, make: Callable[..., Recipe], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make("rgb", "skeleton")
+    assert train(files, "--cache", f"rgb={files / 'rgb.h5'}") == 1
+    assert "recipe r joins its streams; give --cache skeleton=FILE too" in capsys.readouterr().err
+    make("rgb", "skeleton", fusion="late")
+    assert train(files, "--cache", f"rgb={files / 'rgb.h5'}") == 0
+    assert read_settings(files / "run")["data"]["cache_sha256"] == read_cache(files / "rgb.h5").content_sha256

@@ -1,0 +1,294 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from extract.cache import read_cache
+from extract.run import Machine, extract
+from extract.va_cnn.initial import initial_network
+from extract.va_cnn.run_folder import train_va_cnn
+from extract.va_cnn.samples import Samples, read_samples
+from extract.va_cnn.train import Epoch, State, train
+from extract.va_cnn.weights import load_network, load_state, save_state
+from manifests.errors import UserError
+from manifests.recipe import Extract, VaCnn
+from manifests.schema import Manifest, read_manifest
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+SEGMENTS = 4
+CPU = Machine(device="cpu", workers=1)
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def samples_of(folder: Path, split: str) -> Samples:
+    clips = read_manifest(folder / "clips.csv").split(split)
+    return read_samples([folder / path for path in clips["path"]], clips["label"].tolist(), SEGMENTS)
+
+
+@pytest.fixture(scope="module")
+def training(drawn_skeletons: Path) -> Samples:
+    return samples_of(drawn_skeletons, "train")
+
+
+@pytest.fixture(scope="module")
+def validation(drawn_skeletons: Path) -> Samples:
+    return samples_of(drawn_skeletons, "validation")
+
+
+def state_of(training: Samples, validation: Samples, table: VaCnn, *, stop_after: int = 99) -> list[State]:
+    """Train from the start and return the state after each epoch; with `stop_after`, fall over there and go on."""
+    states: list[State] = []
+
+    def after_epoch(state: State) -> None:
+        states.append(state)
+        if len(states) == stop_after:
+            raise KeyboardInterrupt
+
+    def begin() -> None:
+        network, _ = initial_network(table, 2, training)
+        train(network, training, validation, table, states[-1] if states else None, after_epoch)
+
+    if stop_after < table.epochs:
+        with pytest.raises(KeyboardInterrupt):
+            begin()
+    begin()
+    return states
+
+
+def test_samples_are_the_segments_and_beginnings(training: Samples, drawn_skeletons: Path) -> None:
+    assert training.stretches.shape == (12, SEGMENTS, 2, 4) and training.labels.tolist() == [0, 1] * 6
+    joints = np.load(drawn_skeletons / "s3.npy")
+    joints = joints - joints[0, 1]
+    first, frames, count, actors = training.stretches[3, 2, 0].tolist()
+    stretch = training.points[first : first + frames * count * actors].numpy()
+    assert np.array_equal(stretch.reshape(frames, count, 3), joints[23 * 2 // 4 : 23 * 3 // 4])
+    first, frames, count, actors = training.stretches[3, 2, 1].tolist()
+    assert frames == 23 * 3 // 4
+
+
+@pytest.mark.slow
+def test_it_learns_what_can_be_learned(training: Samples, validation: Samples, table: VaCnn) -> None:
+    more = table.model_copy(update={"epochs": 12, "samples_per_clip": 4})
+    last = state_of(training, validation, more)[-1]
+    assert last.selected.validation_whole == 1
+    assert last.history[-1].loss < last.history[0].loss
+
+
+def test_a_resumed_training_ends_in_the_same_bits(training: Samples, validation: Samples, table: VaCnn) -> None:
+    through = state_of(training, validation, table)[-1]
+    resumed = state_of(training, validation, table, stop_after=2)[-1]
+    assert through.weights and through.best and resumed.weights and resumed.best
+    assert through.history == resumed.history and len(through.history) == 4
+    assert equal(dict(through.weights), dict(resumed.weights)) and equal(dict(through.best), dict(resumed.best))
+
+
+def test_a_state_survives_its_file(training: Samples, validation: Samples, table: VaCnn, tmp_path: Path) -> None:
+    (state,) = state_of(training, validation, table.model_copy(update={"epochs": 1}))
+    save_state(tmp_path / "state", state)
+    again = load_state(tmp_path / "state")
+    assert again.history == state.history
+    for name in ("weights", "adam", "best"):
+        assert equal(dict(getattr(again, name)), dict(getattr(state, name)))
+    (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:-9])
+    with pytest.raises(UserError, match="not a whole file"):
+        load_state(tmp_path / "state")
+
+
+def test_the_rate_falls_on_a_plateau_and_patience_ends(
+    training: Samples, validation: Samples, table: VaCnn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("extract.va_cnn.train._validate", lambda *arguments: (1.0, 0.5, 0.5, 0.5))
+    short = table.model_copy(update={"epochs": 30, "plateau": 2, "patience": 6, "samples_per_clip": 1})
+    last = state_of(training, validation, short, stop_after=4)[-1]  # resumed: the plateau is remembered
+    rates = [epoch.learning_rate for epoch in last.history]
+    assert len(rates) == 8 and last.selected.epoch == 1
+    assert rates == pytest.approx([1e-3] * 4 + [1e-4] * 4)
+
+
+def test_other_seeds_are_other_trainings(training: Samples, validation: Samples, table: VaCnn) -> None:
+    one = table.model_copy(update={"epochs": 1})
+    a, b = (state_of(training, validation, one.model_copy(update={"seed": seed}))[-1] for seed in (0, 1))
+    assert a.weights and b.weights and not equal(dict(a.weights), dict(b.weights))
+
+
+def test_the_extremes_are_of_the_training_split(training: Samples, table: VaCnn) -> None:
+    network, remark = initial_network(table, 2, training)
+    assert network.minimum.item() == training.points.min().item()
+    assert network.maximum.item() == training.points.max().item()
+    assert remark == "main network from scratch"
+
+
+def test_initial_weights_of_the_main_network(training: Samples, table: VaCnn, tmp_path: Path) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    source = timm.create_model("resnet10t", num_classes=5)
+    save_file(source.state_dict(), tmp_path / "imagenet.safetensors")
+    named = table.model_copy(update={"initial_weights": str(tmp_path / "imagenet.safetensors")})
+    network, remark = initial_network(named, 2, training)
+    assert torch.equal(network.main.conv1[0].weight, source.conv1[0].weight)
+    assert "imagenet.safetensors, sha256 " in remark
+    with pytest.raises(UserError, match="no model 'resnet18x'"):
+        initial_network(table.model_copy(update={"network": "resnet18x"}), 2, training)
+
+
+@pytest.fixture(scope="module")
+def trained(drawn_skeletons: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with a finished training."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    manifest = read_manifest(drawn_skeletons / "clips.csv")
+    train_va_cnn(folder, manifest, drawn_skeletons, table, SEGMENTS, CPU)
+    torch.set_num_threads(before)
+    return folder
+
+
+def test_a_finished_run_returns_at_once_and_others_are_refused(trained: Path, drawn_skeletons: Path) -> None:
+    manifest = read_manifest(drawn_skeletons / "clips.csv")
+    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    empty = drawn_skeletons / "nothing"
+    assert train_va_cnn(trained, manifest, empty, table, SEGMENTS, CPU) == trained / "weights.safetensors"
+    with pytest.raises(UserError, match=r"other settings \(va_cnn.epochs: 1 there, 2 wanted\)"):
+        train_va_cnn(trained, manifest, empty, table.model_copy(update={"epochs": 2}), SEGMENTS, CPU)
+
+
+def test_test_clips_play_no_part(trained: Path, drawn_skeletons: Path, tmp_path: Path) -> None:
+    """Other test labels, and no test files at all: the same bytes."""
+    manifest = read_manifest(drawn_skeletons / "clips.csv")
+    clips = manifest.clips.copy()
+    test = clips["split"] == "test"
+    clips.loc[test, "label"] = 1 - clips.loc[test, "label"]
+    clips.loc[test, "class_name"] = [manifest.classes[label] for label in clips.loc[test, "label"]]
+    for path in clips.loc[~test, "path"]:
+        shutil.copy(drawn_skeletons / path, tmp_path / path)
+    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    weights = train_va_cnn(tmp_path / "run", Manifest(clips, manifest.classes), tmp_path, table, SEGMENTS, CPU)
+    assert weights.read_bytes() == (trained / "weights.safetensors").read_bytes()
+
+
+def test_files_that_cannot_be_read_are_named(drawn_skeletons: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(drawn_skeletons, tmp_path / "damaged"))
+    (folder / "s4.npy").write_bytes(b"no array")
+    said: list[str] = []
+    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    manifest = read_manifest(folder / "clips.csv")
+    weights = train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, say=said.append)
+    assert said[0].startswith("1 of 12 skeletons of split train cannot be read") and "s4.npy" in said[1]
+    assert "s4.npy" in load_network(weights)[1]["left_out"]["train"][0]
+
+
+def test_the_weights_tell_how_they_were_made(trained: Path) -> None:
+    network, made = load_network(trained / "weights.safetensors")
+    assert made["va_cnn"]["network"] == "resnet10t" and made["segments"] == SEGMENTS
+    assert made["initial_weights"] == "main network from scratch" and made["protocol"] == "made-up"
+    assert not network.training
+    curves = pd.read_csv(trained / "metrics.csv")
+    assert list(curves["epoch"]) == [1] and list((trained / "tensorboard").glob("events*"))
+    assert json.loads((trained / "done.json").read_text())["selected"]["epoch"] == 1
+
+
+def test_what_is_no_weights_file_is_a_sentence(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="train-vacnn` makes them"):
+        load_network(tmp_path / "none")
+    for damage in (b"", b"x" * 100, (trained / "weights.safetensors").read_bytes()[:-5]):
+        (tmp_path / "bad").write_bytes(damage)
+        with pytest.raises(UserError, match="not a whole file of VA-CNN weights"):
+            load_network(tmp_path / "bad")
+
+
+@pytest.mark.parametrize(("pictures", "dim"), [("segment", 512), ("beginning", 512), ("both", 1024)])
+def test_features_are_extracted_with_it(
+    trained: Path, drawn_skeletons: Path, tmp_path: Path, pictures: str, dim: int
+) -> None:
+    recipe = Extract.model_validate(
+        {
+            "backbone": "va_cnn",
+            "weights": str(trained / "weights.safetensors"),
+            "segments": SEGMENTS,
+            "pictures": pictures,
+        }
+    )
+    extract(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / "f.h5", recipe, CPU)
+    cache = read_cache(tmp_path / "f.h5")
+    assert cache.features.shape == (20, SEGMENTS, dim) and cache.valid.all()
+    assert cache.num_frames.tolist() == list(range(20, 40))
+    assert cache.settings["legacy_sequence_actors"] is False and cache.settings["pictures"] == pictures
+    with pytest.raises(UserError, match="trained on 4 segments a clip, and 5 are wanted"):
+        wrong = recipe.model_copy(update={"segments": 5})
+        extract(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / "g.h5", wrong, CPU)
+
+
+def test_both_is_segment_and_beginning_side_by_side(trained: Path, drawn_skeletons: Path, tmp_path: Path) -> None:
+    features = {}
+    for pictures in ("segment", "beginning", "both"):
+        recipe = Extract.model_validate(
+            {"backbone": "va_cnn", "weights": str(trained / "weights.safetensors"), "segments": SEGMENTS}
+            | {"pictures": pictures}
+        )
+        extract(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / f"{pictures}.h5", recipe, CPU)
+        features[pictures] = read_cache(tmp_path / f"{pictures}.h5").features
+    parts = np.concatenate([features["segment"], features["beginning"]], axis=2)
+    np.testing.assert_allclose(features["both"], parts, atol=1e-4)
+    np.testing.assert_allclose(features["segment"][:, 0], features["beginning"][:, 0], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_to_the_same_bytes(drawn_skeletons: Path, tmp_path: Path) -> None:
+    """kill -9 after the second epoch's curves are on disk; the command again; the weights of an undisturbed run."""
+
+    def command(out: str) -> list[str]:
+        words = (
+            f"train-vacnn {drawn_skeletons}/clips.csv --videos {drawn_skeletons} --out {tmp_path / out} --device cpu"
+        )
+        small = "--network resnet10t --image-size 40 --batch-size 8 --epochs 6 --samples-per-clip 3 --segments 4"
+        return [sys.executable, "-c", _EAGER, *words.split(), *small.split(), "--workers", "1"]
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(command("whole"), check=True, env=environment, capture_output=True, timeout=300)
+    with subprocess.Popen(
+        command("killed"), env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        until = time.monotonic() + 240
+        while not (tmp_path / "killed" / "resume.safetensors").exists():
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    subprocess.run(command("killed"), check=True, env=environment, capture_output=True, timeout=300)
+    a, b = (load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "killed"))
+    assert equal(a, b)
+    assert (tmp_path / "whole/metrics.csv").read_bytes() == (tmp_path / "killed/metrics.csv").read_bytes()
+
+
+# The state is written after every epoch here, not every 20 s.
+_EAGER = """
+import sys
+from extract.va_cnn import run_folder
+run_folder.SAVE_SECONDS = 0
+from extract.__main__ import app
+from manifests.command_line import run_cli
+if __name__ == "__main__":
+    run_cli(app)
+"""
+
+
+def test_the_selected_epoch_is_the_best_then_the_surest_then_the_first() -> None:
+    def epoch(number: int, accuracy: float, loss: float) -> Epoch:
+        return Epoch(number, 1e-4, 1.0, 0.5, loss, accuracy, 0.5, 0.5)
+
+    history = (epoch(1, 0.5, 2.0), epoch(2, 0.7, 1.5), epoch(3, 0.7, 1.2), epoch(4, 0.7, 1.2), epoch(5, 0.6, 0.1))
+    assert State(history).selected.epoch == 3
