@@ -1,4 +1,4 @@
-"""Command line of the extraction: videos to a feature cache, and what keeps that cache honest."""
+"""Command line of the extraction: videos and skeletons to a feature cache, and what keeps that cache honest."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from extract.cache import read_cache
 from extract.parts import LedgerRow, PartsFolder
+from extract.skeletons.command import bench_reader
 from extract.va_cnn.command import train_vacnn
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
@@ -20,6 +21,7 @@ app = new_app(__doc__)
 weights_app = new_app("The released Kinetics weights: list them, get one.")
 app.add_typer(weights_app, name="weights")
 app.command("train-vacnn")(train_vacnn)
+app.command("bench-reader")(bench_reader)
 
 ManifestFile = Annotated[Path, typer.Argument(help="The manifest's CSV.")]
 CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).")]

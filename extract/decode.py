@@ -123,7 +123,9 @@ def _rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
 
 
 def _promise_folder(path: Path) -> Promise:
-    return Promise(len(frame_files(path)), 0)
+    if not (pictures := len(frame_files(path))):
+        raise DecodeError("not a video, but a folder without pictures")
+    return Promise(pictures, 0)
 
 
 def _promise_decord(path: Path) -> Promise:

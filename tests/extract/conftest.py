@@ -1,10 +1,11 @@
-"""Clips small enough to extract in a second, their manifest, and the time to wait for something."""
+"""Clips and skeletons small enough to extract in a second, their manifests, and the time to wait for something."""
 
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -14,6 +15,8 @@ from manifests.schema import COLUMNS, Manifest, write_manifest
 
 CLASSES = ("jump", "wave")
 NUM_CLIPS = 8
+SKELETON_CLASSES = ("raise", "lower")
+SKELETON_SPLITS = ("train",) * 12 + ("validation",) * 4 + ("test",) * 4
 
 
 @pytest.fixture
@@ -56,3 +59,18 @@ def wait_until() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def drawn_skeletons(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with clips.csv and s0.npy … s19.npy of 20 … 39 frames. Not to be changed."""
+    folder = tmp_path_factory.mktemp("skeletons")
+    chance, rows = np.random.default_rng(0), []
+    for index, split in enumerate(SKELETON_SPLITS):
+        label, frames = index % 2, 20 + index
+        joints = chance.uniform(-0.5, 0.5, (1, 20, 3)) + 0.02 * chance.standard_normal((frames, 20, 3))
+        joints[:, 7, 1] += np.linspace(0, 1, frames) * (1 - 2 * label)
+        np.save(folder / f"s{index}.npy", joints.astype(np.float32))
+        rows.append((f"s{index}", f"s{index}.npy", label, SKELETON_CLASSES[label], f"{index:02}", split, "made-up"))
+    write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), SKELETON_CLASSES), folder / "clips.csv")
+    return folder

@@ -20,6 +20,8 @@ NUMBERS = {
     "decode_clips_per_s",
     "network_clips_per_s",
     "end_to_end_clips_per_s",
+    "network_images_per_s",
+    "end_to_end_images_per_s",
     "ratio",
     "floor_ratio",
     "cosine_to_fp32",
@@ -34,7 +36,7 @@ def small_clips() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"CLIP_FRAMES": 20, "SIZE": (64, 64), "FILES": 2}.items():
+        for name, value in {"CLIP_FRAMES": {"video": 20, "skeleton": 12}, "SIZE": (64, 64), "FILES": 2}.items():
             patch.setattr(bench, name, value)
         patch.setenv("OMP_NUM_THREADS", "1")
         yield
@@ -86,6 +88,13 @@ def test_memory_of_a_run_that_failed_is_not_reported(monkeypatch: pytest.MonkeyP
 
 def test_a_decoder_that_fails_ends_the_bench_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "0.avi").write_bytes(b"not a video")
-    tasks = bench._tasks([tmp_path / "0.avi"], RECIPE, "pyav", 1)
+    tasks = bench._tasks([tmp_path / "0.avi"], RECIPE, "pyav", 1, 20)
     with pytest.raises(UserError, match="pyav cannot decode a clip drawn here: not a video"):
         list(bench._decode(tasks, MACHINE))
+
+
+def test_skeletons_are_measured_the_same_way(small_clips: None) -> None:
+    recipe = Extract(backbone="joints", weights="none", frames_per_segment=2)
+    figures = bench.bench(recipe, MACHINE, 3)
+    assert figures["images_per_clip"] == 10 and "memory_ratio" not in figures
+    assert figures["network_images_per_s"] == 10 * float(figures["network_clips_per_s"])
