@@ -7,21 +7,18 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
 
-from extract.backbone import Backbone, Input
+from extract.backbone import Backbone
 from extract.backbones import load_backbone
 from extract.cache import Row
 from extract.doctor import check_decoder
 from extract.network import SegmentNetwork, choose_device
 from extract.parts import LedgerRow, PartsFolder
 from extract.pool import DecodeTask, Failure, decode_all
-from extract.segments import SEGMENT_RULE
+from extract.sampling import sampling_settings
 from extract.skeletons.joints import joints_backbone
 from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.errors import UserError
@@ -87,10 +84,11 @@ def extract(
     if not videos.is_dir():
         raise UserError(f"the video folder {videos} does not exist")
     network = load_network(recipe, machine)
+    paths = _paths(manifest, videos, recipe.column)
     if network.backbone.input == "video":
         check_decoder(machine.decoder)
     settings = {
-        **sampling_settings(recipe, machine, network.backbone.input),
+        **sampling_settings(recipe, machine.decoder, network.backbone.input, next(iter(paths.values())).is_dir()),
         **network.backbone.settings,
         **network.settings,
         "manifest_sha256": manifest.fingerprint(recipe.column),
@@ -99,7 +97,7 @@ def extract(
     with PartsFolder(cache) as parts:
         parts.start(settings, clip_ids)
         parts.drop_damaged_parts()
-        parts.refuse_replaced(_paths(manifest, videos, recipe.column))
+        parts.refuse_replaced(paths)
         _remember(parts.folder / "invocation.json", manifest_path, videos, recipe, machine)
         done, failed = parts.done(), parts.failures()
         todo = set(failed) if retry else set(clip_ids) - done.keys() - failed.keys()
@@ -229,20 +227,3 @@ def _tasks(
         )
         for clip_id, path, frames in zip(chosen["clip_id"], chosen[recipe.column], expected, strict=True)
     ]
-
-
-def sampling_settings(recipe: Extract, machine: Machine, kind: Input) -> dict[str, Any]:
-    """Return the settings that say which frames were taken, by what, and which code made features of them."""
-    video = {
-        "frames_per_segment": recipe.frames_per_segment,
-        "decoder": f"{machine.decoder} {version('av' if machine.decoder == 'pyav' else machine.decoder)}",
-        "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
-    }
-    return {
-        "segments": recipe.segments,
-        "segment_rule": SEGMENT_RULE,
-        **(video if kind == "video" else {"decoder": "skeleton"}),
-        "torch": version("torch"),
-        "timm": version("timm"),
-        "code": version("early-recognition"),
-    }

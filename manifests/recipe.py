@@ -47,11 +47,9 @@ class VaCnn(_Table):
     learning_rate: float = Field(default=1e-4, gt=0)  # Adam
     batch_size: int = Field(default=32, ge=2)
     epochs: int = Field(default=100, ge=1)
-    samples_per_clip: int = Field(default=4, ge=1)  # pictures of each clip in an epoch: segments and prefixes by turns
+    samples_per_clip: int = Field(default=4, ge=1)  # pictures of each clip in an epoch, of segments and beginnings
     rotation: float = Field(default=0.3, ge=0)  # radians: each picture's joints turn by up to this about every axis
-    plateau: int = Field(
-        default=5, ge=1
-    )  # epochs without a better validation accuracy before the rate falls to a tenth
+    plateau: int = Field(default=5, ge=1)  # epochs without gain on validation before the rate falls to a tenth
     patience: int = Field(default=15, ge=1)  # … before the training ends
     seed: NonNegativeInt = 0
     legacy_sequence_stretch: bool = False  # each clip's own minimum and maximum, as the released code: sees the future
@@ -123,7 +121,7 @@ class Recipe(_Table):
     extract: Extract | None = None  # None: the features come from a cache made elsewhere, or there are several streams
     streams: dict[str, Extract] = {}  # by name, where a clip is seen in several ways (RGB and skeletons)
     fusion: Literal["early", "late", "compare"] = (
-        "early"  # of streams: features joined, probabilities averaged, or both
+        "early"  # features joined, probabilities averaged, or all side by side
     )
     teacher: Teacher = Teacher()
     student: Student = Student()
