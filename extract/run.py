@@ -81,6 +81,7 @@ def extract(
         UserError: weights are missing, the output belongs to other settings or another process, disk trouble.
     """
     manifest = read_manifest(manifest_path)
+    fingerprint = manifest.fingerprint(recipe.column)
     if not videos.is_dir():
         raise UserError(f"the video folder {videos} does not exist")
     network = load_network(recipe, machine)
@@ -91,7 +92,7 @@ def extract(
         **sampling_settings(recipe, machine.decoder, network.backbone.input, next(iter(paths.values())).is_dir()),
         **network.backbone.settings,
         **network.settings,
-        "manifest_sha256": manifest.fingerprint(recipe.column),
+        "manifest_sha256": fingerprint,
     }
     clip_ids: list[str] = manifest.clips["clip_id"].tolist()
     with PartsFolder(cache) as parts:

@@ -15,7 +15,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from extract import run
+from extract import run, sampling
 from extract.cache import read_cache
 from extract.clip import Clip
 from extract.network import SegmentNetwork
@@ -203,8 +203,8 @@ def test_changed_settings_are_refused_by_name_and_nothing_is_lost(
         patch.setattr(run, "load_backbone", functools.partial(run.load_backbone, seed=1))
         refused("weights_sha256")
     with monkeypatch.context() as patch:
-        original = run.version
-        patch.setattr(run, "version", lambda package: "0.0" if package == "av" else original(package))
+        original = sampling.version
+        patch.setattr(sampling, "version", lambda package: "0.0" if package == "av" else original(package))
         refused("decoder")
     manifest = (footage / "clips.csv").read_bytes()
     shutil.copy(footage / "videos" / "c4.avi", footage / "videos" / "moved.avi")
