@@ -81,6 +81,26 @@ def read_samples(
     )
 
 
+def cut(stretches: Tensor, chance: np.random.Generator) -> Tensor:
+    """Cut a sample out of each of some segments: the recording stops at any frame of it, and all is seen or the last.
+
+    Fewer clips than a network has weights are soon known by heart; cut like this, a clip is hardly ever the same twice.
+
+    Args:
+        stretches: (B, 2, 4) int64, segments and the beginnings up to their ends, see `Clip`.
+        chance: draws where to stop, whether the beginning is seen or a part of 0.7 to 1.4 segments, and which.
+
+    Returns:
+        (B, 4) int64, stretches as in `make_pictures`; each lies in its beginning.
+    """
+    stop, part, whole = (torch.from_numpy(row).to(stretches.device) for row in chance.random((3, len(stretches))))
+    alone, (first, frames, joints, actors) = stretches[:, 0, 1], stretches[:, 1].unbind(1)
+    end = frames - (stop * torch.minimum(alone, frames)).long()  # at least one frame is left
+    length = torch.where(whole < 0.5, end, (alone * (0.7 + 0.7 * part)).round().long()).clamp(min=1)
+    length = torch.minimum(length, end)
+    return torch.stack([first + (end - length) * joints * actors, length, joints, actors], 1)
+
+
 def _read(
     path: Path, segments: int, legacy_sequence_actors: bool
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]] | str:

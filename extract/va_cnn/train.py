@@ -1,8 +1,8 @@
 """Training of a VA-CNN: Adam, random rotations, the rate falls on a plateau, the best epoch on validation is kept.
 
-Zhang et al. (TPAMI 2019) and Microsoft's va-cnn.py, except that stretches of a clip are its samples: each segment by
-itself, which is what features are made of, and each observed beginning. Everything random of an epoch comes from
-(seed, epoch), so a training goes on bit for bit on a CPU. Files are in `run_folder.py`.
+Zhang et al. (TPAMI 2019) and Microsoft's va-cnn.py, except that stretches of a clip are its samples: segments by
+themselves, which is what features are made of, and observed beginnings, cut at any frame. Everything random of an epoch
+comes from (seed, epoch), so a training goes on bit for bit on a CPU. Files are in `run_folder.py`.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from extract.va_cnn.network import VaCnnNetwork, rotations
 from extract.va_cnn.pictures import make_pictures
-from extract.va_cnn.samples import Samples
+from extract.va_cnn.samples import Samples, cut
 from manifests.errors import UserError
 from manifests.recipe import VaCnn
 
@@ -107,14 +107,14 @@ def train(
 def _train_epoch(
     network: VaCnnNetwork, optimizer: torch.optim.Adam, samples: Samples, table: VaCnn, number: int
 ) -> tuple[float, float]:
-    """One pass: of every clip `samples_per_clip` stretches, drawn from all its segments and beginnings alike."""
+    """One pass: of every clip `samples_per_clip` stretches, cut anew."""
     device = samples.points.device
     chance = np.random.default_rng((table.seed, number))
-    clips = torch.from_numpy(chance.permutation(np.repeat(np.arange(len(samples.labels)), table.samples_per_clip)))
-    which = torch.from_numpy(chance.integers(2 * samples.stretches.shape[1], size=len(clips)))
-    angles = torch.from_numpy(chance.uniform(-table.rotation, table.rotation, (len(clips), 3))).float()
-    clips, which, angles = clips.to(device), which.to(device), angles.to(device)
-    every = samples.stretches.flatten(1, 2)  # (clips, 2 N, 4)
+    order = chance.permutation(np.repeat(np.arange(len(samples.labels)), table.samples_per_clip))
+    clips = torch.from_numpy(order).to(device)
+    segments = torch.from_numpy(chance.integers(samples.stretches.shape[1], size=len(order))).to(device)
+    stretches = cut(samples.stretches[clips, segments], chance)
+    angles = torch.from_numpy(chance.uniform(-table.rotation, table.rotation, (len(order), 3))).float().to(device)
     network.train()
     loss_sum = torch.zeros((), dtype=torch.float64, device=device)
     correct = torch.zeros((), dtype=torch.int64, device=device)
@@ -122,7 +122,7 @@ def _train_epoch(
     if len(batches) > 1 and len(batches[-1]) == 1:  # batch normalisation needs two
         batches[-2:] = [torch.cat(batches[-2:])]
     for batch in batches:
-        pictures = make_pictures(samples.points, every[clips[batch], which[batch]], table.image_size)
+        pictures = make_pictures(samples.points, stretches[batch], table.image_size)
         # Turning the drawn coordinates is drawing the turned ones: drawing is linear.
         pictures = torch.einsum("bij,bjhw->bihw", rotations(angles[batch]), pictures)
         labels = samples.labels[clips[batch]]

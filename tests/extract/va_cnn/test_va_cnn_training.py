@@ -17,7 +17,7 @@ from extract.cache import read_cache
 from extract.run import Machine, extract
 from extract.va_cnn.initial import initial_network
 from extract.va_cnn.run_folder import train_va_cnn
-from extract.va_cnn.samples import Samples, read_samples
+from extract.va_cnn.samples import Samples, cut, read_samples
 from extract.va_cnn.train import Epoch, State, train
 from extract.va_cnn.weights import load_network, load_state, save_state
 from manifests.errors import UserError
@@ -77,6 +77,25 @@ def test_samples_are_the_segments_and_beginnings(training: Samples, drawn_skelet
     assert np.array_equal(stretch.reshape(frames, count, 3), joints[23 * 2 // 4 : 23 * 3 // 4])
     first, frames, count, actors = training.stretches[3, 2, 1].tolist()
     assert frames == 23 * 3 // 4
+
+
+def test_samples_are_cut_at_any_frame_of_their_segment(training: Samples) -> None:
+    chance = np.random.default_rng(0)
+    pairs = training.stretches.flatten(0, 1)  # (clips · N, 2, 4)
+    cuts = torch.stack([cut(pairs, chance) for _ in range(200)])  # (200, clips · N, 4)
+    first, frames, joints, actors = cuts.unbind(-1)
+    begins, end = pairs[:, 1, 0], pairs[:, 1, 0] + pairs[:, 1, 1] * 20
+    ends = first + frames * joints * actors
+    assert (joints == 20).all() and (actors == 1).all() and (frames >= 1).all()
+    assert ((first - begins) % 20 == 0).all(), "whole frames"
+    assert (first >= begins).all() and (ends <= end).all(), "nothing after the segment"
+    assert (ends > end - 20 * pairs[:, 0, 1]).all(), "the recording stops within the segment"
+    whole = (first == begins)[:, pairs[:, 1, 1] > 3 * pairs[:, 0, 1]].double().mean()
+    assert 0.45 < whole < 0.55
+    length = int(pairs[3, 0, 1])
+    parts = set(frames[:, 3][first[:, 3] > begins[3]].tolist())
+    assert parts == set(range(round(0.7 * length), round(1.4 * length) + 1))
+    assert len(set(map(tuple, cuts[:, 3].tolist()))) > 20
 
 
 @pytest.mark.slow
