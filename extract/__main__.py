@@ -13,12 +13,12 @@ from extract.cache import read_cache
 from extract.parts import LedgerRow, PartsFolder
 from extract.skeletons.command import bench_reader
 from extract.va_cnn.command import train_vacnn
+from extract.weights_command import app as weights_app
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
 from manifests.recipe import Extract
 
 app = new_app(__doc__)
-weights_app = new_app("The released Kinetics weights: list them, get one.")
 app.add_typer(weights_app, name="weights")
 app.command("train-vacnn")(train_vacnn)
 app.command("bench-reader")(bench_reader)
@@ -28,6 +28,7 @@ CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).")]
 Videos = Annotated[Path, typer.Option(help="Folder the manifest's paths are relative to.")]
 Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).")]
 Backbone = Annotated[str, typer.Option(help="tsm_resnet50, efficientnet_lite0, timm:NAME, va_cnn, joints, …")]
+Pictures = Annotated[str, typer.Option(help="What va_cnn sees: segment, beginning (up to its end), or both.")]
 Column = Annotated[str, typer.Option(help="The manifest's column of the files; path_skeleton is another.")]
 Weights = Annotated[str, typer.Option(help="A name of `weights list`, a file, timm-package, random, or none.")]
 Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
@@ -58,6 +59,7 @@ def run(
     image_size: ImageSize = None,
     precision: Precision = "fp32",
     column: Column = "path",
+    pictures: Pictures = "segment",
     device: Device = "auto",
     workers: Workers = WORKERS,
     deadline: Deadline = 60.0,
@@ -73,7 +75,7 @@ def run(
     from extract.run import Machine, extract  # torch: only where it is needed
     from extract.terminal import progress_bars
 
-    recipe = _recipe(backbone, weights, segments, frames_per_segment, image_size, precision, column)
+    recipe = _recipe(backbone, weights, segments, frames_per_segment, image_size, precision, column, pictures)
     machine = Machine(device=device, workers=workers, deadline=deadline, decoder=decoder, compiled=compile_)
     with progress_bars() as bar:
         failures = extract(manifest, videos, out, recipe, machine, progress=bar("extract", "clips"))
@@ -186,51 +188,6 @@ def bench(
             print(f"{name:>28}  {value:.3g}" if isinstance(value, float) else f"{name:>28}  {value}")
 
 
-@weights_app.command("list")
-def list_weights(as_json: Json = False) -> None:
-    """List the released weights this project knows, and which are on this machine.
-
-    Example: `python -m extract weights list`
-    """
-    from extract.weights import weights_folder
-    from manifests.weights import read_weights
-
-    known = read_weights()
-    folder = weights_folder()
-    if as_json:
-        print(
-            json.dumps(
-                {name: {**entry.model_dump(), "here": (folder / entry.file).exists()} for name, entry in known.items()}
-            )
-        )
-        return
-    table = Table(title=f"weights, kept in {folder}", title_justify="left", box=None)
-    table.add_column("name", no_wrap=True)
-    for column in ("backbone", "frames", "Kinetics top-1", "here"):
-        table.add_column(column, overflow="fold")
-    for name, entry in known.items():
-        top1 = "" if entry.kinetics_top1 is None else f"{entry.kinetics_top1}"
-        here = "yes" if (folder / entry.file).exists() else ""
-        table.add_row(name, entry.backbone or "not for RGB features", str(entry.frames), top1, here)
-    Console(width=max(Console().width, 110)).print(table)
-
-
-@weights_app.command("get")
-def get_weights_file(
-    name: Annotated[str, typer.Argument(help="A name of `weights list`.")],
-) -> None:
-    """Download weights, resuming and verifying; offline it says which file to put where.
-
-    Example: `python -m extract weights get tsm-r50-8f-kinetics400`
-    """
-    from extract.terminal import byte_bar
-    from extract.weights import get_weights, weights_folder
-
-    with byte_bar(name) as progress:
-        path = get_weights(name, weights_folder(), progress=progress)
-    print(path)
-
-
 def _recipe(
     backbone: str,
     weights: str,
@@ -239,6 +196,7 @@ def _recipe(
     image_size: int | None,
     precision: str,
     column: str = "path",
+    pictures: str = "segment",
 ) -> Extract:
     from manifests.recipe import parse_table
 
@@ -252,6 +210,7 @@ def _recipe(
             "image_size": image_size,
             "precision": precision,
             "column": column,
+            "pictures": pictures,
         },
         "options",
     )

@@ -70,11 +70,13 @@ class Extract(_Table):
     va_cnn: VaCnn | None = None  # with weights = "train": how they are trained first; None: as its defaults say
 
     @model_validator(mode="after")
-    def _only_va_cnn_is_trained(self) -> "Extract":
+    def _some_keys_are_of_va_cnn(self) -> "Extract":
         if self.weights == TRAIN and self.backbone != "va_cnn":
             raise ValueError(f"weights = {TRAIN!r} is for backbone = 'va_cnn'; {self.backbone!r} is not trained here")
         if self.va_cnn is not None and self.weights != TRAIN:
             raise ValueError(f"a va_cnn table says how to train, and weights = {self.weights!r} trains nothing")
+        if self.pictures != "segment" and self.backbone != "va_cnn":
+            raise ValueError(f"pictures = {self.pictures!r} is for backbone = 'va_cnn'; {self.backbone!r} draws none")
         return self
 
 

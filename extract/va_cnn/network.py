@@ -72,7 +72,9 @@ class VaCnnNetwork(nn.Module):
         """Classify pictures in metres (B, 3, S, S): logits (B, C), or features (B, D) where C is 0."""
         grey = scale(pictures, self.minimum, self.maximum)
         view = self.view_adaptation(grey - GREY)
-        logits: Tensor = self.main(change_view(grey, view, self.minimum, self.maximum) - GREY)
+        with torch.autocast(pictures.device.type, enabled=False):  # eight bits would round coordinates to centimetres
+            seen = change_view(grey, view.to(grey.dtype), self.minimum, self.maximum)
+        logits: Tensor = self.main(seen - GREY)
         return logits
 
 

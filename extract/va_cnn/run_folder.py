@@ -91,6 +91,7 @@ def train_va_cnn(
         samples = {}
         for split, own in clips.items():
             paths = [inside(root, path) for path in own[column]]
+            say(f"reading {len(own)} skeletons of split {split}")
             samples[split] = read_samples(
                 paths,
                 own["label"].tolist(),

@@ -4,7 +4,7 @@ Read once, by several processes; pictures are made of them when they are needed.
 """
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -48,7 +48,6 @@ def read_samples(
     *,
     legacy_sequence_actors: bool = False,
     workers: int = 1,
-    progress: Callable[[int], None] = lambda read: None,
 ) -> Samples:
     """Read the skeletons of clips; those that cannot be read are left out and named.
 
@@ -58,7 +57,6 @@ def read_samples(
         segments: N.
         legacy_sequence_actors: see `extract.skeletons.observe`.
         workers: processes that read.
-        progress: called with the number of files read so far.
     """
     read = partial(_read, segments=segments, legacy_sequence_actors=legacy_sequence_actors)
     points, stretches, kept, left_out, total = [], [], [], [], 0
@@ -71,7 +69,6 @@ def read_samples(
                 stretches.append(laid[1] + np.array([total, 0, 0, 0]))
                 kept.append(labels[index])
                 total += len(laid[0])
-            progress(index + 1)
     none = np.empty((0, 3), np.float32), np.empty((0, segments, 2, 4), np.int64)
     return Samples(
         torch.from_numpy(np.concatenate(points) if points else none[0]),

@@ -114,6 +114,10 @@ def test_fusion_of_two_streams_or_more(tmp_path: Path, fusion: str) -> None:
             SKELETON.replace('"train"', '"f.safetensors"') + "va_cnn = {epochs = 3}\n",
             "weights = 'f.safetensors' trains",
         ),
+        (
+            RGB + "pictures = 'both'\n",
+            r"streams\.rgb: pictures = 'both' is for backbone = 'va_cnn'; 'tsm_resnet50' draws",
+        ),
         (SKELETON + "va_cnn = {epochs = 0}\n", r"streams\.skeleton\.va_cnn\.epochs: .*greater than or equal to 1"),
         ("[streams]\nrgb = 3\n", r"streams\.rgb: Input should be a valid dictionary"),
         ("[streams.rgb]\nbackbone = 'x'\n", r"streams\.rgb\.weights: .*required"),

@@ -207,7 +207,7 @@ def test_files_that_cannot_be_read_are_named(drawn_skeletons: Path, tmp_path: Pa
     table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     manifest = read_manifest(folder / "clips.csv")
     weights = train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, say=said.append)
-    assert said[0].startswith("1 of 12 skeletons of split train cannot be read") and "s4.npy" in said[1]
+    assert said[1].startswith("1 of 12 skeletons of split train cannot be read") and "s4.npy" in said[2]
     assert "s4.npy" in load_network(weights)[1]["left_out"]["train"][0]
 
 
