@@ -10,13 +10,14 @@ from pathlib import Path
 from distill.fusion import clips_without_features
 from evaluate.inputs import Bars, Inputs, Move, Say
 from extract.cache import Cache, read_cache
-from extract.run import Machine, extract
+from extract.run import Machine, extract, load_network
 from extract.va_cnn.run_folder import train_va_cnn
 from manifests.errors import UserError
 from manifests.recipe import ONLY_STREAM, TRAIN, Extract, Recipe, VaCnn
 from manifests.schema import Manifest, path_columns, write_manifest
 
-COMPARED = {"backbone", "segments", "frames_per_segment", "pictures", "precision"}  # of a recipe's table and a cache
+COMPARED = {"backbone", "column", "segments", "frames_per_segment", "pictures", "precision"}  # of a table and a cache
+COMPARED_VA_CNN = {"image_size", "legacy_sequence_stretch", "legacy_sequence_actors"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,10 @@ def get_streams(
     if todo and root is None:
         raise UserError(f"give --videos, the folder of the files that {' and '.join(todo)} are made of")
     if todo and root is not None:
-        trained = _train_networks(todo, inputs.out, manifest, root, machine, say, bars.va_cnn)
+        for table in todo.values():
+            if table.weights != TRAIN:
+                load_network(table, machine)  # refuses weights that are not there, before another stream's training
+        trained = _train_networks(todo, inputs, manifest, root, machine, say, bars.va_cnn)
         for index, (name, table) in enumerate(trained.items()):
             path = inputs.out / f"{name}.h5"
             extract(manifest_path, root, path, table, machine, progress=_part(bars.clips, index, len(trained)))
@@ -105,6 +109,9 @@ def _read(recipe: Recipe, name: str, path: Path, manifest: Manifest) -> Stream:
     there = cache.settings | {"segments": cache.features.shape[1]}
     table = recipe.stream_tables.get(name)
     wanted = table.model_dump(include=COMPARED) if table else {}
+    if table and table.weights == TRAIN:
+        own = table.va_cnn or VaCnn()
+        wanted |= own.model_dump(include=COMPARED_VA_CNN) | {"timm_model": own.network}
     differing = [
         f"{key}: {there[key]} there, {value} in the recipe"
         for key, value in wanted.items()
@@ -139,7 +146,7 @@ def _to_extract(recipe: Recipe, tables: Mapping[str, Extract | None], manifest: 
 
 
 def _train_networks(
-    todo: Mapping[str, Extract], out: Path, manifest: Manifest, root: Path, machine: Machine, say: Say, move: Move
+    todo: Mapping[str, Extract], inputs: Inputs, manifest: Manifest, root: Path, machine: Machine, say: Say, move: Move
 ) -> dict[str, Extract]:
     """Train the VA-CNN of each stream that has one to train; return the tables with the files of the weights."""
     settings = {name: table.va_cnn or VaCnn() for name, table in todo.items() if table.weights == TRAIN}
@@ -153,13 +160,14 @@ def _train_networks(
 
         table = todo[name]
         weights = train_va_cnn(
-            out / f"{name}-va_cnn",
+            inputs.out / f"{name}-va_cnn",
             manifest,
             root,
             own,
             table.segments,
             machine,
             column=table.column,
+            skip_failed=inputs.skip_failed,
             say=say,
             progress=show,
         )

@@ -26,6 +26,8 @@ class Backbone:
         input: what kind of files it wants.
         pooling: what becomes of the F features of a segment.
         legacy_sequence_actors: of skeletons; see `extract.skeletons.observe`.
+        joints: of an actor, where the network knows skeletons of one kind only.
+        exact_images: what is drawn keeps its float32, and the network casts for itself.
     """
 
     network: nn.Module
@@ -34,6 +36,8 @@ class Backbone:
     input: Input = "video"
     pooling: Literal["mean", "concatenated"] = "mean"
     legacy_sequence_actors: bool = False
+    joints: int | None = None
+    exact_images: bool = False
 
 
 def draw_frames(preprocess: Preprocess) -> Draw:

@@ -106,7 +106,7 @@ def _rate(clips: int, work: Callable[[], object]) -> float:
 def _decode(tasks: list[DecodeTask], machine: Machine) -> Iterator[Clip]:
     for outcome in decode_all(tasks, workers=machine.workers, deadline=machine.deadline):
         if isinstance(outcome, Failure):
-            raise UserError(f"{machine.decoder} cannot decode a clip drawn here: {outcome.reason}")
+            raise UserError(f"{tasks[0].decoder} cannot decode a clip drawn here: {outcome.reason}")
         yield outcome[1]
 
 

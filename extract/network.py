@@ -48,6 +48,9 @@ class SegmentNetwork:
     @torch.inference_mode()
     def __call__(self, clip: Clip) -> NDArray[np.float32]:
         """Return the clip's features, (N, D): each segment's images through the network, pooled."""
+        joints = self.backbone.joints
+        if joints and (clip.segments[..., 2] != joints).any():
+            raise UserError(f"the network was trained on skeletons of {joints} joints, and these have others")
         content = torch.from_numpy(clip.content).to(self.device, non_blocking=True)
         chosen = torch.from_numpy(clip.segments).to(self.device)
         images = self.backbone.draw(content, chosen)  # (N, F, 3, S, S)
@@ -60,7 +63,8 @@ class SegmentNetwork:
         return on_host
 
     def _pooled(self, images: Tensor) -> Tensor:
-        images = images.to(self.dtype)
+        if not self.backbone.exact_images:
+            images = images.to(self.dtype)
         if images.dim() == 4:
             images = images.contiguous(memory_format=torch.channels_last)
         pooled: Tensor = self.network(images).float()  # (B, D)

@@ -91,7 +91,7 @@ class PartsFolder:
             changes = "; ".join(f"{key}: {old.get(key)!r} there, {settings.get(key)!r} now" for key in keys)
             raise UserError(
                 f"{self.cache} was begun with other settings ({changes}); choose another output,"
-                f" or remove {self.folder}"
+                f" or remove {self.folder} and {self.cache}"
             )
 
     def settings(self) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def extract(
     if network.backbone.input == "video":
         check_decoder(machine.decoder)
     settings = {
-        **sampling_settings(recipe, machine.decoder, network.backbone.input, next(iter(paths.values())).is_dir()),
+        **sampling_settings(recipe, machine.decoder, network.backbone.input),
         **network.backbone.settings,
         **network.settings,
         "manifest_sha256": fingerprint,
@@ -161,6 +161,8 @@ def retry_failed(cache: Path, *, progress: Progress) -> dict[str, LedgerRow]:
 
 
 def _remember(path: Path, manifest: Path, videos: Path, recipe: Extract, machine: Machine) -> None:
+    if Path(recipe.weights).is_file():  # given from where the command was run
+        recipe = recipe.model_copy(update={"weights": str(Path(recipe.weights).resolve())})
     invocation = {
         "manifest": str(manifest.resolve()),
         "videos": str(videos.resolve()),
@@ -189,7 +191,10 @@ def _work(
             else:
                 clip_id, clip = outcome
                 features = network(clip)
-                if np.isfinite(features).all():
+                if rows and features.shape != rows[0].features.shape:
+                    shapes = f"{features.shape}, and others {rows[0].features.shape}"
+                    parts.add_failure(Failure(clip_id, "network", f"its features have the shape {shapes}"))
+                elif np.isfinite(features).all():
                     rows.append(Row(clip_id, features, clip.num_frames, True))
                 else:
                     parts.add_failure(Failure(clip_id, "network", "a feature is not a finite number"))

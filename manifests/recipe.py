@@ -50,7 +50,8 @@ class VaCnn(_Table):
     samples_per_clip: int = Field(default=4, ge=1)  # pictures of each clip in an epoch, of segments and beginnings
     rotation: float = Field(default=0.3, ge=0)  # radians: each picture's joints turn by up to this about every axis
     plateau: int = Field(default=5, ge=1)  # epochs without gain on validation before the rate falls to a tenth
-    patience: int = Field(default=15, ge=1)  # … before the training ends
+    cooldown: int = Field(default=3, ge=0)  # epochs after a fall that do not count towards the next
+    patience: int = Field(default=15, ge=1)  # epochs without gain before the training ends
     seed: NonNegativeInt = 0
     legacy_sequence_stretch: bool = False  # each clip's own minimum and maximum, as the released code: sees the future
     legacy_sequence_actors: bool = False  # the actors by the whole clip's motion, as the released code: sees the future
@@ -75,6 +76,8 @@ class Extract(_Table):
             raise ValueError(f"weights = {TRAIN!r} is for backbone = 'va_cnn'; {self.backbone!r} is not trained here")
         if self.va_cnn is not None and self.weights != TRAIN:
             raise ValueError(f"a va_cnn table says how to train, and weights = {self.weights!r} trains nothing")
+        if self.weights == TRAIN and self.image_size is not None:
+            raise ValueError("image_size of a VA-CNN that is trained first stands in its va_cnn table")
         if self.pictures != "segment" and self.backbone != "va_cnn":
             raise ValueError(f"pictures = {self.pictures!r} is for backbone = 'va_cnn'; {self.backbone!r} draws none")
         return self

@@ -11,7 +11,7 @@ from extract.va_cnn.pictures import make_pictures, stretch_sequence
 from extract.va_cnn.weights import load_network
 from manifests.errors import UserError
 from manifests.files import sha256_of
-from manifests.recipe import Pictures, VaCnn
+from manifests.recipe import Pictures, VaCnn, parse_table
 
 RANDOM = "random"
 SHOWN = {"segment": [0], "beginning": [1], "both": [0, 1]}  # of the two stretches of each segment
@@ -32,15 +32,15 @@ def va_cnn_backbone(
         UserError: no such weights, weights trained for another N or for pictures of another size.
     """
     if weights == RANDOM:
-        table = VaCnn(image_size=image_size or VaCnn().image_size)
+        table = parse_table(VaCnn, {"image_size": image_size} if image_size else {}, "random weights")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = VaCnnNetwork(table.network, 0, table.image_size)
-        source, sha256 = RANDOM, "random seed=0"
+        source, sha256, joints = RANDOM, "random seed=0", None
     else:
         network, made = load_network(Path(weights))
         table = VaCnn.model_validate(made["va_cnn"])
-        source, sha256 = Path(weights).name, sha256_of(Path(weights))
+        source, sha256, joints = Path(weights).name, sha256_of(Path(weights)), made["joints"]
         if made["segments"] != segments:
             raise UserError(f"{weights} was trained on {made['segments']} segments a clip, and {segments} are wanted")
         if image_size not in (None, table.image_size):
@@ -62,7 +62,14 @@ def va_cnn_backbone(
     }
     draw = draw_segments(table, pictures, network.minimum.item(), network.maximum.item())
     return Backbone(
-        network.eval().requires_grad_(False), draw, settings, "skeleton", "concatenated", table.legacy_sequence_actors
+        network.eval().requires_grad_(False),
+        draw,
+        settings,
+        input="skeleton",
+        pooling="concatenated",
+        legacy_sequence_actors=table.legacy_sequence_actors,
+        joints=joints,
+        exact_images=True,
     )
 
 

@@ -17,6 +17,26 @@ from manifests.recipe import VaCnn
 SCRATCH = "scratch"
 
 
+def refuse_unfit(table: VaCnn) -> None:
+    """Refuse at once what would be refused after all files are read.
+
+    Raises:
+        UserError: no such model, one that does not take such pictures, or no such weights.
+    """
+    if not timm.is_model(table.network):
+        raise UserError(f"timm has no model {table.network!r} for va_cnn.network; resnet18 and resnet50 are some")
+    if table.initial_weights != SCRATCH and not _weights_file(table).is_file():
+        raise UserError(f"there are no initial weights {table.initial_weights}; give a file, timm-package or scratch")
+    try:
+        with torch.no_grad():
+            VaCnnNetwork(table.network, 2, table.image_size).eval()(
+                torch.zeros(1, 3, table.image_size, table.image_size)
+            )
+    except Exception as error:  # each model has its own
+        size = f"{table.image_size} x {table.image_size}"
+        raise UserError(f"the model {table.network} does not take pictures of {size}: {error}") from error
+
+
 def initial_network(table: VaCnn, num_classes: int, training: Samples) -> tuple[VaCnnNetwork, str]:
     """Return the network and, in words, where the weights of its main network are from.
 
@@ -26,10 +46,8 @@ def initial_network(table: VaCnn, num_classes: int, training: Samples) -> tuple[
         training: of the training split alone: the least and the greatest coordinate become part of the network.
 
     Raises:
-        UserError: no such model or weights, skeletons without extent.
+        UserError: weights that do not fit, skeletons without extent.
     """
-    if not timm.is_model(table.network):
-        raise UserError(f"timm has no model {table.network!r} for va_cnn.network; resnet18 and resnet50 are some")
     low, high = training.points.min().item(), training.points.max().item()
     if not low < high:
         raise UserError("the training skeletons have no extent: all of their coordinates are the same")
@@ -46,3 +64,9 @@ def initial_network(table: VaCnn, num_classes: int, training: Samples) -> tuple[
         load_checkpoint(network.main, path, ("timm", "efficientnet-lite"))
         network.main.reset_classifier(num_classes)
         return network, f"main network from {path.name}, sha256 {sha256_of(path)}"
+
+
+def _weights_file(table: VaCnn) -> Path:
+    if table.initial_weights == PACKAGE:
+        return package_file(table.network.removeprefix("tf_"))
+    return Path(table.initial_weights)

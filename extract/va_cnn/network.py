@@ -4,7 +4,8 @@ Zhang et al., View Adaptive Neural Networks for High Performance Skeleton-based 
 in the form of Microsoft's VA repository, transform_cnn.py. How it is trained stands beside this file.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import timm
 import torch
@@ -70,12 +71,23 @@ class VaCnnNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Classify pictures in metres (B, 3, S, S): logits (B, C), or features (B, D) where C is 0."""
-        grey = scale(pictures, self.minimum, self.maximum)
-        view = self.view_adaptation(grey - GREY)
-        with torch.autocast(pictures.device.type, enabled=False):  # eight bits would round coordinates to centimetres
-            seen = change_view(grey, view.to(grey.dtype), self.minimum, self.maximum)
-        logits: Tensor = self.main(seen - GREY)
+        # Coordinates stay in float32, also where the networks do not: eight bits would round them to centimetres.
+        precision = self.view_adaptation.view.weight.dtype
+        low, high = self.minimum.float(), self.maximum.float()
+        grey = scale(pictures.float(), low, high)
+        view = self.view_adaptation((grey - GREY).to(precision)).float()
+        with torch.autocast(pictures.device.type, enabled=False):
+            seen = change_view(grey, view, low, high) - GREY
+        logits: Tensor = self.main(seen.to(precision))
         return logits
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # moves and casts
+        extremes = self.minimum, self.maximum
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.minimum, self.maximum = (
+            exact.to(cast.device) for exact, cast in zip(extremes, (self.minimum, self.maximum), strict=True)
+        )
+        return self
 
 
 def scale(pictures: Tensor, minimum: Tensor, maximum: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 
 from extract.network import choose_device, device_name
 from extract.run import Machine
-from extract.va_cnn.initial import initial_network
+from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import stretch_sequence
 from extract.va_cnn.samples import Samples, read_samples
@@ -44,6 +44,7 @@ def train_va_cnn(
     machine: Machine,
     *,
     column: str = "path",
+    skip_failed: bool = False,
     say: Callable[[str], None] = lambda line: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Path:
@@ -57,6 +58,7 @@ def train_va_cnn(
         segments: N.
         machine: device, and processes that read.
         column: the manifest's column of the skeleton files.
+        skip_failed: train without the clips that cannot be read, instead of refusing.
         say: for what a person should know.
         progress: called with the epochs done and all.
 
@@ -64,9 +66,11 @@ def train_va_cnn(
         The file of the weights.
 
     Raises:
-        UserError: no validation split, too few readable files, another run's folder, no such device or network.
+        UserError: no validation split, files that cannot be read, another run's folder, no such device or network.
     """
     device = torch.device(choose_device(machine.device))
+    if not root.is_dir():
+        raise UserError(f"the folder {root} of the skeletons does not exist")
     clips = {split: manifest.split(split) for split in ("train", "validation")}
     settings = {
         "va_cnn": table.model_dump(),
@@ -77,39 +81,41 @@ def train_va_cnn(
         "manifest_sha256": manifest.fingerprint(column),
         "labels_sha256": _labels_sha256(clips),
     }
-    record = folder / SETTINGS
+    if (folder / SETTINGS).exists():
+        refuse_other(folder / SETTINGS, {"settings": settings})
     if (folder / DONE).exists():
-        refuse_other(record, {"settings": settings})
-        return _finished(folder)
+        return _finished(folder, skip_failed)
+    refuse_unfit(table)
     with only_writer(folder):
-        versions = {
-            "early-recognition": importlib.metadata.version("early-recognition"),
-            "torch": str(torch.__version__),
-            "device": device.type,
-        }
-        claim(record, {"settings": settings, "versions": versions}, {"device": device_name(device)})
         samples = {}
         for split, own in clips.items():
-            paths = [inside(root, path) for path in own[column]]
             say(f"reading {len(own)} skeletons of split {split}")
             samples[split] = read_samples(
-                paths,
-                own["label"].tolist(),
+                {clip: inside(root, path) for clip, path in zip(own["clip_id"], own[column], strict=True)},
+                dict(zip(own["clip_id"], own["label"], strict=True)),
                 segments,
                 legacy_sequence_actors=table.legacy_sequence_actors,
                 workers=machine.workers,
+                deadline=machine.deadline,
             )
-            _report(split, samples[split], len(own), say)
+            _check(split, samples[split], len(own), skip_failed, say)
         network, remark = initial_network(table, len(manifest.classes), samples["train"])
         say(remark)
-        made = settings | {
-            "initial_weights": remark,
-            "left_out": {split: list(own.left_out) for split, own in samples.items()},
-            "versions": versions,
+        decisive = {
+            "settings": settings,
+            "samples_sha256": {split: own.sha256 for split, own in samples.items()},
+            "versions": {
+                "early-recognition": importlib.metadata.version("early-recognition"),
+                "torch": str(torch.__version__),
+                "device": device.type,
+            },
         }
+        claim(folder / SETTINGS, decisive, {"device": device_name(device)})
+        left_out = {split: list(own.left_out) for split, own in samples.items()}
+        made = settings | {"joints": samples["train"].joints, "initial_weights": remark, "left_out": left_out}
         samples = {split: _stretched(own, network, table).to(device) for split, own in samples.items()}
         state = load_state(folder / RESUME) if (folder / RESUME).exists() else State()
-        with _Recorder(folder, len(state.history)) as recorder:
+        with _Recorder(folder, state) as recorder:
 
             def after_epoch(state: State) -> None:
                 recorder.add(state)
@@ -118,15 +124,27 @@ def train_va_cnn(
             state = train(network.to(device), samples["train"], samples["validation"], table, state, after_epoch)
         assert state.best is not None
         save_weights(folder / WEIGHTS, state.best, made | {"selected": asdict(state.selected)})
-        done = {"epochs": len(state.history), "selected": asdict(state.selected)}
-        write_text(folder / DONE, json.dumps({**done, "weights_sha256": sha256_of(folder / WEIGHTS)}, indent=2) + "\n")
+        done = {
+            "epochs": len(state.history),
+            "selected": asdict(state.selected),
+            "left_out": left_out,
+            "weights_sha256": sha256_of(folder / WEIGHTS),
+        }
+        write_text(folder / DONE, json.dumps(done, indent=2) + "\n")
         (folder / RESUME).unlink(missing_ok=True)
     return folder / WEIGHTS
 
 
-def _finished(folder: Path) -> Path:
-    if not (folder / WEIGHTS).exists() or sha256_of(folder / WEIGHTS) != read_record(folder / DONE)["weights_sha256"]:
+def _finished(folder: Path, skip_failed: bool) -> Path:
+    done = read_record(folder / DONE)
+    if not (folder / WEIGHTS).exists() or sha256_of(folder / WEIGHTS) != done["weights_sha256"]:
         raise UserError(f"{folder / WEIGHTS} is not the file that the training wrote; remove {folder} and train again")
+    left_out = sum(map(len, done["left_out"].values()))
+    if left_out and not skip_failed:
+        raise UserError(
+            f"{folder} was trained without {left_out} clips that could not be read; mend them, remove {folder} and "
+            "train again, or give --skip-failed to use it as it is"
+        )
     return folder / WEIGHTS
 
 
@@ -140,13 +158,17 @@ def _labels_sha256(clips: dict[str, pd.DataFrame]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _report(split: str, samples: Samples, clips: int, say: Callable[[str], None]) -> None:
+def _check(split: str, samples: Samples, clips: int, skip_failed: bool, say: Callable[[str], None]) -> None:
+    """Refuse clips that could not be read, or say so; refuse skeletons that do not go together."""
     if not len(samples.labels):
         raise UserError(f"none of the {clips} skeletons of split {split} can be read; the first: {samples.left_out[0]}")
     if samples.left_out:
-        say(f"{len(samples.left_out)} of {clips} skeletons of split {split} cannot be read and are left out:")
-        for reason in samples.left_out[:5]:
-            say(f"  {reason}")
+        said = f"{len(samples.left_out)} of {clips} skeletons of split {split} cannot be read; the first: "
+        if not skip_failed:
+            raise UserError(f"{said}{samples.left_out[0]}. Mend them, or give --skip-failed to train without them")
+        say(said + samples.left_out[0])
+    if not (samples.stretches[..., 2] == samples.joints).all():
+        raise UserError(f"the skeletons of split {split} have different numbers of joints; train on one kind of files")
 
 
 def _stretched(samples: Samples, network: VaCnnNetwork, table: VaCnn) -> Samples:
@@ -159,27 +181,34 @@ def _stretched(samples: Samples, network: VaCnnNetwork, table: VaCnn) -> Samples
 
 
 class _Recorder:
-    """Writes after each epoch: the curves, and now and then the state."""
+    """Writes after each epoch: the curves, and now and then, and on Ctrl-C, the state."""
 
-    def __init__(self, folder: Path, epochs_done: int) -> None:
+    def __init__(self, folder: Path, state: State) -> None:
         from torch.utils.tensorboard import SummaryWriter  # late: importing it takes seconds
 
         self._folder = folder
-        self._saved = time.monotonic()
-        self._writer = SummaryWriter(str(folder / TENSORBOARD), purge_step=epochs_done + 1)
+        self._state = self._saved = state
+        self._saved_at = time.monotonic()
+        self._writer = SummaryWriter(str(folder / TENSORBOARD), purge_step=len(state.history) + 1)
 
     def add(self, state: State) -> None:
+        self._state = state
         epoch = asdict(state.history[-1])
         number = epoch.pop("epoch")
         for name, value in epoch.items():
             self._writer.add_scalar(name, value, number)
         write_text(self._folder / METRICS, pd.DataFrame(map(asdict, state.history)).to_csv(index=False))
-        if time.monotonic() - self._saved > SAVE_SECONDS:
-            save_state(self._folder / RESUME, state)
-            self._saved = time.monotonic()
+        if time.monotonic() - self._saved_at > SAVE_SECONDS:
+            self._save()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         self._writer.close()
+        if kind is not None and self._state is not self._saved:
+            self._save()
+
+    def _save(self) -> None:
+        save_state(self._folder / RESUME, self._state)
+        self._saved, self._saved_at = self._state, time.monotonic()

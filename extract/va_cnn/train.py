@@ -21,8 +21,7 @@ from extract.va_cnn.samples import Samples, cut
 from manifests.errors import UserError
 from manifests.recipe import VaCnn
 
-VALIDATION_PICTURES = 256  # at once
-COOLDOWN = 3  # epochs after a fall of the rate that do not count towards the next
+VALIDATION_BATCHES = 4  # training batches at once: there is nothing to keep for gradients
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def train(
     network.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(network.parameters(), table.learning_rate)
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, "max", factor=0.1, patience=table.plateau, cooldown=COOLDOWN, threshold=0
+        optimizer, "max", factor=0.1, patience=table.plateau, cooldown=table.cooldown, threshold=0
     )
     if state.weights and state.adam:
         network.load_state_dict(state.weights)
@@ -94,7 +93,7 @@ def train(
             loss, accuracy = _train_epoch(network, optimizer, training, table, number)
         if not math.isfinite(loss):
             raise UserError(f"the VA-CNN's loss of epoch {number} is {loss}; lower its learning_rate")
-        epoch = Epoch(number, rate, loss, accuracy, *_validate(network, validation, table.image_size))
+        epoch = Epoch(number, rate, loss, accuracy, *_validate(network, validation, table))
         plateau.step(epoch.validation_accuracy)
         history = (*state.history, epoch)
         weights = _on_host(network.state_dict())
@@ -138,14 +137,14 @@ def _train_epoch(
 
 
 @torch.no_grad()
-def _validate(network: nn.Module, samples: Samples, image_size: int) -> tuple[float, float, float, float]:
+def _validate(network: nn.Module, samples: Samples, table: VaCnn) -> tuple[float, float, float, float]:
     """Mean cross-entropy and accuracy of all stretches, accuracy of the segments, accuracy of the whole clips."""
     device = samples.points.device
     network.eval()
     logits = []
-    for stretches in torch.split(samples.stretches.flatten(0, 2), VALIDATION_PICTURES):
+    for stretches in torch.split(samples.stretches.flatten(0, 2), VALIDATION_BATCHES * table.batch_size):
         with _mixed_precision(device):
-            pictures = make_pictures(samples.points, stretches, image_size)
+            pictures = make_pictures(samples.points, stretches, table.image_size)
             logits.append(network(pictures.contiguous(memory_format=torch.channels_last)).float())
     all_logits = torch.cat(logits)  # (clips · 2 N, C)
     labels = samples.labels.repeat_interleave(samples.stretches[0, :, :, 0].numel())
@@ -186,6 +185,9 @@ def _restore(optimizer: torch.optim.Adam, moments: Mapping[str, Tensor]) -> None
         index, name = key.split("/")
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, own in optimizer.state.items():
+        for name in ("exp_avg", "exp_avg_sq"):  # in the parameter's memory format again, or every step is slower
+            own[name] = torch.empty_like(parameter).copy_(own[name])
 
 
 def _on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -33,6 +33,8 @@ def load_network(path: Path) -> tuple[VaCnnNetwork, dict[str, Any]]:
     """
     try:
         tensors, made = _load(path)
+        if missing := {"segments", "joints", "num_classes"} - made.keys():
+            raise ValueError(f"it does not tell {', '.join(sorted(missing))}")
         table = parse_table(VaCnn, made["va_cnn"], str(path))
         network = VaCnnNetwork(table.network, made["num_classes"], table.image_size)
         network.load_state_dict(tensors)

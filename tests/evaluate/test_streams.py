@@ -90,7 +90,7 @@ def features_of(name: str, label: int, number: int) -> np.ndarray:
     return (noise + np.eye(3, WIDTH[name])[label]).astype(np.float32)
 
 
-def write_stream(path: Path, name: str, clips: pd.DataFrame, failed: tuple[str, ...] = (), **more: str) -> None:
+def write_stream(path: Path, name: str, clips: pd.DataFrame, failed: tuple[str, ...] = (), **more: object) -> None:
     """Write the cache of a stream, in the order of `clips`; failed ones are zeros and not valid."""
     rows = []
     for number, (clip_id, label) in enumerate(zip(clips["clip_id"], clips["label"].astype(int), strict=True)):
@@ -315,9 +315,11 @@ def stand_ins(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any
         machine: Machine,
         *,
         column: str,
+        skip_failed: bool,
         say: Callable[[str], None],
         progress: Callable[..., None],
     ) -> Path:
+        assert not skip_failed
         asked.append(("train", folder, manifest.clips[column].tolist(), root, settings, segments, machine))
         say("the VA-CNN's remark")
         for epoch in (1, 2):  # of the seven: no improvement
@@ -445,9 +447,22 @@ def of_other_clips(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
     )
 
 
+def of_another_network(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
+    path = inputs.caches["skeleton"]
+    write_stream(path, "skeleton", read_manifest(inputs.manifest).clips, image_size=64)
+    return make_recipe(folder, "early"), Inputs(inputs.out, folder, inputs.manifest, {"skeleton": path})
+
+
+def without_weights(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
+    recipe = make_recipe(folder, "early", RGB.replace('"random"', '"nowhere.pth"') + SKELETON)
+    return recipe, Inputs(inputs.out, folder, inputs.manifest)
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
+        (of_another_network, r"stream skeleton of recipe two \(image_size: 64 there, 224 in the recipe\)"),
+        (without_weights, "nowhere.pth"),
         (no_column, "makes skeleton of .* column 'path_depth', and the manifest has path, path_rgb, path_skeleton"),
         (no_root, "give --videos, the folder of the files that rgb and skeleton are made of"),
         (nobodys, "recipe two has no stream depth; its streams are rgb, skeleton"),

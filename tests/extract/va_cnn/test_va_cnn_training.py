@@ -15,14 +15,18 @@ from safetensors.torch import load_file
 
 from extract.cache import read_cache
 from extract.run import Machine, extract
-from extract.va_cnn.initial import initial_network
+from extract.skeletons.drawn_skeleton import write_drawn_skeleton
+from extract.skeletons.observe import lay_out, observe
+from extract.skeletons.skeleton import Skeleton
+from extract.va_cnn.initial import initial_network, refuse_unfit
+from extract.va_cnn.pictures import make_pictures
 from extract.va_cnn.run_folder import train_va_cnn
 from extract.va_cnn.samples import Samples, cut, read_samples
 from extract.va_cnn.train import Epoch, State, train
 from extract.va_cnn.weights import load_network, load_state, save_state
 from manifests.errors import UserError
 from manifests.recipe import Extract, VaCnn
-from manifests.schema import Manifest, read_manifest
+from manifests.schema import COLUMNS, Manifest, read_manifest, write_manifest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEGMENTS = 4
@@ -35,7 +39,8 @@ def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def samples_of(folder: Path, split: str) -> Samples:
     clips = read_manifest(folder / "clips.csv").split(split)
-    return read_samples([folder / path for path in clips["path"]], clips["label"].tolist(), SEGMENTS)
+    paths = {clip: folder / path for clip, path in zip(clips["clip_id"], clips["path"], strict=True)}
+    return read_samples(paths, dict(zip(clips["clip_id"], clips["label"], strict=True)), SEGMENTS, workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +166,7 @@ def test_initial_weights_of_the_main_network(training: Samples, table: VaCnn, tm
     assert torch.equal(network.main.conv1[0].weight, source.conv1[0].weight)
     assert "imagenet.safetensors, sha256 " in remark
     with pytest.raises(UserError, match="no model 'resnet18x'"):
-        initial_network(table.model_copy(update={"network": "resnet18x"}), 2, training)
+        refuse_unfit(table.model_copy(update={"network": "resnet18x"}))
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +185,7 @@ def trained(drawn_skeletons: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_finished_run_returns_at_once_and_others_are_refused(trained: Path, drawn_skeletons: Path) -> None:
     manifest = read_manifest(drawn_skeletons / "clips.csv")
     table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
-    empty = drawn_skeletons / "nothing"
+    empty = trained  # no skeletons in it
     assert train_va_cnn(trained, manifest, empty, table, SEGMENTS, CPU) == trained / "weights.safetensors"
     with pytest.raises(UserError, match=r"other settings \(va_cnn.epochs: 1 there, 2 wanted\)"):
         train_va_cnn(trained, manifest, empty, table.model_copy(update={"epochs": 2}), SEGMENTS, CPU)
@@ -200,15 +205,99 @@ def test_test_clips_play_no_part(trained: Path, drawn_skeletons: Path, tmp_path:
     assert weights.read_bytes() == (trained / "weights.safetensors").read_bytes()
 
 
-def test_files_that_cannot_be_read_are_named(drawn_skeletons: Path, tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_refused_or_named(drawn_skeletons: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(drawn_skeletons, tmp_path / "damaged"))
     (folder / "s4.npy").write_bytes(b"no array")
     said: list[str] = []
     table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     manifest = read_manifest(folder / "clips.csv")
-    weights = train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, say=said.append)
-    assert said[1].startswith("1 of 12 skeletons of split train cannot be read") and "s4.npy" in said[2]
+    with pytest.raises(UserError, match=r"1 of 12 skeletons of split train cannot be read; .*s4.npy: .*--skip-failed"):
+        train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU)
+    weights = train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, skip_failed=True, say=said.append)
+    assert said[1].startswith("1 of 12 skeletons of split train cannot be read") and "s4.npy" in said[1]
     assert "s4.npy" in load_network(weights)[1]["left_out"]["train"][0]
+    with pytest.raises(UserError, match="trained without 1 clips that could not be read"):
+        train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU)
+    assert train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, skip_failed=True) == weights
+
+
+def test_a_training_does_not_go_on_with_other_files(drawn_skeletons: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(drawn_skeletons, tmp_path / "replaced"))
+    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=3, samples_per_clip=1)
+    manifest = read_manifest(folder / "clips.csv")
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, progress=interrupt)
+    assert len(load_state(tmp_path / "run" / "resume.safetensors").history) == 1, "what was done is kept"
+    shutil.copy(folder / "s3.npy", folder / "s2.npy")
+    with pytest.raises(UserError, match=r"other settings \(samples_sha256.train"):
+        train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU)
+
+
+def test_a_typo_claims_nothing(drawn_skeletons: Path, tmp_path: Path) -> None:
+    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    manifest = read_manifest(drawn_skeletons / "clips.csv")
+    wrong = [
+        ({"network": "resnet10"}, "timm has no model 'resnet10'"),
+        ({"network": "vit_tiny_patch16_224"}, "does not take pictures of 40 x 40"),
+        ({"initial_weights": "imagenet.pth"}, "there are no initial weights imagenet.pth"),
+    ]
+    for update, sentence in wrong:
+        with pytest.raises(UserError, match=sentence):
+            misspelt = table.model_copy(update=update)
+            train_va_cnn(tmp_path / "run", manifest, drawn_skeletons, misspelt, SEGMENTS, CPU)
+    with pytest.raises(UserError, match="folder .*nowhere of the skeletons does not exist"):
+        train_va_cnn(tmp_path / "run", manifest, tmp_path / "nowhere", table, SEGMENTS, CPU)
+    assert train_va_cnn(tmp_path / "run", manifest, drawn_skeletons, table, SEGMENTS, CPU).exists()
+
+
+def test_a_sample_is_drawn_as_the_segment_it_is_cut_of() -> None:
+    """The second person leaves: segments without him are one person wide, and so are the samples of them."""
+    chance = np.random.default_rng(0)
+    joints = chance.standard_normal((80, 2, 25, 3)).astype(np.float32).cumsum(0) * 0.01
+    joints += np.linspace(0, 1.7, 25, dtype=np.float32)[:, None] * np.array([0, 1, 0], np.float32)
+    joints[25:, 1] = np.nan
+    tracking = np.full((80, 2, 25), 2, np.uint8)
+    points, stretches = lay_out(observe(Skeleton(joints, tracking, ("1", "2"), 1), 10))
+    assert stretches[:, 0, 3].tolist() == [2] * 4 + [1] * 6 and stretches[:, 1, 3].tolist() == [2] * 10
+    cuts = torch.cat([cut(torch.from_numpy(stretches), chance) for _ in range(100)])
+    late = torch.arange(10).repeat(100) >= 4
+    alone = cuts[:, 1] <= 12  # frames; beginnings are longer
+    assert (cuts[late & alone][:, 3] == 1).all() and (cuts[late & ~alone][:, 3] == 2).all()
+    width = cuts[:, 2] * cuts[:, 3]
+    assert (cuts[:, 0] + cuts[:, 1] * width <= len(points)).all()
+    for first, frames, count, actors in cuts[late & alone].tolist():
+        shown = points[first : first + frames * count * actors].reshape(frames, -1)
+        assert np.abs(shown - shown[:1]).max() < 0.2, "one person moves little; two taken for one would jump"
+
+
+def test_skeletons_of_another_kind_are_refused(trained: Path, tmp_path: Path) -> None:
+    write_drawn_skeleton(tmp_path / "a.skeleton", 30)
+    write_drawn_skeleton(tmp_path / "b.skeleton", 30)
+    rows = [(name, f"{name}.skeleton", 0, "any", name, split, "x") for name, split in (("a", "train"), ("b", "test"))]
+    write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), ("any",)), tmp_path / "clips.csv")
+    recipe = Extract(backbone="va_cnn", weights=str(trained / "weights.safetensors"), segments=SEGMENTS)
+    with pytest.raises(UserError, match="trained on skeletons of 20 joints"):
+        extract(tmp_path / "clips.csv", tmp_path, tmp_path / "f.h5", recipe, CPU)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_coordinates_stay_exact_in_half_precision(training: Samples, table: VaCnn, precision: str) -> None:
+    network, _ = initial_network(table, 2, training)
+    torch.nn.init.normal_(network.view_adaptation.view.bias, std=0.3)
+    pictures = make_pictures(training.points, training.stretches.flatten(0, 2), 40)
+    exact = network.eval()(pictures)
+    seen: list[torch.Tensor] = []
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    extremes = network.minimum.item(), network.maximum.item()
+    network.to(half)
+    assert (network.minimum.item(), network.maximum.item()) == extremes and network.minimum.dtype == torch.float32
+    network.main.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    cosine = torch.nn.functional.cosine_similarity(network(pictures).float(), exact)
+    assert cosine.min() > 0.995 and seen[0].dtype == half
 
 
 def test_the_weights_tell_how_they_were_made(trained: Path) -> None:
