@@ -150,3 +150,8 @@ def test_a_va_cnn_is_trained_by_its_defaults_where_no_table_says_how() -> None:
     assert parse_table(Extract, {**table, "va_cnn": {"epochs": 3}}, "options").va_cnn is not None
     with pytest.raises(UserError, match="^options: weights = 'train' is for backbone = 'va_cnn'"):
         parse_table(Extract, {**table, "backbone": "joints"}, "options")
+
+
+def test_utd_mhads_recipes_see_the_same_skeletons() -> None:
+    """One takes the cache of the other."""
+    assert read_recipe(Path("utd-mhad")).streams["skeleton"] == read_recipe(Path("utd-mhad-skeleton")).extract
