@@ -4,7 +4,6 @@ Only the splits asked for are read: training asks for train and validation, so i
 How a feature was made is not known here.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from extract.cache import Cache
 from manifests.errors import UserError
-from manifests.schema import Manifest
+from manifests.schema import Manifest, labels_sha256
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,11 @@ class FeatureSet:
     @property
     def labels_sha256(self) -> str:
         """Fingerprint of which clips stand in which split with which label."""
-        rows = "\n".join(
-            f"{name}\t{clip}\t{label}"
+        return labels_sha256(
+            (name, clip, label)
             for name, split in sorted(self.splits.items())
             for clip, label in zip(split.clip_id, split.labels.tolist(), strict=True)
         )
-        return hashlib.sha256(rows.encode()).hexdigest()
 
     def to(self, device: torch.device | str) -> "FeatureSet":
         """Return the same set with every tensor on `device`."""

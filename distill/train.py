@@ -4,18 +4,17 @@ Everything random of an epoch comes from (seed, epoch), so a `State` needs no ge
 students with and without distillation start equal and see equal batches. Nothing is read or written here.
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from distill.features import FeatureSet, Split
 from distill.losses import Losses, classification_loss, combined_loss
 from distill.models import Student, Teacher, full_precision, predict_logits
+from extract.random_state import derive_seed, random_state
 from manifests.errors import UserError
 from manifests.recipe import Distillation, Recipe, Training
 
@@ -169,11 +168,11 @@ def _train_epoch(
 ) -> tuple[float, float, float, float]:
     """One pass over the training clips; returns the mean over clips of each of `Losses`."""
     device = train.labels.device
-    shuffle = torch.Generator().manual_seed(_derive(seed, number))
+    shuffle = torch.Generator().manual_seed(derive_seed(seed, number))
     order = torch.randperm(len(train.labels), generator=shuffle).to(device)
     sums = torch.zeros(4, dtype=torch.float64, device=device)
     model.train()
-    with _random_state(_derive(seed, number), device), full_precision():
+    with random_state(seed, number, device), full_precision():
         for rows in torch.split(order, training.batch_size):  # (B,)
             losses = objective(model(train.features[rows]), train.labels[rows], rows)
             optimizer.zero_grad()
@@ -202,22 +201,9 @@ def _build(
     kind: type[Student] | type[Teacher], hidden: int, data: FeatureSet, training: Training, seed: int
 ) -> nn.Module:
     device = data.splits["train"].features.device
-    with _random_state(_derive(seed, 0), torch.device("cpu")):
+    with random_state(seed, 0, torch.device("cpu")):
         model = kind(data.feature_dim, hidden, data.num_classes, training.input_dropout, training.output_dropout)
     return model.to(device)
-
-
-def _derive(seed: int, epoch: int) -> int:
-    """A 64-bit seed for one epoch; epoch 0 is the initial weights."""
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
-
-
-@contextlib.contextmanager
-def _random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's own generators for a while, and leave the caller's stream of random numbers as it was."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
 
 
 def _on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What every backbone is, for videos and for skeletons. Which there are is in `backbones.py` and `load_backbone`."""
+"""What every backbone is, for videos and for skeletons; `run.load_network` finds one by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,11 +23,10 @@ class Backbone:
         network: (B, …) float images → (B, D), pooled; clip-major where it looks along F. Move it with `.to(device)`.
         draw: from a clip's content to the network's input.
         settings: everything that decides a value, fit for JSON.
-        input: what kind of files it wants.
+        input: what kind of files it wants. Coordinates of skeletons stay float32: the network casts for itself.
         pooling: what becomes of the F features of a segment.
         legacy_sequence_actors: of skeletons; see `extract.skeletons.observe`.
         joints: of an actor, where the network knows skeletons of one kind only.
-        exact_images: what is drawn keeps its float32, and the network casts for itself.
     """
 
     network: nn.Module
@@ -37,7 +36,6 @@ class Backbone:
     pooling: Literal["mean", "concatenated"] = "mean"
     legacy_sequence_actors: bool = False
     joints: int | None = None
-    exact_images: bool = False
 
 
 def draw_frames(preprocess: Preprocess) -> Draw:

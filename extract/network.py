@@ -63,7 +63,7 @@ class SegmentNetwork:
         return on_host
 
     def _pooled(self, images: Tensor) -> Tensor:
-        if not self.backbone.exact_images:
+        if self.backbone.input == "video":
             images = images.to(self.dtype)
         if images.dim() == 4:
             images = images.contiguous(memory_format=torch.channels_last)

@@ -10,7 +10,7 @@ No builders here.
 import hashlib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +84,11 @@ class Manifest:
 def path_columns(clips: pd.DataFrame) -> list[str]:
     """Return the columns that hold paths: `path`, and each `path_<something>`."""
     return [column for column in clips.columns if re.fullmatch(r"path(_\w+)?", column)]
+
+
+def labels_sha256(rows: Iterable[tuple[str, str, int]]) -> str:
+    """Fingerprint of which clips stand in which split with which label: rows of split, clip id, label, in order."""
+    return hashlib.sha256("\n".join(f"{split}\t{clip}\t{label}" for split, clip, label in rows).encode()).hexdigest()
 
 
 def classes_path(manifest: Path) -> Path:

@@ -21,7 +21,7 @@ def joints_backbone(frames_per_segment: int) -> Backbone:
         "actors": "main",
         "origin": "middle of the main actor's spine in his first frame",
     }
-    return Backbone(nn.Identity(), _resample(frames_per_segment), settings, input="skeleton", exact_images=True)
+    return Backbone(nn.Identity(), _resample(frames_per_segment), settings, input="skeleton")
 
 
 def _resample(frames_per_segment: int) -> Draw:

@@ -69,7 +69,6 @@ def va_cnn_backbone(
         pooling="concatenated",
         legacy_sequence_actors=table.legacy_sequence_actors,
         joints=joints,
-        exact_images=True,
     )
 
 

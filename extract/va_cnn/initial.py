@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import timm
 import torch
 
 from extract.backbones import PACKAGE, package_file
 from extract.checkpoints import load_checkpoint
+from extract.random_state import random_state
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.samples import Samples
 from manifests.errors import UserError
@@ -51,16 +51,11 @@ def initial_network(table: VaCnn, num_classes: int, training: Samples) -> tuple[
     low, high = training.points.min().item(), training.points.max().item()
     if not low < high:
         raise UserError("the training skeletons have no extent: all of their coordinates are the same")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(np.random.SeedSequence((table.seed, 0)).generate_state(1, np.uint64)[0]))
+    with random_state(table.seed, 0, torch.device("cpu")):
         if table.initial_weights == SCRATCH:
             return VaCnnNetwork(table.network, num_classes, table.image_size, low, high), "main network from scratch"
         network = VaCnnNetwork(table.network, 0, table.image_size, low, high)
-        path = (
-            package_file(table.network.removeprefix("tf_"))
-            if table.initial_weights == PACKAGE
-            else Path(table.initial_weights)
-        )
+        path = _weights_file(table)
         load_checkpoint(network.main, path, ("timm", "efficientnet-lite"))
         network.main.reset_classifier(num_classes)
         return network, f"main network from {path.name}, sha256 {sha256_of(path)}"
@@ -68,5 +63,5 @@ def initial_network(table: VaCnn, num_classes: int, training: Samples) -> tuple[
 
 def _weights_file(table: VaCnn) -> Path:
     if table.initial_weights == PACKAGE:
-        return package_file(table.network.removeprefix("tf_"))
+        return package_file(table.network.removeprefix("tf_"))  # timm's name for it
     return Path(table.initial_weights)

@@ -73,15 +73,15 @@ class VaCnnNetwork(nn.Module):
         """Classify pictures in metres (B, 3, S, S): logits (B, C), or features (B, D) where C is 0."""
         # Coordinates stay in float32, also where the networks do not: eight bits would round them to centimetres.
         precision = self.view_adaptation.view.weight.dtype
-        low, high = self.minimum.float(), self.maximum.float()
-        grey = scale(pictures.float(), low, high)
+        grey = scale(pictures, self.minimum, self.maximum)
         view = self.view_adaptation((grey - GREY).to(precision)).float()
         with torch.autocast(pictures.device.type, enabled=False):
-            seen = change_view(grey, view, low, high) - GREY
+            seen = change_view(grey, view, self.minimum, self.maximum) - GREY
         logits: Tensor = self.main(seen.to(precision))
         return logits
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # moves and casts
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # How torch moves and casts a module: the extremes are moved only.
         extremes = self.minimum, self.maximum
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.minimum, self.maximum = (

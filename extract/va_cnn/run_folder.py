@@ -4,11 +4,10 @@ settings.json, metrics.csv, tensorboard/, resume.safetensors while it trains, we
 and done.json, written last. The training loop is in `train.py`.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
@@ -28,7 +27,7 @@ from manifests.claim import claim, only_writer, read_record, refuse_other
 from manifests.errors import UserError
 from manifests.files import inside, sha256_of, write_text
 from manifests.recipe import VaCnn
-from manifests.schema import Manifest
+from manifests.schema import Manifest, labels_sha256
 
 SETTINGS, METRICS, TENSORBOARD = "settings.json", "metrics.csv", "tensorboard"
 RESUME, WEIGHTS, DONE = "resume.safetensors", "weights.safetensors", "done.json"
@@ -79,7 +78,11 @@ def train_va_cnn(
         "num_classes": len(manifest.classes),
         "clips": {split: len(own) for split, own in clips.items()},
         "manifest_sha256": manifest.fingerprint(column),
-        "labels_sha256": _labels_sha256(clips),
+        "labels_sha256": labels_sha256(
+            (split, clip, label)
+            for split, own in clips.items()
+            for clip, label in zip(own["clip_id"], own["label"], strict=True)
+        ),
     }
     if (folder / SETTINGS).exists():
         refuse_other(folder / SETTINGS, {"settings": settings})
@@ -87,18 +90,7 @@ def train_va_cnn(
         return _finished(folder, skip_failed)
     refuse_unfit(table)
     with only_writer(folder):
-        samples = {}
-        for split, own in clips.items():
-            say(f"reading {len(own)} skeletons of split {split}")
-            samples[split] = read_samples(
-                {clip: inside(root, path) for clip, path in zip(own["clip_id"], own[column], strict=True)},
-                dict(zip(own["clip_id"], own["label"], strict=True)),
-                segments,
-                legacy_sequence_actors=table.legacy_sequence_actors,
-                workers=machine.workers,
-                deadline=machine.deadline,
-            )
-            _check(split, samples[split], len(own), skip_failed, say)
+        samples = _read(clips, root, column, table, segments, machine, skip_failed, say)
         network, remark = initial_network(table, len(manifest.classes), samples["train"])
         say(remark)
         decisive = {
@@ -148,14 +140,30 @@ def _finished(folder: Path, skip_failed: bool) -> Path:
     return folder / WEIGHTS
 
 
-def _labels_sha256(clips: dict[str, pd.DataFrame]) -> str:
-    """Fingerprint of which clips stand in which split with which label."""
-    lines = "\n".join(
-        f"{split}\t{clip}\t{label}"
-        for split, own in clips.items()
-        for clip, label in zip(own["clip_id"], own["label"], strict=True)
-    )
-    return hashlib.sha256(lines.encode()).hexdigest()
+def _read(
+    clips: Mapping[str, pd.DataFrame],
+    root: Path,
+    column: str,
+    table: VaCnn,
+    segments: int,
+    machine: Machine,
+    skip_failed: bool,
+    say: Callable[[str], None],
+) -> dict[str, Samples]:
+    """Read the samples of each split."""
+    samples = {}
+    for split, own in clips.items():
+        say(f"reading {len(own)} skeletons of split {split}")
+        samples[split] = read_samples(
+            {clip: inside(root, path) for clip, path in zip(own["clip_id"], own[column], strict=True)},
+            dict(zip(own["clip_id"], own["label"], strict=True)),
+            segments,
+            legacy_sequence_actors=table.legacy_sequence_actors,
+            workers=machine.workers,
+            deadline=machine.deadline,
+        )
+        _check(split, samples[split], len(own), skip_failed, say)
+    return samples
 
 
 def _check(split: str, samples: Samples, clips: int, skip_failed: bool, say: Callable[[str], None]) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from extract.random_state import random_state
 from extract.va_cnn.network import VaCnnNetwork, rotations
 from extract.va_cnn.pictures import make_pictures
 from extract.va_cnn.samples import Samples, cut
@@ -89,7 +90,7 @@ def train(
     while len(state.history) < table.epochs and not _exhausted(state, table.patience):
         number = len(state.history) + 1
         rate = optimizer.param_groups[0]["lr"]
-        with _random_state(table.seed, number, device):
+        with random_state(table.seed, number, device):
             loss, accuracy = _train_epoch(network, optimizer, training, table, number)
         if not math.isfinite(loss):
             raise UserError(f"the VA-CNN's loss of epoch {number} is {loss}; lower its learning_rate")
@@ -164,14 +165,6 @@ def _merit(epoch: Epoch) -> tuple[float, float]:
 def _mixed_precision(device: torch.device) -> contextlib.AbstractContextManager[object]:
     """bf16 on a GPU; on a CPU nothing, and so the same bits every time."""
     return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else contextlib.nullcontext()
-
-
-@contextlib.contextmanager
-def _random_state(seed: int, epoch: int, device: torch.device):  # type: ignore[no-untyped-def]
-    """Seed torch's generators for an epoch (a main network may have dropout), and leave the caller's as they were."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0]))
-        yield
 
 
 def _moments(optimizer: torch.optim.Adam) -> dict[str, Tensor]:
