@@ -1,26 +1,31 @@
-"""Command line of the training: one model into one run folder.
+"""Command line of the training: one model into one run folder, or a sweep over values.
 
-The work is in `run_folder.train_run`; here are the arguments and the progress line.
+The work is in `run_folder` and `sweep`; here are the arguments and the progress line.
 """
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from distill.cache_options import name_caches
-from distill.features import load_features
+from distill.features import FeatureSet, load_features
 from distill.fusion import clips_without_features, join_caches
-from distill.run_folder import train_run
-from distill.settings import Model, Variant
-from distill.train import Epoch
+from distill.methods import METHODS
+from distill.run_folder import Run, train_runs
+from distill.state import Epoch, Job
 from extract.cache import read_cache
 from extract.network import choose_device
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
 from manifests.recipe import Recipe, check_protocol, read_recipe
-from manifests.schema import read_manifest
+from manifests.schema import Manifest, read_manifest
 
 app = new_app(__doc__)
 
@@ -38,12 +43,11 @@ def train(
         list[str], typer.Option(help="The feature cache (HDF5) of its clips; of several streams each as NAME=FILE.")
     ],
     out: Annotated[Path, typer.Option(help="Run folder; an interrupted run in it is gone on with.")],
+    method: Annotated[str, typer.Option(help=f"What to train: {', '.join(METHODS)}.")] = "with",
     seed: Annotated[int, typer.Option(min=0, help="Of the initial weights, the batches and the dropout.")] = 0,
-    model: Annotated[Model, typer.Option(help="The network to train.")] = "student",
-    variant: Annotated[
-        Variant | None, typer.Option(help="Of a student: with distillation (the default) or without.")
+    teacher: Annotated[
+        Path | None, typer.Option(help="Run folder of the trained teacher, for a method with one.")
     ] = None,
-    teacher: Annotated[Path | None, typer.Option(help="Run folder of the trained teacher to distill from.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     allow_missing: Annotated[bool, typer.Option(help="Leave out clips that have no features.")] = False,
 ) -> None:
@@ -51,21 +55,108 @@ def train(
 
     Examples:
 
-    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/teacher --model teacher`
+    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/teacher --method teacher`
 
     - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/with --teacher runs/teacher`
 
-    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/without --variant without`
+    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/without --method without`
 
     The caches of several streams are joined by clip id, their features concatenated in the recipe's order:
 
-    - `python -m distill train mine.toml --manifest mine.csv --cache rgb=rgb.h5 --cache skeleton=va.h5 --out runs/one`
+    - `python -m distill train mine.toml --manifest mine.csv --cache rgb=rgb.h5 --cache skeleton=va.h5 --out runs/one
+      --method without`
     """
+    if method not in METHODS:
+        raise UserError(f"there is no method {method!r} to train; choose one of {', '.join(METHODS)}")
     chosen, clips = read_recipe(recipe), read_manifest(manifest)
     check_protocol(chosen, clips.protocol)
-    if model == "student" and variant is None:
-        variant = "with"
-    caches = {name: read_cache(path) for name, path in _files(chosen, cache).items()}
+    data = _load(chosen, clips, cache, device, allow_missing)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task(f"{method}, seed {seed}", total=chosen.training.epochs)
+
+        def show(job: Job, epoch: Epoch) -> None:
+            text = f"{method}, seed {seed}: validation AUC {100 * epoch.validation_auc:.1f} %"
+            bar.update(task, completed=epoch.epoch, description=text)
+
+        finished = train_runs([Run(Job(method, seed), out, teacher)], chosen, data, show)[0]
+    print(f"{out}: validation AUC {100 * finished.validation_auc:.1f} % at epoch {finished.selected_epoch}")
+
+
+@app.command("sweep")
+def sweep(
+    recipe: Annotated[Path, typer.Argument(help="Recipe file, or the name of one that comes with the project.")],
+    manifest: Annotated[Path, typer.Option(help="The manifest's CSV.")],
+    cache: Annotated[
+        list[str], typer.Option(help="The feature cache (HDF5) of its clips; of several streams each as NAME=FILE.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the sweep; an interrupted one in it is gone on with.")],
+    set_: Annotated[
+        list[str], typer.Option("--set", help="KEY=VALUE,VALUE of the recipe; several make every combination.")
+    ],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    allow_missing: Annotated[bool, typer.Option(help="Leave out clips that have no features.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print the outcomes as JSON.")] = False,
+) -> None:
+    """Train every combination of some values and compare them on VALIDATION clips; no test clip is read.
+
+    Examples:
+
+    - `python -m distill sweep utd-mhad-joints --manifest utd.csv --cache utd.h5 --out sweep
+      --set distillation.alpha=0.25,0.5,1.0 --set distillation.tau=1,2,3`
+
+    - `python -m distill sweep mine.toml --manifest m.csv --cache f.h5 --out few --set labels.fraction=0.05,0.1,0.2`
+    """
+    from distill.sweep import RESULT, label, parse_axes
+    from distill.sweep import sweep as run
+
+    chosen, clips = read_recipe(recipe), read_manifest(manifest)
+    check_protocol(chosen, clips.protocol)
+    axes = parse_axes(set_)
+    data = _load(chosen, clips, cache, device, allow_missing)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("epochs", total=None)
+        outcomes = run(chosen, axes, data, out, lambda done, total: bar.update(task, completed=done, total=total))
+    if json_:
+        print(json.dumps([{**asdict(outcome), "mean": outcome.mean, "std": outcome.std} for outcome in outcomes]))
+        return
+    table = Table("Values", "Method", "Validation AUC", box=box.SIMPLE)
+    for outcome in outcomes:
+        table.add_row(label(outcome.values), outcome.method, f"{100 * outcome.mean:.1f} ± {100 * outcome.std:.1f}")
+    Console().print(table)
+    print(f"{out / RESULT}: {len(outcomes)} rows, {len(outcomes[0].validation_auc)} seeds each; no test clip was read")
+
+
+@app.command("bench")
+def bench(
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    clips: Annotated[int, typer.Option(min=64, help="Training clips to measure on; UCF101 has 8056.")] = 8056,
+    seeds: Annotated[int, typer.Option(min=1, help="Of each of four methods, trained together.")] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="To measure, after one to warm up.")] = 2,
+    json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Measure the training of a UCF101-sized problem against a plain loop: one model, and seeds × methods together.
+
+    Examples:
+
+    - `python -m distill bench --device cuda`
+
+    - `python -m distill bench --device cpu --clips 640`
+    """
+    from distill.bench import bench as measure
+
+    figures = measure(device, clips, seeds, epochs)
+    if json_:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:>28}  {value:.3g}" if isinstance(value, float) else f"{name:>28}  {value}")
+
+
+def _load(recipe: Recipe, clips: Manifest, cache: list[str], device: str, allow_missing: bool) -> FeatureSet:
+    """The train and validation clips of the caches given, joined if there are several."""
+    caches = {name: read_cache(path) for name, path in _files(recipe, cache).items()}
     if len(caches) > 1:
         needed = [clip_id for split in ("train", "validation") for clip_id in clips.split(split)["clip_id"]]
         for name, missing in clips_without_features(caches, needed).items():
@@ -73,17 +164,7 @@ def train(
     data = load_features(join_caches(caches), clips, allow_missing=allow_missing).to(choose_device(device))
     if data.missing:
         print(f"{len(data.missing)} clips without features are left out; the first: {', '.join(data.missing[:3])}")
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, transient=True) as bar:
-        task = bar.add_task(f"{model}, seed {seed}", total=chosen.training.epochs)
-
-        def show(epoch: Epoch) -> None:
-            text = f"{model}, seed {seed}: validation AUC {100 * epoch.validation_auc:.1f} %"
-            bar.update(task, completed=epoch.epoch, description=text)
-
-        finished = train_run(out, chosen, data, seed, model=model, variant=variant, teacher=teacher, progress=show)
-    print(f"{out}: validation AUC {100 * finished.validation_auc:.1f} % at epoch {finished.selected_epoch}")
+    return data
 
 
 def _files(recipe: Recipe, given: list[str]) -> dict[str, Path]:

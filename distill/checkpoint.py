@@ -1,10 +1,10 @@
-"""Models and training states as safetensors files: no pickle, whole or absent.
+"""Networks and training states as safetensors files: no pickle, whole or absent.
 
 A file's one metadata entry is JSON, so equal content gives equal bytes. Which files a run has is not known here.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,46 +13,46 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from distill.models import Student, Teacher
-from distill.train import Epoch, State
+from distill.models import KINDS, Classifier
+from distill.state import Epoch, State
 from manifests.errors import UserError
 from manifests.files import atomic_write
 
-_KINDS: dict[str, type[Student] | type[Teacher]] = {"student": Student, "teacher": Teacher}
+
+def save_network(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write the weights of one network; `metadata` has its `network` kind, and what made it."""
+    _save(path, weights, metadata)
 
 
-def save_weights(path: Path, state: State, model: str, settings: Mapping[str, Any]) -> None:
-    """Write the selected weights of a `model` ("student" or "teacher"), with what made them as metadata."""
-    selected = {"epoch": state.selected.epoch, "validation_auc": state.selected.validation_auc}
-    _save(path, state.best, {"model": model, "selected": selected, "settings": settings})
-
-
-def load_model(path: Path, model: str) -> Student | Teacher:
-    """Read the model that `save_weights` wrote, in evaluation mode, on the host.
+def load_network(path: Path) -> Classifier:
+    """Read the network that `save_network` wrote, in evaluation mode, on the host.
 
     Raises:
-        UserError: no such file, not a whole one, or another kind of model.
+        UserError: no such file, not a whole one, or not of a network of this project.
     """
     weights, metadata = _load(path)
-    if metadata["model"] != model:
-        raise UserError(f"{path} holds a {metadata['model']}, and a {model} is wanted; give the folder of a {model}")
-    num_classes = weights["classifier.weight"].shape[0]
-    hidden, feature_dim = weights["gru.weight_hh_l0"].shape[1], weights["gru.weight_ih_l0"].shape[1]
-    network = _KINDS[model](feature_dim, hidden, num_classes)
+    kind = metadata.get("network")
+    if kind not in KINDS:
+        raise UserError(f"{path} holds no network that is known here ({kind}); train it again")
+    num_classes, width = weights["classifier.weight"].shape
+    layer = weights.get("recurrent.weight_ih_l0")
+    hidden = weights["recurrent.weight_hh_l0"].shape[1] if layer is not None else 0
+    network = Classifier(kind, width if layer is None else layer.shape[1], hidden, num_classes)
     network.load_state_dict(weights)
     network.eval()
     return network
 
 
-def save_state(path: Path, state: State) -> None:
-    """Write all that a training needs to go on."""
+def save_state(path: Path, state: State, members: Sequence[str]) -> None:
+    """Write all that a training of some models needs to go on; `members` tells which models they are."""
     groups = {"weights": state.weights, "momentum": state.momentum, "best": state.best}
-    tensors = {f"{group}/{name}": tensor for group, named in groups.items() for name, tensor in named.items()}
-    _save(path, tensors, {"history": [asdict(epoch) for epoch in state.history]})
+    tensors = {f"{group}/{name}": tensor.detach() for group, named in groups.items() for name, tensor in named.items()}
+    histories = [[asdict(epoch) for epoch in history] for history in state.histories]
+    _save(path, tensors, {"histories": histories, "members": list(members)})
 
 
-def load_state(path: Path) -> State:
-    """Read what `save_state` wrote.
+def load_state(path: Path) -> tuple[State, list[str]]:
+    """Read what `save_state` wrote: the state, and which models they are.
 
     Raises:
         UserError: no such file, or not a whole one.
@@ -62,14 +62,18 @@ def load_state(path: Path) -> State:
     for key, tensor in tensors.items():
         group, name = key.split("/")
         groups[group][name] = tensor
-    rows = (row | {"validation_accuracy": tuple(row["validation_accuracy"])} for row in metadata["history"])
-    return State(tuple(Epoch(**row) for row in rows), **groups)
+    histories = tuple(
+        tuple(Epoch(**row | {"validation_accuracy": tuple(row["validation_accuracy"])}) for row in history)
+        for history in metadata["histories"]
+    )
+    return State(histories, **groups), metadata["members"]
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_write(path) as temporary:
         # Bytes first: the library's own writing turns a full disk into an error of its own.
-        temporary.write_bytes(save(dict(tensors), {"json": json.dumps(metadata, sort_keys=True)}))
+        temporary.write_bytes(save(whole, {"json": json.dumps(metadata, sort_keys=True)}))
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from distill.train import Epoch
+from distill.state import Epoch
 from manifests.files import write_text
 
 
@@ -48,9 +48,7 @@ def _scalars(epoch: Epoch) -> dict[str, float]:
     num_steps = len(epoch.validation_accuracy)
     return {
         "train_loss": epoch.loss,
-        "train_classification": epoch.classification,
-        "train_teacher_student": epoch.teacher_student,
-        "train_self_distillation": epoch.self_distillation,
+        **{f"train_{name}": value for name, value in epoch.terms.items()},
         "validation_loss": epoch.validation_loss,
         "validation_auc": epoch.validation_auc,
     } | {

@@ -1,9 +1,11 @@
 """The paper's losses, Eq. 1-4, as pure functions of logits.
 
 KL(P || Q) = Σ_c P(c) log(P(c) / Q(c)): the first argument is the target. A softmax of the logits divided by the
-temperature makes the probabilities; no T² factor follows. No models, labels' origin or optimisation here.
+temperature makes the probabilities; no T² factor follows. Axes before (B, N, C) are separate models, each with a loss
+of its own. No models, labels' origin or optimisation here.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch.nn.functional as F
@@ -13,20 +15,18 @@ from manifests.errors import UserError
 
 
 class Losses(NamedTuple):
-    """The value of Eq. 4 and its three terms, each before its weight; a term of weight zero is 0, not computed."""
+    """What is minimised, one value a model (...), and the terms it is made of, each before its weight."""
 
     total: Tensor
-    classification: Tensor
-    teacher_student: Tensor
-    self_distillation: Tensor
+    terms: Mapping[str, Tensor]
 
 
 def teacher_student_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float = 1.0) -> Tensor:
     """Eq. 1: L_ts = 1/N Σ_n KL(T(x_n) || S(x_n)), averaged over the batch.
 
     Args:
-        student_logits: (B, N, C).
-        teacher_logits: (B, N, C), from a frozen teacher.
+        student_logits: (..., B, N, C).
+        teacher_logits: (..., B, N, C), from a frozen teacher.
         temperature: both logits are divided by it.
     """
     return _kl_divergence(teacher_logits, student_logits, temperature)
@@ -38,7 +38,7 @@ def self_distillation_loss(
     """Eq. 2: L_self = 1/(N-τ) Σ_{n=1}^{N-τ} KL(S(x_{n+τ}) || S(x_n)), averaged over the batch.
 
     Args:
-        student_logits: (B, N, C).
+        student_logits: (..., B, N, C).
         tau: lead for peeking into the future, 1 ≤ τ < N.
         detach_target: let no gradient through S(x_{n+τ}): the later output teaches, it does not learn.
         temperature: the logits are divided by it.
@@ -46,25 +46,32 @@ def self_distillation_loss(
     Raises:
         UserError: τ leaves no pair of steps.
     """
-    num_steps = student_logits.shape[1]
+    num_steps = student_logits.shape[-2]
     if not 1 <= tau < num_steps:
         raise UserError(
             f"tau = {tau} leaves no pair of steps among N = {num_steps} progress levels; "
             f"set distillation.tau to a value from 1 to {num_steps - 1}"
         )
-    earlier, later = student_logits[:, :-tau], student_logits[:, tau:]  # (B, N-τ, C) each
+    earlier, later = student_logits[..., :-tau, :], student_logits[..., tau:, :]  # (..., B, N-τ, C) each
     return _kl_divergence(later.detach() if detach_target else later, earlier, temperature)
 
 
-def classification_loss(student_logits: Tensor, labels: Tensor) -> Tensor:
-    """Eq. 3: L_cls = 1/N Σ_n cross-entropy(S(x_n), y), averaged over the batch.
+def classification_loss(student_logits: Tensor, labels: Tensor, labelled: Tensor | None = None) -> Tensor:
+    """Eq. 3: L_cls = 1/N Σ_n cross-entropy(S(x_n), y), averaged over the clips of the batch that have a label.
 
     Args:
-        student_logits: (B, N, C).
-        labels: (B,), one a sequence.
+        student_logits: (..., B, N, C).
+        labels: (..., B), one a sequence.
+        labelled: (..., B) bool, which of them may be read; None: all. A batch without any has a loss of 0.
     """
-    every_step = labels[:, None].expand(student_logits.shape[:2])  # (B, N)
-    return F.cross_entropy(student_logits.flatten(0, 1), every_step.flatten())
+    every_step = labels[..., None, None].expand(*student_logits.shape[:-1], 1)  # (..., B, N, 1)
+    of_clip = -F.log_softmax(student_logits, -1).gather(-1, every_step).squeeze(-1).mean(-1)  # (..., B)
+    return of_clip.mean(-1) if labelled is None else labelled_mean(of_clip, labelled)
+
+
+def labelled_mean(of_clip: Tensor, labelled: Tensor) -> Tensor:
+    """Return the mean over the clips of a batch that have a label, and 0 where none has: (..., B) → (...)."""
+    return (of_clip * labelled).sum(-1) / labelled.sum(-1).clamp(min=1)
 
 
 def combined_loss(
@@ -72,18 +79,22 @@ def combined_loss(
     labels: Tensor,
     teacher_logits: Tensor | None = None,
     *,
+    labelled: Tensor | None = None,
+    classification_weight: float = 1.0,
     alpha: float = 0.0,
     beta: float = 0.0,
     tau: int = 1,
     temperature: float = 1.0,
     detach_target: bool = True,
 ) -> Losses:
-    """Eq. 4: L = L_cls + α L_ts + β L_self.
+    """Eq. 4: L = L_cls + α L_ts + β L_self; a term of weight zero is not computed.
 
     Args:
-        student_logits: (B, N, C).
-        labels: (B,).
-        teacher_logits: (B, N, C); needed where α > 0.
+        student_logits: (..., B, N, C).
+        labels: (..., B).
+        teacher_logits: (..., B, N, C); needed where α > 0.
+        labelled: see `classification_loss`; the other two terms are of all clips.
+        classification_weight: of L_cls; 1 but where few clips have a label (§3.4).
         alpha: weight of Eq. 1.
         beta: weight of Eq. 2.
         tau: see `self_distillation_loss`.
@@ -93,22 +104,21 @@ def combined_loss(
     Raises:
         UserError: α > 0 without a teacher, or τ leaves no pair of steps.
     """
-    classification = classification_loss(student_logits, labels)
-    teacher_student = self_distillation = classification.new_zeros(())
-    total = classification
+    terms = {"classification": classification_loss(student_logits, labels, labelled)}
+    total = classification_weight * terms["classification"]
     if alpha > 0:
         if teacher_logits is None:
             raise UserError(f"alpha = {alpha} weighs a teacher, and there is none; give one or set alpha to 0")
-        teacher_student = teacher_student_loss(student_logits, teacher_logits, temperature)
-        total = total + alpha * teacher_student
+        terms["teacher_student"] = teacher_student_loss(student_logits, teacher_logits, temperature)
+        total = total + alpha * terms["teacher_student"]
     if beta > 0:
-        self_distillation = self_distillation_loss(student_logits, tau, detach_target, temperature)
-        total = total + beta * self_distillation
-    return Losses(total, classification, teacher_student, self_distillation)
+        terms["self_distillation"] = self_distillation_loss(student_logits, tau, detach_target, temperature)
+        total = total + beta * terms["self_distillation"]
+    return Losses(total, terms)
 
 
 def _kl_divergence(target_logits: Tensor, logits: Tensor, temperature: float) -> Tensor:
-    """Mean over batch and steps of KL(softmax(target) || softmax(logits)); both (B, N, C)."""
+    """Mean over batch and steps of KL(softmax(target) || softmax(logits)); both (..., B, N, C)."""
     log_target = F.log_softmax(target_logits / temperature, dim=-1)
     log_probabilities = F.log_softmax(logits / temperature, dim=-1)
-    return F.kl_div(log_probabilities, log_target, reduction="none", log_target=True).sum(-1).mean()
+    return F.kl_div(log_probabilities, log_target, reduction="none", log_target=True).sum(-1).mean((-2, -1))

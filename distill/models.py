@@ -1,76 +1,94 @@
-"""The two recurrent networks of the paper (§2.1), and their outputs on many clips.
+"""The networks that classify at every progress level, and their outputs on many clips.
 
-Student: one-layer GRU, sees segments 1…n at step n. Teacher: one-layer BiGRU, sees the whole sequence at every step.
-No losses, training or files here.
+A layer of memory over the segments and one linear classifier shared by all steps. The paper's student is `gru`, its
+teacher `bigru` (§2.1). How several are trained together is in `stack`; no losses, training or files here.
 """
 
 import contextlib
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+Kind = Literal["gru", "bigru", "lstm", "bilstm", "cumulative_mean"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
-class _Recurrent(nn.Module):
-    """Dropout, one recurrent layer, dropout, and one linear classifier shared by all steps."""
 
-    bidirectional: ClassVar[bool]
+class Outputs(NamedTuple):
+    """What a network says of sequences.
 
-    def __init__(
-        self,
-        feature_dim: int,
-        hidden: int,
-        num_classes: int,
-        input_dropout: float = 0.0,
-        output_dropout: float = 0.0,
-    ) -> None:
+    Attributes:
+        states: (..., B, N, H) the layer's state at each step; of both directions side by side.
+        logits: (..., B, N, C).
+    """
+
+    states: Tensor
+    logits: Tensor
+
+
+class Classifier(nn.Module):
+    """One network of a kind.
+
+    `gru` and `lstm` know segments 1…n at step n, and so does `cumulative_mean`, the mean of the features so far;
+    `bigru` and `bilstm` know all N segments at every step.
+    """
+
+    def __init__(self, kind: Kind, feature_dim: int, hidden: int, num_classes: int) -> None:
+        """Args: kind; D; units per direction (no part in `cumulative_mean`); C."""
         super().__init__()
-        self.input_dropout = nn.Dropout(input_dropout)
-        self.gru = nn.GRU(feature_dim, hidden, batch_first=True, bidirectional=self.bidirectional)
-        self.output_dropout = nn.Dropout(output_dropout)
-        self.classifier = nn.Linear(hidden * (2 if self.bidirectional else 1), num_classes)
+        self.kind: Kind = kind
+        both = kind.startswith("bi")
+        self.recurrent: nn.GRU | nn.LSTM | None = None
+        if kind.endswith("gru"):
+            self.recurrent = nn.GRU(feature_dim, hidden, batch_first=True, bidirectional=both)
+        elif kind.endswith("lstm"):
+            self.recurrent = nn.LSTM(feature_dim, hidden, batch_first=True, bidirectional=both)
+        width = feature_dim if self.recurrent is None else hidden * (2 if both else 1)
+        self.classifier = nn.Linear(width, num_classes)
+
+    def states(self, features: Tensor) -> Tensor:
+        """Return the states (B, N, H) at every step of features (B, N, D)."""
+        if self.recurrent is None:
+            return cumulative_mean(features)
+        states: Tensor = self.recurrent(features)[0]
+        return states
 
     def forward(self, features: Tensor) -> Tensor:
         """Classify at every step: features (B, N, D) → logits (B, N, C)."""
-        states, _ = self.gru(self.input_dropout(features))  # (B, N, hidden), or (B, N, [forward; backward])
-        logits: Tensor = self.classifier(self.output_dropout(states))  # (B, N, C)
+        logits: Tensor = self.classifier(self.states(features))
         return logits
 
 
-class Student(_Recurrent):
-    """One-directional GRU: its logits at step n depend on segments 1…n only."""
-
-    bidirectional = False
-
-
-class Teacher(_Recurrent):
-    """Bidirectional GRU, `hidden` per direction: its logits at step n depend on all N segments."""
-
-    bidirectional = True
+def cumulative_mean(features: Tensor) -> Tensor:
+    """Return the mean of segments 1…n at each n: (..., N, D) → (..., N, D)."""
+    count = torch.arange(1, features.shape[-2] + 1, device=features.device, dtype=features.dtype)
+    return features.cumsum(-2) / count[:, None]
 
 
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
-    """Compute in float32 proper: cuDNN would run a GRU in TF32 if not told otherwise."""
+    """Compute in float32 proper: cuDNN would run a recurrent layer in TF32 if not told otherwise."""
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         yield
 
 
-def predict_logits(model: nn.Module, features: Tensor, batch_size: int = 256) -> Tensor:
-    """Return the logits (clips, N, C), on the model's device, of features (clips, N, D).
+def predict_outputs(model: Classifier, features: Tensor, batch_size: int = 256) -> Outputs:
+    """Return the states and logits, on the model's device, of features (clips, N, D).
 
     The model is put into evaluation mode and left there.
     """
     device = next(model.parameters()).device
     model.eval()
     with torch.no_grad(), full_precision():
-        return torch.cat([model(batch.to(device)) for batch in torch.split(features, batch_size)])
+        states = torch.cat([model.states(batch.to(device)) for batch in torch.split(features, batch_size)])
+        return Outputs(states, model.classifier(states))
 
 
-def predict_probabilities(model: nn.Module, features: Tensor, batch_size: int = 256) -> NDArray[np.float32]:
+def predict_probabilities(model: Classifier, features: Tensor, batch_size: int = 256) -> NDArray[np.float32]:
     """Return the class probabilities (clips, N, C) of features (clips, N, D), as float32 on the host."""
-    probabilities: NDArray[np.float32] = predict_logits(model, features, batch_size).softmax(-1).cpu().numpy()
+    logits = predict_outputs(model, features, batch_size).logits
+    probabilities: NDArray[np.float32] = logits.softmax(-1).cpu().numpy()
     return probabilities

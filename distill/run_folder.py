@@ -1,33 +1,41 @@
-"""A run folder: one training, its settings, curves and weights; killed at any moment, the same call goes on.
+"""Run folders: one model each, its settings, curves and weights; killed at any moment, the same call goes on.
 
-recipe.json (what decides the weights, versions, the recipe), metrics.csv, tensorboard/, resume.safetensors while it
-trains, weights.safetensors (the selected epoch), and done.json, written last. No training loop here.
+recipe.json (what decides the weights, versions, the recipe), labelled.txt where only some clips have a label,
+metrics.csv, tensorboard/, weights.safetensors (the selected epoch), and done.json, written last. Models of one shape
+train together; their common resume.safetensors stands in the first one's folder. No training loop here.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from distill.checkpoint import load_model, load_state, save_state, save_weights
+from distill.checkpoint import load_network, load_state, save_network, save_state
 from distill.curves import TensorBoard, write_metrics
 from distill.features import FeatureSet
-from distill.models import Student, Teacher
-from distill.settings import Model, Variant, data_settings, run_settings
-from distill.train import Epoch, State, train_student, train_teacher
+from distill.labelled import labelled_clips
+from distill.models import Classifier
+from distill.settings import data_settings, fingerprint, run_settings
+from distill.standardisation import fold, moments
+from distill.state import Epoch, Job, State
+from distill.train import shape, train_together
 from manifests.claim import claim, differences, only_writer, read_record, refuse_other
 from manifests.errors import UserError
 from manifests.files import sha256_of, write_text
 from manifests.recipe import Recipe
 
-RECIPE, METRICS, TENSORBOARD = "recipe.json", "metrics.csv", "tensorboard"
+RECIPE, METRICS, TENSORBOARD, LABELLED = "recipe.json", "metrics.csv", "tensorboard", "labelled.txt"
 RESUME, WEIGHTS, DONE = "resume.safetensors", "weights.safetensors", "done.json"
 SAVE_SECONDS = 5.0  # between two writes of the resume state; what it misses is trained again, bit for bit
+
+Progress = Callable[[Job, Epoch], None]
 
 
 @dataclass(frozen=True)
@@ -40,86 +48,64 @@ class Finished:
     weights_sha256: str
 
 
-def train_run(
-    folder: Path,
-    recipe: Recipe,
-    data: FeatureSet,
-    seed: int,
-    *,
-    model: Model = "student",
-    variant: Variant | None = None,
-    teacher: Path | None = None,
-    progress: Callable[[Epoch], None] | None = None,
-) -> Finished:
-    """Train one model into its run folder; go on where it stood, or return at once if it is done.
+@dataclass(frozen=True)
+class Run:
+    """A model to train, where to, and the run folder of its finished teacher (None: its method has none)."""
+
+    job: Job
+    folder: Path
+    teacher: Path | None = None
+
+
+def train_runs(
+    runs: Sequence[Run], recipe: Recipe, data: FeatureSet, progress: Progress | None = None
+) -> list[Finished]:
+    """Train models into their run folders, those of one shape together; leave what is done, go on with what is not.
 
     Args:
-        folder: made if it is not there; refused if it holds anything but this very run.
+        runs: each folder is made if it is not there, and refused if it holds anything but this very run.
         recipe: what to train.
         data: train and validation, on the device to train on.
-        seed: see `train_student`.
-        model: the network to train.
-        variant: of a student, with or without distillation; None for a teacher.
-        teacher: run folder of a finished teacher on the same data; read only where α > 0 gives it a say.
-        progress: called with each epoch, those of an earlier call included.
+        progress: called with each epoch of each model, those of an earlier call included.
+
+    Returns:
+        One record a run, in their order.
 
     Raises:
-        UserError: the folder is another run's, in use or not writable; no teacher where one is needed, or one
-            trained on other data; the training failed.
+        UserError: a folder is another run's, in use or not writable; no teacher where one is needed, or one trained
+            on other data; the training failed.
     """
-    if (model == "student") != (variant is not None):
-        raise UserError("a student is trained with variant 'with' or 'without' distillation, a teacher with none")
-    distillation = recipe.distillation if variant == "with" else None
-    needs_teacher = distillation is not None and distillation.alpha > 0
-    if needs_teacher and teacher is None:
-        raise UserError(f"alpha = {recipe.distillation.alpha} needs the run folder of a trained teacher; give one")
-    source = teacher if needs_teacher else None
-    guide = _load_teacher_for(data, source) if source else None
-    guide_sha256 = read_finished(source).weights_sha256 if source else None
-    settings = run_settings(recipe, data, seed, model, variant, guide_sha256)
-
-    if (folder / DONE).exists():
-        return _already_finished(folder, settings)
-    with only_writer(folder):
-        if (folder / DONE).exists():  # by another process, a moment ago
-            return _already_finished(folder, settings)
-        _claim(folder, settings, recipe, data.splits["train"].features.device)
-        resume = load_state(folder / RESUME) if (folder / RESUME).exists() else None
-        history = resume.history if resume else ()
-        if progress:
-            for epoch in history:
-                progress(epoch)
-        with TensorBoard(folder / TENSORBOARD, len(history)) as tensorboard:
-            after_epoch = _recorder(folder, tensorboard, progress)
-            if model == "teacher":
-                state = train_teacher(data, recipe, seed, resume=resume, after_epoch=after_epoch)
-            else:
-                state = train_student(data, recipe, seed, distillation, guide, resume=resume, after_epoch=after_epoch)
-        return _finish(folder, state, model, settings)
+    teachers = {folder: _load_teacher_for(data, folder) for folder in {run.teacher for run in runs} if folder}
+    settings = {run: _settings(run, recipe, data) for run in runs}
+    for run in runs:
+        if (run.folder / DONE).exists():
+            _refuse_changed(run, settings[run])
+    by_shape: dict[object, list[Run]] = {}
+    for run in runs:
+        by_shape.setdefault(shape(run.job, recipe), []).append(run)
+    for together in by_shape.values():
+        with contextlib.ExitStack() as held:
+            todo = [run for run in together if not (run.folder / DONE).exists()]
+            for run in todo:
+                held.enter_context(only_writer(run.folder))
+            todo = [run for run in todo if not (run.folder / DONE).exists()]  # by another process, a moment ago
+            for run in todo:
+                _claim(run, settings[run], recipe, data)
+            for some, resume in _interrupted(together, todo, settings):
+                _train(some, recipe, data, teachers, settings, resume, progress)
+            for run in together:
+                (run.folder / RESUME).unlink(missing_ok=True)
+    return [read_finished(run.folder) for run in runs]
 
 
-def load_student(folder: Path, device: torch.device | str = "cpu") -> Student:
-    """Return the selected student of a finished run, in evaluation mode.
+def load_run(folder: Path, device: torch.device | str = "cpu") -> Classifier:
+    """Return the selected network of a finished run, in evaluation mode.
 
     Raises:
-        UserError: the run is not finished, damaged, or a teacher's.
+        UserError: the run is not finished, or damaged.
     """
     read_finished(folder)
-    student = load_model(folder / WEIGHTS, "student")
-    assert isinstance(student, Student)
-    return student.to(device)
-
-
-def load_teacher(folder: Path, device: torch.device | str = "cpu") -> Teacher:
-    """Return the selected teacher of a finished run, in evaluation mode.
-
-    Raises:
-        UserError: the run is not finished, damaged, or a student's.
-    """
-    read_finished(folder)
-    teacher = load_model(folder / WEIGHTS, "teacher")
-    assert isinstance(teacher, Teacher)
-    return teacher.to(device)
+    return load_network(folder / WEIGHTS).to(device)
 
 
 def read_finished(folder: Path) -> Finished:
@@ -137,7 +123,7 @@ def read_finished(folder: Path) -> Finished:
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
-    """Return all that decides the weights of a run: model, variant, seed, data, networks, training.
+    """Return all that decides the weights of a run: method, seed, data, network, training.
 
     Raises:
         UserError: not a run folder.
@@ -146,53 +132,108 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def _load_teacher_for(data: FeatureSet, folder: Path) -> Teacher:
+def _settings(run: Run, recipe: Recipe, data: FeatureSet) -> dict[str, Any]:
+    needs = run.job.about.teacher
+    if needs and run.teacher is None:
+        raise UserError(f"{run.job.method} is taught by {needs!r}; give the run folder of a trained one")
+    teacher_sha256 = read_finished(run.teacher).weights_sha256 if run.teacher else None
+    return run_settings(recipe, data, run.job, teacher_sha256)
+
+
+def _load_teacher_for(data: FeatureSet, folder: Path) -> Classifier:
     """The teacher, refused if it has seen other clips: they might be those that the student is tested on."""
-    device = data.splits["train"].features.device
-    teacher = load_teacher(folder, device)
+    teacher = load_run(folder, data.splits["train"].features.device)
     if differing := differences(read_settings(folder)["data"], data_settings(data)):
         raise UserError(f"the teacher of {folder} was trained on other data ({', '.join(differing)}); train its own")
     return teacher
 
 
-def _already_finished(folder: Path, settings: Mapping[str, Any]) -> Finished:
-    refuse_other(folder / RECIPE, {"settings": settings})
-    return read_finished(folder)
+def _refuse_changed(run: Run, settings: Mapping[str, Any]) -> None:
+    refuse_other(run.folder / RECIPE, {"settings": settings})
+    read_finished(run.folder)
 
 
-def _claim(folder: Path, settings: Mapping[str, Any], recipe: Recipe, device: torch.device) -> None:
+def _claim(run: Run, settings: Mapping[str, Any], recipe: Recipe, data: FeatureSet) -> None:
+    train = data.splits["train"]
     versions = {
         "early-recognition": importlib.metadata.version("early-recognition"),
         "torch": str(torch.__version__),
-        "device": device.type,
+        "device": train.features.device.type,
     }
-    claim(folder / RECIPE, {"settings": settings, "versions": versions}, {"recipe": recipe.model_dump()})
+    claim(run.folder / RECIPE, {"settings": settings, "versions": versions}, {"recipe": recipe.model_dump()})
+    if recipe.labels.fraction < 1:
+        kept = labelled_clips(train.labels, recipe.labels.fraction, run.job.seed).tolist()
+        names = [clip for clip, has_label in zip(train.clip_id, kept, strict=True) if has_label]
+        write_text(run.folder / LABELLED, "".join(f"{name}\n" for name in names))
 
 
-def _recorder(
-    folder: Path, tensorboard: TensorBoard, progress: Callable[[Epoch], None] | None
-) -> Callable[[State], None]:
-    """What happens after each epoch."""
-    saved = time.monotonic()
-
-    def after_epoch(state: State) -> None:
-        nonlocal saved
-        if time.monotonic() - saved >= SAVE_SECONDS:
-            save_state(folder / RESUME, state)
-            saved = time.monotonic()
-        write_metrics(folder / METRICS, state.history)
-        tensorboard.add(state.history[-1])
-        if progress:
-            progress(state.history[-1])
-
-    return after_epoch
+def _interrupted(
+    together: Sequence[Run], todo: Sequence[Run], settings: Mapping[Run, Mapping[str, Any]]
+) -> list[tuple[list[Run], State | None]]:
+    """Split what is to be trained by the interrupted training it belongs to; what belongs to none starts anew."""
+    left = {fingerprint(settings[run]): run for run in todo}
+    found: list[tuple[list[Run], State | None]] = []
+    for run in together:
+        if left and (run.folder / RESUME).exists():
+            state, members = load_state(run.folder / RESUME)
+            rows = [row for row, member in enumerate(members) if member in left]
+            if rows:
+                found.append(([left.pop(members[row]) for row in rows], state.of_models(rows)))
+    return [*found, (list(left.values()), None)] if left else found
 
 
-def _finish(folder: Path, state: State, model: Model, settings: Mapping[str, Any]) -> Finished:
-    save_weights(folder / WEIGHTS, state, model, settings)
-    write_metrics(folder / METRICS, state.history)
-    selected = state.selected
-    finished = Finished(len(state.history), selected.epoch, selected.validation_auc, sha256_of(folder / WEIGHTS))
-    write_text(folder / DONE, json.dumps(asdict(finished), indent=2) + "\n")
-    (folder / RESUME).unlink(missing_ok=True)
-    return finished
+def _train(
+    runs: Sequence[Run],
+    recipe: Recipe,
+    data: FeatureSet,
+    teachers: Mapping[Path, Classifier],
+    settings: Mapping[Run, Mapping[str, Any]],
+    resume: State | None,
+    progress: Progress | None,
+) -> None:
+    epochs_done = resume.epochs if resume else 0
+    if progress:
+        for epochs in zip(*resume.histories, strict=True) if resume else ():
+            for run, epoch in zip(runs, epochs, strict=True):
+                progress(run.job, epoch)
+    with contextlib.ExitStack() as opened:
+        boards = [opened.enter_context(TensorBoard(run.folder / TENSORBOARD, epochs_done)) for run in runs]
+        saved = time.monotonic()
+        members = [fingerprint(settings[run]) for run in runs]
+
+        def after_epoch(state: State) -> None:
+            nonlocal saved
+            if time.monotonic() - saved >= SAVE_SECONDS:
+                save_state(runs[0].folder / RESUME, state, members)
+                saved = time.monotonic()
+            for run, board, history in zip(runs, boards, state.histories, strict=True):
+                write_metrics(run.folder / METRICS, history)
+                board.add(history[-1])
+                if progress:
+                    progress(run.job, history[-1])
+
+        state = train_together(
+            [run.job for run in runs],
+            data,
+            recipe,
+            [teachers[run.teacher] if run.teacher else None for run in runs],
+            resume=resume,
+            after_epoch=after_epoch,
+        )
+    scale = moments(data.splits["train"].features) if recipe.training.standardize else None
+    for row, run in enumerate(runs):
+        _finish(run, state, row, settings[run], scale)
+
+
+def _finish(run: Run, state: State, row: int, settings: Mapping[str, Any], scale: tuple[Tensor, Tensor] | None) -> None:
+    selected, history = state.selected[row], state.histories[row]
+    metadata = {
+        "network": run.job.about.network,
+        "selected": {"epoch": selected.epoch, "validation_auc": selected.validation_auc},
+        "settings": settings,
+    }
+    weights = {name: tensor[row] for name, tensor in state.best.items()}
+    save_network(run.folder / WEIGHTS, fold(weights, *scale) if scale else weights, metadata)
+    write_metrics(run.folder / METRICS, history)
+    finished = Finished(len(history), selected.epoch, selected.validation_auc, sha256_of(run.folder / WEIGHTS))
+    write_text(run.folder / DONE, json.dumps(asdict(finished), indent=2) + "\n")

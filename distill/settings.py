@@ -3,35 +3,29 @@
 Nothing is read or written here, and nothing that leaves the weights as they are is listed.
 """
 
-from typing import Any, Literal
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from distill.features import FeatureSet
+from distill.state import Job
 from manifests.recipe import Recipe
 
-Model = Literal["teacher", "student"]
-Variant = Literal["with", "without"]
 
-
-def run_settings(
-    recipe: Recipe,
-    data: FeatureSet,
-    seed: int,
-    model: Model,
-    variant: Variant | None,
-    teacher_weights_sha256: str | None,
-) -> dict[str, Any]:
+def run_settings(recipe: Recipe, data: FeatureSet, job: Job, teacher_weights_sha256: str | None) -> dict[str, Any]:
     """Everything that decides the weights, and nothing else: a new α leaves teacher and baseline as they are."""
+    method = job.about
     settings: dict[str, Any] = {
-        "model": model,
-        "seed": seed,
+        "method": job.method,
+        "seed": job.seed,
         "data": data_settings(data),
-        model: (recipe.teacher if model == "teacher" else recipe.student).model_dump(),
+        "labels": recipe.labels.model_dump(include=None if method.unlabelled else {"fraction"}),
+        "network": {"kind": method.network, "hidden": method.hidden(recipe)},
         "training": recipe.training.model_dump(),
     }
-    if model == "student":
-        settings["variant"] = variant
-    if variant == "with":
-        settings["distillation"] = recipe.distillation.model_dump()
+    if method.settings:
+        settings[method.settings] = getattr(recipe, method.settings).model_dump()
     if teacher_weights_sha256:
         settings["teacher_weights_sha256"] = teacher_weights_sha256
     return settings
@@ -47,3 +41,8 @@ def data_settings(data: FeatureSet) -> dict[str, Any]:
         "cache_sha256": data.cache_sha256,
         "labels_sha256": data.labels_sha256,
     }
+
+
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """Return the sha256 of settings, equal for equal ones."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

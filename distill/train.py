@@ -1,210 +1,216 @@
-"""Training of the teacher and the student: SGD, one validation a epoch, the best epoch selected.
+"""Training: SGD on a stack of models in lockstep, one validation an epoch, the best epoch of each selected.
 
-Everything random of an epoch comes from (seed, epoch), so a `State` needs no generator to go on bit for bit, and
-students with and without distillation start equal and see equal batches. Nothing is read or written here.
+Everything random of a model comes from its seed and the epoch, so a `State` needs no generator to go on bit for bit,
+methods of one seed start equal and see equal batches, and who else is in the stack makes no difference but rounding.
+Nothing is read or written here.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import groupby
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from distill.features import FeatureSet, Split
-from distill.losses import Losses, classification_loss, combined_loss
-from distill.models import Student, Teacher, full_precision, predict_logits
+from distill.features import FeatureSet
+from distill.labelled import labelled_clips, rows_of_epoch
+from distill.losses import Losses, classification_loss
+from distill.method import Lesson, no_parameters
+from distill.models import Classifier, Outputs, full_precision
+from distill.randomness import Mixed, Randomness
+from distill.sgd import Sgd
+from distill.stack import Stack
+from distill.standardisation import moments
+from distill.state import Epoch, Job, State
+from distill.teaching import Teaching
 from extract.random_state import derive_seed, random_state
 from manifests.errors import UserError
-from manifests.recipe import Distillation, Recipe, Training
+from manifests.recipe import Recipe
 
-Objective = Callable[[Tensor, Tensor, Tensor], Losses]  # logits (B, N, C), labels (B,), rows of train (B,)
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to: mean training losses (as in `Losses`), and the scores on validation after it."""
-
-    epoch: int  # from 1
-    loss: float
-    classification: float
-    teacher_student: float
-    self_distillation: float
-    validation_loss: float  # mean cross-entropy over clips and steps
-    validation_auc: float  # mean of the accuracies
-    validation_accuracy: tuple[float, ...]  # (N,), by observation ratio 1/N … 1
+VALIDATED_AT_ONCE = 256  # clips
 
 
-@dataclass(frozen=True)
-class State:
-    """A training after some epochs: copies on the host, all that it takes to go on."""
-
-    history: tuple[Epoch, ...]
-    weights: Mapping[str, Tensor]
-    momentum: Mapping[str, Tensor]
-    best: Mapping[str, Tensor]  # weights of the selected epoch
-
-    @property
-    def selected(self) -> Epoch:
-        """The best validation AUC; of equals the lower validation loss, then the earlier epoch."""
-        return max(self.history, key=_merit)
-
-
-def train_teacher(
+def train_together(
+    jobs: Sequence[Job],
     data: FeatureSet,
     recipe: Recipe,
-    seed: int,
+    teachers: Sequence[Classifier | None] | None = None,
     *,
     resume: State | None = None,
     after_epoch: Callable[[State], None] | None = None,
 ) -> State:
-    """Train the BiGRU on whole sequences: cross-entropy (Eq. 3) averaged over all steps.
+    """Train models side by side.
 
     Args:
+        jobs: what to train; all with the same `shape`.
         data: train and validation; the training runs on the device they are on.
-        recipe: its tables `teacher` and `training`.
-        seed: of the initial weights, the order of the batches and the dropout.
+        recipe: everything else that decides the weights.
+        teachers: one a job, on the device of the data, for jobs whose method has a teacher; they stay as they are.
         resume: where an earlier call with the same arguments stood.
         after_epoch: called with the state after each epoch.
 
     Raises:
-        UserError: the loss is no longer finite.
+        UserError: a loss is no longer finite, or a method cannot work with the recipe.
     """
-    model = _build(Teacher, recipe.teacher.hidden, data, recipe.training, seed)
-
-    def objective(logits: Tensor, labels: Tensor, rows: Tensor) -> Losses:
-        return combined_loss(logits, labels)
-
-    return _fit(model, objective, data, recipe.training, seed, resume, after_epoch)
-
-
-def train_student(
-    data: FeatureSet,
-    recipe: Recipe,
-    seed: int,
-    distillation: Distillation | None,
-    teacher: Teacher | None = None,
-    *,
-    resume: State | None = None,
-    after_epoch: Callable[[State], None] | None = None,
-) -> State:
-    """Train the GRU with distillation (Eq. 4), or without (Eq. 3).
-
-    Args:
-        data: train and validation; the training runs on the device they are on.
-        recipe: its tables `student` and `training`.
-        seed: as for `train_teacher`; equal seeds make the two variants a pair.
-        distillation: the weights of Eq. 4; None: without, that is α = β = 0.
-        teacher: trained, on the device of the data; needed where α > 0. Its weights stay as they are.
-        resume: where an earlier call with the same arguments stood.
-        after_epoch: called with the state after each epoch.
-
-    Raises:
-        UserError: α > 0 without a teacher, τ ≥ N, or the loss is no longer finite.
-    """
-    model = _build(Student, recipe.student.hidden, data, recipe.training, seed)
-    terms = {} if distillation is None else distillation.model_dump()
-    # The features are fixed and the teacher is frozen, so its logits are the same in every epoch.
-    taught = predict_logits(teacher, data.splits["train"].features) if teacher and terms else None  # (clips, N, C)
-
-    def objective(logits: Tensor, labels: Tensor, rows: Tensor) -> Losses:
-        return combined_loss(logits, labels, None if taught is None else taught[rows], **terms)
-
-    return _fit(model, objective, data, recipe.training, seed, resume, after_epoch)
-
-
-def _fit(
-    model: nn.Module,
-    objective: Objective,
-    data: FeatureSet,
-    training: Training,
-    seed: int,
-    resume: State | None,
-    after_epoch: Callable[[State], None] | None,
-) -> State:
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=training.learning_rate,
-        momentum=training.momentum,
-        weight_decay=training.weight_decay,
-    )
-    state = resume or State((), {}, {}, {})
-    if state.history:
-        model.load_state_dict(state.weights)
-        for name, parameter in model.named_parameters():
-            if name in state.momentum:
-                optimizer.state[parameter]["momentum_buffer"] = state.momentum[name].to(parameter.device, copy=True)
-
-    for number in range(len(state.history) + 1, training.epochs + 1):
-        losses = _train_epoch(model, optimizer, objective, data.splits["train"], training, seed, number)
-        if not math.isfinite(losses[0]):
-            raise UserError(
-                f"the training loss of epoch {number} is {losses[0]}; lower training.learning_rate or "
-                "training.gradient_clip, and check that the features are finite"
-            )
-        epoch = Epoch(number, *losses, *_validate(model, data.splits["validation"], training.batch_size))
-        history = (*state.history, epoch)
-        weights = _on_host(model.state_dict())
-        momentum = {
-            name: optimizer.state[parameter]["momentum_buffer"]
-            for name, parameter in model.named_parameters()
-            if training.momentum
-        }
-        best = _on_host(weights) if max(history, key=_merit) is epoch else state.best
-        state = State(history, weights, _on_host(momentum), best)
+    running = _Running(jobs, data, recipe, teachers or [None] * len(jobs), resume)
+    for number in range(running.state.epochs + 1, recipe.training.epochs + 1):
+        state = running.train_epoch(number)
         if after_epoch:
             after_epoch(state)
-    return state
+    return running.state
 
 
-def _train_epoch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    objective: Objective,
-    train: Split,
-    training: Training,
-    seed: int,
-    number: int,
-) -> tuple[float, float, float, float]:
-    """One pass over the training clips; returns the mean over clips of each of `Losses`."""
-    device = train.labels.device
-    shuffle = torch.Generator().manual_seed(derive_seed(seed, number))
-    order = torch.randperm(len(train.labels), generator=shuffle).to(device)
-    sums = torch.zeros(4, dtype=torch.float64, device=device)
-    model.train()
-    with random_state(seed, number, device), full_precision():
-        for rows in torch.split(order, training.batch_size):  # (B,)
-            losses = objective(model(train.features[rows]), train.labels[rows], rows)
-            optimizer.zero_grad()
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), training.gradient_clip)
-            optimizer.step()
-            sums += len(rows) * torch.stack([term.detach() for term in losses])
-    total, classification, teacher_student, self_distillation = (sums / len(order)).tolist()
-    return total, classification, teacher_student, self_distillation
+def shape(job: Job, recipe: Recipe) -> tuple[object, ...]:
+    """Return what jobs must have in common to be trained together: kind and size of network, own parameters."""
+    method = job.about
+    alone = job.method if method.own is not no_parameters else None
+    return method.network, method.hidden(recipe), alone
 
 
-def _validate(model: nn.Module, validation: Split, batch_size: int) -> tuple[float, float, tuple[float, ...]]:
-    """Mean cross-entropy, AUC, and accuracy by observation ratio."""
-    logits = predict_logits(model, validation.features, batch_size)  # (clips, N, C)
-    correct = logits.argmax(-1) == validation.labels[:, None]  # (clips, N)
-    auc = correct.sum().item() / correct.numel()  # from counts, so that equal scores are equal bits
-    accuracy = tuple(count / len(correct) for count in correct.sum(0).tolist())
-    return classification_loss(logits, validation.labels).item(), auc, accuracy
+class _Running:
+    """A training and its tensors, on the device."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        data: FeatureSet,
+        recipe: Recipe,
+        teachers: Sequence[Classifier | None],
+        resume: State | None,
+    ) -> None:
+        train = data.splits["train"]
+        self.jobs, self.data, self.recipe, self.device = jobs, data, recipe, train.features.device
+        mean, self.deviation = moments(train.features)
+        standardize = recipe.training.standardize
+        self.mean, self.unit = (mean, self.deviation) if standardize else (mean.new_zeros(1), mean.new_ones(1))
+        self.labelled = torch.stack([labelled_clips(train.labels, recipe.labels.fraction, job.seed) for job in jobs])
+        self.stack = Stack.of([_new_network(job, data, recipe).to(self.device) for job in jobs])
+        self.own = {
+            name: tensor.to(self.device).repeat(len(jobs), *[1] * tensor.dim()).requires_grad_()
+            for name, tensor in jobs[0].about.own(train.features.shape[1], data.num_classes).items()
+        }
+        trained = self.stack.parameters | {f"own.{name}": tensor for name, tensor in self.own.items()}
+        self.sgd = Sgd(trained, recipe.training)
+        best = {name: tensor.detach().clone() for name, tensor in self.stack.parameters.items()}
+        self.state = State(((),) * len(jobs), trained, self.sgd.momentum, best)
+        if resume:
+            self._restore(resume)
+        # One loss for all seeds of a method.
+        runs = [[row for row, _ in run] for _, run in groupby(enumerate(jobs), lambda each: each[1].method)]
+        self.parts = [slice(rows[0], rows[-1] + 1) for rows in runs]
+        changed = bool(recipe.training.mixup or recipe.training.feature_noise)
+        self.teaching = [
+            Teaching(teachers[part], train.features, jobs[part][0].about.imitates_states, changed)
+            for part in self.parts
+        ]
+
+    def train_epoch(self, number: int) -> State:
+        """One pass over the training clips and one over the validation clips."""
+        sums = self._train(number)
+        clips = len(self.data.splits["train"].labels)
+        scores = self._validate()
+        histories = []
+        for job, history, sums_of_one, score in zip(self.jobs, self.state.histories, sums, scores, strict=True):
+            means = {name: value / clips for name, value in sums_of_one.items()}
+            loss = means.pop("loss")
+            if not math.isfinite(loss):
+                raise UserError(
+                    f"{job.method}, seed {job.seed}: the training loss of epoch {number} is {loss}; lower "
+                    "training.learning_rate or training.gradient_clip, and check that the features are finite"
+                )
+            histories.append((*history, Epoch(number, loss, means, *score)))
+        self.state = State(tuple(histories), self.state.weights, self.state.momentum, self.state.best)
+        better = [row for row, epoch in enumerate(self.state.selected) if epoch.epoch == number]
+        for name, tensor in self.state.best.items():
+            tensor[better] = self.state.weights[name].detach()[better]
+        return self.state
+
+    def _train(self, number: int) -> list[dict[str, float]]:
+        """Update the weights; return sums over clips of the loss and of its terms, for each model."""
+        train, training, labels_table = self.data.splits["train"], self.recipe.training, self.recipe.labels
+        randomness = Randomness([job.seed for job in self.jobs], number, self.device, training)
+        draws = [_drawing([job.seed for job in self.jobs[part]], number, self.device) for part in self.parts]
+        order = torch.stack(
+            [
+                rows_of_epoch(
+                    labelled, job.about.unlabelled, job.seed, number, training.batch_size, labels_table.rows_per_batch
+                )
+                for job, labelled in zip(self.jobs, self.labelled, strict=True)
+            ]
+        )  # (M, clips)
+        batches = torch.split(order, training.batch_size, dim=1)
+        sums: list[dict[str, Tensor]] = [defaultdict(lambda: torch.zeros((), device=self.device)) for _ in self.parts]
+        with full_precision():
+            for done, rows in enumerate(batches):  # (M, B)
+                mixed = randomness.mix(train.features[rows], labels_table.rows_per_batch, self.deviation)
+                outputs = self.stack((mixed.features - self.mean) / self.unit, randomness)
+                labels, labelled = train.labels[rows], self.labelled.gather(1, rows)
+                totals = []
+                for part, teaching, draw, found in zip(self.parts, self.teaching, draws, sums, strict=True):
+                    own = {name: tensor[part] for name, tensor in self.own.items()}
+                    taught = teaching(rows[part], mixed.features[part])
+                    lesson = Lesson(labels[part], labelled[part], taught, own, draw)
+                    losses = self._losses(part, outputs, lesson, mixed)
+                    totals.append(losses.total)
+                    for name, value in {"loss": losses.total, **losses.terms}.items():
+                        found[name] = found[name] + rows.shape[1] * value.detach().double()
+                self.sgd.step(torch.cat(totals), (number - 1 + done / len(batches)) / training.epochs)
+        by_model: list[dict[str, float]] = []
+        for found in sums:
+            values = {name: total.tolist() for name, total in found.items()}
+            by_model += [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+        return by_model
+
+    def _losses(self, part: slice, outputs: Outputs, lesson: Lesson, mixed: Mixed) -> Losses:
+        """The losses of one method; of mixed clips, those under either clip's label in the share of the clip."""
+        loss = self.jobs[part][0].about.loss
+        of_part = Outputs(outputs.states[part], outputs.logits[part])
+        one = loss(of_part, lesson, self.recipe)
+        if mixed.partner is None:
+            return one
+        share = mixed.share[part]
+        swapped = lesson._replace(labels=lesson.labels[:, mixed.partner], labelled=lesson.labelled[:, mixed.partner])
+        other = loss(of_part, swapped, self.recipe)
+        return Losses(
+            torch.lerp(other.total, one.total, share),
+            {name: torch.lerp(other.terms[name], one.terms[name], share) for name in one.terms},
+        )
+
+    def _validate(self) -> list[tuple[float, float, tuple[float, ...]]]:
+        """Mean cross-entropy, AUC, and accuracy by observation ratio, of each model."""
+        validation = self.data.splits["validation"]
+        with torch.no_grad(), full_precision():
+            batches = torch.split(validation.features, VALIDATED_AT_ONCE)
+            logits = [self.stack((batch - self.mean) / self.unit).logits for batch in batches]
+        whole = torch.cat(logits, 1)  # (M, clips, N, C)
+        losses = classification_loss(whole, validation.labels.expand(len(self.jobs), -1)).tolist()
+        correct = (whole.argmax(-1) == validation.labels[:, None]).sum(1).tolist()  # of each model, (N,) counts
+        clips = len(validation.labels)
+        return [
+            # From counts, so that equal scores are equal bits.
+            (loss, sum(counts) / (clips * len(counts)), tuple(count / clips for count in counts))
+            for loss, counts in zip(losses, correct, strict=True)
+        ]
+
+    def _restore(self, resume: State) -> None:
+        pairs = zip(
+            (self.state.weights, self.state.momentum, self.state.best),
+            (resume.weights, resume.momentum, resume.best),
+            strict=True,
+        )
+        for mine, theirs in pairs:
+            for name, tensor in mine.items():
+                tensor.data.copy_(theirs[name])
+        self.state = State(resume.histories, self.state.weights, self.state.momentum, self.state.best)
 
 
-def _merit(epoch: Epoch) -> tuple[float, float]:
-    return epoch.validation_auc, -epoch.validation_loss
+def _new_network(job: Job, data: FeatureSet, recipe: Recipe) -> Classifier:
+    with random_state(job.seed, 0, torch.device("cpu")):
+        return Classifier(job.about.network, data.feature_dim, job.about.hidden(recipe), data.num_classes)
 
 
-def _build(
-    kind: type[Student] | type[Teacher], hidden: int, data: FeatureSet, training: Training, seed: int
-) -> nn.Module:
-    device = data.splits["train"].features.device
-    with random_state(seed, 0, torch.device("cpu")):
-        model = kind(data.feature_dim, hidden, data.num_classes, training.input_dropout, training.output_dropout)
-    return model.to(device)
-
-
-def _on_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}
+def _drawing(seeds: Sequence[int], epoch: int, device: torch.device) -> Callable[..., Tensor]:
+    """Return a function (*shape) → (M, *shape) of uniform numbers, those of each model from its own seed."""
+    generators = [torch.Generator(device).manual_seed(derive_seed(seed, epoch, 3)) for seed in seeds]
+    return lambda *shape: torch.stack([torch.rand(shape, generator=each, device=device) for each in generators])

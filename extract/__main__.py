@@ -198,7 +198,7 @@ def _recipe(
     column: str = "path",
     pictures: str = "segment",
 ) -> Extract:
-    from manifests.recipe import parse_table
+    from manifests.tables import parse_table
 
     return parse_table(
         Extract,

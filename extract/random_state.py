@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 
-def derive_seed(seed: int, epoch: int) -> int:
-    """Return a 64-bit seed for one epoch; epoch 0 is the initial weights."""
-    return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
+def derive_seed(*parts: int) -> int:
+    """Return a 64-bit seed from (seed, epoch, …); epoch 0 is the initial weights."""
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0])
 
 
 @contextlib.contextmanager

@@ -1,19 +1,31 @@
 """A recipe: one TOML file, one published row, with every value that decides it.
 
 Unknown keys are refused with the nearest known one. No defaults are hidden in the training code:
-what a recipe does not say stands here, with its source.
+what a recipe does not say stands here, with its source. A recipe may be based on another one and then says only what
+is different. Which rows make a table is in `programme`.
 """
 
-import difflib
 import re
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
 from manifests.errors import UserError
+from manifests.tables import Table, parse_table
+from manifests.training import (
+    DeepScn,
+    Distillation,
+    East,
+    Labels,
+    Msrnn,
+    RankLstm,
+    Student,
+    Teacher,
+    Training,
+    TsLstm,
+)
 
 Pictures = Literal["segment", "beginning", "both"]
 
@@ -21,15 +33,25 @@ RECIPES = Path(__file__).parent / "recipes"
 ONLY_STREAM = "features"  # what the one stream of a recipe without [streams.*] is called
 TRAIN = "train"  # weights that are trained first
 
+MethodName = Literal[
+    "teacher",
+    "teacher_lstm",
+    "knn",
+    "mean_linear",
+    "deep_scn",
+    "ms_lstm",
+    "rank_lstm",
+    "msrnn",
+    "ts_lstm",
+    "east",
+    "without",
+    "teacher_student",
+    "self_distillation",
+    "with",
+]
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-
-T = TypeVar("T", bound=_Table)
-
-
-class Data(_Table):
+class Data(Table):
     """Which clips, under which protocol."""
 
     dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60", "utd-mhad", "other"]  # "other": a manifest of your own
@@ -38,7 +60,7 @@ class Data(_Table):
     compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
 
 
-class VaCnn(_Table):
+class VaCnn(Table):
     """How a VA-CNN is trained on the training split (§2.3-2.5 of the method's facts; the paper trains its own too)."""
 
     network: str = "resnet50"  # the main network: any timm model
@@ -57,7 +79,7 @@ class VaCnn(_Table):
     legacy_sequence_actors: bool = False  # the actors by the whole clip's motion, as the released code: sees the future
 
 
-class Extract(_Table):
+class Extract(Table):
     """How a clip becomes segment features (§1 and §9 of the method's facts; N = 10 is the paper's)."""
 
     backbone: str  # a network for videos, or for skeletons "va_cnn" or "joints" (no network: the coordinates)
@@ -83,63 +105,40 @@ class Extract(_Table):
         return self
 
 
-class Teacher(_Table):
-    """BiGRU on the whole sequence, its output at each step (paper §2.1)."""
-
-    hidden: int = Field(default=256, ge=1)  # per direction; the paper's value
-
-
-class Student(_Table):
-    """GRU on the observed part (paper §2.1)."""
-
-    hidden: int = Field(default=512, ge=1)  # the paper's value
-
-
-class Distillation(_Table):
-    """Weights of Eq. 4."""
-
-    alpha: float = Field(default=0.5, ge=0)  # teacher-student term; the paper's value for all data sets
-    beta: float = Field(ge=0)  # self-distillation term; the paper: 0.5 UCF101, 1.0 SYSU and NTU
-    tau: int = Field(default=1, ge=1)  # lead of Eq. 2; not stated in the paper
-    temperature: float = Field(default=1.0, gt=0)  # the paper mentions none
-    detach_target: bool = True  # no gradient through S(x_{n+τ}); not stated in the paper
-
-
-class Training(_Table):
-    """SGD as in the paper (learning rate 0.01); what it does not state are our defaults."""
-
-    learning_rate: float = Field(default=0.01, gt=0)
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    batch_size: int = Field(default=64, ge=1)
-    epochs: int = Field(default=100, ge=1)
-    gradient_clip: float = Field(default=5.0, gt=0)
-    input_dropout: float = Field(default=0.0, ge=0, lt=1)
-    output_dropout: float = Field(default=0.0, ge=0, lt=1)  # on the hidden state before the classifier
-
-
-class Recipe(_Table):
+class Recipe(Table):
     """One published row, or one of ours."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
+    base: str | None = (
+        None  # the recipe whose tables it has where it does not say otherwise: a name, or a file beside it
+    )
     data: Data
     extract: Extract | None = None  # None: the features come from a cache made elsewhere, or there are several streams
-    streams: dict[str, Extract] = {}  # by name, where a clip is seen in several ways (RGB and skeletons)
+    streams: dict[str, Extract] = Field(
+        default_factory=dict
+    )  # by name, where a clip is seen in several ways (RGB and skeletons)
     fusion: Literal["early", "late", "compare"] = (
         "early"  # features joined, probabilities averaged, or all side by side
     )
+    methods: list[MethodName] = Field(default=["without", "with"], min_length=1)  # rows of the table, in its order
+    labels: Labels = Labels()
     teacher: Teacher = Teacher()
     student: Student = Student()
     distillation: Distillation
+    ts_lstm: TsLstm = TsLstm()
+    rank_lstm: RankLstm = RankLstm()
+    msrnn: Msrnn = Msrnn()
+    east: East = East()
+    deep_scn: DeepScn = DeepScn()
     training: Training = Training()
     seeds: list[NonNegativeInt] = Field(min_length=1)
 
-    @field_validator("seeds")
+    @field_validator("seeds", "methods")
     @classmethod
-    def _each_once(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) != len(seeds):
-            raise ValueError("a seed stands twice")
-        return seeds
+    def _each_once(cls, values: list[object]) -> list[object]:
+        if len(set(values)) != len(values):
+            raise ValueError("one stands twice")
+        return values
 
     @field_validator("streams")
     @classmethod
@@ -167,22 +166,56 @@ class Recipe(_Table):
         return self.streams or ({} if self.extract is None else {ONLY_STREAM: self.extract})
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path, folder: Path = Path()) -> Recipe:
     """Read a recipe by file name, or by its bare name for those that come with the project.
 
+    Args:
+        path: the file, or the bare name.
+        folder: what a relative file name is relative to.
+
     Raises:
-        UserError: no such recipe, not TOML, an unknown key (with the nearest known), a value out of range.
+        UserError: no such recipe, not TOML, an unknown key (with the nearest known), a value out of range, a base that
+            has a base.
     """
-    if not path.exists() and (RECIPES / f"{path}.toml").exists():
-        path = RECIPES / f"{path}.toml"
+    path = _find(path, folder)
+    table = read_toml(path)
+    if not isinstance(table.get("base"), str):
+        return parse_table(Recipe, table, f"recipe {path}")
+    base_path = _find(Path(table["base"]), path.parent)
+    base_table = read_toml(base_path)
+    if "base" in base_table:
+        further = base_table["base"]
+        raise UserError(f"recipe {path}: its base {base_path} has a base itself, {further}; base it on that one")
+    base = parse_table(Recipe, base_table, f"recipe {base_path}")
+    del base_table["name"]  # every recipe has its own
+    return parse_table(Recipe, _merged(base_table, table) | {"base": base.name}, f"recipe {path}")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        UserError: it cannot be read, or is none.
+    """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        known = ", ".join(sorted(recipe.stem for recipe in RECIPES.glob("*.toml")))
-        raise UserError(f"no recipe {path}; give a file, or one of: {known}") from error
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read the recipe {path}: {error}") from error
-    return parse_table(Recipe, table, f"recipe {path}")
+
+
+def _find(name: Path, folder: Path) -> Path:
+    shipped = (RECIPES, RECIPES / "rows")
+    for path in (folder / name, *(place / f"{name}.toml" for place in shipped)):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for place in shipped for path in place.glob("*.toml")))
+    raise UserError(f"no recipe {name}; give a file, or one of: {known}")
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """The tables of both, key by key, at every depth; what is not a table is replaced whole."""
+    tables = [key for key in base.keys() & own.keys() if isinstance(base[key], dict) and isinstance(own[key], dict)]
+    return base | own | {key: _merged(base[key], own[key]) for key in tables}
 
 
 def check_protocol(recipe: Recipe, protocol: str) -> None:
@@ -197,37 +230,3 @@ def check_protocol(recipe: Recipe, protocol: str) -> None:
             f"recipe {recipe.name} is for protocol {wanted}, and the manifest is {protocol}; "
             "give the manifest of that protocol, or change data.protocol in a recipe of your own"
         )
-
-
-def parse_table(kind: type[T], table: dict[str, Any], name: str) -> T:
-    """Check a table of values against its kind; `name` is what errors call it.
-
-    Raises:
-        UserError: an unknown key (with the nearest known), a value of the wrong type or out of range.
-    """
-    try:
-        return kind.model_validate(table)
-    except ValidationError as error:
-        raise UserError(f"{name}: " + "; ".join(_sentence(kind, item) for item in error.errors())) from error
-
-
-def _sentence(kind: type[_Table], item: Any) -> str:
-    path = [str(part) for part in item["loc"]]
-    if item["type"] == "extra_forbidden":
-        *tables, key = path
-        nearest = difflib.get_close_matches(key, _table_at(kind, tables).model_fields, n=1, cutoff=0)
-        return f"{'.'.join(path)} is not a key; did you mean {'.'.join([*tables, *nearest])}?"
-    message = str(item["msg"]).removeprefix("Value error, ")
-    return f"{'.'.join(path)}: {message}" if path else message  # no path: of several keys together
-
-
-def _table_at(kind: type[_Table], path: Sequence[str]) -> type[_Table]:
-    """The kind of table at `path`, which may lead through tables by name, as in streams.rgb.va_cnn."""
-    steps = iter(path)
-    for key in steps:
-        annotation = kind.model_fields[key].annotation  # Data, Extract | None, dict[str, Extract]
-        if get_origin(annotation) is dict:
-            next(steps)  # any name
-        parts = get_args(annotation) or (annotation,)
-        kind = next(part for part in parts if isinstance(part, type) and issubclass(part, _Table))
-    return kind

@@ -11,7 +11,8 @@ from extract.va_cnn.pictures import make_pictures, stretch_sequence
 from extract.va_cnn.weights import load_network
 from manifests.errors import UserError
 from manifests.files import sha256_of
-from manifests.recipe import Pictures, VaCnn, parse_table
+from manifests.recipe import Pictures, VaCnn
+from manifests.tables import parse_table
 
 RANDOM = "random"
 SHOWN = {"segment": [0], "beginning": [1], "both": [0, 1]}  # of the two stretches of each segment

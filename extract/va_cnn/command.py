@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from manifests.recipe import VaCnn, parse_table
+from manifests.recipe import VaCnn
+from manifests.tables import parse_table
 from manifests.schema import read_manifest
 
 DEFAULT = VaCnn()

@@ -17,7 +17,8 @@ from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.train import Epoch, State
 from manifests.errors import UserError
 from manifests.files import atomic_write
-from manifests.recipe import VaCnn, parse_table
+from manifests.recipe import VaCnn
+from manifests.tables import parse_table
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], made: Mapping[str, Any]) -> None:

@@ -84,7 +84,7 @@ def files(tmp_path: Path, manifest: Manifest, cache: Cache) -> Path:
 def train(folder: Path, *options: object) -> int:
     """Train a baseline as `python -m` does; return the exit status."""
     fixed = ["train", folder / "r.toml", "--manifest", folder / "m.csv", "--out", folder / "run"]
-    words = [*fixed, "--variant", "without", "--device", "cpu", *options]
+    words = [*fixed, "--method", "without", "--device", "cpu", *options]
     with pytest.raises(SystemExit) as end:
         run_cli(partial(app, [str(word) for word in words]))
     return int(end.value.code or 0)

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from distill.losses import classification_loss, combined_loss, self_distillation_loss, teacher_student_loss
+from distill.losses import (
+    classification_loss,
+    combined_loss,
+    labelled_mean,
+    self_distillation_loss,
+    teacher_student_loss,
+)
 from manifests.errors import UserError
 
 Array = NDArray[np.float64]
@@ -43,13 +49,13 @@ def equation_2(student: Array, tau: int, temperature: float) -> float:
     return total / batch
 
 
-def equation_3(student: Array, labels: NDArray[np.int64]) -> float:
-    batch, steps, _ = student.shape
+def equation_3(student: Array, labels: NDArray[np.int64], labelled: NDArray[np.bool_]) -> float:
+    _, steps, _ = student.shape
     total = 0.0
-    for b in range(batch):
+    for b in labelled.nonzero()[0]:
         for n in range(steps):
             total += -math.log(softmax(student[b, n])[labels[b]]) / steps
-    return total / batch
+    return total / max(1, labelled.sum())
 
 
 def random_logits(seed: int, *shape: int, scale: float = 3.0) -> torch.Tensor:
@@ -58,10 +64,12 @@ def random_logits(seed: int, *shape: int, scale: float = 3.0) -> torch.Tensor:
 
 @settings(deadline=None, max_examples=60)
 @given(
+    models=st.lists(st.integers(1, 3), max_size=2),
     batch=st.integers(1, 4),
     steps=st.integers(2, 6),
     classes=st.integers(1, 5),
     lead=st.integers(1, 5),
+    classification_weight=st.floats(0.1, 2),
     alpha=st.floats(0, 2),
     beta=st.floats(0, 2),
     temperature=st.floats(0.5, 4),
@@ -69,34 +77,90 @@ def random_logits(seed: int, *shape: int, scale: float = 3.0) -> torch.Tensor:
     seed=st.integers(0, 1000),
 )
 def test_all_equations_against_numpy(
+    models: list[int],
     batch: int,
     steps: int,
     classes: int,
     lead: int,
+    classification_weight: float,
     alpha: float,
     beta: float,
     temperature: float,
     detach: bool,
     seed: int,
 ) -> None:
-    tau = min(lead, steps - 1)
-    student, teacher = random_logits(seed, batch, steps, classes), random_logits(seed + 1, batch, steps, classes)
-    labels = torch.from_numpy(np.random.default_rng(seed).integers(0, classes, batch))
+    """With no, one or two axes of models before the batch."""
+    tau, shape = min(lead, steps - 1), (*models, batch, steps, classes)
+    student, teacher = random_logits(seed, *shape), random_logits(seed + 1, *shape)
+    random = np.random.default_rng(seed)
+    labels = torch.from_numpy(random.integers(0, classes, (*models, batch)))
+    labelled = torch.from_numpy(random.random((*models, batch)) < 0.7)
     losses = combined_loss(
         student,
         labels,
         teacher,
+        labelled=labelled,
+        classification_weight=classification_weight,
         alpha=alpha,
         beta=beta,
         tau=tau,
         temperature=temperature,
         detach_target=detach,
     )
-    ts = equation_1(student.numpy(), teacher.numpy(), temperature) if alpha > 0 else 0.0
-    own = equation_2(student.numpy(), tau, temperature) if beta > 0 else 0.0
-    cls = equation_3(student.numpy(), labels.numpy())
-    expected = [cls + alpha * ts + beta * own, cls, ts, own]
-    np.testing.assert_allclose([term.item() for term in losses], expected, rtol=1e-9, atol=1e-12)
+    names = (
+        {"classification"}
+        | ({"teacher_student"} if alpha > 0 else set())
+        | ({"self_distillation"} if beta > 0 else set())
+    )
+    assert losses.terms.keys() == names
+    for model in np.ndindex(*models):
+        mine, theirs = student[model].numpy(), teacher[model].numpy()
+        cls = equation_3(mine, labels[model].numpy(), labelled[model].numpy())
+        ts, own = equation_1(mine, theirs, temperature), equation_2(mine, tau, temperature)
+        expected = {"classification": cls, "teacher_student": ts, "self_distillation": own}
+        for name, term in losses.terms.items():
+            np.testing.assert_allclose(term[model].item(), expected[name], rtol=1e-9, atol=1e-12)
+        total = classification_weight * cls + alpha * ts + beta * own
+        np.testing.assert_allclose(losses.total[model].item(), total, rtol=1e-9, atol=1e-12)
+
+
+def test_labels_that_may_not_be_read_make_no_difference() -> None:
+    logits, labels = random_logits(0, 2, 3, 4, 5), torch.tensor([[0, 1, 2], [3, 4, 0]])
+    labelled = torch.tensor([[True, False, True], [False, True, True]])
+    others = torch.where(labelled, labels, (labels + 2) % 5)
+    assert torch.equal(classification_loss(logits, labels, labelled), classification_loss(logits, others, labelled))
+    kept = torch.stack([logits[0, [0, 2]], logits[1, [1, 2]]])  # as if the others were not in the batch
+    expected = classification_loss(kept, torch.tensor([[0, 2], [4, 0]]))
+    torch.testing.assert_close(classification_loss(logits, labels, labelled), expected)
+    every = torch.ones_like(labelled)
+    torch.testing.assert_close(classification_loss(logits, labels, every), classification_loss(logits, labels))
+
+
+def test_a_batch_without_labels_learns_from_the_rest_of_eq_4() -> None:
+    logits, teacher = random_logits(0, 2, 3, 4, 5).requires_grad_(), random_logits(1, 2, 3, 4, 5)
+    none = torch.zeros(2, 3, dtype=torch.bool)
+    losses = combined_loss(logits, torch.zeros(2, 3, dtype=torch.long), teacher, labelled=none, alpha=1.0, beta=1.0)
+    assert losses.terms["classification"].count_nonzero() == 0
+    (of_labels,) = torch.autograd.grad(losses.terms["classification"].sum(), logits, retain_graph=True)
+    (of_all,) = torch.autograd.grad(losses.total.sum(), logits)
+    assert of_labels.count_nonzero() == 0
+    assert (of_all != 0).all()
+
+
+def test_a_mean_over_labelled_clips() -> None:
+    of_clip = torch.tensor([[1.0, 2.0, 6.0], [5.0, 7.0, 9.0]])
+    labelled = torch.tensor([[True, False, True], [False, False, False]])
+    assert labelled_mean(of_clip, labelled).tolist() == [3.5, 0.0]
+
+
+def test_models_do_not_influence_each_other() -> None:
+    logits, teacher = random_logits(0, 3, 2, 4, 5).requires_grad_(), random_logits(1, 3, 2, 4, 5)
+    labels = torch.tensor([[0, 1], [2, 3], [4, 0]])
+    total = combined_loss(logits, labels, teacher, alpha=0.5, beta=0.7, detach_target=False).total
+    assert total.shape == (3,)
+    for model in range(3):
+        (gradient,) = torch.autograd.grad(total[model], logits, retain_graph=True)
+        assert [bool(each.any()) for each in gradient] == [other == model for other in range(3)]
 
 
 def test_equal_distributions_have_no_divergence() -> None:

@@ -1,12 +1,14 @@
 """The networks: sizes, arithmetic against a GRU written in NumPy, and who may see the future."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from distill.models import Student, Teacher, predict_logits, predict_probabilities
+from distill.models import KINDS, Classifier, Kind, predict_outputs, predict_probabilities
 
 Array = NDArray[np.float64]
 
@@ -17,9 +19,9 @@ def count(module: nn.Module) -> int:
 
 @pytest.mark.parametrize("classes", [12, 101])
 def test_parameter_counts(classes: int) -> None:
-    student, teacher = Student(2048, 512, classes), Teacher(2048, 256, classes)
-    assert count(student.gru) == 3_935_232
-    assert count(teacher.gru) == 3_542_016
+    student, teacher = Classifier("gru", 2048, 512, classes), Classifier("bigru", 2048, 256, classes)
+    assert student.recurrent is not None and count(student.recurrent) == 3_935_232
+    assert teacher.recurrent is not None and count(teacher.recurrent) == 3_542_016
     assert count(student) == 3_935_232 + 512 * classes + classes
     assert count(teacher) == 3_542_016 + 512 * classes + classes  # both directions, concatenated
 
@@ -44,52 +46,74 @@ def gru(x: Array, weights: dict[str, Array], suffix: str) -> Array:
     return np.stack(states)
 
 
-@pytest.mark.parametrize("kind", [Student, Teacher])
-def test_logits_against_numpy(kind: type[Student] | type[Teacher]) -> None:
+def lstm(x: Array, weights: dict[str, Array], suffix: str) -> Array:
+    """Hochreiter and Schmidhuber's unit with a forget gate, one sequence (N, D) → states (N, hidden)."""
+
+    def sigmoid(z: Array) -> Array:
+        return 1 / (1 + np.exp(-z))
+
+    state = cell = np.zeros(weights[f"weight_hh_l0{suffix}"].shape[1])
+    states = []
+    for x_n in x:
+        gates = weights[f"weight_ih_l0{suffix}"] @ x_n + weights[f"bias_ih_l0{suffix}"]
+        gates = gates + weights[f"weight_hh_l0{suffix}"] @ state + weights[f"bias_hh_l0{suffix}"]
+        enter, forget, proposal, output = np.split(gates, 4)
+        cell = sigmoid(forget) * cell + sigmoid(enter) * np.tanh(proposal)
+        state = sigmoid(output) * np.tanh(cell)
+        states.append(state)
+    return np.stack(states)
+
+
+@pytest.mark.parametrize(("kind", "unit"), [("gru", gru), ("bigru", gru), ("lstm", lstm), ("bilstm", lstm)])
+def test_logits_against_numpy(kind: Kind, unit: Callable[[Array, dict[str, Array], str], Array]) -> None:
     torch.manual_seed(0)
-    model = kind(7, 5, 3, 0.5, 0.5).double().eval()
+    model = Classifier(kind, 7, 5, 3).double().eval()
+    assert model.recurrent is not None
     features = torch.randn(4, 6, 7, dtype=torch.float64)
-    weights = {name: tensor.numpy() for name, tensor in model.gru.state_dict().items()}
+    weights = {name: tensor.numpy() for name, tensor in model.recurrent.state_dict().items()}
     classifier = {name: tensor.numpy() for name, tensor in model.classifier.state_dict().items()}
     expected = []
     for x in features.numpy():
-        states = gru(x, weights, "")
-        if kind is Teacher:
-            states = np.concatenate([states, gru(x[::-1], weights, "_reverse")[::-1]], axis=1)
+        states = unit(x, weights, "")
+        if kind.startswith("bi"):
+            states = np.concatenate([states, unit(x[::-1], weights, "_reverse")[::-1]], axis=1)
         expected.append(states @ classifier["weight"].T + classifier["bias"])
-    np.testing.assert_allclose(predict_logits(model, features).numpy(), expected, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(predict_outputs(model, features).logits.numpy(), expected, rtol=1e-10, atol=1e-12)
 
 
+def test_cumulative_mean_against_numpy() -> None:
+    torch.manual_seed(0)
+    model = Classifier("cumulative_mean", 7, 0, 3).double().eval()
+    features = torch.randn(4, 6, 7, dtype=torch.float64)
+    means = np.stack([features[:, : n + 1].numpy().mean(1) for n in range(6)], axis=1)
+    expected = means @ model.classifier.weight.detach().numpy().T + model.classifier.bias.detach().numpy()
+    np.testing.assert_allclose(predict_outputs(model, features).logits.numpy(), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch", [1, 7, 64])
 @pytest.mark.parametrize("seen", [1, 4, 9])
-def test_the_future_reaches_the_teacher_only(batch: int, seen: int) -> None:
+def test_the_future_reaches_teachers_only(kind: Kind, batch: int, seen: int) -> None:
     torch.manual_seed(0)
     features = torch.randn(batch, 10, 64)
     other_future = features.clone()
     other_future[:, seen:] = torch.randn(batch, 10 - seen, 64)
-    student, teacher = Student(64, 32, 5), Teacher(64, 16, 5)
-    assert torch.equal(predict_logits(student, features)[:, :seen], predict_logits(student, other_future)[:, :seen])
-    assert not torch.equal(predict_logits(student, features), predict_logits(student, other_future))
-    changed = predict_logits(teacher, features)[:, :seen] != predict_logits(teacher, other_future)[:, :seen]
-    assert changed.any(-1).all()  # at every clip and step
+    model = Classifier(kind, 64, 16, 5)
+    before, after = (predict_outputs(model, sequence).logits for sequence in (features, other_future))
+    assert not torch.equal(before, after)
+    if kind.startswith("bi"):
+        assert (before[:, :seen] != after[:, :seen]).any(-1).all()  # at every clip and step
+    else:
+        assert torch.equal(before[:, :seen], after[:, :seen])
 
 
 def test_probabilities() -> None:
     torch.manual_seed(0)
-    student = Student(6, 8, 4, 0.5, 0.5)  # in training mode: dropout would show
+    student = Classifier("gru", 6, 8, 4)
     features = torch.randn(11, 5, 6)
     probabilities = predict_probabilities(student, features, batch_size=4)
     assert probabilities.shape == (11, 5, 4)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-6)
     np.testing.assert_allclose(probabilities, predict_probabilities(student, features), rtol=1e-5)
-    assert (probabilities.argmax(-1) == predict_logits(student, features).argmax(-1).numpy()).all()
-
-
-def test_dropout_is_where_it_is_said_to_be() -> None:
-    torch.manual_seed(0)
-    features = torch.ones(1, 1, 1000)
-    gone = Student(1000, 8, 4, 1.0, 0.0).train()
-    assert torch.equal(gone(features), gone(torch.zeros_like(features)))  # nothing of the input gets through
-    bare = Student(1000, 8, 4, 0.0, 1.0).train()
-    assert torch.equal(bare(features)[0, 0], bare.classifier.bias)  # nothing of the state gets through
+    assert (probabilities.argmax(-1) == predict_outputs(student, features).logits.argmax(-1).numpy()).all()

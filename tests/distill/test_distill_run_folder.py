@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,13 +19,15 @@ from distill import run_folder
 from distill.__main__ import app
 from distill.checkpoint import load_state, save_state
 from distill.features import FeatureSet, load_features
-from distill.run_folder import load_student, load_teacher, read_finished, read_settings, train_run
-from distill.train import Epoch, train_teacher
+from distill.run_folder import Finished, Run, load_run, read_finished, read_settings, train_runs
+from distill.state import Epoch, Job
+from distill.train import train_together
 from extract.cache import Cache, Row, read_cache, write_cache
 from manifests.errors import UserError
 from manifests.files import sha256_of
 from manifests.recipe import Recipe
 from manifests.schema import Manifest, read_manifest, write_manifest
+from manifests.training import Labels
 
 RECIPE = """
 name = "made-up"
@@ -53,6 +56,8 @@ import torch
 import torch.utils.tensorboard
 from distill import checkpoint, run_folder
 from distill.features import load_features
+from distill.run_folder import Run
+from distill.state import Job
 from extract.cache import read_cache
 from manifests.recipe import read_recipe
 from manifests.schema import read_manifest
@@ -71,10 +76,9 @@ def train_until(name, count, save_seconds):
         return original(*arguments)
 
     setattr(module, name, killed)
-    run_folder.train_run(out, recipe, data, 0, variant="without")
+    run_folder.train_runs([Run(Job("without", seed), out / str(seed)) for seed in (0, 1)], recipe, data)
 
 torch.set_num_threads(1)
-torch.optim.SGD([torch.zeros(1)])  # the first one imports for seconds
 inputs, out = Path(sys.argv[1]), Path(sys.argv[2])
 data = load_features(read_cache(inputs / "cache.h5"), read_manifest(inputs / "clips.csv"))
 recipe = read_recipe(inputs / "recipe.toml")
@@ -84,7 +88,7 @@ for moment in json.loads(sys.argv[3]):
         train_until(*moment)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(process, 0)[1]) == signal.SIGKILL, moment
-    assert not (out / "done.json").exists()
+    assert not (out / "1" / "done.json").exists()
 """
 
 
@@ -98,6 +102,20 @@ def inputs(tmp_path: Path, cache: Cache, manifest: Manifest) -> Path:
     return tmp_path
 
 
+def train_run(
+    folder: Path,
+    recipe: Recipe,
+    data: FeatureSet,
+    seed: int = 0,
+    method: str = "without",
+    teacher: Path | None = None,
+    progress: Callable[[Epoch], None] | None = None,
+) -> Finished:
+    """Train one model by itself."""
+    told = None if progress is None else lambda job, epoch: progress(epoch)
+    return train_runs([Run(Job(method, seed), folder, teacher)], recipe, data, told)[0]
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != ".lock"}
 
@@ -105,38 +123,71 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_killed_at_any_moment_the_same_bytes_come_out(inputs: Path, folder: Path) -> None:
     moments = [
         ("atomic_write", 1, 0.0),  # half of the first resume state on the disk
-        ("write_metrics", 1, 0.0),  # epoch 1 saved, no curves yet
+        ("write_metrics", 2, 0.0),  # epoch 1 saved, the curves of the first model only
         ("atomic_write", 3, 0.0),  # half of the state of epoch 4
-        ("write_metrics", 3, 1e9),  # curves ahead of the state: epochs 4 and 5 were not saved
-        ("write_metrics", 5, 0.0),  # all epochs saved, the last one not in the curves
-        ("atomic_write", 1, 0.0),  # half of the weights
+        ("write_metrics", 5, 1e9),  # curves ahead of the state: epochs 4 and 5 were not saved
+        ("write_metrics", 9, 0.0),  # all epochs saved, the last one in the curves of the first model only
+        ("atomic_write", 1, 0.0),  # half of the first model's weights
         ("sha256_of", 1, 0.0),  # weights written, not the completion record
+        ("sha256_of", 2, 0.0),  # the first model finished, not the second
     ]
     command = [sys.executable, "-c", KILLED_TRAININGS, str(inputs), str(folder), json.dumps(moments)]
     killed = subprocess.run(command, capture_output=True, text=True)
     assert killed.returncode == 0, killed.stderr
+    assert (folder / "0" / "done.json").exists()
     with pytest.raises(UserError, match="no finished run"):
-        load_student(folder)
+        load_run(folder / "1")
 
     data = load_features(read_cache(inputs / "cache.h5"), read_manifest(inputs / "clips.csv"))
-    recipe = Recipe.model_validate(json.loads((folder / "recipe.json").read_text())["recipe"])
-    assert (folder / "resume.safetensors").exists()
-    finished = train_run(folder, recipe, data, 0, variant="without")
+    recipe = Recipe.model_validate(json.loads((folder / "0" / "recipe.json").read_text())["recipe"])
+    assert (folder / "0" / "resume.safetensors").exists()
     straight = folder.with_name("straight")
-    assert train_run(straight, recipe, data, 0, variant="without") == finished
-    assert contents(folder) == contents(straight)
-    assert not list(folder.glob(".*.tmp"))
-    assert {"recipe.json", "metrics.csv", "weights.safetensors", "done.json"} == contents(folder).keys()
+    runs = {there: [Run(Job("without", seed), there / str(seed)) for seed in (0, 1)] for there in (folder, straight)}
+    assert train_runs(runs[folder], recipe, data) == train_runs(runs[straight], recipe, data)
+    for one, other in zip(runs[folder], runs[straight], strict=True):
+        assert contents(one.folder) == contents(other.folder)
+        assert not list(one.folder.glob(".*.tmp"))
+        names = {"recipe.json", "metrics.csv", "weights.safetensors", "done.json"}
+        assert names == contents(one.folder).keys()
 
 
 def test_states_survive_the_disk(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
-    state = train_teacher(data, recipe, 0)
-    save_state(tmp_path / "resume.safetensors", state)
-    back = load_state(tmp_path / "resume.safetensors")
-    assert back.history == state.history
+    state = train_together([Job("teacher", 0), Job("teacher", 1)], data, recipe)
+    save_state(tmp_path / "resume.safetensors", state, ["one", "other"])
+    back, members = load_state(tmp_path / "resume.safetensors")
+    assert members == ["one", "other"]
+    assert back.histories == state.histories
     for there, here in [(back.weights, state.weights), (back.momentum, state.momentum), (back.best, state.best)]:
         assert there.keys() == here.keys()
         assert all(torch.equal(there[name], here[name]) for name in here)
+
+
+def test_what_trained_together_goes_on_by_itself_or_with_others(
+    data: FeatureSet, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interrupted training is found by what it is a training of, wherever its state was saved."""
+    monkeypatch.setattr(run_folder, "SAVE_SECONDS", 0.0)
+    runs = [Run(Job("without", seed), tmp_path / str(seed)) for seed in range(4)]
+
+    def stop(job: Job, epoch: Epoch) -> None:
+        if epoch.epoch == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_runs(runs[:3], recipe, data, stop)
+    (tmp_path / "1" / "recipe.json").unlink()  # begun anew, and so are
+    (tmp_path / "1" / "metrics.csv").unlink()  # its curves
+    shutil.rmtree(tmp_path / "1" / "tensorboard")
+    told: list[tuple[int, int]] = []
+    train_runs([runs[3], *runs[:3]], recipe, data, lambda job, epoch: told.append((job.seed, epoch.epoch)))
+    assert sorted(told) == [(seed, epoch) for seed in range(4) for epoch in range(1, 7)]
+    assert not list(tmp_path.glob("*/resume.safetensors"))
+    for run in runs:
+        alone = tmp_path / "alone" / run.folder.name
+        train_run(alone, recipe, data, run.job.seed)
+        mine, theirs = (load_run(folder).state_dict() for folder in (run.folder, alone))
+        for name in mine:
+            torch.testing.assert_close(mine[name], theirs[name], rtol=1e-4, atol=1e-6)
 
 
 def test_metrics_and_tensorboard_tell_the_history(
@@ -151,9 +202,9 @@ def test_metrics_and_tensorboard_tell_the_history(
     for last, save_seconds in [(2, 0.0), (4, 1e9)]:  # epochs 3 and 4 are trained twice, and told once
         monkeypatch.setattr(run_folder, "SAVE_SECONDS", save_seconds)
         with pytest.raises(KeyboardInterrupt):
-            train_run(folder, recipe, data, 0, model="teacher", progress=partial(stop, last=last))
+            train_run(folder, recipe, data, 0, "teacher", progress=partial(stop, last=last))
     epochs: list[Epoch] = []
-    train_run(folder, recipe, data, 0, model="teacher", progress=epochs.append)
+    train_run(folder, recipe, data, 0, "teacher", progress=epochs.append)
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5, 6]
@@ -170,7 +221,7 @@ def test_metrics_and_tensorboard_tell_the_history(
 def test_a_finished_run_returns_at_once(
     data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished = train_run(folder, recipe, data, 0, variant="without")
+    finished = train_run(folder, recipe, data)
     assert finished.weights_sha256 == sha256_of(folder / "weights.safetensors")
     assert not (folder / "resume.safetensors").exists()
     before = contents(folder)
@@ -178,11 +229,11 @@ def test_a_finished_run_returns_at_once(
     def never(*arguments: object, **keywords: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(run_folder, "train_student", never)
-    assert train_run(folder, recipe, data, 0, variant="without") == finished
+    monkeypatch.setattr(run_folder, "train_together", never)
+    assert train_run(folder, recipe, data) == finished
     # The weights of Eq. 4 do not touch a run without distillation.
     other_alpha = recipe.model_copy(update={"distillation": recipe.distillation.model_copy(update={"alpha": 0.9})})
-    assert train_run(folder, other_alpha, data, 0, variant="without") == finished
+    assert train_run(folder, other_alpha, data) == finished
     assert contents(folder) == before
 
 
@@ -193,7 +244,7 @@ def test_other_settings_are_refused_by_name(
         raise KeyboardInterrupt
 
     def run(recipe: Recipe, data: FeatureSet, seed: int) -> None:
-        train_run(folder, recipe, data, seed, variant="without", progress=stop)
+        train_run(folder, recipe, data, seed, progress=stop)
 
     other_cache = replace(data, cache_sha256="d" * 64)
     for unfinished in (True, False):
@@ -201,14 +252,14 @@ def test_other_settings_are_refused_by_name(
             with pytest.raises(KeyboardInterrupt):
                 run(make_recipe(), data, 0)
         else:
-            train_run(folder, make_recipe(), data, 0, variant="without")
+            train_run(folder, make_recipe(), data)
         before = contents(folder)
         with pytest.raises(UserError, match=r"other settings \(training\.momentum: 0\.9 there, 0\.5 wanted\)"):
             run(make_recipe(momentum=0.5), data, 0)
         with pytest.raises(UserError, match=r"\(seed: 0 there, 1 wanted, data\.cache_sha256: ccc"):
             run(make_recipe(), other_cache, 1)
-        with pytest.raises(UserError, match=r"\(model: student there, teacher wanted"):
-            train_run(folder, make_recipe(), data, 0, model="teacher")
+        with pytest.raises(UserError, match=r"\(method: without there, teacher wanted"):
+            train_run(folder, make_recipe(), data, 0, "teacher")
         if unfinished:  # bits of two versions are not mixed in one run
             monkeypatch.setattr(run_folder.torch, "__version__", "0.0")
             with pytest.raises(UserError, match=r"versions\.torch: .* there, 0\.0 wanted"):
@@ -221,69 +272,78 @@ def test_a_folder_of_something_else_is_refused(data: FeatureSet, recipe: Recipe,
     folder.mkdir(parents=True)
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match=r"not empty \(thesis\.tex is in it\)"):
-        train_run(folder, recipe, data, 0, variant="without")
+        train_run(folder, recipe, data)
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="cannot write the run folder"):
-        train_run(tmp_path / "file" / "run", recipe, data, 0, variant="without")
+        train_run(tmp_path / "file" / "run", recipe, data)
 
 
 def test_a_finished_run_is_read_from_a_folder_that_cannot_be_written(
     data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished = train_run(folder, recipe, data, 0, variant="without")
+    finished = train_run(folder, recipe, data)
 
     def read_only(*arguments: object, **keywords: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(FileLock, "acquire", read_only)
-    assert train_run(folder, recipe, data, 0, variant="without") == finished
-    load_student(folder)
+    assert train_run(folder, recipe, data) == finished
+    load_run(folder)
     with pytest.raises(UserError, match=r"cannot write the run folder .*: Read-only file system"):
-        train_run(folder.with_name("new"), recipe, data, 0, variant="without")
+        train_run(folder.with_name("new"), recipe, data)
 
 
 def test_the_second_process_is_turned_away(data: FeatureSet, recipe: Recipe, folder: Path) -> None:
     folder.mkdir(parents=True)
     with FileLock(folder / ".lock"), pytest.raises(UserError, match="another process is training into"):
-        train_run(folder, recipe, data, 0, variant="without")
-    train_run(folder, recipe, data, 0, variant="without")
+        train_run(folder, recipe, data)
+    train_run(folder, recipe, data)
 
 
 def test_teacher_and_student_through_their_folders(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"alpha = 0\.5 needs the run folder of a trained teacher"):
-        train_run(tmp_path / "with", recipe, data, 0, variant="with")
-    train_run(tmp_path / "teacher", recipe, data, 0, model="teacher")
-    train_run(tmp_path / "with", recipe, data, 0, variant="with", teacher=tmp_path / "teacher")
+    with pytest.raises(UserError, match="with is taught by 'teacher'; give the run folder of a trained one"):
+        train_run(tmp_path / "with", recipe, data, 0, "with")
+    train_run(tmp_path / "teacher", recipe, data, 0, "teacher")
+    train_run(tmp_path / "with", recipe, data, 0, "with", tmp_path / "teacher")
     settings = read_settings(tmp_path / "with")
     assert settings["teacher_weights_sha256"] == read_finished(tmp_path / "teacher").weights_sha256
     assert settings["distillation"] == recipe.distillation.model_dump()
     assert settings["data"]["clips"] == {"train": 30, "validation": 18}
 
-    student, teacher = load_student(tmp_path / "with"), load_teacher(tmp_path / "teacher")
-    assert (student.gru.input_size, student.gru.hidden_size, student.classifier.out_features) == (6, 8, 3)
-    assert (teacher.gru.hidden_size, teacher.gru.bidirectional) == (4, True)
+    student, teacher = load_run(tmp_path / "with"), load_run(tmp_path / "teacher")
+    assert (student.kind, teacher.kind) == ("gru", "bigru")
+    assert isinstance(student.recurrent, torch.nn.GRU) and isinstance(teacher.recurrent, torch.nn.GRU)
+    assert (student.recurrent.input_size, student.recurrent.hidden_size, student.classifier.out_features) == (6, 8, 3)
+    assert (teacher.recurrent.hidden_size, teacher.recurrent.bidirectional) == (4, True)
     assert not student.training and not teacher.training
-    with pytest.raises(UserError, match="holds a teacher, and a student is wanted"):
-        load_student(tmp_path / "teacher")
 
     train = data.splits["train"]
     seen_others = replace(data, splits={**data.splits, "train": replace(train, labels=train.labels.flip(0))})
     with pytest.raises(UserError, match=r"trained on other data \(labels_sha256"):
-        train_run(tmp_path / "leak", recipe, seen_others, 0, variant="with", teacher=tmp_path / "teacher")
+        train_run(tmp_path / "leak", recipe, seen_others, 0, "with", tmp_path / "teacher")
+
+
+def test_the_labelled_clips_are_written_down(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
+    few = recipe.model_copy(update={"labels": Labels(fraction=0.2)})
+    train_runs([Run(Job("without", seed), tmp_path / str(seed)) for seed in (0, 1)], few, data)
+    names = [(tmp_path / str(seed) / "labelled.txt").read_text().split() for seed in (0, 1)]
+    for some in names:
+        assert [sum(name.startswith(f"train_{kind}_") for name in some) for kind in ("clap", "jump", "wave")] == [2] * 3
+    assert names[0] != names[1]
 
 
 def test_damaged_weights_are_refused(data: FeatureSet, recipe: Recipe, folder: Path) -> None:
-    train_run(folder, recipe, data, 0, variant="without")
+    train_run(folder, recipe, data)
     content = bytearray((folder / "weights.safetensors").read_bytes())
     content[-1] ^= 1
     (folder / "weights.safetensors").write_bytes(content)
     with pytest.raises(UserError, match="not the file that the training wrote"):
-        load_student(folder)
+        load_run(folder)
     with pytest.raises(UserError, match="not the file that the training wrote"):
-        train_run(folder, recipe, data, 0, variant="without")
+        train_run(folder, recipe, data)
 
 
 def test_command_line(inputs: Path) -> None:
@@ -295,9 +355,9 @@ def test_command_line(inputs: Path) -> None:
             raise result.exception
         return result.output
 
-    assert "at epoch" in call("--out", inputs / "teacher", "--model", "teacher", "--seed", "2")
+    assert "at epoch" in call("--out", inputs / "teacher", "--method", "teacher", "--seed", "2")
     assert "at epoch" in call("--out", inputs / "with", "--teacher", inputs / "teacher", "--seed", "2")
-    assert "at epoch" in call("--out", inputs / "without", "--variant", "without", "--seed", "2")
+    assert "at epoch" in call("--out", inputs / "without", "--method", "without", "--seed", "2")
     assert [read_settings(inputs / name)["seed"] for name in ("teacher", "with", "without")] == [2, 2, 2]
     with pytest.raises(UserError, match="no device 'abacus'"):
         call("--out", inputs / "other", "--device", "abacus")

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from manifests.errors import UserError
-from manifests.recipe import ONLY_STREAM, RECIPES, Extract, parse_table, read_recipe
+from manifests.recipe import ONLY_STREAM, RECIPES, Extract, read_recipe
+from manifests.tables import parse_table
 
 MINIMAL = 'name = "x"\nseeds = [0]\n[data]\ndataset = "ucf101"\nprotocol = "p"\n[distillation]\nbeta = 0.5\n'
 
@@ -20,9 +21,13 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+SHIPPED = sorted([*RECIPES.glob("*.toml"), *RECIPES.glob("rows/*.toml")])
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_recipes_read_and_are_named_as_their_file(path: Path) -> None:
     assert read_recipe(path).name == path.stem
+    assert read_recipe(Path(path.stem)) == read_recipe(path)
 
 
 @pytest.mark.parametrize(("name", "beta"), [("ucf101", 0.5), ("sysu", 1.0), ("ntu60", 1.0)])
@@ -64,7 +69,7 @@ def test_wrong_values(tmp_path: Path, line: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seeds = [0]", "seeds = [0, 0]", "seeds: .*a seed stands twice"),
+        ("seeds = [0]", "seeds = [0, 0]", "seeds: .*one stands twice"),
         ("seeds = [0]", "seeds = [-1]", r"seeds\.0: .*greater than or equal to 0"),
         ("seeds = [0]", "seeds = []", "seeds: .*at least 1 item"),
         ('name = "x"', 'name = "../x"', "name: .*pattern"),
@@ -155,3 +160,61 @@ def test_a_va_cnn_is_trained_by_its_defaults_where_no_table_says_how() -> None:
 def test_utd_mhads_recipes_see_the_same_skeletons() -> None:
     """One takes the cache of the other."""
     assert read_recipe(Path("utd-mhad")).streams["skeleton"] == read_recipe(Path("utd-mhad-skeleton")).extract
+
+
+BASED = 'name = "row"\nbase = "r.toml"\n'
+
+
+def write_row(folder: Path, text: str, base: str) -> Path:
+    write(folder, base)
+    path = folder / "row.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_base_gives_what_a_row_does_not_say(tmp_path: Path) -> None:
+    more = "[training]\nepochs = 3\nbatch_size = 5\n" + SKELETON + "va_cnn = {epochs = 7, patience = 4}\n"
+    own = BASED + "methods = ['with']\n[training]\nepochs = 9\n[streams.skeleton.va_cnn]\nepochs = 8\n"
+    recipe = read_recipe(write_row(tmp_path, own, MINIMAL + more))
+    assert (recipe.name, recipe.base, recipe.methods, recipe.seeds) == ("row", "x", ["with"], [0])
+    assert (recipe.training.epochs, recipe.training.batch_size, recipe.distillation.beta) == (9, 5, 0.5)
+    va_cnn = recipe.streams["skeleton"].va_cnn
+    assert va_cnn is not None
+    assert (va_cnn.epochs, va_cnn.patience, recipe.streams["skeleton"].column) == (8, 4, "path_skeleton")
+
+
+def test_lists_of_a_row_stand_for_themselves_and_streams_keep_the_order_of_the_base(tmp_path: Path) -> None:
+    own = BASED + "seeds = [4]\n[streams.skeleton]\nframes_per_segment = 3\n"
+    recipe = read_recipe(write_row(tmp_path, own, MINIMAL.replace("[0]", "[0, 1, 2]") + RGB + SKELETON))
+    assert recipe.seeds == [4]
+    assert list(recipe.streams) == ["rgb", "skeleton"]
+
+
+def test_a_base_by_its_bare_name() -> None:
+    row, base = read_recipe(Path("table3-sysu-with")), read_recipe(Path("sysu"))
+    assert row.base == "sysu"
+    assert row.model_dump(exclude={"name", "base", "methods", "labels"}) == base.model_dump(
+        exclude={"name", "base", "methods", "labels"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "base", "message"),
+    [
+        (BASED + "[training]\nepoch = 3\n", MINIMAL, r"row\.toml: training\.epoch is not a key; .* training\.epochs"),
+        (BASED + "bass = 'x'\n", MINIMAL, r"row\.toml: bass is not a key; did you mean base"),
+        (BASED, MINIMAL + "[training]\nepoch = 3\n", r"/r\.toml: training\.epoch is not a key"),
+        (
+            BASED,
+            MINIMAL.replace("seeds", "base = 'ucf101'\nseeds"),
+            r"row\.toml: its base .*r\.toml has a base itself, u",
+        ),
+        (BASED.replace("r.toml", "nowhere"), MINIMAL, "no recipe nowhere; give a file, or one of: .*table1-sysu-with"),
+        ('base = "r.toml"\n', MINIMAL, r"row\.toml: name: .*required"),
+        ('name = "row"\nbase = 3\n', MINIMAL, r"row\.toml: base: .*string"),
+        (BASED + "[extract]\nbackbone = 'x'\nweights = 'y'\n", MINIMAL + RGB, r"\[extract\] is for one stream"),
+    ],
+)
+def test_bases_that_are_refused(tmp_path: Path, own: str, base: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_recipe(write_row(tmp_path, own, base))

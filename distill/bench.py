@@ -1,0 +1,169 @@
+"""How fast students train: one, and seeds × methods side by side, against the plain loop, as ratios of one run.
+
+The plain loop is what one would write first: a data loader, nn.GRU, one model at a time. The problem is of UCF101's
+size, with made-up features; teachers are random networks, for what they say costs the same. Nothing is learned here.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from distill.features import FeatureSet, Split
+from distill.losses import combined_loss
+from distill.models import Classifier, predict_outputs
+from distill.state import Job, State
+from distill.train import train_together
+from extract.network import choose_device, device_name
+from manifests.recipe import Recipe
+from manifests.tables import parse_table
+
+CLIPS, STEPS, FEATURE_DIM, CLASSES = 8056, 10, 2048, 101  # UCF101's training split, features of a ResNet-50
+METHODS = ("without", "teacher_student", "self_distillation", "with")
+VALIDATION = 64  # clips, so that an epoch is its training
+SQUARE = 2048  # side of the matrices whose product is the machine's best
+
+
+def bench(device_wanted: str, clips: int, seeds: int, epochs: int) -> dict[str, float | str | int]:
+    """Measure epochs per second over `clips` clips, said of an epoch of UCF101's 8,056.
+
+    Args:
+        device_wanted: auto, cpu, cuda.
+        clips: to train on; an epoch of all is as many times longer as it has batches.
+        seeds: of each of the four methods.
+        epochs: to measure; one more comes before, to warm up.
+
+    Returns:
+        Epochs per second of the plain loop (`plain`, mean of the four methods), of a stack of one (`one`) and, as
+        model-epochs, of seeds × methods (`together`); `ratio_one` and `ratio_together` to the plain loop. Multiply-adds
+        count as two operations: `gflop_per_epoch` of a model, `gflop_per_s_*` reached, `gflop_per_s_product` of one
+        large product of matrices, and `ratio_limit`, to the plain loop, of a machine that did nothing else.
+    """
+    device = choose_device(device_wanted)
+    recipe = _recipe(epochs + 1, list(range(seeds)))
+    data = _made_up(clips).to(device)
+    teacher = Classifier("bigru", FEATURE_DIM, recipe.teacher.hidden, CLASSES).to(device).eval()
+    scale = -(-clips // recipe.training.batch_size) / -(-CLIPS // recipe.training.batch_size)
+
+    plain = scale * len(METHODS) / sum(_plain(method, data, recipe, teacher, epochs) for method in METHODS)
+    one = scale / _stacked([Job("with", 0)], data, recipe, teacher, epochs)
+    jobs = [Job(method, seed) for method, seed in product(METHODS, range(seeds))]
+    together = scale * len(jobs) / _stacked(jobs, data, recipe, teacher, epochs)
+    product_rate = _product_rate(torch.device(device))
+    work = _gflop_per_epoch(recipe)
+    return {
+        "device": device_name(torch.device(device)),
+        "threads": torch.get_num_threads(),
+        "clips": clips,
+        "models_together": len(jobs),
+        "plain_epochs_per_s": plain,
+        "one_epochs_per_s": one,
+        "together_model_epochs_per_s": together,
+        "ratio_one": one / plain,
+        "ratio_together": together / plain,
+        "gflop_per_epoch": work,
+        "gflop_per_s_plain": work * plain,
+        "gflop_per_s_together": work * together,
+        "gflop_per_s_product": product_rate,
+        "ratio_limit": product_rate / work / plain,
+    }
+
+
+def _plain(method: str, data: FeatureSet, recipe: Recipe, teacher: Classifier, epochs: int) -> float:
+    """Seconds an epoch of the plain loop; losses are the same functions, so that they cost the same."""
+    train, training = data.splits["train"], recipe.training
+    said = predict_outputs(teacher, train.features).logits
+    loader = DataLoader(TensorDataset(train.features, train.labels, said), training.batch_size, shuffle=True)
+    gru = nn.GRU(FEATURE_DIM, recipe.student.hidden, batch_first=True).to(train.features.device)
+    classifier = nn.Linear(recipe.student.hidden, CLASSES).to(train.features.device)
+    parameters = [*gru.parameters(), *classifier.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=training.learning_rate, momentum=training.momentum)
+    alpha = 0.5 if method in ("with", "teacher_student") else 0.0
+    beta = 0.5 if method in ("with", "self_distillation") else 0.0
+
+    def run(times: int) -> None:
+        for _ in range(times):
+            for features, labels, taught in loader:
+                loss = combined_loss(classifier(gru(features)[0]), labels, taught, alpha=alpha, beta=beta).total
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(parameters, training.gradient_clip)
+                optimizer.step()
+
+    run(1)
+    return _seconds(lambda: run(epochs), train.features.device) / epochs
+
+
+def _stacked(jobs: list[Job], data: FeatureSet, recipe: Recipe, teacher: Classifier, epochs: int) -> float:
+    """Seconds an epoch of the whole stack, from the end of the first epoch to the end of the last."""
+    moments: list[float] = []
+
+    def after_epoch(state: State) -> None:
+        moments.append(time.perf_counter())
+
+    teachers = [teacher if job.about.teacher else None for job in jobs]
+    train_together(jobs, data, recipe, teachers, after_epoch=after_epoch)  # losses are read each epoch: all is done
+    return (moments[-1] - moments[0]) / epochs
+
+
+def _product_rate(device: torch.device) -> float:
+    """GFLOP/s of a large product of matrices in float32."""
+    one, other = torch.randn(2, SQUARE, SQUARE, device=device)
+    one @ other
+    times = 10
+    return times * 2 * SQUARE**3 / _seconds(lambda: [one @ other for _ in range(times)], device) / 1e9
+
+
+def _gflop_per_epoch(recipe: Recipe) -> float:
+    """Products of matrices in an epoch of one student: forward, gradient of the weights, gradient of the states.
+
+    The features need no gradient, so their projection counts twice and all else three times.
+    """
+    hidden = recipe.student.hidden
+    projected, recurrent, classified = FEATURE_DIM * 3 * hidden, hidden * 3 * hidden, hidden * CLASSES
+    return 2 * CLIPS * STEPS * (2 * projected + 3 * recurrent + 3 * classified) / 1e9
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    with _finished(device):
+        started = time.perf_counter()
+        work()
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _finished(device: torch.device) -> Iterator[None]:
+    """Before and after, let the device come to rest."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    yield
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _made_up(clips: int) -> FeatureSet:
+    generator = torch.Generator().manual_seed(0)
+
+    def split(name: str, count: int) -> Split:
+        features: Tensor = torch.randn(count, STEPS, FEATURE_DIM, generator=generator)
+        labels = torch.randint(CLASSES, (count,), generator=generator)
+        return Split(tuple(f"{name}{index}" for index in range(count)), features, labels)
+
+    splits = {"train": split("train", clips), "validation": split("validation", VALIDATION)}
+    return FeatureSet(splits, CLASSES, "made-up", "0" * 64)
+
+
+def _recipe(epochs: int, seeds: list[int]) -> Recipe:
+    """The paper's sizes for UCF101."""
+    table = {
+        "name": "bench",
+        "data": {"dataset": "other", "protocol": "made-up"},
+        "distillation": {"alpha": 0.5, "beta": 0.5},
+        "training": {"epochs": epochs},
+        "seeds": seeds,
+    }
+    return parse_table(Recipe, table, "the benchmark's recipe")

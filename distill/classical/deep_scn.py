@@ -1,0 +1,131 @@
+"""DeepSCN: layers that complete what is missing of a clip, then a linear classifier (Kong, Tao & Fu, CVPR 2017).
+
+x_i^n is the mean feature of segments 1…n of clip i, standardised; a layer is h = tanh(W [x; 1]) with the W of
+
+    min  Σ_i Σ_n E ‖x_i^N − W x̃_i^n‖² + α Σ_i Σ_{n<N} ‖W (x_i^{n+1} − x_i^n)‖² + β Σ_i Σ_n ‖W (x_i^n − x̄_{y_i})‖²
+
+where x̃ is x with a share of its entries set to zero at random, the expectation taken exactly (marginalised denoising,
+Chen et al., ICML 2012), and x̄_y the mean of class y. All is quadratic in W, so one linear system solves a layer, whose
+outputs are the next layer's x. Confirmed (abstract): full-video features predicted from partial ones, information in
+temporal order, labels used, layer by layer. Stand-ins, since the text was not open to us: the α and β terms for its
+order and label terms, and ridge regression to one-hot labels on the outputs of all levels, a least-squares SVM, for
+its SVM. The ridge that is best on validation counts; its scores are put through a softmax, which is no calibration.
+"""
+
+import functools
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.classical.classical import Classical, best_on_validation
+from distill.features import FeatureSet
+from distill.models import cumulative_mean
+from manifests.recipe import Recipe
+from manifests.training import DeepScn
+
+SMALLEST = 1e-5  # added to the diagonal of a layer's system, relative to its mean
+RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # tried, relative to the mean of the diagonal
+
+
+def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, recipe: Recipe) -> NDArray[np.float32]:
+    train, validation = data.splits["train"], data.splits["validation"]
+    labels = train.labels[labelled]
+    levels = cumulative_mean(train.features[labelled])
+    mean, deviation = levels.mean((0, 1)), levels.std((0, 1), correction=0)
+    deviation = deviation.masked_fill(deviation < 1e-6, 1)
+    levels = (levels - mean) / deviation
+    layers: list[Tensor] = []
+    for _ in range(recipe.deep_scn.layers):
+        layers.append(solve_layer(levels, labels, recipe.deep_scn))
+        levels = apply_layer(layers[-1], levels)
+
+    def outputs(clips: Tensor) -> Tensor:
+        found = (cumulative_mean(clips.to(mean.device)) - mean) / deviation
+        for layer in layers:
+            found = apply_layer(layer, found)
+        return found
+
+    seen = outputs(validation.features)
+    weights = ridge_regressions(levels, F.one_hot(labels, data.num_classes), RIDGES)
+    best = weights[best_on_validation((_scores(each, seen) for each in weights), validation.labels)]
+    probabilities: NDArray[np.float32] = _scores(best, outputs(features)).softmax(-1).cpu().numpy()
+    return probabilities
+
+
+def solve_layer(levels: Tensor, labels: Tensor, table: DeepScn) -> Tensor:
+    """Solve for the weights of one layer.
+
+    Args:
+        levels: (clips, N, D), x of the clips.
+        labels: (clips,).
+        table: share of entries missing, α as `order`, β as `pull`.
+
+    Returns:
+        W (D, D + 1), the last column for the constant, which is never missing.
+    """
+    kept = levels.new_full((levels.shape[2] + 1,), 1 - table.dropout, dtype=torch.float64)
+    kept[-1] = 1
+    each = levels.unbind(1)  # N times (clips, D)
+    scatter = _products((_with_one(level), _with_one(level)) for level in each)
+    target = _products((_with_one(level), each[-1]) for level in each)
+    system = scatter * kept[:, None] * kept  # E x̃x̃ᵀ but for the diagonal,
+    system.diagonal().copy_(scatter.diagonal() * kept)  # where an entry is missing together with itself
+    if table.order:
+        steps = (later - now for now, later in pairwise(each))
+        system[:-1, :-1] += table.order * _products((step, step) for step in steps)
+    if table.pull:
+        of_class = F.one_hot(labels).to(levels.dtype)  # (clips, C)
+        mean = of_class.T @ levels.mean(1) / of_class.sum(0).clamp(min=1)[:, None]  # (C, D)
+        apart = (level - mean[labels] for level in each)
+        system[:-1, :-1] += table.pull * _products((gap, gap) for gap in apart)
+    system.diagonal().add_(SMALLEST * system.diagonal().mean())
+    solution: Tensor = torch.linalg.solve(system, target * kept[:, None])  # (D + 1, D)
+    return solution.T.to(levels.dtype)
+
+
+def apply_layer(weights: Tensor, levels: Tensor) -> Tensor:
+    """tanh(W [x; 1]): W (D, D + 1), x (clips, N, D) → (clips, N, D)."""
+    return (levels @ weights[:, :-1].T + weights[:, -1]).tanh()
+
+
+def ridge_regressions(levels: Tensor, one_hot: Tensor, ridges: Sequence[float]) -> list[Tensor]:
+    """Regress labels on the outputs of all levels, once for each strength of the ridge.
+
+    Args:
+        levels: (clips, N, D).
+        one_hot: (clips, C).
+        ridges: strengths, relative to the mean of the Gram matrix's diagonal.
+
+    Returns:
+        (D + 1, C) each; the constant is held back no less than the rest.
+    """
+    each = [_with_one(level) for level in levels.unbind(1)]
+    gram = _products((level, level) for level in each)
+    target = _products((level, one_hot.to(levels.dtype)) for level in each)
+    values, vectors = torch.linalg.eigh(gram)
+    rotated = vectors.T @ target
+    strengths = [ridge * float(gram.diagonal().mean()) for ridge in ridges]
+    return [(vectors @ (rotated / (values.clamp(min=0) + own)[:, None])).to(levels.dtype) for own in strengths]
+
+
+def _scores(weights: Tensor, levels: Tensor) -> Tensor:
+    return _with_one(levels) @ weights
+
+
+def _with_one(levels: Tensor) -> Tensor:
+    """(..., D) → (..., D + 1), a constant at the end."""
+    return F.pad(levels, (0, 1), value=1.0)
+
+
+def _products(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """Sum of AᵀB over pairs A (clips, D) and B (clips, E), in float64: (D, E)."""
+    products = ((left.T @ right).double() for left, right in pairs)
+    return functools.reduce(torch.add, products, torch.zeros((), dtype=torch.float64))
+
+
+DEEP_SCN = Classical("DeepSCN", _fit_predict, published="DeepSCN")

@@ -1,0 +1,75 @@
+"""KNN: the labelled training clips that look most alike after as many segments vote (the baseline of Hu et al., 2018).
+
+A clip at level n is the mean feature of its segments 1…n, scaled to length 1, and is compared with training clips at
+level n by Euclidean distance; of K, the count that is best on validation votes. Only the name is confirmed.
+
+The probability of a class is its share of the votes. A vote counts 1 + 0.001 · 2⁻ʳ at rank r = 0, 1, …, which never
+turns a majority and gives a tie to the class of the nearest neighbour.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill.classical.classical import Classical, best_on_validation
+from distill.features import FeatureSet
+from manifests.recipe import Recipe
+
+K = (1, 5, 9)
+NEARNESS = 1e-3  # of a vote
+AT_ONCE = 256  # clips, so that memory does not grow with how many there are
+
+
+def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, recipe: Recipe) -> NDArray[np.float32]:
+    train, validation = data.splits["train"], data.splits["validation"]
+    known, labels = train.features[labelled], train.labels[labelled]
+    neighbours = nearest_labels(known, labels, validation.features)
+    counts = [k for k in K if k <= neighbours.shape[-1]]
+    best = counts[best_on_validation((vote(neighbours, k, data.num_classes) for k in counts), validation.labels)]
+    chosen = nearest_labels(known, labels, features.to(known.device))
+    probabilities: NDArray[np.float32] = vote(chosen, best, data.num_classes).cpu().numpy()
+    return probabilities
+
+
+def nearest_labels(known: Tensor, labels: Tensor, features: Tensor) -> Tensor:
+    """Return the labels of the nearest known clips at each level, the nearest first.
+
+    Args:
+        known: (clips, N, D) features of the clips that vote.
+        labels: (clips,) theirs.
+        features: (others, N, D).
+
+    Returns:
+        (others, N, k) with the largest k of `K` that there are clips for.
+    """
+    most = min(max(K), len(labels))
+    levels = zip(_levels(known), _levels(features), strict=True)
+    # At length 1 the nearest clip has the largest inner product.
+    found = [
+        torch.cat([labels[(batch @ ours.T).topk(most).indices] for batch in torch.split(theirs, AT_ONCE)])
+        for ours, theirs in levels
+    ]
+    return torch.stack(found, 1)
+
+
+def vote(neighbours: Tensor, k: int, num_classes: int) -> Tensor:
+    """Return the shares of the votes of the k nearest: labels (..., at least k), nearest first → (..., C) float32."""
+    weight = 1 + NEARNESS * 0.5 ** torch.arange(k, device=neighbours.device)
+    votes = weight.new_zeros(*neighbours.shape[:-1], num_classes)
+    votes.scatter_add_(-1, neighbours[..., :k], weight.expand(*neighbours.shape[:-1], k))
+    return votes / weight.sum()
+
+
+def _levels(features: Tensor) -> Iterator[Tensor]:
+    """The mean feature so far at length 1, level by level: (clips, N, D) → N times (clips, D)."""
+    total = torch.zeros_like(features[:, 0])
+    for segment in features.unbind(1):
+        total = total + segment
+        yield F.normalize(total, dim=-1)
+
+
+KNN = Classical("KNN", _fit_predict, published="KNN")

@@ -1,0 +1,23 @@
+"""The teacher of TS-LSTM* (Wang et al., CVPR 2019): a one-layer BiLSTM on whole sequences, cross-entropy at every step.
+
+As wide as the student when its two directions stand side by side, because the student imitates its states.
+Not a method for early recognition: its output after segment n has seen all N.
+"""
+
+from distill.method import Method
+from distill.methods.teacher import TEACHER
+from manifests.errors import UserError
+from manifests.recipe import Recipe
+
+
+def _hidden(recipe: Recipe) -> int:
+    units = recipe.student.hidden
+    if units % 2:
+        raise UserError(
+            f"student.hidden = {units} is odd, and the LSTM teacher halves it between its two directions; "
+            "make it even, or leave ts_lstm and teacher_lstm out of methods"
+        )
+    return units // 2
+
+
+TEACHER_LSTM = Method("LSTM teacher (sees the whole action)", "bilstm", _hidden, TEACHER.loss)

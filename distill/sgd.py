@@ -1,0 +1,58 @@
+"""SGD of M models side by side: each with a gradient norm of its own, otherwise torch's rule.
+
+Equal to `clip_grad_norm_` and `torch.optim.SGD` on every model by itself.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from manifests.training import Training
+
+
+class Sgd:
+    """The momentum of stacked parameters (M, ...) by name, and the step that uses it.
+
+    Attributes:
+        momentum: name → (M, ...); without momentum empty.
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor], training: Training) -> None:
+        self._parameters, self._training = parameters, training
+        zeros = {name: torch.zeros_like(tensor, requires_grad=False) for name, tensor in parameters.items()}
+        self.momentum: dict[str, Tensor] = zeros if training.momentum else {}
+
+    def step(self, losses: Tensor, progress: float = 0.0) -> None:
+        """Take one step down the loss of each model.
+
+        Args:
+            losses: (M,).
+            progress: share of the training that is done, which decides the learning rate of a schedule.
+        """
+        training = self._training
+        # The sum's gradient holds each model's own, for no model has a part in another's loss.
+        gradients = torch.autograd.grad(losses.sum(), list(self._parameters.values()))
+        with torch.no_grad():
+            norms = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
+            norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)  # (M,)
+            scale = (training.gradient_clip / (norm + 1e-6)).clamp(max=1)
+            for (name, parameter), gradient in zip(self._parameters.items(), gradients, strict=True):
+                own_scale = scale.view(-1, *[1] * (gradient.dim() - 1))
+                if not training.momentum:
+                    step = gradient * own_scale
+                    if training.weight_decay:
+                        step.add_(parameter, alpha=training.weight_decay)
+                else:
+                    step = self.momentum[name].mul_(training.momentum).addcmul_(gradient, own_scale)
+                    if training.weight_decay:
+                        step.add_(parameter, alpha=training.weight_decay)
+                parameter.add_(step, alpha=-learning_rate(training, progress))
+
+
+def learning_rate(training: Training, progress: float) -> float:
+    """Return the learning rate after a share of the training: constant, or half a cosine from its value to 0."""
+    if training.schedule == "constant":
+        return training.learning_rate
+    return training.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))

@@ -1,0 +1,95 @@
+"""Networks of one kind and shape side by side: every product of matrices is done for all M of them at once.
+
+A stack computes what M separate `models.Classifier` compute, to float rounding; that is what makes five seeds of four
+methods cheaper than twenty trainings. Parameters have the names of a single network's, with a first axis of length M.
+No losses, no updates here.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from distill.gru_layer import gru_states
+from distill.models import Classifier, Kind, Outputs, cumulative_mean
+from distill.randomness import Randomness
+
+
+class Stack:
+    """M networks of one kind.
+
+    Attributes:
+        kind: of all of them.
+        parameters: name of the parameter in a single network → (M, ...).
+    """
+
+    def __init__(self, kind: Kind, parameters: Mapping[str, Tensor]) -> None:
+        self.kind: Kind = kind
+        self.parameters = {name: tensor.detach().clone().requires_grad_() for name, tensor in parameters.items()}
+
+    @classmethod
+    def of(cls, networks: Sequence[Classifier]) -> "Stack":
+        """Stack copies of networks, all of one kind and shape."""
+        states = [network.state_dict() for network in networks]
+        return cls(networks[0].kind, {name: torch.stack([state[name] for state in states]) for name in states[0]})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.parameters.values())))
+
+    def __call__(self, features: Tensor, randomness: Randomness | None = None) -> Outputs:
+        """Run every network on its own sequences, or all of them on the same.
+
+        Args:
+            features: (M, B, N, D), or (B, N, D) for all.
+            randomness: whose dropout of features and states to apply, while training.
+
+        Returns:
+            States (M, B, N, H) and logits (M, B, N, C).
+        """
+        states = self._states(randomness.drop_input(features) if randomness else features)
+        kept = randomness.drop_output(states) if randomness else states
+        return Outputs(states, self._linear(kept, "classifier.weight", "classifier.bias"))
+
+    def _states(self, features: Tensor) -> Tensor:
+        """(M, B, N, D) or (B, N, D) → (M, B, N, H)."""
+        if self.kind == "cumulative_mean":
+            states = cumulative_mean(features)
+            return states if features.dim() == 4 else states.expand(len(self), *states.shape)
+        forward = self._layer(features, "")
+        if not self.kind.startswith("bi"):
+            return forward
+        backward = self._layer(features.flip(-2), "_reverse").flip(-2)
+        return torch.cat([forward, backward], -1)
+
+    def _layer(self, features: Tensor, suffix: str) -> Tensor:
+        """One direction of the recurrent layer, from a state of zero."""
+        given = self._linear(features, f"recurrent.weight_ih_l0{suffix}", f"recurrent.bias_ih_l0{suffix}")
+        weight, bias = (self.parameters[f"recurrent.{name}_hh_l0{suffix}"] for name in ("weight", "bias"))
+        step = gru_states if self.kind.endswith("gru") else _lstm
+        return step(given, weight.transpose(1, 2), bias[:, None])
+
+    def _linear(self, inputs: Tensor, weight: str, bias: str) -> Tensor:
+        """(M, B, N, I) or (B, N, I) → (M, B, N, O), each with its own weight (O, I)."""
+        weights, biases = self.parameters[weight], self.parameters[bias]
+        batch = inputs.shape[-3:-1]
+        if inputs.dim() == 3:  # one product for all networks
+            flat = inputs.flatten(0, 1) @ weights.flatten(0, 1).T + biases.flatten()  # (B N, M O)
+            return flat.view(*batch, *biases.shape).permute(2, 0, 1, 3)
+        flat = torch.baddbmm(biases[:, None], inputs.flatten(1, 2), weights.transpose(1, 2))  # (M, B N, O)
+        return flat.view(len(self), *batch, biases.shape[1])
+
+
+def _lstm(given: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """States (M, B, N, H) of an LSTM, gates in torch's order (input, forget, cell, output).
+
+    Arguments as `gru_states` has them, with 4 H.
+    """
+    hidden = weight.shape[1]
+    state = cell = given.new_zeros(*given.shape[:2], hidden)
+    states = []
+    for gates in given.unbind(2):
+        inputs, forget, new, output = (gates + torch.baddbmm(bias, state, weight)).chunk(4, -1)
+        cell = torch.sigmoid(forget) * cell + torch.sigmoid(inputs) * torch.tanh(new)
+        state = torch.sigmoid(output) * torch.tanh(cell)
+        states.append(state)
+    return torch.stack(states, 2)

@@ -1,0 +1,53 @@
+"""Made-up outputs of M networks and lessons for them, in float64, as any method may get them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from distill.method import Lesson, Method
+from distill.models import Outputs
+from manifests.recipe import Recipe
+
+MODELS, BATCH, STEPS, CLASSES, UNITS = 3, 5, 4, 6, 8
+
+
+def random(seed: int, *shape: int, scale: float = 2.0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * scale
+
+
+@pytest.fixture
+def change(recipe: Recipe) -> Callable[..., Recipe]:
+    """The small recipe with other values in one of its tables."""
+
+    def changed(table: str, **values: Any) -> Recipe:
+        return recipe.model_copy(update={table: getattr(recipe, table).model_copy(update=values)})
+
+    return changed
+
+
+@pytest.fixture
+def outputs() -> Outputs:
+    states = random(1, MODELS, BATCH, STEPS, UNITS).tanh()
+    return Outputs(states, random(2, MODELS, BATCH, STEPS, CLASSES))
+
+
+@pytest.fixture
+def make_lesson() -> Callable[..., Lesson]:
+    """A lesson for a method; the second clip of the first model and the last of the others have no label."""
+
+    def make(method: Method) -> Lesson:
+        labelled = torch.ones(MODELS, BATCH, dtype=torch.bool)
+        labelled[0, 1] = labelled[1:, -1] = False
+        teacher = Outputs(random(3, MODELS, BATCH, STEPS, UNITS).tanh(), random(4, MODELS, BATCH, STEPS, CLASSES))
+        own = {
+            name: first.double().repeat(MODELS, *[1] * first.dim()) + random(5, MODELS, *first.shape, scale=0.5)
+            for name, first in method.own(STEPS, CLASSES).items()
+        }
+        drawn = torch.rand(MODELS, BATCH, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+        labels = torch.randint(CLASSES, (MODELS, BATCH), generator=torch.Generator().manual_seed(7))
+        return Lesson(labels, labelled, teacher if method.teacher else None, own, lambda *shape: drawn.view(-1, *shape))
+
+    return make
