@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.classical import CLASSICAL
 from distill.fusion import join_caches
-from distill.settings import Variant
+from distill.methods import METHODS
 from extract.cache import Cache
 from manifests.recipe import Recipe
 
-VARIANTS: dict[Variant, str] = {"without": "Without distillation", "with": "With distillation"}
 LATE = "late fusion"
 
 
@@ -57,9 +57,10 @@ def sources(recipe: Recipe, caches: Mapping[str, Cache]) -> list[Source]:
     return [joined] if recipe.fusion == "early" else [*alone, joined]
 
 
-def method_name(variant: Variant, source: str) -> str:
-    """Return what a student is called in tables and figures: `With distillation, early fusion`."""
-    return f"{VARIANTS[variant]}, {source}" if source else VARIANTS[variant]
+def method_name(method: str, source: str) -> str:
+    """Return what a method on a source is called in tables and figures: `With distillation, early fusion`."""
+    title = METHODS[method].title if method in METHODS else CLASSICAL[method].title
+    return f"{title}, {source}" if source else title
 
 
 def average(probabilities: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

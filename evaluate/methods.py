@@ -1,6 +1,6 @@
-"""The rows of a recipe: what its students say of the test clips, written as predictions and scored.
+"""The rows of a recipe: what its methods say of the validation and test clips, written as predictions and scored.
 
-Late fusion is one more method: the mean of what the students of all streams say. Test labels are read in
+Late fusion is one more method: the mean of what the models of all streams say. Test labels are read in
 `predictions.score` only. No training here.
 """
 
@@ -10,26 +10,33 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from distill.classical import CLASSICAL
+from distill.features import FeatureSet, load_features
+from distill.labelled import labelled_clips
+from distill.methods import METHODS
 from distill.models import predict_probabilities
-from distill.run_folder import load_student
-from distill.settings import Variant
-from evaluate.fusion import LATE, VARIANTS, Source, average, method_name
+from distill.plan import run_folder
+from distill.run_folder import load_run
+from distill.state import Job
+from evaluate.fusion import LATE, Source, average, method_name
 from evaluate.predictions import Predictions, Scores, read_predictions, score, write_predictions
-from evaluate.students import run_folder
+from evaluate.students import labels_folder, runs_folder
 from manifests.recipe import Recipe
 from manifests.schema import SPLITS, Manifest
 
 
 def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequence[Source]) -> dict[str, list[Scores]]:
-    """Write the predictions of every student, and of their late fusion if the recipe has it; score the table's rows.
+    """Write the predictions of every method, and of their late fusion if the recipe has it; score the table's rows.
 
     Args:
-        recipe: with the seeds, and the fusion.
+        recipe: with the methods, the seeds, and the fusion.
         out: the folder of runs and predictions.
-        manifest: the test clips and, for scoring, their labels.
-        sources: what the students see; all are trained.
+        manifest: the clips and, for scoring, their labels.
+        sources: what the models see; all are trained.
 
     Returns:
         Method → one `Scores` a seed, in the order of the table.
@@ -37,7 +44,7 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
     Raises:
         UserError: a run is not finished, or a file cannot be written.
     """
-    test = tuple(manifest.split("test")["clip_id"])
+    clips = (*manifest.split("validation")["clip_id"], *manifest.split("test")["clip_id"])
     scores: dict[str, list[Scores]] = {}
 
     def keep(path: Path, predictions: Predictions, in_table: bool) -> None:
@@ -47,41 +54,52 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
 
     for source in sources:
         row = {clip_id: index for index, clip_id in enumerate(source.cache.clip_id)}
-        features = torch.from_numpy(source.cache.features[[row[clip_id] for clip_id in test]])
-        for variant, seed in product(VARIANTS, recipe.seeds):
+        features = torch.from_numpy(source.cache.features[[row[clip_id] for clip_id in clips]])
+        data = load_features(source.cache, manifest) if set(recipe.methods) - METHODS.keys() else None
+        for method, seed in product(recipe.methods, recipe.seeds):
             predictions = Predictions(
-                probabilities=predict_probabilities(
-                    load_student(run_folder(out / "runs", source, seed, variant)), features
-                ),
-                clip_ids=test,
+                probabilities=_probabilities(recipe, out / "runs", source, Job(method, seed), data, features),
+                clip_ids=clips,
                 protocol=manifest.protocol,
-                method=method_name(variant, source.name),
+                method=method_name(method, source.name),
                 seed=seed,
                 classes=manifest.classes,
-                provenance=_provenance(recipe, manifest, source.caches),
+                provenance=_provenance(recipe, manifest, method, source.caches),
             )
-            keep(_file(out, source, variant, seed), predictions, source.in_table)
+            keep(_file(out, recipe, source, method, seed), predictions, source.in_table)
     if recipe.fusion != "early":
         alone = [source for source in sources if len(source.caches) == 1]
         caches = {name: about for source in alone for name, about in source.caches.items()}
-        for variant, seed in product(VARIANTS, recipe.seeds):
-            parts = [read_predictions(_file(out, source, variant, seed)) for source in alone]
+        for method, seed in product(recipe.methods, recipe.seeds):
+            parts = [read_predictions(_file(out, recipe, source, method, seed)) for source in alone]
             fused = replace(
                 parts[0],
                 probabilities=average([part.probabilities for part in parts]),
-                method=method_name(variant, LATE),
-                provenance=_provenance(recipe, manifest, caches),
+                method=method_name(method, LATE),
+                provenance=_provenance(recipe, manifest, method, caches),
             )
-            keep(out / "predictions" / f"late-fusion-{variant}-seed{seed}.h5", fused, in_table=True)
+            keep(out / "predictions" / labels_folder(recipe) / f"late-fusion-{method}-seed{seed}.h5", fused, True)
     return scores
 
 
-def _file(out: Path, source: Source, variant: Variant, seed: int) -> Path:
-    return out / "predictions" / source.folder / f"{variant}-seed{seed}.h5"
+def _probabilities(
+    recipe: Recipe, runs: Path, source: Source, job: Job, data: FeatureSet | None, features: torch.Tensor
+) -> NDArray[np.float32]:
+    """What a method says of features (clips, N, D): a trained network, or training clips looked at anew."""
+    if data is None or job.method in METHODS:
+        return predict_probabilities(load_run(run_folder(runs_folder(runs, recipe, source), job)), features)
+    labelled = labelled_clips(data.splits["train"].labels, recipe.labels.fraction, job.seed)
+    return CLASSICAL[job.method].fit_predict(data, labelled, features, recipe)
 
 
-def _provenance(recipe: Recipe, manifest: Manifest, caches: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What a row comes from; `caches` are those that this row's students have seen, see `Source`."""
+def _file(out: Path, recipe: Recipe, source: Source, method: str, seed: int) -> Path:
+    return out / "predictions" / source.folder / labels_folder(recipe) / f"{method}-seed{seed}.h5"
+
+
+def _provenance(
+    recipe: Recipe, manifest: Manifest, method: str, caches: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a row comes from; `caches` are those that this row's models have seen, see `Source`."""
     settings = {name: about["settings"] for name, about in caches.items()}
     return {
         "recipe": recipe.model_dump(),
@@ -92,6 +110,7 @@ def _provenance(recipe: Recipe, manifest: Manifest, caches: Mapping[str, Mapping
         ],
         "random_weights": any(own.get("weights") == "random" for own in settings.values()),
         "synthetic_data": recipe.data.dataset == "stick-figures",
-        "labels": "all",
+        "sees_future": method in METHODS and METHODS[method].sees_future,
+        "labels": "all" if recipe.labels.fraction == 1 else f"{100 * recipe.labels.fraction:g}%",
         "clips": {name: int((manifest.clips["split"] == name).sum()) for name in SPLITS},
     }

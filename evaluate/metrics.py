@@ -29,9 +29,6 @@ def accuracy_by_ratio(probabilities: Floats, labels: Labels) -> NDArray[np.float
 def topk_accuracy_by_ratio(probabilities: Floats, labels: Labels, k: int = 5) -> NDArray[np.float64]:
     """Share of clips whose label is among the k most probable classes, at each observation ratio.
 
-    Equal probabilities rank by class index, so that k = 1 is `accuracy_by_ratio` also under ties
-    and k ≥ C is always right.
-
     Args:
         probabilities: (clips, N, C).
         labels: (clips,), indices into C.
@@ -40,10 +37,26 @@ def topk_accuracy_by_ratio(probabilities: Floats, labels: Labels, k: int = 5) ->
     Returns:
         (N,) fractions.
     """
+    return np.asarray(correct_by_ratio(probabilities, labels, k).mean(axis=0), dtype=np.float64)
+
+
+def correct_by_ratio(probabilities: Floats, labels: Labels, k: int = 1) -> NDArray[np.bool_]:
+    """Whether each clip's label is among its k most probable classes, at each observation ratio.
+
+    Equal probabilities rank by class index, so that k = 1 is argmax also under ties and k ≥ C is always right.
+
+    Args:
+        probabilities: (clips, N, C).
+        labels: (clips,), indices into C.
+        k: how many guesses a clip has.
+
+    Returns:
+        (clips, N), clip by clip what `accuracy_by_ratio` is the mean of.
+    """
     own = np.take_along_axis(probabilities, labels[:, None, None], axis=2)  # (clips, N, 1)
     before = np.arange(probabilities.shape[2]) < labels[:, None, None]  # (clips, 1, C)
     rank = (probabilities > own).sum(axis=2) + ((probabilities == own) & before).sum(axis=2)  # (clips, N)
-    return np.asarray((rank < k).mean(axis=0), dtype=np.float64)
+    return np.asarray(rank < k)
 
 
 def auc_mean(accuracy: Floats) -> float:

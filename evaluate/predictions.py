@@ -2,7 +2,8 @@
 
 HDF5: `probabilities` (clips, N, C) float32 and `clip_id` (clips,); attributes `protocol`, `method`, `seed`,
 `classes` (JSON list) and `provenance` (JSON object). No labels in it: `score` takes them from the manifest,
-and is the only place where test labels are read. No formulas (`metrics`), no models.
+and is the only place where test labels are read. A file may have test clips only; with the validation clips too,
+a threshold of confidence is chosen on them. No formulas (`metrics` and its neighbours), no models.
 """
 
 import json
@@ -13,9 +14,13 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from evaluate.metrics import accuracy_by_ratio, auc_mean, auc_trapezoid, topk_accuracy_by_ratio
+from evaluate.calibration import expected_calibration_error
+from evaluate.earliness import Decision, choose_threshold, judge, time_to_correct
+from evaluate.early_gain import accuracy_by_class
+from evaluate.metrics import accuracy_by_ratio, auc_mean, auc_trapezoid, correct_by_ratio, topk_accuracy_by_ratio
 from manifests.errors import UserError
 from manifests.files import atomic_write
 from manifests.schema import SPLITS, Manifest
@@ -50,7 +55,7 @@ class Predictions:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """One model's accuracy on the test split, as fractions.
+    """How one model does on the test split; fractions, and clip by clip in the order of the manifest.
 
     Attributes:
         accuracy: (N,) top-1 accuracy at the observation ratios 1/N … 1.
@@ -58,6 +63,11 @@ class Scores:
         clips: clips per split of the manifest.
         classes: size of the class order, C.
         classes_tested: how many of them occur in the test split (fewer than C in a subset).
+        labels: (I,) of the I test clips.
+        groups: (I,) who or what they show, of the manifest.
+        correct: (I, N) whether the most probable class is the label.
+        calibration_error: (N,) see `evaluate.calibration`.
+        decision: with the threshold that is the best on the validation split; None where its clips have no predictions.
     """
 
     method: str
@@ -69,6 +79,11 @@ class Scores:
     classes: int
     classes_tested: int
     provenance: Mapping[str, Any]
+    labels: NDArray[np.int64]
+    groups: tuple[str, ...]
+    correct: NDArray[np.bool_]
+    calibration_error: NDArray[np.float64]
+    decision: Decision | None
 
     @property
     def auc_mean(self) -> float:
@@ -79,6 +94,16 @@ class Scores:
     def auc_trapezoid(self) -> float:
         """Area by the trapezoid rule over the ratios 1/N … 1."""
         return auc_trapezoid(self.accuracy)
+
+    @property
+    def time_to_correct(self) -> NDArray[np.float64]:
+        """(I,) observed fraction from which on a clip is right and stays right; NaN: never."""
+        return time_to_correct(self.correct)
+
+    @property
+    def class_accuracy(self) -> NDArray[np.float64]:
+        """(C, N) accuracy of each class by observation ratio; NaN where it has no test clips."""
+        return accuracy_by_class(self.correct, self.labels, self.classes)
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
@@ -132,7 +157,8 @@ def read_predictions(path: Path) -> Predictions:
 def score(predictions: Predictions, manifest: Manifest) -> Scores:
     """Score predictions on the test split of a manifest, joined by clip id.
 
-    Predictions for clips outside the test split are not looked at.
+    Predictions for validation clips choose the threshold of `decision`, if they are there for every one. Those for
+    other clips are not looked at.
 
     Raises:
         UserError: another protocol or class order than the manifest's, or test clips without a prediction.
@@ -148,16 +174,18 @@ def score(predictions: Predictions, manifest: Manifest) -> Scores:
             f"{name} have another class order than the manifest ({_first_difference(predictions, manifest)}); "
             "put the probabilities in the order of the manifest's classes file"
         )
-    test = manifest.split("test")
-    row_of = {clip: row for row, clip in enumerate(predictions.clip_ids)}
-    missing = [clip for clip in test["clip_id"] if clip not in row_of]
+    test, validation = manifest.split("test"), manifest.clips[manifest.clips["split"] == "validation"]
+    known = set(predictions.clip_ids)
+    missing = [clip for clip in test["clip_id"] if clip not in known]
     if missing:
         raise UserError(
             f"{name} lack {len(missing)} of the {len(test)} test clips: {', '.join(missing[:3])}"
             f"{', …' if len(missing) > 3 else ''}; every test clip needs a prediction"
         )
-    labels = test["label"].to_numpy(dtype=np.int64)
-    probabilities = predictions.probabilities[[row_of[clip] for clip in test["clip_id"]]]
+    probabilities, labels = _joined(predictions, test)
+    decision = None
+    if len(validation) and known.issuperset(validation["clip_id"]):
+        decision = judge(probabilities, labels, choose_threshold(*_joined(predictions, validation)))
     return Scores(
         method=predictions.method,
         protocol=predictions.protocol,
@@ -168,7 +196,19 @@ def score(predictions: Predictions, manifest: Manifest) -> Scores:
         classes=len(manifest.classes),
         classes_tested=len(np.unique(labels)),
         provenance=predictions.provenance,
+        labels=labels,
+        groups=tuple(test["group"]),
+        correct=correct_by_ratio(probabilities, labels),
+        calibration_error=expected_calibration_error(probabilities, labels),
+        decision=decision,
     )
+
+
+def _joined(predictions: Predictions, clips: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Probabilities (clips, N, C) and labels (clips,) of some clips of the manifest, in their order there."""
+    row_of = {clip: row for row, clip in enumerate(predictions.clip_ids)}
+    rows = [row_of[clip] for clip in clips["clip_id"]]
+    return predictions.probabilities[rows], clips["label"].to_numpy(dtype=np.int64)
 
 
 def _check(predictions: Predictions, name: str) -> None:

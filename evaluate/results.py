@@ -1,11 +1,13 @@
-"""The files a set of scores ends in: the table in three formats and the figure in two. No scoring here."""
+"""The files a set of scores ends in: table, figure, comparison and what is beyond accuracy. No scoring here."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from evaluate.beyond import render_beyond, render_beyond_csv
+from evaluate.comparison import baseline_of, compare, render_comparison, render_comparison_csv
 from evaluate.figure import draw_figure
 from evaluate.predictions import Scores
-from evaluate.table import make_table, render_csv, render_latex, render_markdown
+from evaluate.table import make_table, observation_ratios, render_csv, render_latex, render_markdown
 from manifests.files import write_text
 from manifests.published import RATIOS, Published, is_whole, published_rows
 from manifests.schema import Manifest
@@ -23,9 +25,12 @@ def published_beside(manifest: Manifest, scores: Mapping[str, Sequence[Scores]])
     return published_rows(manifest.protocol, *shares)
 
 
-def write_results(out: Path, manifest: Manifest, scores: Mapping[str, Sequence[Scores]]) -> tuple[Path, Path]:
+def write_results(
+    out: Path, manifest: Manifest, scores: Mapping[str, Sequence[Scores]], baseline: str | None = None
+) -> tuple[Path, Path]:
     """Write table.md, .csv, .tex and figure.png, .svg into `out`, with the published rows of the same protocol.
 
+    Beside them stand beyond.md, .csv, and comparison.md, .csv where a method has a `baseline` among the scores.
     Data that draws itself knows the best accuracy any method can reach; it is drawn into the figure.
 
     Returns:
@@ -35,9 +40,16 @@ def write_results(out: Path, manifest: Manifest, scores: Mapping[str, Sequence[S
     table = make_table(scores, published)
     for suffix, render in (("md", render_markdown), ("csv", render_csv), ("tex", render_latex)):
         write_text(out / f"table.{suffix}", render(table))
+    write_text(out / "beyond.md", render_beyond(scores))
+    write_text(out / "beyond.csv", render_beyond_csv(scores))
+    first = next(iter(scores.values()))[0]
+    if baseline is not None and any(baseline_of(method, scores, baseline) for method in scores):
+        comparisons = compare(scores, baseline)
+        write_text(out / "comparison.md", render_comparison(comparisons, scores, baseline))
+        write_text(out / "comparison.csv", render_comparison_csv(comparisons, observation_ratios(first)))
     best = None
     if "branch_frame" in manifest.clips:
-        segments = len(next(iter(scores.values()))[0].accuracy)
+        segments = len(first.accuracy)
         best = ("Best any method can reach (expected)", best_accuracy(manifest.split("test"), segments))
     png, _svg = draw_figure(scores, published, out / "figure", best=best)
     return out / "table.md", png

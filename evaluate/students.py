@@ -1,17 +1,14 @@
-"""Teachers and students of a recipe, trained into their run folders: of every source, seed and variant.
+"""The models of a recipe, trained into their run folders: of every source, seed and method.
 
 A run that is finished is left as it is, one that was interrupted is gone on with (`distill.run_folder`).
 """
 
 from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
 
 from distill.features import load_features
-from distill.run_folder import train_run
-from distill.settings import Model, Variant
-from distill.train import Epoch
-from evaluate.fusion import VARIANTS, Source
+from distill.plan import Tally, runs_of, stages
+from evaluate.fusion import Source
 from evaluate.inputs import Move
 from manifests.recipe import Recipe
 from manifests.schema import Manifest
@@ -20,11 +17,11 @@ from manifests.schema import Manifest
 def train_students(
     recipe: Recipe, runs: Path, manifest: Manifest, sources: Sequence[Source], device: str, move: Move
 ) -> None:
-    """Train what is missing of all students, each seed's teacher before them, and none where it would have no say.
+    """Train what is missing: of every source the teachers that a method needs, then all students side by side.
 
     Args:
         recipe: what to train.
-        runs: where the run folders go; see `run_folder`.
+        runs: where the run folders go; see `runs_folder`.
         manifest: labels and splits; no test clip is looked at.
         sources: what they see.
         device: to train on.
@@ -33,26 +30,19 @@ def train_students(
     Raises:
         UserError: clips without features, a folder of another run, a training that failed.
     """
-    taught = recipe.distillation.alpha > 0
-    models: list[tuple[Model, Variant | None]] = [("teacher", None)] if taught else []
-    models += [("student", variant) for variant in VARIANTS]
-    epochs = recipe.training.epochs
-    total = len(sources) * len(recipe.seeds) * len(models) * epochs
-    done = 0
+    both = stages(recipe.methods)
+    tally = Tally(len(sources) * len([*both[0], *both[1]]) * len(recipe.seeds) * recipe.training.epochs, move)
     for source in sources:
         data = load_features(source.cache, manifest).to(device)
-        for seed, (model, variant) in product(recipe.seeds, models):
-
-            def show(epoch: Epoch, before: int = done) -> None:
-                move(before + epoch.epoch, total)
-
-            folder = run_folder(runs, source, seed, variant or model)
-            teacher = run_folder(runs, source, seed, "teacher") if variant and taught else None
-            train_run(folder, recipe, data, seed, model=model, variant=variant, teacher=teacher, progress=show)
-            done += epochs
-            move(done, total)
+        for methods in both:
+            tally.train(runs_of(methods, recipe.seeds, runs_folder(runs, recipe, source)), recipe, data)
 
 
-def run_folder(runs: Path, source: Source, seed: int, model: str) -> Path:
-    """Return the run folder of a model: "teacher", or the variant of a student."""
-    return runs / source.folder / f"seed{seed}" / model
+def runs_folder(runs: Path, recipe: Recipe, source: Source) -> Path:
+    """Return the folder of the runs of a source, see `distill.plan.run_folder`."""
+    return runs / source.folder / labels_folder(recipe)
+
+
+def labels_folder(recipe: Recipe) -> str:
+    """Return the folder of what was trained with a share of the labels: empty with all, else as in `labels-0.1`."""
+    return "" if recipe.labels.fraction == 1 else f"labels-{recipe.labels.fraction:g}"

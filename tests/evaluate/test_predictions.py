@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evaluate.earliness import Decision
 from evaluate.predictions import Predictions, read_predictions, score, write_predictions
 from manifests.errors import UserError
 from manifests.schema import Manifest
@@ -61,6 +62,59 @@ def test_score_is_counted_by_hand(predictions, manifest):
     assert scores.auc_mean == 0.5
     assert scores.clips == {"train": 1, "validation": 0, "test": 4}
     assert (scores.classes, scores.classes_tested) == (3, 2)
+    assert scores.correct.tolist() == [[True, True], [False, True], [False, False], [False, True]]
+    assert scores.labels.tolist() == [0, 1, 0, 1]
+    assert scores.groups == ("g01",) * 4
+    assert scores.calibration_error == pytest.approx([0.8 - 0.25, 0.8 - 0.75])
+    assert scores.time_to_correct.tolist() == [0.5, 1.0, pytest.approx(np.nan, nan_ok=True), 1.0]
+    assert scores.class_accuracy[:2].tolist() == [[0.5, 0.5], [0.0, 1.0]]
+    assert np.isnan(scores.class_accuracy[2]).all()
+    assert scores.decision is None  # no validation clips
+
+
+# The probability of class 1 at four levels, the rest is class 0's. At 0.5 it is a tie, and class 0 is said.
+COURSES = {
+    "a": [0.125, 0.125, 0.125, 0.125],
+    "b": [0.5, 0.75, 0.5, 0.5],
+    "c": [0.5, 0.5, 0.5, 0.5],
+    "d": [0.0, 1.0, 1.0, 1.0],
+    "v": [0.5, 1.0, 1.0, 1.0],
+    "w": [0.5, 1.0, 1.0, 1.0],
+}
+
+
+def with_validation(manifest, predictions, told=tuple(COURSES)):
+    """Two validation clips of class 1, before and after the others in the manifest, and the courses of some clips."""
+    clips = manifest.clips
+    first, last = (
+        clips.iloc[[0]].assign(clip_id=name, path=f"{name}.avi", label=1, class_name=CLASSES[1], split="validation")
+        for name in ("v", "w")
+    )
+    ones = np.array([COURSES[clip] for clip in told], dtype=np.float32)  # (clips, N=4)
+    probabilities = np.stack([1 - ones, ones, 0 * ones], axis=2)
+    return (
+        changed(predictions, probabilities=probabilities, clip_ids=told),
+        Manifest(pd.concat([first, clips, last], ignore_index=True), CLASSES),
+    )
+
+
+def test_the_threshold_is_chosen_on_validation_clips_and_judged_on_test_clips(predictions, manifest):
+    """Validation: 0.55 is the lowest that waits for the second level. Test: decided at 1, 2, 4, 1; only `d` wrong."""
+    scores = score(*with_validation(manifest, predictions))
+    assert scores.decision == Decision(threshold=0.55, accuracy=0.75, earliness=0.5)
+    assert scores.clips == {"train": 1, "validation": 2, "test": 4}
+    assert scores.correct[:, 0].tolist() == [True, False, True, False]  # of test clips alone
+
+
+def test_test_labels_have_no_say_in_the_threshold(predictions, manifest):
+    told, clips = with_validation(manifest, predictions)
+    others = clips.clips.assign(label=clips.clips["label"].where(clips.clips["split"] != "test", 2))
+    assert score(told, Manifest(others, CLASSES)).decision == Decision(threshold=0.55, accuracy=0.0, earliness=0.5)
+
+
+def test_without_all_of_the_validation_clips_there_is_no_decision(predictions, manifest):
+    assert score(*with_validation(manifest, predictions, told=(*LABELS, "v"))).decision is None
+    assert score(*with_validation(manifest, predictions, told=tuple(LABELS))).decision is None
 
 
 def test_order_and_further_clips_change_nothing(predictions, manifest):
@@ -69,6 +123,7 @@ def test_order_and_further_clips_change_nothing(predictions, manifest):
     ids = [predictions.clip_ids[i] for i in order[:-1]] + ["t"]  # the training clip is not looked at
     shuffled = changed(predictions, probabilities=probabilities, clip_ids=tuple(ids))
     assert score(shuffled, manifest).accuracy.tolist() == score(predictions, manifest).accuracy.tolist()
+    assert score(shuffled, manifest).correct.tolist() == score(predictions, manifest).correct.tolist()
 
 
 def test_missing_test_clips_are_counted_and_named(predictions, manifest):

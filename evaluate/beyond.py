@@ -1,0 +1,84 @@
+"""Each method beyond its accuracy: calibration, deciding early, and how soon clips are right for good.
+
+Means ± std over seeds, in per cent. Markdown prints a few ratios, CSV has all. The formulas are in `calibration` and
+`earliness`, the accuracies in `table`, differences of methods in `comparison`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from evaluate.calibration import BINS
+from evaluate.earliness import mean_time_to_correct
+from evaluate.notes import comparable, notes
+from evaluate.predictions import Scores
+from evaluate.table import Value, observation_ratios, summarise
+from evaluate.text_tables import csv_table, exact, markdown_table, printed
+
+PRINTED_RATIOS = (20.0, 60.0, 100.0)  # of the calibration error: early, in the middle, at the end
+PRINTED = {
+    "calibration_error_mean": "ECE, mean",
+    "decision_threshold": "Threshold",
+    "decision_accuracy": "Accuracy when decided",
+    "decision_earliness": "Earliness",
+    "decision_harmonic_mean": "Harmonic mean",
+    "time_to_correct": "Right for good from",
+}
+
+
+def render_beyond(scores: Mapping[str, Sequence[Scores]]) -> str:
+    """Return the measures of every method (method → one `Scores` a seed) as Markdown, what they are first."""
+    first = comparable(scores)
+    ratios = observation_ratios(first)
+    chosen = PRINTED_RATIOS if set(PRINTED_RATIOS) <= set(ratios) else ratios
+    columns = {_calibration_error(ratio): f"ECE {ratio:.3g}%" for ratio in chosen} | PRINTED
+    measured = {method: _measures(runs) for method, runs in scores.items()}
+    rows = [[method, *(printed(own[name]) for name in columns)] for method, own in measured.items()]
+    unknown = any(value is None for own in measured.values() for value in own.values())
+    return f"{_caption(scores, unknown)}\n\n{markdown_table(['Method', *columns.values()], rows)}"
+
+
+def render_beyond_csv(scores: Mapping[str, Sequence[Scores]]) -> str:
+    """Return the measures of every method as CSV, means and deviations; the calibration error at every ratio."""
+    comparable(scores)
+    measured = {method: _measures(runs) for method, runs in scores.items()}
+    names = list(next(iter(measured.values())))
+    rows = [
+        [method, str(len(scores[method])), *(exact(cell) for name in names for cell in (own[name] or (None, None)))]
+        for method, own in measured.items()
+    ]
+    return csv_table(["method", "seeds", *(f"{name}{end}" for name in names for end in ("", "_std"))], rows)
+
+
+def _measures(runs: Sequence[Scores]) -> dict[str, Value | None]:
+    """Mean and deviation over seeds of everything, by its name in the CSV; None where a seed does not have it."""
+    decisions = [run.decision for run in runs if run.decision is not None]
+    found: dict[str, Value | None] = {
+        _calibration_error(ratio): summarise([run.calibration_error[n] for run in runs])
+        for n, ratio in enumerate(observation_ratios(runs[0]))
+    }
+    found["calibration_error_mean"] = summarise([run.calibration_error.mean() for run in runs])
+    for name in ("threshold", "accuracy", "earliness", "harmonic_mean"):
+        of_seeds = [getattr(decision, name) for decision in decisions]
+        found[f"decision_{name}"] = summarise(of_seeds) if len(of_seeds) == len(runs) else None
+    return found | {"time_to_correct": summarise([mean_time_to_correct(run.correct) for run in runs])}
+
+
+def _calibration_error(ratio: float) -> str:
+    return f"calibration_error_{ratio:.3g}"
+
+
+def _caption(scores: Mapping[str, Sequence[Scores]], unknown: bool) -> str:
+    first = comparable(scores)
+    segments = len(first.accuracy)
+    several = any(len(runs) > 1 for runs in scores.values())
+    sentences = [
+        f"{first.protocol}: {'; '.join(notes(scores))}",
+        "All in per cent" + ("; ± is the sample standard deviation over seeds" if several else ""),
+        f"ECE: expected calibration error at a ratio, {BINS} bins of equal width",
+        "A clip is decided at the first ratio where the confidence reaches the threshold, at the last where none does; "
+        "the threshold has the best harmonic mean on the validation clips",
+        "Earliness: the share seen at the decision. Harmonic mean: of the accuracy and of the share not waited for",
+        "Right for good from: the share seen from which on a clip stays right, where never counts as "
+        f"{100 * (segments + 1) / segments:.3g}",
+    ]
+    sentences += ["–: there are no predictions of the validation clips"] * unknown
+    return ". ".join(sentences) + "."
