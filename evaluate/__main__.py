@@ -3,30 +3,48 @@
 import json
 import os
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from evaluate.inputs import Bars, Move
 from evaluate.predictions import Scores
+from evaluate.programme_table import as_json as rows_as_json
 from manifests.command_line import new_app, run_cli
 from manifests.recipe import read_recipe
 from manifests.schema import read_manifest
+
+if TYPE_CHECKING:  # it loads torch, which --help does without
+    from evaluate.programme import ProgrammeResult
 
 app = new_app(__doc__)
 
 
 @app.command()
 def reproduce(
-    recipe: Annotated[Path, typer.Argument(help="A recipe's file, or the name of one that comes with the project.")],
-    videos: Annotated[Path | None, typer.Option(help="Folder of the data set's files: videos, skeletons.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of all that is made; default: out/RECIPE.")] = None,
-    manifest: Annotated[Path | None, typer.Option(help="A manifest of your own instead of the one built.")] = None,
+    recipe: Annotated[
+        Path, typer.Argument(help="A recipe's or a programme's file, or the name of one that comes with the project.")
+    ],
+    videos: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder of the data set's files: videos, skeletons; of a programme's recipe as NAME=DIR."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of all that is made; default: out/NAME.")] = None,
+    manifest: Annotated[
+        list[str] | None,
+        typer.Option(help="A manifest of your own instead of the one built; of a programme's recipe as NAME=FILE."),
+    ] = None,
     cache: Annotated[
         list[str] | None,
-        typer.Option(help="A feature cache made elsewhere, of which nothing is extracted; of a stream as NAME=FILE."),
+        typer.Option(
+            help="A feature cache made elsewhere, of which nothing is extracted; of a stream as NAME=FILE, "
+            "of a programme's recipe as NAME=FILE or NAME.STREAM=FILE."
+        ),
     ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds instead of the recipe's, as in 0,1,2.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Decode processes.")] = min(os.cpu_count() or 1, 8),
     deadline: Annotated[float, typer.Option(min=0.1, help="Seconds a clip may take to decode.")] = 60.0,
@@ -35,7 +53,8 @@ def reproduce(
 ) -> None:
     """Run what is missing from raw videos to the table and the figure, and print the table.
 
-    Killed at any moment, the same command goes on where it was.
+    Of one recipe, or of a programme: all rows of a table of the paper, with the differences from what is printed there.
+    A data set that is not given is not run. Killed at any moment, the same command goes on where it was.
 
     Examples:
 
@@ -44,27 +63,42 @@ def reproduce(
     - `python -m evaluate reproduce ucf101 --videos /data/UCF-101 --device cuda`
 
     - `python -m evaluate reproduce mine.toml --manifest mine.csv --cache rgb=rgb.h5 --cache skeleton=va.h5`
+
+    - `python -m evaluate reproduce table1 --videos ucf101=/data/UCF-101 --videos sysu=/data/SYSU3DAction/3DvideoNorm`
     """
-    from distill.cache_options import name_caches
-    from evaluate.inputs import Bars, Inputs
+    from evaluate.options import Given, inputs_of_programme, inputs_of_recipe, with_seeds
+    from evaluate.programme import run_programme
     from evaluate.reproduce import reproduce as run
     from extract.run import Machine
     from extract.terminal import progress_bars
+    from manifests.programme import find_programme, merge_rows, read_programme
 
-    chosen = read_recipe(recipe)
-    caches = name_caches(chosen, cache or [])
-    inputs = Inputs(out or Path("out") / chosen.name, videos, manifest, caches, skip_failed)
+    given = Given(videos or [], manifest or [], cache or [], skip_failed)
     machine = Machine(device=device, workers=workers, deadline=deadline)
+    say = Console(stderr=True, markup=False).print
+    found = find_programme(recipe)
+    if found is not None:
+        programme, rows = read_programme(found)
+        rows = [with_seeds(row, seeds) for row in rows]
+        folder = out or Path("out") / programme.name
+        inputs_of = inputs_of_programme(merge_rows(rows), folder, given)
+        with progress_bars() as bar:
+            ended = run_programme(
+                programme, rows, folder, inputs_of, machine, say=say, bars=lambda name: _bars(bar, f" of {name}")
+            )
+        _tell_programme(ended, json_)
+        return
+    chosen = with_seeds(read_recipe(recipe), seeds)
+    inputs = inputs_of_recipe(chosen, out or Path("out") / chosen.name, given)
     with progress_bars() as bar:
-        bars = Bars(bar("extract", "clips"), bar("train VA-CNN", "epochs"), bar("train", "epochs"))
-        result = run(chosen, inputs, machine, say=Console(stderr=True, markup=False).print, bars=bars)
+        result = run(chosen, inputs, machine, say=say, bars=_bars(bar))
     if json_:
         scores = [as_json(score) for runs in result.scores.values() for score in runs]
         print(json.dumps({"scores": scores, "seconds": result.seconds}))
         return
     print(result.table.read_text(encoding="utf-8"))
     print(f"table: {result.table} (also .csv, .tex)\nfigure: {result.figure} (also .svg)")
-    print(", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in result.seconds.items()))
+    print(_listed(result.seconds))
 
 
 @app.command()
@@ -94,6 +128,26 @@ def score(
         print(f"written: {out / 'table.md'}, .csv, .tex; {out / 'figure.png'}, .svg")
 
 
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of finished runs, made by `reproduce`.")],
+    manifest: Annotated[Path | None, typer.Option(help="The manifest of the runs; default: the first run's.")] = None,
+    videos: Annotated[Path | None, typer.Option(help="Folder of the data set's files, for key frames.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The page; default: report.html in the first run.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Method compared with; default: without distillation.")] = None,
+    method: Annotated[str | None, typer.Option(help="Method looked into; default: with distillation.")] = None,
+) -> None:
+    """Write one HTML page about finished runs that needs nothing beside it: tables, curves, single clips.
+
+    Example: `python -m evaluate report out/utd-mhad-skeleton --videos /data/utd_mhad`
+    """
+    from evaluate.report.page import write_report
+
+    page = out or runs[0] / "report.html"
+    write_report(runs, page, manifest=manifest, videos=videos, method=method, baseline=baseline)
+    print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
+
+
 def as_json(scores: Scores) -> dict[str, object]:
     """Return scores as plain values."""
     return {
@@ -106,6 +160,28 @@ def as_json(scores: Scores) -> dict[str, object]:
         "auc_trapezoid": scores.auc_trapezoid,
         "clips": dict(scores.clips),
     }
+
+
+def _bars(bar: Callable[[str, str], Move], of: str = "") -> Bars:
+    return Bars(bar(f"extract{of}", "clips"), bar(f"train VA-CNN{of}", "epochs"), bar(f"train{of}", "epochs"))
+
+
+def _tell_programme(ended: "ProgrammeResult", json_: bool) -> None:
+    """Print the table of a programme and where the rest is, or all numbers as JSON."""
+    if json_:
+        each = [as_json(score) for _, result in ended.results for runs in result.scores.values() for score in runs]
+        seconds = [{"base": recipe.name, **result.seconds} for recipe, result in ended.results]
+        print(json.dumps({"rows": rows_as_json(ended.sections), "scores": each, "seconds": seconds}))
+        return
+    print(ended.table.read_text(encoding="utf-8"))
+    print(f"table: {ended.table} (also .csv, .tex)")
+    for recipe, result in ended.results:
+        print(f"{recipe.name}: {_listed(result.seconds)}; {result.table.parent} has its own table and comparison")
+        print(f"figure: {result.figure} (also .svg)")
+
+
+def _listed(seconds: Mapping[str, float]) -> str:
+    return ", ".join(f"{stage} {number:.0f} s" for stage, number in seconds.items())
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ def render_beyond(scores: Mapping[str, Sequence[Scores]]) -> str:
     first = comparable(scores)
     ratios = observation_ratios(first)
     chosen = PRINTED_RATIOS if set(PRINTED_RATIOS) <= set(ratios) else ratios
-    columns = {_calibration_error(ratio): f"ECE {ratio:.3g}%" for ratio in chosen} | PRINTED
-    measured = {method: _measures(runs) for method, runs in scores.items()}
+    columns = {calibration_error_name(ratio): f"ECE {ratio:.3g}%" for ratio in chosen} | PRINTED
+    measured = {method: measures(runs) for method, runs in scores.items()}
     rows = [[method, *(printed(own[name]) for name in columns)] for method, own in measured.items()]
     unknown = any(value is None for own in measured.values() for value in own.values())
     return f"{_caption(scores, unknown)}\n\n{markdown_table(['Method', *columns.values()], rows)}"
@@ -39,7 +39,7 @@ def render_beyond(scores: Mapping[str, Sequence[Scores]]) -> str:
 def render_beyond_csv(scores: Mapping[str, Sequence[Scores]]) -> str:
     """Return the measures of every method as CSV, means and deviations; the calibration error at every ratio."""
     comparable(scores)
-    measured = {method: _measures(runs) for method, runs in scores.items()}
+    measured = {method: measures(runs) for method, runs in scores.items()}
     names = list(next(iter(measured.values())))
     rows = [
         [method, str(len(scores[method])), *(exact(cell) for name in names for cell in (own[name] or (None, None)))]
@@ -48,11 +48,11 @@ def render_beyond_csv(scores: Mapping[str, Sequence[Scores]]) -> str:
     return csv_table(["method", "seeds", *(f"{name}{end}" for name in names for end in ("", "_std"))], rows)
 
 
-def _measures(runs: Sequence[Scores]) -> dict[str, Value | None]:
+def measures(runs: Sequence[Scores]) -> dict[str, Value | None]:
     """Mean and deviation over seeds of everything, by its name in the CSV; None where a seed does not have it."""
     decisions = [run.decision for run in runs if run.decision is not None]
     found: dict[str, Value | None] = {
-        _calibration_error(ratio): summarise([run.calibration_error[n] for run in runs])
+        calibration_error_name(ratio): summarise([run.calibration_error[n] for run in runs])
         for n, ratio in enumerate(observation_ratios(runs[0]))
     }
     found["calibration_error_mean"] = summarise([run.calibration_error.mean() for run in runs])
@@ -62,7 +62,8 @@ def _measures(runs: Sequence[Scores]) -> dict[str, Value | None]:
     return found | {"time_to_correct": summarise([mean_time_to_correct(run.correct) for run in runs])}
 
 
-def _calibration_error(ratio: float) -> str:
+def calibration_error_name(ratio: float) -> str:
+    """Return the name of the calibration error at an observation ratio in per cent."""
     return f"calibration_error_{ratio:.3g}"
 
 

@@ -1,0 +1,216 @@
+"""The report's charts and what stands in them: accuracy by ratio, gain by class, calibration, confusion, timelines.
+
+Numbers in, charts of `charts` or rows of a table out, in per cent. No HTML, no reading of files.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluate.calibration import reliability
+from evaluate.early_gain import early_gain
+from evaluate.metrics import mean_and_std
+from evaluate.notes import kind_of
+from evaluate.predictions import Scores
+from evaluate.report.charts import Chart, Line, points, top_for
+from evaluate.report.confusion import Mistake, confusion, most_confused, occurring
+from evaluate.report.timelines import competitors
+from evaluate.table import observation_ratios
+from manifests.published import Published
+
+RATIO, ACCURACY = "Observation ratio (%)", "Accuracy (%)"
+MISTAKES = 8  # listed beside a confusion matrix
+METHOD, BASELINE = "c0", "c1 dotted"  # looks of the two that the report is about, in every chart
+OTHERS = ("c2", "c3", "c4", "c9")  # and of further methods
+PUBLISHED = ("c5", "c6", "c7", "c8")
+TRUE = "true class"
+FEWEST_CLIPS = 5  # of all seeds, in a point of a reliability diagram
+
+
+@dataclass(frozen=True)
+class ClassGain:
+    """A class: test clips, and accuracy of the baseline and of the method over the early half, in per cent."""
+
+    name: str
+    clips: int
+    baseline: float
+    method: float
+    gain: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A confusion matrix at one observation ratio.
+
+    Attributes:
+        ratio: per cent.
+        classes: names of the classes shown.
+        cells: (row, column, share in per cent) of those that are not 0.
+        mistakes: the largest, with the classes' names and the share in per cent.
+    """
+
+    ratio: float
+    classes: tuple[str, ...]
+    cells: tuple[tuple[int, int, float], ...]
+    mistakes: tuple[tuple[str, str, float], ...]
+
+
+def accuracy_chart(
+    scores: Mapping[str, Sequence[Scores]],
+    method: str,
+    baseline: str | None,
+    published: Iterable[Published],
+    best: tuple[str, NDArray[np.floating]] | None = None,
+) -> Chart:
+    """Accuracy by observation ratio: ours in a band of ± one deviation, published curves dashed, the best possible.
+
+    Of further methods those on the same features share a colour, and all but the last of them are dotted.
+    """
+    kinds = [kind_of(name) for name in scores if name not in (method, baseline)]
+    looks = [f"{colour}{dashes}" for dashes in ("", " dashdot") for colour in OTHERS]
+    look_of = dict(zip(dict.fromkeys(kinds), cycle(looks), strict=False))
+    lines = []
+    if best is not None:
+        ratios = observation_ratios(next(iter(scores.values()))[0])
+        lines.append(Line(best[0], points(ratios, 100 * best[1]), "bound plain"))
+    rows = [row for row in published if len(row.accuracy) > 1]
+    for row, colour in zip(rows, cycle(PUBLISHED), strict=False):
+        name = f"{row.method}, {row.citation}" + ("" if row.mark == "verified" else f" ({row.mark})")
+        lines.append(Line(name, points(list(row.accuracy), list(row.accuracy.values())), f"{colour} dashed"))
+    for name, runs in scores.items():
+        if name in (method, baseline):
+            look = METHOD if name == method else BASELINE
+        else:
+            kind = kinds.pop(0)
+            look = look_of[kind] + (" dotted" if kind in kinds else "")
+        lines.append(_curve(name, observation_ratios(runs[0]), [run.accuracy for run in runs], look))
+    return Chart("Accuracy by observation ratio", RATIO, ACCURACY, tuple(lines))
+
+
+def class_gains(method: Sequence[Scores], baseline: Sequence[Scores], classes: Sequence[str]) -> list[ClassGain]:
+    """Return what a method gains over a baseline in each class with test clips, the largest gain first.
+
+    Means over the seeds of each, and over the ratios that `early_gain` looks at.
+    """
+    own, base = (np.mean([run.class_accuracy for run in runs], axis=0) for runs in (method, baseline))  # (C, N)
+    gain = early_gain(own, base)
+    of_method, of_baseline = (early_gain(accuracy, np.zeros_like(accuracy)) for accuracy in (own, base))
+    clips = np.bincount(method[0].labels, minlength=len(classes))
+    order = [int(index) for index in np.argsort(-np.nan_to_num(gain), kind="stable") if clips[index]]
+    return [
+        ClassGain(
+            classes[index],
+            int(clips[index]),
+            100 * float(of_baseline[index]),
+            100 * float(of_method[index]),
+            100 * float(gain[index]),
+        )
+        for index in order
+    ]
+
+
+def reliability_charts(
+    probabilities: Mapping[str, NDArray[np.floating]], labels: NDArray[np.integer], levels: Sequence[int]
+) -> list[Chart]:
+    """Accuracy against confidence at some progress levels; the clips of all seeds together.
+
+    Args:
+        probabilities: method → (seeds, clips, N, C).
+        labels: (clips,).
+        levels: from 1 to N.
+    """
+    segments = next(iter(probabilities.values())).shape[2]
+    found = {}
+    for method, own in probabilities.items():
+        found[method] = reliability(own.reshape(-1, *own.shape[2:]), np.tile(labels, len(own)))
+    charts = []
+    for level in levels:
+        lines = [Line("as sure as right", ((0, 0), (100, 100)), "ideal plain")]
+        for index, (method, bins) in enumerate(found.items()):
+            enough = bins.count[level - 1] >= FEWEST_CLIPS
+            x, y = (np.where(enough, 100 * value[level - 1], np.nan) for value in (bins.confidence, bins.accuracy))
+            lines.append(Line(method, points(x, y), _look(index, len(found))))
+        title = f"After {100 * level / segments:.3g} % of the clip"
+        charts.append(Chart(title, "Confidence (%)", ACCURACY, tuple(lines)))
+    return charts
+
+
+def calibration_chart(scores: Mapping[str, Sequence[Scores]]) -> Chart:
+    """Expected calibration error by observation ratio, in a band of ± one deviation over seeds."""
+    lines = [
+        _curve(method, observation_ratios(runs[0]), [run.calibration_error for run in runs], _look(index, len(scores)))
+        for index, (method, runs) in enumerate(scores.items())
+    ]
+    top = top_for([high for line in lines for high in [*(y for _, y in line.points), *(y for *_, y in line.band)]])
+    return Chart("Expected calibration error", RATIO, "Error (%), 0 is best", tuple(lines), top)
+
+
+def confusions(
+    probabilities: NDArray[np.floating], labels: NDArray[np.integer], classes: Sequence[str], levels: Sequence[int]
+) -> list[Confusion]:
+    """Return the confusion matrices of a method at some progress levels, over all seeds: (seeds, clips, N, C)."""
+    predicted = probabilities.argmax(axis=3)  # (seeds, clips, N)
+    matrices = np.stack([confusion(predicted[:, :, level - 1], labels, len(classes)) for level in levels])
+    kept = occurring(matrices)
+
+    def named(mistake: Mistake) -> tuple[str, str, float]:
+        return classes[mistake.true], classes[mistake.predicted], 100 * mistake.share
+
+    found = []
+    for level, matrix in zip(levels, matrices, strict=True):
+        shown = matrix[np.ix_(kept, kept)]
+        cells = tuple((int(row), int(column), 100 * float(shown[row, column])) for row, column in np.argwhere(shown))
+        mistakes = tuple(named(mistake) for mistake in most_confused(matrix, MISTAKES))
+        names = tuple(classes[index] for index in kept)
+        found.append(Confusion(100 * level / probabilities.shape[2], names, cells, mistakes))
+    return found
+
+
+def timeline_chart(
+    clip: str,
+    method: tuple[str, NDArray[np.floating]],
+    baseline: tuple[str, NDArray[np.floating]] | None,
+    label: int,
+    classes: Sequence[str],
+) -> Chart:
+    """Probabilities of one clip's true class and of the strongest others, by observation ratio.
+
+    Args:
+        clip: its id.
+        method: name, and (seeds, N, C).
+        baseline: the same of the baseline, of which the true class alone is drawn.
+        label: the true class.
+        classes: names.
+    """
+    own = np.asarray(method[1], dtype=np.float64)
+    ratios = [100 * level / own.shape[1] for level in range(1, own.shape[1] + 1)]
+    others = competitors(own.mean(axis=0), label)
+    lines = [
+        _curve(classes[other], ratios, [own[:, :, other].mean(axis=0)], f"{colour} thin")
+        for other, colour in zip(others, OTHERS, strict=False)
+    ]
+    if baseline is not None:
+        mean = baseline[1].mean(axis=0, dtype=np.float64)[:, label]
+        lines.append(_curve(f"{TRUE}: {baseline[0]}", ratios, [mean], BASELINE))
+    lines.append(_curve(f"{TRUE}: {method[0]}", ratios, list(own[:, :, label]), METHOD))
+    return Chart(f"Probabilities of clip {clip}, {classes[label]}", RATIO, "Probability (%)", tuple(lines))
+
+
+def _curve(name: str, ratios: Sequence[float], runs: Sequence[NDArray[np.floating]], look: str) -> Line:
+    """Return a line of the mean of fractions (N,), one a seed, with a band of ± one deviation if there are several."""
+    mean, std = mean_and_std(100 * np.stack(runs))
+    band: tuple[tuple[float, float, float], ...] = ()
+    if std is not None:
+        band = tuple(
+            (float(ratio), float(low), float(high))
+            for ratio, low, high in zip(ratios, np.clip(mean - std, 0, 100), np.clip(mean + std, 0, 100), strict=True)
+        )
+    return Line(name, points(ratios, mean), look, band)
+
+
+def _look(index: int, count: int) -> str:
+    """The last of one or two methods is the one that the report is about."""
+    return METHOD if index == count - 1 else BASELINE

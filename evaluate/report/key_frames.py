@@ -1,0 +1,139 @@
+"""What there was to see of a clip at some progress levels: small pictures inside the page, of videos and of skeletons.
+
+Videos are decoded by `extract`'s workers, which may hang or crash and are only killed then; skeletons are drawn as
+stick figures. A clip without pictures has the reason instead. Which clips: `timelines`.
+"""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from extract.clip import DecodeError
+from extract.pool import DecodeTask, Failure, decode_all
+from extract.skeletons.files import READERS, read_skeleton
+from extract.skeletons.observe import observe
+from manifests.files import inside
+
+WIDEST = 160  # pixels of a picture's longer side
+QUALITY = 70  # of JPEG
+FRAMES = 4  # looked at in a segment; the last of them, near its end, is shown
+DEADLINE = 60.0  # seconds a video may take
+DRAWN, MARGIN = (80, 130), 8  # width and height of a drawn skeleton's view box, and what stays empty around it
+
+# Joints that are connected, by number of joints and middle of the spine: three data sets, three orders.
+_KINECT_1_ARMS = ((4, 5), (5, 6), (6, 7), (8, 9), (9, 10), (10, 11))
+_KINECT_1_LEGS = ((12, 13), (13, 14), (14, 15), (16, 17), (17, 18), (18, 19))
+_KINECT_1_TRUNK = ((0, 1), (1, 2), (2, 3), (2, 4), (2, 8), (0, 12), (0, 16))  # SYSU, stick figures: hip first
+_UTD_TRUNK = ((0, 1), (1, 2), (2, 3), (1, 4), (1, 8), (3, 12), (3, 16))  # UTD-MHAD: head first
+_KINECT_2 = (
+    *((0, 1), (1, 20), (20, 2), (2, 3), (20, 4), (4, 5), (5, 6), (6, 7), (20, 8), (8, 9), (9, 10), (10, 11)),
+    *((0, 12), (12, 13), (13, 14), (14, 15), (0, 16), (16, 17), (17, 18), (18, 19)),
+    *((7, 21), (7, 22), (11, 23), (11, 24)),
+)
+BONES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
+    (20, 1): (*_KINECT_1_TRUNK, *_KINECT_1_ARMS, *_KINECT_1_LEGS),
+    (20, 2): (*_UTD_TRUNK, *_KINECT_1_ARMS, *_KINECT_1_LEGS),
+    (25, 1): _KINECT_2,
+}
+
+
+@dataclass(frozen=True)
+class KeyFrames:
+    """Pictures of one clip as `data:` addresses, one a level; or none of them and the reason."""
+
+    pictures: tuple[str, ...]
+    reason: str = ""
+
+
+def key_frames(paths: Mapping[str, str], videos: Path, segments: int, levels: Sequence[int]) -> dict[str, KeyFrames]:
+    """Make pictures of clips.
+
+    Args:
+        paths: clip id → path of its file, relative to `videos`.
+        videos: the folder of the data set's files.
+        segments: N.
+        levels: progress levels, from 1 to N.
+
+    Raises:
+        UserError: a path leads out of `videos`.
+    """
+    files = {clip: inside(videos, path) for clip, path in paths.items()}
+    found: dict[str, KeyFrames] = {}
+    tasks = []
+    for clip, file in files.items():
+        if not file.exists():
+            found[clip] = KeyFrames((), "its file is not in the folder of videos")
+        elif file.suffix.lower() in READERS:
+            found[clip] = _skeleton(file, segments, levels)
+        else:
+            tasks.append(DecodeTask(clip, str(file), segments, FRAMES, "pyav", 0))
+    for answer in decode_all(tasks, workers=1, deadline=DEADLINE) if tasks else ():
+        if isinstance(answer, Failure):
+            found[answer.clip_id] = KeyFrames((), f"its video cannot be shown: {answer.reason}")
+        else:
+            clip, content = answer
+            frames = [content.content[content.segments[level - 1, -1]] for level in levels]
+            found[clip] = KeyFrames(tuple(_address("image/jpeg", _jpeg(frame)) for frame in frames))
+    return found
+
+
+def draw_skeletons(people: Sequence[NDArray[np.floating]], centre: int) -> list[str]:
+    """Draw people at some moments as SVG, all at one scale, seen from the front.
+
+    Args:
+        people: for each moment (actors, joints, 3) metres, y up; an actor whose joints are all 0 is not drawn.
+        centre: the joint that is the middle of the spine.
+    """
+    seen = [[actor for actor in moment if actor.any()] for moment in people]
+    every = np.concatenate([actor[:, :2] for moment in seen for actor in moment] or [np.zeros((1, 2))])
+    low, high = every.min(axis=0), every.max(axis=0)
+    room = np.array(DRAWN) - 2 * MARGIN
+    scale = float((room / np.maximum(high - low, 1e-6)).min())
+    middle, centred = (low + high) / 2, np.array(DRAWN) / 2
+    return [_draw([centred + (actor[:, :2] - middle) * (scale, -scale) for actor in moment], centre) for moment in seen]
+
+
+def _skeleton(file: Path, segments: int, levels: Sequence[int]) -> KeyFrames:
+    try:
+        skeleton = read_skeleton(file)
+    except DecodeError as error:
+        return KeyFrames((), f"its skeleton cannot be shown: {error}")
+    observed = observe(skeleton, segments)
+    drawn = draw_skeletons([observed[level - 1][1][-1] for level in levels], skeleton.centre)
+    return KeyFrames(tuple(_address("image/svg+xml", picture.encode()) for picture in drawn))
+
+
+def _draw(actors: Sequence[NDArray[np.floating]], centre: int) -> str:
+    width, height = DRAWN
+    colours = ("#0072B2", "#D55E00")  # the main actor and the second one
+    shapes = []
+    for points, colour in zip(actors, colours, strict=False):
+        bones = "".join(
+            f"M{points[a, 0]:.1f} {points[a, 1]:.1f}L{points[b, 0]:.1f} {points[b, 1]:.1f}"
+            for a, b in BONES.get((len(points), centre), ())
+        )
+        dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points)
+        shapes.append(f'<path d="{bones}" stroke="{colour}" stroke-width="2"/>')
+        shapes.append(f'<path d="{dots}" stroke="{colour}" stroke-width="4"/>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'fill="none" stroke-linecap="round">{"".join(shapes)}</svg>'
+    )
+
+
+def _jpeg(frame: NDArray[np.uint8]) -> bytes:
+    picture = Image.fromarray(frame)
+    picture.thumbnail((WIDEST, WIDEST))
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=QUALITY)
+    return content.getvalue()
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

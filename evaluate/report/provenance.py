@@ -1,0 +1,90 @@
+"""Where the report's numbers come from: recipes, caches, settings, versions, seeds, and the files' fingerprints.
+
+A predictions file's provenance is whatever its writer put there: what is not of the expected kind is left out.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluate.report.runs import Method
+from manifests.files import sha256_of
+from manifests.schema import Manifest, path_columns
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What methods of one recipe and the same caches come from.
+
+    Attributes:
+        methods: their names, with the seeds in words.
+        recipe: as JSON; "" where the files say none.
+        caches: (stream, sha256 of the features, settings as JSON).
+        files: (run's folder and file, sha256).
+    """
+
+    methods: tuple[str, ...]
+    recipe: str
+    caches: tuple[tuple[str, str, str], ...]
+    files: tuple[tuple[str, str], ...]
+
+
+def origins(methods: Iterable[Method]) -> list[Origin]:
+    """Return the origins of methods, those with the same recipe and caches together."""
+    grouped: dict[str, list[Method]] = {}
+    for method in methods:
+        own = {key: method.provenance.get(key) for key in ("recipe", "caches")}
+        grouped.setdefault(_json(own), []).append(method)
+    return [_origin(group) for group in grouped.values()]
+
+
+def versions(folders: Iterable[Path]) -> list[str]:
+    """Return what the runs were trained with, `torch 2.6, device cpu`, each once; other files are not looked at."""
+    found = []
+    for path in sorted(path for folder in folders for path in (folder / "runs").rglob("recipe.json")):
+        try:
+            own = json.loads(path.read_text(encoding="utf-8"))["versions"]
+            found.append(", ".join(f"{name} {version}" for name, version in own.items()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return list(dict.fromkeys(found))
+
+
+def shown_column(provenance: Mapping[str, Any], manifest: Manifest) -> str:
+    """Return the manifest's column of the files that a method has seen: of its first stream, where it says so."""
+    recipe = _table(provenance.get("recipe"))
+    tables = [_table(table) for table in _table(recipe.get("streams")).values()]
+    own = _table(provenance.get("caches"))
+    tables = [_table(_table(recipe.get("streams")).get(name)) for name in own] or tables
+    columns = [table.get("column") for table in (*tables, _table(recipe.get("extract")))]
+    return next((column for column in columns if column in path_columns(manifest.clips)), "path")
+
+
+def _origin(group: list[Method]) -> Origin:
+    first = group[0].provenance
+    caches = tuple(
+        (name, str(_table(about).get("content_sha256", "")), _json(_table(about).get("settings")))
+        for name, about in _table(first.get("caches")).items()
+    )
+    return Origin(
+        tuple(f"{method.name} (seeds {', '.join(str(run.seed) for run in method.scores)})" for method in group),
+        _json(first["recipe"]) if first.get("recipe") else "",
+        caches,
+        tuple((_short(path), sha256_of(path)) for method in group for path in method.files),
+    )
+
+
+def _short(path: Path) -> str:
+    """A predictions file as its run's folder calls it: no path of the machine."""
+    parts = path.resolve().parts
+    return "/".join(parts[max(len(parts) - 1 - parts[::-1].index("predictions") - 1, 0) :])
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

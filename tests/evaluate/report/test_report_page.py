@@ -1,0 +1,328 @@
+"""The page: all sections, everything escaped, nothing fetched, the same bytes again; what is missing is a sentence."""
+
+import base64
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import h5py
+import pytest
+from typer.testing import CliRunner
+
+import evaluate.__main__
+from evaluate.report.page import write_report
+from manifests.errors import UserError
+from manifests.schema import Manifest, read_manifest, write_manifest
+
+MakeRun = Callable[..., Path]
+
+
+class Page(HTMLParser):
+    """A page's tags, attributes and text, as a browser understands them."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+
+def report(*folders: Path, **about: object) -> Page:
+    out = folders[0] / "pages" / "page.html"
+    write_report(folders, out, **about)  # type: ignore[arg-type]
+    return Page(out)
+
+
+def test_all_sections_stand_in_their_order_with_what_belongs_into_them(drawn_run: Path) -> None:
+    page = report(drawn_run)
+    text = page.text
+    places = [
+        text.index(words)
+        for words in (
+            "Early recognition: own-protocol",
+            "4 classes",
+            "random weights",
+            "± is the sample standard deviation over seeds",
+            "this run, 2 seeds",
+            "Paired comparison",
+            "10,000 bootstrap resamples",
+            "Beyond accuracy",
+            "Bands are ± one standard deviation",
+            "Accuracy of each class",
+            "Can a probability be taken at its word?",
+            "takes each class for",
+            "Nobody picked the clips",
+            "Typical",
+            "Recipe and provenance",
+            '"backbone": "drawn <b>"',
+            "c0ffee",
+            "torch 0.0-drawn, device abacus",
+        )
+    ]
+    assert places == sorted(places)
+    assert page.count("figure") == 1 + 4 + 3
+    assert page.count("article") == sum(tag == "svg" and own.get("class") == "chart" for tag, own in page.tags) - 5
+    assert page.count("table") == 4
+    assert page.count("script") == 0
+
+
+def test_names_of_strangers_are_text_and_nothing_else(make_run: MakeRun) -> None:
+    run = make_run(methods={"Without distillation": 1, "<img src=x onerror=alert(1)>": 2})
+    page = report(run)
+    assert "<img src=x onerror=alert(1)>" in page.text
+    assert "<script>alert('x')</script>" in page.text
+    assert page.count("script") == page.count("img") == 0
+    assert not [name for _, own in page.tags for name in own if name.startswith("on")]
+
+
+ALLOWED = ("#", "data:image/jpeg;base64,", "data:image/svg+xml;base64,", "data:,")
+
+
+def test_nothing_is_asked_of_anybody(drawn_run: Path) -> None:
+    page = report(drawn_run)
+    links = [own[name] for _, own in page.tags for name in ("src", "href", "srcset", "action", "data") if name in own]
+    assert len(links) > 20
+    assert all(link and link.startswith(ALLOWED) for link in links)
+    html = (drawn_run / "pages" / "page.html").read_text()
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "http://" not in html
+    assert "https://" not in html
+    assert str(drawn_run.parent) not in html
+    assert len(html) < 1_000_000
+
+
+def test_what_is_seen_can_be_heard(drawn_run: Path) -> None:
+    page = report(drawn_run)
+    assert all(own["alt"] for tag, own in page.tags if tag == "img")
+    shown = [own for tag, own in page.tags if tag == "svg"]
+    assert all(own.get("aria-hidden") == "true" or (own["role"] == "img" and own["aria-label"]) for own in shown)
+    assert all(own.get("scope") in ("col", "row") for tag, own in page.tags if tag == "th")
+    identifiers = [own["id"] for _, own in page.tags if "id" in own]
+    assert len(set(identifiers)) == len(identifiers)
+    assert {own["href"] for tag, own in page.tags if tag == "a"} <= {f"#{name}" for name in identifiers}
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_charts_are_well_formed_drawings(drawn_run: Path) -> None:
+    report(drawn_run)
+    drawings = re.findall("<svg.*?</svg>", (drawn_run / "pages" / "page.html").read_text(), re.DOTALL)
+    assert len(drawings) > 10
+    for drawing in drawings:
+        ET.fromstring(drawing)
+
+
+def test_the_same_run_gives_the_same_bytes_wherever_it_lies(drawn_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(drawn_run, tmp_path / "copy" / "drawn")
+    pages = []
+    for folder in (drawn_run, tmp_path / "copy" / "drawn"):
+        write_report([folder], tmp_path / "page.html")
+        pages.append((tmp_path / "page.html").read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_test_clips_alone_are_enough_and_the_page_says_what_is_not_known(make_run: MakeRun) -> None:
+    both, alone = report(make_run("both")), report(make_run("alone", splits=("test",)))
+    sentence = "the predictions files have no validation clips"
+    assert sentence not in both.text
+    assert sentence in alone.text
+    assert alone.count("svg") == both.count("svg")
+
+
+def test_one_method_and_one_seed_leave_out_what_needs_two(make_run: MakeRun) -> None:
+    page = report(make_run(methods={"GRU": 1.0}, seeds=1))
+    assert "nothing is compared" in page.text
+    assert "There is no baseline to gain over." in page.text
+    assert "Right earlier" not in page.text
+    assert "one seed" in page.text
+    assert "±" not in page.text
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_any_number_of_segments_will_do(make_run: MakeRun, segments: int) -> None:
+    page = report(make_run(segments=segments))
+    assert f"mean accuracy over the {segments} observation ratio{'s' if segments > 1 else ''};" in page.text
+    assert page.count("article") > 3
+
+
+def test_of_many_classes_the_extremes_are_in_view_and_the_others_are_there(
+    make_run: MakeRun, many_classes: Manifest
+) -> None:
+    page = report(make_run(manifest=many_classes))
+    assert "the 10 classes with the largest gains and the 10 with the smallest" in page.text
+    assert "The other 21 classes" in page.text
+    rows = [own for tag, own in page.tags if tag == "th" and own.get("scope") == "row"]
+    assert len(rows) == 2 + 1 + 2 + 41
+    assert all(name in page.words for name in many_classes.classes)
+    assert "The other" not in report(make_run("few")).text
+
+
+def test_a_row_that_sees_the_future_says_so(make_run: MakeRun) -> None:
+    sentence = "sees whole clips at every ratio"
+    assert sentence in report(make_run("teacher", provenance={"sees_future": True})).text
+    assert sentence not in report(make_run("student", provenance={"sees_future": False})).text
+
+
+def test_without_videos_timelines_stand_alone_and_the_page_says_so(make_run: MakeRun) -> None:
+    page = report(make_run())
+    assert "( --videos ), so there are no pictures." in page.text
+    assert page.count("img") == 0
+    assert page.count("article") > 5
+
+
+def test_a_video_that_is_missing_or_damaged_has_a_reason_instead_of_pictures(make_run: MakeRun) -> None:
+    run = make_run()
+    (run / "videos").mkdir()
+    clips = sorted(read_manifest(run / "manifest.csv").split("test")["clip_id"])
+    for clip in clips[::2]:
+        (run / "videos" / f"{clip}.avi").write_bytes(b"no video")
+    page = report(run)
+    assert "No pictures: its file is not in the folder of videos." in page.text
+    assert "No pictures: its video cannot be shown: not a video that can be opened" in page.text
+    assert page.count("img") == 0
+
+
+def test_several_runs_stand_in_one_report_each_under_its_name(make_run: MakeRun) -> None:
+    page = report(make_run("first"), make_run("second", methods={"Without distillation": 0.5, "With distillation": 3}))
+    assert "This report is about With distillation, second , beside Without distillation, second" in page.text
+    assert "With distillation, first (seeds 0, 1)" in page.text
+    assert "second/predictions/method0-seed0.h5" in page.text
+
+
+def test_pictures_are_small_and_of_the_right_kind(drawn_run: Path) -> None:
+    page = report(drawn_run)
+    pictures = [str(own["src"]) for tag, own in page.tags if tag == "img"]
+    articles = page.count("article")
+    assert len(pictures) == 5 * articles
+    contents = [base64.b64decode(one.partition(",")[2]) for one in pictures]
+    assert all(one.startswith(b"\xff\xd8") and len(one) < 8000 for one in contents)
+
+
+def run_command(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(evaluate.__main__.app, ["report", *map(str, arguments)])
+    return result.exit_code, str(result.exception) if isinstance(result.exception, UserError) else result.output
+
+
+def test_the_command_writes_the_page_beside_the_run(make_run: MakeRun) -> None:
+    run = make_run()
+    status, said = run_command(run)
+    assert status == 0
+    assert f"report: {run / 'report.html'} (0." in "".join(said.split("\n"))
+    assert "With distillation" in Page(run / "report.html").text
+
+
+def no_run(run: Path) -> list[object]:
+    return [run / "nowhere"]
+
+
+def no_predictions(run: Path) -> list[object]:
+    shutil.rmtree(run / "predictions")
+    return [run]
+
+
+def no_manifest(run: Path) -> list[object]:
+    (run / "manifest.csv").unlink()
+    return [run]
+
+
+def no_such_manifest(run: Path) -> list[object]:
+    return [run, "--manifest", run / "none.csv"]
+
+
+def no_videos(run: Path) -> list[object]:
+    return [run, "--videos", run / "none"]
+
+
+def no_method(run: Path) -> list[object]:
+    return [run, "--method", "Mit"]
+
+
+def no_baseline(run: Path) -> list[object]:
+    return [run, "--baseline", "Ohne"]
+
+
+def the_same_twice(run: Path) -> list[object]:
+    return [run, "--method", "With distillation", "--baseline", "With distillation"]
+
+
+def one_run_twice(run: Path) -> list[object]:
+    return [run, run]
+
+
+def damaged_predictions(run: Path) -> list[object]:
+    (run / "predictions" / "method0-seed0.h5").write_bytes(b"no HDF5")
+    return [run]
+
+
+def another_protocol(run: Path) -> list[object]:
+    with h5py.File(run / "predictions" / "method0-seed0.h5", "r+") as file:
+        file.attrs["protocol"] = "another"
+    return [run]
+
+
+def a_way_out(run: Path) -> list[object]:
+    manifest = read_manifest(run / "manifest.csv")
+    write_manifest(manifest, run / "manifest.csv")
+    text = (run / "manifest.csv").read_text().replace("test03.avi", "../secret.avi")
+    (run / "manifest.csv").write_text(text)
+    return [run, "--videos", run]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (no_run, "there is no run in"),
+        (no_predictions, "there are no predictions in"),
+        (no_manifest, "there is no manifest.csv in"),
+        (no_such_manifest, "none.csv is missing"),
+        (no_videos, "does not exist; leave --videos out"),
+        (no_method, "no method 'Mit' in these runs; there is 'Without distillation', 'With distillation'"),
+        (no_baseline, "no method 'Ohne'"),
+        (the_same_twice, "With distillation is the method and the baseline"),
+        (one_run_twice, "have the same name"),
+        (damaged_predictions, "is not a predictions file"),
+        (another_protocol, "are for protocol another"),
+        (a_way_out, "leads out of"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_a_sentence(
+    make_run: MakeRun, arguments: Callable[[Path], list[object]], sentence: str
+) -> None:
+    run = make_run()
+    status, said = run_command(*arguments(run))
+    assert status == 1
+    assert sentence in said
+    assert "\n" not in said
+    assert not list(run.rglob("*.html"))
