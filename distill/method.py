@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from distill.features import FeatureSet
 from distill.losses import Losses
 from distill.models import Kind, Outputs
 from manifests.recipe import Recipe
@@ -20,6 +21,7 @@ class Lesson(NamedTuple):
         teacher: what each model's teacher says of the same clips; None without one.
         own: the method's own parameters, each (M, ...).
         draw: returns uniform random numbers (M, *shape) in [0, 1), those of each model from its seed.
+        targets: (M, B, C) of a method that has its own; None of the others.
     """
 
     labels: Tensor
@@ -27,6 +29,7 @@ class Lesson(NamedTuple):
     teacher: Outputs | None
     own: Mapping[str, Tensor]
     draw: Callable[..., Tensor]
+    targets: Tensor | None = None
 
 
 def no_parameters(steps: int, classes: int) -> Mapping[str, Tensor]:
@@ -47,6 +50,8 @@ class Method:
         unlabelled: learns from clips without a label too.
         own: further parameters that are trained along and then left behind: their first values, by (N, C).
         imitates_states: the loss needs the teacher's states, not its logits alone.
+        targets: (data, labelled (clips,), recipe) → what the training clips (clips, C) should be taken for, computed
+            once before the training from features and those labels alone; None: the method needs none.
         settings: the table of the recipe that the loss reads; None: none.
         published: what `published.csv` calls it; None: no row of it.
     """
@@ -59,6 +64,7 @@ class Method:
     unlabelled: bool = False
     own: Callable[[int, int], Mapping[str, Tensor]] = no_parameters
     imitates_states: bool = False
+    targets: Callable[[FeatureSet, Tensor, Recipe], Tensor] | None = None
     settings: str | None = None
     published: str | None = None
 

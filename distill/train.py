@@ -99,6 +99,7 @@ class _Running:
         # One loss for all seeds of a method.
         runs = [[row for row, _ in run] for _, run in groupby(enumerate(jobs), lambda each: each[1].method)]
         self.parts = [slice(rows[0], rows[-1] + 1) for rows in runs]
+        self.targets = [self._targets(part) for part in self.parts]
         changed = bool(recipe.training.mixup or recipe.training.feature_noise)
         self.teaching = [
             Teaching(teachers[part], train.features, jobs[part][0].about.imitates_states, changed)
@@ -147,10 +148,16 @@ class _Running:
                 outputs = self.stack((mixed.features - self.mean) / self.unit, randomness)
                 labels, labelled = train.labels[rows], self.labelled.gather(1, rows)
                 totals = []
-                for part, teaching, draw, found in zip(self.parts, self.teaching, draws, sums, strict=True):
+                methods = zip(self.parts, self.teaching, self.targets, draws, sums, strict=True)
+                for part, teaching, targets, draw, found in methods:
                     own = {name: tensor[part] for name, tensor in self.own.items()}
                     taught = teaching(rows[part], mixed.features[part])
-                    lesson = Lesson(labels[part], labelled[part], taught, own, draw)
+                    told = (
+                        None
+                        if targets is None
+                        else targets.gather(1, rows[part, :, None].expand(-1, -1, targets.shape[2]))
+                    )
+                    lesson = Lesson(labels[part], labelled[part], taught, own, draw, told)
                     losses = self._losses(part, outputs, lesson, mixed)
                     totals.append(losses.total)
                     for name, value in {"loss": losses.total, **losses.terms}.items():
@@ -192,6 +199,11 @@ class _Running:
             (loss, sum(counts) / (clips * len(counts)), tuple(count / clips for count in counts))
             for loss, counts in zip(losses, correct, strict=True)
         ]
+
+    def _targets(self, part: slice) -> Tensor | None:
+        """The method's own targets (M, clips, C) of the training clips, if it has any."""
+        own = self.jobs[part][0].about.targets
+        return None if own is None else torch.stack([own(self.data, kept, self.recipe) for kept in self.labelled[part]])
 
     def _restore(self, resume: State) -> None:
         pairs = zip(

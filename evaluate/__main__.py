@@ -26,7 +26,10 @@ app = new_app(__doc__)
 @app.command()
 def reproduce(
     recipe: Annotated[
-        Path, typer.Argument(help="A recipe's or a programme's file, or the name of one that comes with the project.")
+        Path,
+        typer.Argument(
+            help="A recipe or a programme: its file, or its name (ucf101, table1) if it comes with the project."
+        ),
     ],
     videos: Annotated[
         list[str] | None,

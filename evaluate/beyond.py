@@ -6,6 +6,8 @@ Means ± std over seeds, in per cent. Markdown prints a few ratios, CSV has all.
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from evaluate.calibration import BINS
 from evaluate.earliness import mean_time_to_correct
 from evaluate.notes import comparable, notes
@@ -22,6 +24,7 @@ PRINTED = {
     "decision_harmonic_mean": "Harmonic mean",
     "time_to_correct": "Right for good from",
 }
+AGREEMENT = "teacher_agreement"  # printed where a method has a teacher
 
 
 def render_beyond(scores: Mapping[str, Sequence[Scores]]) -> str:
@@ -31,8 +34,10 @@ def render_beyond(scores: Mapping[str, Sequence[Scores]]) -> str:
     chosen = PRINTED_RATIOS if set(PRINTED_RATIOS) <= set(ratios) else ratios
     columns = {calibration_error_name(ratio): f"ECE {ratio:.3g}%" for ratio in chosen} | PRINTED
     measured = {method: measures(runs) for method, runs in scores.items()}
+    if any(own[AGREEMENT] for own in measured.values()):
+        columns[AGREEMENT] = "Like its teacher"
     rows = [[method, *(printed(own[name]) for name in columns)] for method, own in measured.items()]
-    unknown = any(value is None for own in measured.values() for value in own.values())
+    unknown = any(own["decision_threshold"] is None for own in measured.values())
     return f"{_caption(scores, unknown)}\n\n{markdown_table(['Method', *columns.values()], rows)}"
 
 
@@ -59,7 +64,12 @@ def measures(runs: Sequence[Scores]) -> dict[str, Value | None]:
     for name in ("threshold", "accuracy", "earliness", "harmonic_mean"):
         of_seeds = [getattr(decision, name) for decision in decisions]
         found[f"decision_{name}"] = summarise(of_seeds) if len(of_seeds) == len(runs) else None
-    return found | {"time_to_correct": summarise([mean_time_to_correct(run.correct) for run in runs])}
+    found["time_to_correct"] = summarise([mean_time_to_correct(run.correct) for run in runs])
+    agreeing = [
+        float(np.mean(run.provenance["teacher_agreement"])) for run in runs if "teacher_agreement" in run.provenance
+    ]
+    found["teacher_agreement"] = summarise(agreeing) if len(agreeing) == len(runs) else None
+    return found
 
 
 def calibration_error_name(ratio: float) -> str:
@@ -81,5 +91,7 @@ def _caption(scores: Mapping[str, Sequence[Scores]], unknown: bool) -> str:
         "Right for good from: the share seen from which on a clip stays right, where never counts as "
         f"{100 * (segments + 1) / segments:.3g}",
     ]
+    if any(AGREEMENT in run.provenance for runs in scores.values() for run in runs):
+        sentences.append("Like its teacher: the share of clips and ratios where a student and its teacher say the same")
     sentences += ["–: there are no predictions of the validation clips"] * unknown
     return ". ".join(sentences) + "."

@@ -22,6 +22,7 @@ from distill.models import predict_probabilities
 from distill.plan import run_folder
 from distill.run_folder import load_run
 from distill.state import Job
+from evaluate.early_gain import agreement
 from evaluate.fusion import LATE, Source, average, method_name
 from evaluate.predictions import Predictions, Scores, read_predictions, score, write_predictions
 from evaluate.students import labels_folder, runs_folder
@@ -45,6 +46,7 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
         UserError: a run is not finished, or a file cannot be written.
     """
     clips = (*manifest.split("validation")["clip_id"], *manifest.split("test")["clip_id"])
+    tested = len(manifest.split("test"))
     scores: dict[str, list[Scores]] = {}
 
     def keep(path: Path, predictions: Predictions, in_table: bool) -> None:
@@ -57,14 +59,19 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
         features = torch.from_numpy(source.cache.features[[row[clip_id] for clip_id in clips]])
         data = load_features(source.cache, manifest) if set(recipe.methods) - METHODS.keys() else None
         for method, seed in product(recipe.methods, recipe.seeds):
+            probabilities = _probabilities(recipe, out / "runs", source, Job(method, seed), data, features)
+            agreeing = {}
+            if method in METHODS and (teacher := METHODS[method].teacher):
+                taught = _probabilities(recipe, out / "runs", source, Job(teacher, seed), data, features)
+                agreeing["teacher_agreement"] = agreement(probabilities[-tested:], taught[-tested:]).tolist()
             predictions = Predictions(
-                probabilities=_probabilities(recipe, out / "runs", source, Job(method, seed), data, features),
+                probabilities=probabilities,
                 clip_ids=clips,
                 protocol=manifest.protocol,
                 method=method_name(method, source.name),
                 seed=seed,
                 classes=manifest.classes,
-                provenance=_provenance(recipe, manifest, method, source.caches),
+                provenance=_provenance(recipe, manifest, method, source.caches) | agreeing,
             )
             keep(_file(out, recipe, source, method, seed), predictions, source.in_table)
     if recipe.fusion != "early":

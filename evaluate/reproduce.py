@@ -8,13 +8,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluate.fusion import sources
+from evaluate.fusion import method_name, sources
 from evaluate.inputs import Bars, Inputs, Say
 from evaluate.methods import score_methods
 from evaluate.predictions import Scores
 from evaluate.results import write_results
 from evaluate.streams import get_streams, without_failed
-from evaluate.students import train_students
+from evaluate.students import labels_folder, train_students
 from extract.network import choose_device
 from extract.run import Machine
 from manifests import ntu60, sysu, ucf101, utd_mhad
@@ -23,15 +23,17 @@ from manifests.recipe import Recipe, check_protocol
 from manifests.schema import SPLITS, Manifest, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
 
+BASELINE = "without"  # what the other methods of a recipe are compared with, if it has it
 BUILDERS = {"ntu60": ntu60.build, "sysu": sysu.build, "utd-mhad": utd_mhad.build}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a reproduction ends with: the files, the scores by method and seed, and seconds by stage."""
+    """What a reproduction ends with: the files, the clips, the scores by method and seed, and seconds by stage."""
 
     table: Path
     figure: Path
+    manifest: Manifest
     scores: dict[str, list[Scores]]
     seconds: dict[str, float]
 
@@ -63,9 +65,10 @@ def reproduce(recipe: Recipe, inputs: Inputs, machine: Machine, say: Say = print
     train_students(recipe, inputs.out / "runs", manifest, seen, device, bars.epochs)
     lap("distill")
     scores = score_methods(recipe, inputs.out, manifest, seen)
-    table, figure = write_results(inputs.out, manifest, scores)
+    results = inputs.out / labels_folder(recipe)  # beside those with all labels, never over them
+    table, figure = write_results(results, manifest, scores, baseline=method_name(BASELINE, ""))
     lap("evaluate")
-    return Result(table, figure, scores, seconds)
+    return Result(table, figure, manifest, scores, seconds)
 
 
 def _manifest(recipe: Recipe, inputs: Inputs, say: Say) -> tuple[Path, Path | None]:

@@ -64,8 +64,8 @@ def make_table(scores: Mapping[str, Sequence[Scores]], published: Iterable[Publi
     """
     first = comparable(scores)
     ratios = observation_ratios(first)
-    rows = [_published_row(row) for row in published if row.protocol == first.protocol]
-    rows += [_own_row(method, runs, ratios) for method, runs in scores.items()]
+    rows = [published_row(row) for row in published if row.protocol == first.protocol]
+    rows += [own_row(method, runs, ratios) for method, runs in scores.items()]
     caption = f"{first.protocol}: {'; '.join(notes(scores))}. "
     caption += f"Accuracy (%) by observation ratio; AUC is the mean over the {len(ratios)} ratios"
     caption += "; ± is the sample standard deviation over seeds." if any(row.seeds > 1 for row in rows) else "."
@@ -103,7 +103,7 @@ def render_latex(table: Table) -> str:
     note = " " + OTHER_AUC_NOTE if any(OTHER_AUC in _auc(row) for row in table.rows) else ""
     lines = [
         r"\begin{table}",
-        rf"\caption{{{_latex(table.caption + note)}}}",
+        rf"\caption{{{escape_latex(table.caption + note)}}}",
         rf"\begin{{tabular}}{{l{'r' * (len(columns) + 1)}l}}",
         r"\toprule",
         _latex_row(head),
@@ -143,7 +143,8 @@ def summarise(runs: Sequence[float]) -> Value:
     return Value(float(mean), None if std is None else float(std))
 
 
-def _own_row(method: str, runs: Sequence[Scores], ratios: Sequence[float]) -> Row:
+def own_row(method: str, runs: Sequence[Scores], ratios: Sequence[float]) -> Row:
+    """Return the row of one method: means and deviations over its seeds at the observation ratios, in per cent."""
     return Row(
         method=method,
         accuracy={ratio: summarise([run.accuracy[n] for run in runs]) for n, ratio in enumerate(ratios)},
@@ -156,7 +157,8 @@ def _own_row(method: str, runs: Sequence[Scores], ratios: Sequence[float]) -> Ro
     )
 
 
-def _published_row(row: Published) -> Row:
+def published_row(row: Published) -> Row:
+    """Return a published row as it was printed."""
     return Row(
         method=row.method,
         accuracy={float(ratio): Value(accuracy) for ratio, accuracy in row.accuracy.items()},
@@ -192,10 +194,11 @@ def _markdown(cells: Sequence[str]) -> str:
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    return " & ".join(_latex(cell) for cell in cells) + r" \\"
+    return " & ".join(escape_latex(cell) for cell in cells) + r" \\"
 
 
-def _latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Return text as LaTeX prints it."""
     special = {char: f"\\{char}" for char in "&%$#_{}"}
     special |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {"±": r"$\pm$", "†": r"\textdagger{}", "–": "--"}

@@ -27,7 +27,9 @@ ManifestFile = Annotated[Path, typer.Argument(help="The manifest's CSV.")]
 CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).")]
 Videos = Annotated[Path, typer.Option(help="Folder the manifest's paths are relative to.")]
 Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).")]
-Backbone = Annotated[str, typer.Option(help="tsm_resnet50, efficientnet_lite0, timm:NAME, va_cnn, joints, …")]
+Backbone = Annotated[
+    str, typer.Option(help="tsm_resnet50, efficientnet_lite0, timm:NAME, va_cnn, joints, joint_statistics, …")
+]
 Pictures = Annotated[str, typer.Option(help="What va_cnn sees: segment, beginning (up to its end), or both.")]
 Column = Annotated[str, typer.Option(help="The manifest's column of the files; path_skeleton is another.")]
 Weights = Annotated[str, typer.Option(help="A name of `weights list`, a file, timm-package, random, or none.")]

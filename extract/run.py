@@ -19,6 +19,7 @@ from extract.network import SegmentNetwork, choose_device
 from extract.parts import LedgerRow, PartsFolder
 from extract.pool import DecodeTask, Failure, decode_all
 from extract.sampling import sampling_settings
+from extract.skeletons.joint_statistics import joint_statistics_backbone
 from extract.skeletons.joints import joints_backbone
 from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.errors import UserError
@@ -125,6 +126,8 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
         backbone = va_cnn_backbone(recipe.weights, recipe.segments, recipe.pictures, recipe.image_size)
     elif recipe.backbone == "joints":
         backbone = joints_backbone(recipe.frames_per_segment)
+    elif recipe.backbone == "joint_statistics":
+        backbone = joint_statistics_backbone()
     else:
         backbone = load_backbone(
             recipe.backbone,

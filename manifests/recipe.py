@@ -21,6 +21,7 @@ from manifests.training import (
     Labels,
     Msrnn,
     RankLstm,
+    Spreading,
     Student,
     Teacher,
     Training,
@@ -48,6 +49,7 @@ MethodName = Literal[
     "teacher_student",
     "self_distillation",
     "with",
+    "label_spreading",
 ]
 
 
@@ -82,7 +84,7 @@ class VaCnn(Table):
 class Extract(Table):
     """How a clip becomes segment features (§1 and §9 of the method's facts; N = 10 is the paper's)."""
 
-    backbone: str  # a network for videos, or for skeletons "va_cnn" or "joints" (no network: the coordinates)
+    backbone: str  # a network for videos; for skeletons "va_cnn", or without a network "joints" or "joint_statistics"
     weights: str  # a name of weights.toml, a file, "timm-package", "random" if so named, "train": see va_cnn, or "none"
     column: str = Field(default="path", pattern=r"^path(_\w+)?$")  # the manifest's column of the files
     segments: int = Field(default=10, ge=1)
@@ -130,6 +132,7 @@ class Recipe(Table):
     msrnn: Msrnn = Msrnn()
     east: East = East()
     deep_scn: DeepScn = DeepScn()
+    spreading: Spreading = Spreading()
     training: Training = Training()
     seeds: list[NonNegativeInt] = Field(min_length=1)
 

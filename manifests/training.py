@@ -94,3 +94,11 @@ class DeepScn(Table):
     dropout: float = Field(default=0.2, ge=0, lt=1)  # share of a layer's inputs that are missing, in expectation
     order: float = Field(default=0.1, ge=0)  # weight of: neighbouring levels of a clip come out alike
     pull: float = Field(default=1.0, ge=0)  # weight of: clips of a class come out alike
+
+
+class Spreading(Table):
+    """Label spreading over the training clips; ours, with the common values of its papers."""
+
+    neighbours: int = Field(default=8, ge=1)  # whom a clip is tied to
+    reach: float = Field(default=0.9, ge=0, lt=1)  # r: how much of what a clip knows goes on to the next
+    weight: float = Field(default=1.0, ge=0)  # of the spread labels' term, beside L_cls

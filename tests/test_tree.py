@@ -10,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from distill.classical import CLASSICAL
+from distill.methods import METHODS
+from manifests.published import published_rows
 from manifests.recipe import RECIPES, read_recipe
 from manifests.weights import read_weights
 
 ROOT = Path(__file__).parent.parent
 STREET = ("manifests", "extract", "distill", "evaluate")  # a room imports only what stands before it
 SOURCES = sorted(path for room in STREET for path in (ROOT / room).rglob("*.py"))
+ROWS = sorted(RECIPES.glob("rows/*.toml"))
 ALL_CODE = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py")])
 
 
@@ -196,10 +200,61 @@ def test_what_the_project_needs_is_locked() -> None:
     assert {"torch", "torchvision", "timm", "av", "h5py", "numpy", "pandas", "safetensors", "pytest"} <= names
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*sorted(RECIPES.glob("*.toml")), *ROWS], ids=lambda path: path.stem)
 def test_recipes_name_weights_that_are_known(path: Path) -> None:
     streams = read_recipe(path).stream_tables
     assert streams
     for extract in streams.values():
         if extract.weights not in ("timm-package", "train", "none"):
             assert read_weights()[extract.weights].backbone == extract.backbone
+
+
+HEADER = re.compile(
+    r"^# (?P<kind>Expected|Printed)(, (?P<method>[^:]+))?: "
+    r"((?P<accuracy>\d[\d. ]*) at 20/40/60/80/100 %, )?"
+    r"AUC (?P<auc>\d+\.\d+)(?P<other>: an area by another definition)?[.;]",
+    flags=re.MULTILINE,
+)
+
+
+@pytest.mark.parametrize("path", ROWS, ids=lambda path: path.stem)
+def test_a_row_says_where_it_is_from_and_what_to_expect(path: Path) -> None:
+    """All that is published of a row's methods stands in its header, number by number, and nothing else."""
+    text, recipe = path.read_text(encoding="utf-8"), read_recipe(path)
+    header = text[: text.index("name =")]
+    assert f"#   python -m evaluate reproduce {path.stem} --videos " in header
+    assert "\n# Expected time: not measured." in header
+    if recipe.data.dataset == "utd-mhad":
+        assert "\n# Expected: nothing is printed, " in header
+        assert not published_rows(recipe.data.protocol)
+        return
+    assert "\n# Tran, Balasubramanian, Hoai: Progressive Knowledge Distillation for Early Action" in header
+    assert re.match(r"# (Table \d|Section 3\.2|Beside Table 2|Fig\. 3)\b", header)
+
+    labels = "all" if recipe.labels.fraction == 1 else f"{100 * recipe.labels.fraction:g}%"
+    published = {row.method: row for row in published_rows(recipe.data.protocol, labels)}
+    names = [(METHODS | CLASSICAL)[method].published or "" for method in recipe.methods]
+    rows = [published.get(name) or published.get(name.removesuffix("*")) for name in names]
+    expected = [
+        (
+            row.method,
+            [row.accuracy[ratio] for ratio in (20, 40, 60, 80, 100)] if row.accuracy else [],
+            row.auc,
+            row.auc_kind == "area-from-zero",
+        )
+        for row in rows
+        if row
+    ]
+    found = [
+        (
+            said["method"] or names[0],
+            [*map(float, (said["accuracy"] or "").split())],
+            float(said["auc"]),
+            bool(said["other"]),
+        )
+        for said in HEADER.finditer(header)
+    ]
+    assert found == expected
+    assert bool(expected) or "\n# Expected: nothing is printed.\n" in header
+    own_features = ["TSM" in row.features or row.features == "VA-CNN" for row in rows if row]
+    assert [said["kind"] == "Expected" for said in HEADER.finditer(header)] == own_features

@@ -5,6 +5,7 @@ A method is a file of this folder and a line here. Those that are not trained by
 
 from distill.method import Method
 from distill.methods.east import EAST
+from distill.methods.label_spreading import LABEL_SPREADING
 from distill.methods.mean_linear import MEAN_LINEAR
 from distill.methods.ms_lstm import MS_LSTM
 from distill.methods.msrnn import MSRNN
@@ -28,4 +29,5 @@ METHODS: dict[str, Method] = {
     "teacher_student": TEACHER_STUDENT,
     "self_distillation": SELF_DISTILLATION,
     "with": WITH,
+    "label_spreading": LABEL_SPREADING,
 }

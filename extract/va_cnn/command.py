@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from manifests.recipe import VaCnn
-from manifests.tables import parse_table
 from manifests.schema import read_manifest
+from manifests.tables import parse_table
 
 DEFAULT = VaCnn()
 

@@ -107,6 +107,8 @@ def test_every_batch_begins_with_labelled_clips(
     shown = torch.bincount(first, minlength=len(mask))[mask]
     assert shown.max() - shown.min() <= 1  # in turn
     assert torch.equal(order, rows_of_epoch(mask, True, seed, 1, batch_size, labelled_rows))
+    rest = torch.arange(len(mask)) % batch_size >= labelled_rows  # these are as they were
+    assert torch.equal(order[rest], rows_of_epoch(mask, True, seed, 1, batch_size)[rest])
 
 
 def test_labelled_rows_are_nothing_to_a_method_that_reads_labelled_clips_only() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,3 +85,13 @@ def test_what_cannot_stand_together_is_refused():
     for render in (render_beyond, render_beyond_csv):
         with pytest.raises(UserError, match="number of segments"):
             render({"GRU": [run()], "KNN": [run("KNN", segments=3)]})
+
+
+def test_agreement_with_the_teacher_where_there_is_one():
+    taught = replace(run("taught"), provenance={"teacher_agreement": [0.5, 0.5, 0.5, 1.0, 1.0]})
+    scores = {"taught": [taught], "GRU": [run()]}
+    head, _, *rows = [line for line in render_beyond(scores).splitlines() if line.startswith("|")]
+    assert head.endswith("| Right for good from | Like its teacher |")
+    assert [row.split("|")[-2].strip() for row in rows] == ["70.0", "–"]
+    ours, baseline = csv.DictReader(io.StringIO(render_beyond_csv(scores)))
+    assert (float(ours["teacher_agreement"]), baseline["teacher_agreement"]) == (pytest.approx(70.0), "")

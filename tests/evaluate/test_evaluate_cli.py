@@ -74,7 +74,7 @@ def test_score_in_a_process_of_its_own(predicted: Path) -> None:
     assert ROW in done.stdout
     assert ROW in (predicted / "out" / "table.md").read_text()
     assert {path.name for path in (predicted / "out").iterdir()} == {
-        "table.md", "table.csv", "table.tex", "figure.png", "figure.svg"
+        "table.md", "table.csv", "table.tex", "figure.png", "figure.svg", "beyond.md", "beyond.csv"
     }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from manifests.published import WHOLE
 from manifests.recipe import RECIPES, Extract, Recipe, read_recipe
 from manifests.schema import Manifest, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
+from manifests.training import Labels
 
 FEW = {"train": 2, "validation": 1, "test": 2}  # of each of the ten classes
 MACHINE = Machine(device="cpu", workers=2)
@@ -96,7 +97,12 @@ def copied(whole: Result, tmp_path: Path) -> Inputs:
 
 def results(out: Path) -> dict[str, bytes]:
     """The bytes of what a reproduction is run for."""
-    files = [*out.glob("table.*"), *out.glob("figure.*"), *out.glob("predictions/*"), *out.rglob("weights.safetensors")]
+    files = [
+        *out.glob("table.*"),
+        *out.glob("figure.*"),
+        *out.glob("predictions/**/*.h5"),
+        *out.rglob("weights.safetensors"),
+    ]
     return {str(file.relative_to(out)): file.read_bytes() for file in files}
 
 
@@ -133,6 +139,7 @@ def test_every_number_of_the_table_is_found_again_from_the_predictions(whole: Re
     out = whole.table.parent
     clips = pd.read_csv(out / "videos" / "manifest.csv")
     label_of = clips[clips["split"] == "test"].set_index("clip_id")["label"]
+    predicted = sorted(clips.loc[clips["split"] != "train", "clip_id"])
     rows = {row["method"]: row for row in csv.DictReader((out / "table.csv").read_text().splitlines())}
     assert list(rows) == list(METHODS.values())
     printed = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in whole.table.read_text().splitlines()}
@@ -140,8 +147,9 @@ def test_every_number_of_the_table_is_found_again_from_the_predictions(whole: Re
         curves = []
         for seed in SEEDS:
             clip_ids, guesses = probabilities(out / "predictions" / f"{variant}-seed{seed}.h5")
-            assert sorted(clip_ids) == sorted(label_of.index)
-            curves.append(100 * (guesses.argmax(axis=2) == label_of[clip_ids].to_numpy()[:, None]).mean(axis=0))
+            assert sorted(clip_ids) == predicted
+            guessed = pd.DataFrame(guesses.argmax(axis=2), index=clip_ids).loc[label_of.index]  # (test clips, N)
+            curves.append(100 * (guessed.to_numpy() == label_of.to_numpy()[:, None]).mean(axis=0))
         mean, std = np.mean(curves, axis=0), np.std(curves, axis=0, ddof=1)  # (N,)
         for level in range(10):
             ratio = f"accuracy_{10 * level + 10}"
@@ -165,7 +173,7 @@ def test_again_does_nothing_anew(recipe: Recipe, whole: Result, copied: Inputs) 
     bars = Bars(clips=lambda *_: pytest.fail("a clip was extracted again"), epochs=lambda *move: moves.append(move))
     reproduce(recipe, copied, MACHINE, bars=bars)
     assert stamps() == before
-    assert moves == [(4 * models, 24) for models in range(1, 7)]  # no epoch trained, six models found
+    assert moves == [(8, 24), (24, 24)]  # no epoch trained: two teachers found, then four students
     assert results(copied.out) == results(whole.table.parent)
 
 
@@ -184,9 +192,9 @@ def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_byte
         if finished == 7:
             raise KeyboardInterrupt
 
-    def stop_at_epoch_six(done: int, _total: int) -> None:
+    def stop_at_epoch_ten(done: int, _total: int) -> None:
         epochs.append(done)
-        if done == 6:
+        if done == 10:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -194,10 +202,10 @@ def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_byte
     assert not (copied.out / "features.h5").exists()
     with pytest.raises(KeyboardInterrupt):
         reproduce(
-            recipe, copied, MACHINE, bars=Bars(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_six)
+            recipe, copied, MACHINE, bars=Bars(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_ten)
         )
     assert clips == list(range(1, 51))  # none of the fifty clips twice
-    assert epochs == [1, 2, 3, 4, 4, 5, 6]
+    assert epochs == [*range(1, 9), 8, 9, 10]  # the teachers', and the first of two of four students
     assert (copied.out / "runs" / "seed0" / "without" / "resume.safetensors").exists()
     assert not list(copied.out.glob("table.*"))
 
@@ -270,7 +278,7 @@ def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tup
     caption = "stick-figures-v1-subset: 10 classes; 19 train, 10 validation, 19 test clips; "
     assert result.table.read_text().startswith(caption)
     clip_ids, _ = probabilities(inputs.out / "predictions" / "with-seed0.h5")
-    assert len(clip_ids) == 19
+    assert len(clip_ids) == 10 + 19
     assert not set(broken) & set(clip_ids)
     assert read_manifest(inputs.out / "manifest-without-failed.csv").protocol == "stick-figures-v1-subset"
 
@@ -438,12 +446,36 @@ def test_what_would_fail_late_fails_early(tmp_path: Path) -> None:
     assert not inputs.out.exists()
 
 
-def test_without_a_weight_for_it_no_teacher_is_trained(tmp_path: Path) -> None:
-    recipe = shrunken_sysu(tmp_path)
-    alone = recipe.model_copy(update={"distillation": recipe.distillation.model_copy(update={"alpha": 0.0})})
+def test_where_no_method_needs_one_no_teacher_is_trained(tmp_path: Path) -> None:
+    recipe = shrunken_sysu(tmp_path).model_copy(update={"methods": ["without", "self_distillation"]})
     inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
-    reproduce(alone, inputs, MACHINE)
-    assert sorted(run.name for run in (inputs.out / "runs" / "seed0").iterdir()) == ["with", "without"]
+    reproduce(recipe, inputs, MACHINE)
+    assert sorted(run.name for run in (inputs.out / "runs" / "seed0").iterdir()) == ["self_distillation", "without"]
+
+
+def test_others_are_compared_with_the_student_without_distillation(tmp_path: Path) -> None:
+    recipe, inputs = shrunken_sysu(tmp_path), made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    reproduce(recipe, inputs, MACHINE)
+    (row,) = csv.DictReader((inputs.out / "comparison.csv").read_text().splitlines())
+    assert (row["method"], row["baseline"]) == ("With distillation", "Without distillation")
+    (inputs.out / "comparison.csv").unlink()
+    reproduce(recipe.model_copy(update={"methods": ["with"]}), inputs, MACHINE)
+    assert not (inputs.out / "comparison.csv").exists()
+
+
+def test_a_tenth_of_the_labels_stands_beside_all_of_them(tmp_path: Path) -> None:
+    """One folder has both: neither takes the other's runs, predictions or table."""
+    recipe, inputs = shrunken_sysu(tmp_path), made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    all_labels = reproduce(recipe, inputs, MACHINE)
+    before = results(inputs.out)
+    few = recipe.model_copy(update={"labels": Labels(fraction=0.1)})
+    result = reproduce(few, inputs, MACHINE)
+    assert results(inputs.out).items() >= before.items()
+    assert result.table == all_labels.table.parent / "labels-0.1" / "table.md"
+    assert "; 10% of the training labels. " in result.table.read_text()
+    assert {path.parent.name for path in (inputs.out / "runs" / "labels-0.1" / "seed0").rglob("done.json")} == {
+        "teacher", "without", "with"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("device", ["cude", "cuda:99", "gpu"])

@@ -48,6 +48,8 @@ def make_lesson() -> Callable[..., Lesson]:
         }
         drawn = torch.rand(MODELS, BATCH, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
         labels = torch.randint(CLASSES, (MODELS, BATCH), generator=torch.Generator().manual_seed(7))
-        return Lesson(labels, labelled, teacher if method.teacher else None, own, lambda *shape: drawn.view(-1, *shape))
+        targets = random(8, MODELS, BATCH, CLASSES).softmax(-1) if method.targets else None
+        taught = teacher if method.teacher else None
+        return Lesson(labels, labelled, taught, own, lambda *shape: drawn.view(-1, *shape), targets)
 
     return make

@@ -42,7 +42,9 @@ def one(outputs: Outputs, lesson: Lesson, row: int) -> tuple[Outputs, Lesson]:
     only = slice(row, row + 1)
     teacher = lesson.teacher and Outputs(lesson.teacher.states[only], lesson.teacher.logits[only])
     own = {name: tensor[only] for name, tensor in lesson.own.items()}
-    alone = Lesson(lesson.labels[only], lesson.labelled[only], teacher, own, lambda *shape: lesson.draw(*shape)[only])
+    targets = None if lesson.targets is None else lesson.targets[only]
+    draw = lambda *shape: lesson.draw(*shape)[only]  # noqa: E731
+    alone = Lesson(lesson.labels[only], lesson.labelled[only], teacher, own, draw, targets)
     return Outputs(outputs.states[only], outputs.logits[only]), alone
 
 
@@ -104,6 +106,7 @@ def test_clips_without_a_label_do_not_thin_out_the_others(
         teacher,
         model[1].own,
         lambda *shape: lesson.draw(len(kept))[:1, kept],
+        None if model[1].targets is None else model[1].targets[:, kept],
     )
     mixed, labelled = method.loss(*model, recipe), method.loss(fewer, few, recipe)
     needs_labels = {

@@ -1,0 +1,72 @@
+"""Labels of few clips spread to all that resemble them (Zhou et al., Learning with local and global consistency, 2003).
+
+Clips are nodes of a graph in which each is tied to those most like it, whole clips compared segment by segment. What a
+node knows flows to its neighbours until nothing changes: F = (1 - r) Σ_k r^k S^k Y, S the symmetrically normalised
+graph, Y the given labels. No network, and no label but the given ones.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from distill.standardisation import moments
+from manifests.training import Spreading
+
+BLOCK = 1024  # clips compared with all others at once
+SMALLEST = 1e-4  # what is left of r^k when the sum ends
+
+
+def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classes: int, table: Spreading) -> Tensor:
+    """Return for every clip how much of each class has reached it, as probabilities (clips, C).
+
+    Args:
+        features: (clips, N, D).
+        labels: (clips,); read where `labelled` only.
+        labelled: (clips,) bool; these keep their label whole.
+        num_classes: C.
+        table: neighbours and reach of the graph.
+    """
+    mean, deviation = moments(features)
+    whole = F.normalize(((features - mean) / deviation).flatten(1), dim=1)  # (clips, N D)
+    graph = _normalised(*_neighbours(whole, min(table.neighbours, len(whole) - 1)), len(whole))
+    given = F.one_hot(labels.where(labelled, 0), num_classes) * labelled[:, None].to(features.dtype)
+    reached = moved = given
+    while table.reach and moved.amax() > SMALLEST:
+        moved = table.reach * torch.sparse.mm(graph, moved)
+        reached = reached + moved
+    # A clip that no label reaches has no opinion.
+    total = reached.sum(1, keepdim=True)
+    shares = torch.where(total > 0, reached / total.clamp(min=torch.finfo(total.dtype).tiny), 1 / num_classes)
+    return torch.where(labelled[:, None], given, shares)
+
+
+def _neighbours(whole: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The squared distances to the `count` nearest other clips, and which they are, (clips, count) each."""
+    distances, neighbours = [], []
+    for first in range(0, len(whole), BLOCK):
+        block = whole[first : first + BLOCK]
+        distance = 2 - 2 * block @ whole.T  # of vectors of length 1
+        own = torch.arange(len(block), device=whole.device)
+        distance[own, first + own] = torch.inf
+        nearest = distance.topk(count, dim=1, largest=False)
+        distances.append(nearest.values.clamp(min=0))
+        neighbours.append(nearest.indices)
+    return torch.cat(distances), torch.cat(neighbours)
+
+
+def _normalised(distances: Tensor, neighbours: Tensor, clips: int) -> Tensor:
+    """The graph D^-1/2 W D^-1/2, sparse (clips, clips).
+
+    W_ij = exp(-d²_ij / (σ_i σ_j)), σ the distance to the last neighbour, so that dense and thin regions are alike
+    (Zelnik-Manor and Perona, 2004); tied is who is a neighbour of the other in either direction.
+    """
+    scale = distances[:, -1].sqrt().clamp(min=1e-6)  # (clips,)
+    weights = torch.exp(-distances / (scale[:, None] * scale[neighbours]))
+    rows = torch.arange(clips, device=neighbours.device)[:, None].expand_as(neighbours)
+    forth = torch.stack([rows.flatten(), neighbours.flatten()])
+    both = torch.cat([forth, forth.flip(0)], 1)
+    pairs, which = torch.unique(both, dim=1, return_inverse=True)  # each tie once
+    weight = weights.new_zeros(pairs.shape[1]).scatter_(0, which, weights.flatten().repeat(2))
+    degree = weights.new_zeros(clips).scatter_add_(0, pairs[0], weight).rsqrt()
+    values = weight * degree[pairs[0]] * degree[pairs[1]]
+    return torch.sparse_coo_tensor(pairs, values, (clips, clips), check_invariants=True).coalesce()

@@ -1,0 +1,85 @@
+"""Label spreading against the closed form by dense matrices, and what it must not look at."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from distill.features import FeatureSet
+from distill.labelled import labelled_clips
+from distill.methods.label_spreading import targets
+from distill.spreading import spread_labels
+from manifests.recipe import Recipe
+from manifests.training import Labels, Spreading
+
+
+def dense(
+    features: NDArray[np.float64], labels: list[int], labelled: list[bool], table: Spreading
+) -> NDArray[np.float64]:
+    """Zhou et al.'s (I - r S)^-1 Y with the graph by loops, in float64."""
+    clips = len(features)
+    flat = features.reshape(-1, features.shape[2])
+    whole = ((features - flat.mean(0)) / flat.std(0)).reshape(clips, -1)
+    whole /= np.linalg.norm(whole, axis=1, keepdims=True)
+    distance = np.linalg.norm(whole[:, None] - whole[None], axis=2)
+    order = [sorted((j for j in range(clips) if j != i), key=lambda j: distance[i, j]) for i in range(clips)]
+    scale = [distance[i, order[i][table.neighbours - 1]] for i in range(clips)]
+    weight = np.zeros((clips, clips))
+    for i in range(clips):
+        for j in order[i][: table.neighbours]:
+            weight[i, j] = weight[j, i] = np.exp(-(distance[i, j] ** 2) / (scale[i] * scale[j]))
+    root = 1 / np.sqrt(weight.sum(1))
+    given = np.zeros((clips, max(labels) + 1))
+    for i in range(clips):
+        given[i, labels[i]] = labelled[i]
+    reached = np.linalg.solve(np.eye(clips) - table.reach * root[:, None] * weight * root, given)
+    shares = reached / reached.sum(1, keepdims=True)
+    return np.where(np.array(labelled)[:, None], given, shares)
+
+
+@pytest.mark.parametrize("neighbours", [2, 5])
+@pytest.mark.parametrize("reach", [0.5, 0.9])
+def test_against_the_closed_form(neighbours: int, reach: float) -> None:
+    random = np.random.default_rng(0)
+    labels = [index % 3 for index in range(40)]
+    features = random.normal(size=(40, 4, 6)) + np.array(labels)[:, None, None]
+    labelled = [index < 9 for index in range(40)]
+    table = Spreading(neighbours=neighbours, reach=reach)
+    found = spread_labels(torch.from_numpy(features), torch.tensor(labels), torch.tensor(labelled), 3, table).numpy()
+    connected = found.std(1) > 1e-9  # a piece of the graph without any label has no opinion
+    assert connected.sum() > 30
+    np.testing.assert_allclose(found[connected], dense(features, labels, labelled, table)[connected], atol=2e-3)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+
+
+def test_two_clouds_and_a_label_in_each() -> None:
+    generator = torch.Generator().manual_seed(0)
+    clouds = torch.arange(2).repeat_interleave(25)
+    features = torch.randn(50, 3, 4, generator=generator) * 0.1 + torch.tensor([1.0, -1.0])[clouds][:, None, None]
+    labelled = torch.zeros(50, dtype=torch.bool)
+    labelled[[3, 40]] = True
+    found = spread_labels(features, clouds, labelled, 2, Spreading())
+    assert torch.equal(found.argmax(1), clouds)
+    lies = torch.where(labelled, clouds, 1 - clouds)
+    assert torch.equal(found, spread_labels(features, lies, labelled, 2, Spreading()))  # nobody else's label is read
+
+
+def test_with_few_clips_or_none_that_is_like_them() -> None:
+    features = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[1.0, 0.1]]])
+    labelled = torch.tensor([True, True, False])
+    found = spread_labels(features, torch.tensor([0, 1, 1]), labelled, 2, Spreading(neighbours=30))
+    assert found[2, 0] > 0.5
+    still = spread_labels(features, torch.tensor([0, 1, 1]), labelled, 2, Spreading(reach=0.0))
+    assert torch.equal(still[2], torch.tensor([0.5, 0.5]))
+
+
+def test_targets_are_those_of_the_seeds_labelled_clips(data: FeatureSet, recipe: Recipe) -> None:
+    few = recipe.model_copy(update={"labels": Labels(fraction=0.2)})
+    train = data.splits["train"]
+    kept = labelled_clips(train.labels, 0.2, 0)
+    found = targets(data, kept, few)
+    assert found.shape == (30, 3) and torch.equal(found.sum(1), torch.ones(30))
+    assert set(found.flatten().tolist()) == {0.0, 1.0}
+    assert torch.equal(found[kept].argmax(1), train.labels[kept])
+    right = (found[~kept].argmax(1) == train.labels[~kept]).double().mean()
+    assert right > 0.5  # of three classes
