@@ -163,7 +163,14 @@ def _recipe(epochs: int, seeds: list[int]) -> Recipe:
         "name": "bench",
         "data": {"dataset": "other", "protocol": "made-up"},
         "distillation": {"alpha": 0.5, "beta": 0.5},
-        "training": {"epochs": epochs},
+        "training": {
+            "epochs": epochs,
+            "batch_size": 64,
+            "learning_rate": 0.01,
+            "schedule": "constant",
+            "standardize": False,
+            **dict.fromkeys(("input_dropout", "output_dropout", "feature_noise", "mixup"), 0.0),
+        },
         "seeds": seeds,
     }
     return parse_table(Recipe, table, "the benchmark's recipe")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from distill.features import FeatureSet
 from distill.losses import Losses
-from distill.models import Kind, Outputs
+from distill.models import Classifier, Kind, Outputs
 from manifests.recipe import Recipe
 
 
@@ -50,8 +50,8 @@ class Method:
         unlabelled: learns from clips without a label too.
         own: further parameters that are trained along and then left behind: their first values, by (N, C).
         imitates_states: the loss needs the teacher's states, not its logits alone.
-        targets: (data, labelled (clips,), recipe) → what the training clips (clips, C) should be taken for, computed
-            once before the training from features and those labels alone; None: the method needs none.
+        targets: (data, labelled (clips,), recipe, teacher) → what the training clips (clips, C) should be taken for,
+            computed once, before the training; the teacher has no other say then. None: the method needs none.
         settings: the table of the recipe that the loss reads; None: none.
         published: what `published.csv` calls it; None: no row of it.
     """
@@ -64,7 +64,7 @@ class Method:
     unlabelled: bool = False
     own: Callable[[int, int], Mapping[str, Tensor]] = no_parameters
     imitates_states: bool = False
-    targets: Callable[[FeatureSet, Tensor, Recipe], Tensor] | None = None
+    targets: Callable[[FeatureSet, Tensor, Recipe, Classifier | None], Tensor] | None = None
     settings: str | None = None
     published: str | None = None
 

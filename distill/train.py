@@ -99,11 +99,16 @@ class _Running:
         # One loss for all seeds of a method.
         runs = [[row for row, _ in run] for _, run in groupby(enumerate(jobs), lambda each: each[1].method)]
         self.parts = [slice(rows[0], rows[-1] + 1) for rows in runs]
-        self.targets = [self._targets(part) for part in self.parts]
+        self.targets = [self._targets(part, teachers[part]) for part in self.parts]
         changed = bool(recipe.training.mixup or recipe.training.feature_noise)
         self.teaching = [
-            Teaching(teachers[part], train.features, jobs[part][0].about.imitates_states, changed)
-            for part in self.parts
+            Teaching(
+                teachers[part] if targets is None else [],
+                train.features,
+                jobs[part][0].about.imitates_states,
+                changed,
+            )
+            for part, targets in zip(self.parts, self.targets, strict=True)
         ]
 
     def train_epoch(self, number: int) -> State:
@@ -200,10 +205,13 @@ class _Running:
             for loss, counts in zip(losses, correct, strict=True)
         ]
 
-    def _targets(self, part: slice) -> Tensor | None:
+    def _targets(self, part: slice, teachers: Sequence[Classifier | None]) -> Tensor | None:
         """The method's own targets (M, clips, C) of the training clips, if it has any."""
         own = self.jobs[part][0].about.targets
-        return None if own is None else torch.stack([own(self.data, kept, self.recipe) for kept in self.labelled[part]])
+        if own is None:
+            return None
+        pairs = zip(self.labelled[part], teachers, strict=True)
+        return torch.stack([own(self.data, labelled, self.recipe, teacher) for labelled, teacher in pairs])
 
     def _restore(self, resume: State) -> None:
         pairs = zip(

@@ -49,7 +49,7 @@ MethodName = Literal[
     "teacher_student",
     "self_distillation",
     "with",
-    "label_spreading",
+    "whole_clip",
 ]
 
 

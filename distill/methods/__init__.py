@@ -5,7 +5,6 @@ A method is a file of this folder and a line here. Those that are not trained by
 
 from distill.method import Method
 from distill.methods.east import EAST
-from distill.methods.label_spreading import LABEL_SPREADING
 from distill.methods.mean_linear import MEAN_LINEAR
 from distill.methods.ms_lstm import MS_LSTM
 from distill.methods.msrnn import MSRNN
@@ -13,6 +12,7 @@ from distill.methods.rank_lstm import RANK_LSTM
 from distill.methods.teacher import TEACHER
 from distill.methods.teacher_lstm import TEACHER_LSTM
 from distill.methods.ts_lstm import TS_LSTM
+from distill.methods.whole_clip import WHOLE_CLIP
 from distill.methods.with_distillation import SELF_DISTILLATION, TEACHER_STUDENT, WITH
 from distill.methods.without_distillation import WITHOUT
 
@@ -29,5 +29,5 @@ METHODS: dict[str, Method] = {
     "teacher_student": TEACHER_STUDENT,
     "self_distillation": SELF_DISTILLATION,
     "with": WITH,
-    "label_spreading": LABEL_SPREADING,
+    "whole_clip": WHOLE_CLIP,
 }

@@ -61,7 +61,8 @@ def make_recipe() -> Callable[..., Recipe]:
     """A small recipe; keyword arguments change its table `training`."""
 
     def make(**training: float) -> Recipe:
-        small = {"epochs": 6, "batch_size": 8, "input_dropout": 0.2, "output_dropout": 0.2}
+        small = {"epochs": 6, "batch_size": 8, "learning_rate": 0.01, "schedule": "constant", "standardize": False}
+        small |= {"input_dropout": 0.2, "output_dropout": 0.2, "feature_noise": 0.0, "mixup": 0.0}
         return Recipe.model_validate(
             {
                 "name": "made-up",

@@ -13,7 +13,8 @@ CPU = torch.device("cpu")
 
 
 def randomness(seeds: list[int], epoch: int = 1, **training: Any) -> Randomness:
-    return Randomness(seeds, epoch, CPU, Training.model_validate(training))
+    off = dict.fromkeys(("input_dropout", "output_dropout", "feature_noise", "mixup"), 0.0)
+    return Randomness(seeds, epoch, CPU, Training.model_validate(off | training))
 
 
 def drop(seeds: list[int], epoch: int = 1, share: float = 0.3, shape: tuple[int, ...] = (40, 3, 50)) -> Tensor:

@@ -19,7 +19,9 @@ def loss_of(weight: Tensor, bias: Tensor, target: Tensor) -> Tensor:
 @pytest.mark.parametrize("weight_decay", [0.0, 0.05])
 @pytest.mark.parametrize("clip", [0.3, 1e9])
 def test_a_stack_steps_as_its_models_one_by_one(momentum: float, weight_decay: float, clip: float) -> None:
-    training = Training(learning_rate=0.02, momentum=momentum, weight_decay=weight_decay, gradient_clip=clip)
+    training = Training(
+        learning_rate=0.02, schedule="constant", momentum=momentum, weight_decay=weight_decay, gradient_clip=clip
+    )
     generator = torch.Generator().manual_seed(0)
     first = {
         name: torch.randn(MODELS, *shape, generator=generator, dtype=torch.float64)
@@ -71,7 +73,7 @@ def test_a_step_leaves_parameters_that_can_be_trained_on() -> None:
 
 
 def test_the_learning_rate_stays_or_falls_along_a_cosine() -> None:
-    constant, cosine = Training(learning_rate=0.2), Training(learning_rate=0.2, schedule="cosine")
+    constant, cosine = Training(learning_rate=0.2, schedule="constant"), Training(learning_rate=0.2, schedule="cosine")
     shares = [0.0, 1 / 3, 0.5, 2 / 3, 1.0]
     assert [learning_rate(constant, share) for share in shares] == [0.2] * 5
     assert [learning_rate(cosine, share) for share in shares] == pytest.approx([0.2, 0.15, 0.1, 0.05, 0.0])

@@ -80,6 +80,7 @@ def test_a_stack_is_a_copy() -> None:
 
 def dropout(**shares: float) -> Randomness:
     """The same draws at each call."""
+    shares = {"input_dropout": 0.0, "output_dropout": 0.0} | shares
     return Randomness(list(range(MODELS)), 1, torch.device("cpu"), Training.model_validate(shares))
 
 

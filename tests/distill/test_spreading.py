@@ -5,12 +5,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from distill.features import FeatureSet
-from distill.labelled import labelled_clips
-from distill.methods.label_spreading import targets
 from distill.spreading import spread_labels
-from manifests.recipe import Recipe
-from manifests.training import Labels, Spreading
+from manifests.training import Spreading
 
 
 def dense(
@@ -71,15 +67,3 @@ def test_with_few_clips_or_none_that_is_like_them() -> None:
     assert found[2, 0] > 0.5
     still = spread_labels(features, torch.tensor([0, 1, 1]), labelled, 2, Spreading(reach=0.0))
     assert torch.equal(still[2], torch.tensor([0.5, 0.5]))
-
-
-def test_targets_are_those_of_the_seeds_labelled_clips(data: FeatureSet, recipe: Recipe) -> None:
-    few = recipe.model_copy(update={"labels": Labels(fraction=0.2)})
-    train = data.splits["train"]
-    kept = labelled_clips(train.labels, 0.2, 0)
-    found = targets(data, kept, few)
-    assert found.shape == (30, 3) and torch.equal(found.sum(1), torch.ones(30))
-    assert set(found.flatten().tolist()) == {0.0, 1.0}
-    assert torch.equal(found[kept].argmax(1), train.labels[kept])
-    right = (found[~kept].argmax(1) == train.labels[~kept]).double().mean()
-    assert right > 0.5  # of three classes

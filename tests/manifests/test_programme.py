@@ -54,7 +54,8 @@ def test_the_papers_tables_have_its_rows() -> None:
     assert rows("table2") == [("ntu60", [method], 1) for method in methods]
     assert rows("table3") == [(base, [m], 0.1) for base in both for m in ("without", "ts_lstm", "with")]
     everything = list(get_args(MethodName))
-    assert rows("utd-mhad-programme") == [("utd-mhad-joints", everything, 1), ("utd-mhad-joints", everything, 0.1)]
+    base = "utd-mhad-statistics"
+    assert rows("utd-mhad-programme") == [(base, everything, 1), (base, everything, 0.1)]
 
 
 def test_rows_differ_from_their_base_in_methods_and_labels_only() -> None:
@@ -69,7 +70,7 @@ def test_rows_differ_from_their_base_in_methods_and_labels_only() -> None:
 def test_utd_mhads_methods_run_on_the_other_base_too(tmp_path: Path) -> None:
     text = (RECIPES / "rows" / "utd-mhad-methods.toml").read_text()
     other = tmp_path / "other.toml"
-    other.write_text(text.replace('base = "utd-mhad-joints"', 'base = "utd-mhad-skeleton"'))
+    other.write_text(text.replace('base = "utd-mhad-statistics"', 'base = "utd-mhad-skeleton"'))
     recipe = read_recipe(other)
     assert (recipe.base, recipe.extract) == ("utd-mhad-skeleton", read_recipe(Path("utd-mhad-skeleton")).extract)
 

@@ -14,6 +14,9 @@ from manifests.published import read_published
 from manifests.recipe import MethodName, Recipe
 
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+READING = pytest.mark.parametrize(  # one with targets of its own reads labels before the training, see its tests
+    "method", [pytest.param(method, id=name) for name, method in METHODS.items() if method.targets is None]
+)
 
 
 def test_every_name_of_a_recipe_is_a_method_and_the_other_way_round() -> None:
@@ -77,7 +80,7 @@ def test_a_models_loss_moves_no_other_model(
         assert gradient.isfinite().all()
 
 
-@EVERY
+@READING
 def test_labels_that_may_not_be_read_make_no_difference(
     method: Method, outputs: Outputs, make_lesson: Callable[[Method], Lesson], recipe: Recipe
 ) -> None:
@@ -90,7 +93,7 @@ def test_labels_that_may_not_be_read_make_no_difference(
     assert (read.total != before.total).all()  # those that may be read do make one
 
 
-@EVERY
+@READING
 def test_clips_without_a_label_do_not_thin_out_the_others(
     method: Method, outputs: Outputs, make_lesson: Callable[[Method], Lesson], recipe: Recipe
 ) -> None:
