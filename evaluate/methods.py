@@ -58,8 +58,13 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
         row = {clip_id: index for index, clip_id in enumerate(source.cache.clip_id)}
         features = torch.from_numpy(source.cache.features[[row[clip_id] for clip_id in clips]])
         data = load_features(source.cache, manifest) if set(recipe.methods) - METHODS.keys() else None
+        of_all_seeds: dict[str, NDArray[np.float32]] = {}  # what no seed has a part in
         for method, seed in product(recipe.methods, recipe.seeds):
-            probabilities = _probabilities(recipe, out / "runs", source, Job(method, seed), data, features)
+            probabilities = of_all_seeds.get(method)
+            if probabilities is None:
+                probabilities = _probabilities(recipe, out / "runs", source, Job(method, seed), data, features)
+            if method in CLASSICAL and recipe.labels.fraction == 1:
+                of_all_seeds[method] = probabilities
             agreeing = {}
             if method in METHODS and (teacher := METHODS[method].teacher):
                 taught = _probabilities(recipe, out / "runs", source, Job(teacher, seed), data, features)
@@ -118,6 +123,6 @@ def _provenance(
         "random_weights": any(own.get("weights") == "random" for own in settings.values()),
         "synthetic_data": recipe.data.dataset == "stick-figures",
         "sees_future": method in METHODS and METHODS[method].sees_future,
-        "labels": "all" if recipe.labels.fraction == 1 else f"{100 * recipe.labels.fraction:g}%",
+        "labels": recipe.labels.share,
         "clips": {name: int((manifest.clips["split"] == name).sum()) for name in SPLITS},
     }

@@ -70,7 +70,7 @@ def run_programme(
 
 
 def _section(recipe: Recipe, rows: Sequence[Recipe], result: Result | None) -> Section:
-    share = "all" if recipe.labels.fraction == 1 else f"{100 * recipe.labels.fraction:g}%"
+    share = recipe.labels.share
     not_run = f"not run: {what_to_give(recipe)}"
     beside = published_beside(result.manifest, result.scores) if result else []
     lines = []

@@ -60,6 +60,11 @@ class Labels(Table):
     classification_weight: float = Field(default=1.0, gt=0)  # of L_cls in Eq. 4: "lowered" where clips lack labels
     rows_per_batch: int = Field(default=0, ge=0)  # labelled ones at least, where others have none; 0: as they come
 
+    @property
+    def share(self) -> str:
+        """What tables and `published.csv` call it: `all`, or as in `10%`."""
+        return "all" if self.fraction == 1 else f"{100 * self.fraction:g}%"
+
 
 class TsLstm(Table):
     """Weights of TS-LSTM*'s imitation of states (Wang et al., CVPR 2019); neither paper's values are known to us."""
