@@ -99,8 +99,7 @@ def reproduce(
         scores = [as_json(score) for runs in result.scores.values() for score in runs]
         print(json.dumps({"scores": scores, "seconds": result.seconds}))
         return
-    print(result.table.read_text(encoding="utf-8"))
-    print(f"table: {result.table} (also .csv, .tex)\nfigure: {result.figure} (also .svg)")
+    _tell_results(result.table.parent)
     print(_listed(result.seconds))
 
 
@@ -108,9 +107,12 @@ def reproduce(
 def score(
     predictions: Annotated[list[Path], typer.Argument(help="Predictions files, of any methods and seeds.")],
     manifest: Annotated[Path, typer.Option(help="The manifest with the test labels.")],
-    out: Annotated[Path | None, typer.Option(help="Folder to write table.* and figure.* into.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write tables and figure into.")] = None,
+    baseline: Annotated[
+        str, typer.Option(help="Name of the method that the others are compared with.")
+    ] = "Without distillation",
 ) -> None:
-    """Score predictions files, ours or anybody's, and print their table.
+    """Score predictions files, ours or anybody's, and print their table; with --out also what compares them.
 
     Example: `python -m evaluate score mine/*.h5 --manifest ucf101.csv --out mine`
     """
@@ -124,11 +126,11 @@ def score(
     for path in predictions:
         scored = score_one(read_predictions(path), clips)
         scores[scored.method].append(scored)
-    table = make_table(scores, published_beside(clips, scores))
-    print(render_markdown(table))
-    if out is not None:
-        write_results(out, clips, scores)
-        print(f"written: {out / 'table.md'}, .csv, .tex; {out / 'figure.png'}, .svg")
+    if out is None:
+        print(render_markdown(make_table(scores, published_beside(clips, scores))))
+        return
+    write_results(out, clips, scores, baseline)
+    _tell_results(out)
 
 
 @app.command()
@@ -149,6 +151,16 @@ def report(
     page = out or runs[0] / "report.html"
     write_report(runs, page, manifest=manifest, videos=videos, method=method, baseline=baseline)
     print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
+
+
+def _tell_results(folder: Path) -> None:
+    """Print the table that `write_results` wrote, and the comparison with the baseline if there is one."""
+    print((folder / "table.md").read_text(encoding="utf-8"))
+    compared = folder / "comparison.md"
+    if compared.exists():
+        print(compared.read_text(encoding="utf-8"))
+    names = ["table", *(["comparison"] if compared.exists() else []), "beyond"]
+    print(f"in {folder}: {', '.join(names)} (.md, .csv), table.tex, figure (.png, .svg)")
 
 
 def as_json(scores: Scores) -> dict[str, object]:

@@ -47,6 +47,9 @@ def write_results(
         comparisons = compare(scores, baseline)
         write_text(out / "comparison.md", render_comparison(comparisons, scores, baseline))
         write_text(out / "comparison.csv", render_comparison_csv(comparisons, observation_ratios(first)))
+    else:  # nor may one of an earlier call stand there
+        for suffix in ("md", "csv"):
+            (out / f"comparison.{suffix}").unlink(missing_ok=True)
     best = None
     if "branch_frame" in manifest.clips:
         segments = len(first.accuracy)

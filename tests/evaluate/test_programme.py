@@ -380,7 +380,7 @@ def test_a_row_alone_is_a_recipe_like_any_other(tmp_path: Path, capsys: pytest.C
     assert call(*row, "--manifest", tmp_path / "m.csv", "--cache", tmp_path / "f.h5") == 0
     said = capsys.readouterr().out
     assert "| Without distillation |" in said
-    assert f"table: {tmp_path / 'out' / 'table.md'} (also .csv, .tex)\nfigure: " in said
+    assert f"in {tmp_path / 'out'}: table, beyond (.md, .csv), table.tex, figure (.png, .svg)" in said
 
 
 def test_two_programmes_in_one_folder_share_features_and_models(

@@ -54,3 +54,9 @@ def test_everything_is_written_and_the_same_twice(tmp_path, manifest, scores):
 def test_without_a_baseline_nothing_is_compared(tmp_path, manifest, scores, baseline):
     write_results(tmp_path, manifest, scores, baseline=baseline)
     assert written(tmp_path) == ALWAYS
+
+
+def test_a_comparison_of_an_earlier_call_does_not_stay(tmp_path, manifest, scores):
+    write_results(tmp_path, manifest, scores, baseline="GRU")
+    write_results(tmp_path, manifest, scores)
+    assert written(tmp_path) == ALWAYS
