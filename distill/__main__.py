@@ -29,6 +29,14 @@ from manifests.schema import Manifest, read_manifest
 
 app = new_app(__doc__)
 
+RecipeFile = Annotated[Path, typer.Argument(help="Recipe file, or the name of one that comes with the project.")]
+ManifestFile = Annotated[Path, typer.Option(help="The manifest's CSV.")]
+CacheFiles = Annotated[
+    list[str], typer.Option(help="The feature cache (HDF5) of its clips; of several streams each as NAME=FILE.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
+AllowMissing = Annotated[bool, typer.Option(help="Leave out clips that have no features.")]
+
 
 @app.callback()
 def _commands() -> None:
@@ -37,19 +45,17 @@ def _commands() -> None:
 
 @app.command("train")
 def train(
-    recipe: Annotated[Path, typer.Argument(help="Recipe file, or the name of one that comes with the project.")],
-    manifest: Annotated[Path, typer.Option(help="The manifest's CSV.")],
-    cache: Annotated[
-        list[str], typer.Option(help="The feature cache (HDF5) of its clips; of several streams each as NAME=FILE.")
-    ],
+    recipe: RecipeFile,
+    manifest: ManifestFile,
+    cache: CacheFiles,
     out: Annotated[Path, typer.Option(help="Run folder; an interrupted run in it is gone on with.")],
     method: Annotated[str, typer.Option(help=f"What to train: {', '.join(METHODS)}.")] = "with",
     seed: Annotated[int, typer.Option(min=0, help="Of the initial weights, the batches and the dropout.")] = 0,
     teacher: Annotated[
         Path | None, typer.Option(help="Run folder of the trained teacher, for a method with one.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    allow_missing: Annotated[bool, typer.Option(help="Leave out clips that have no features.")] = False,
+    device: Device = "auto",
+    allow_missing: AllowMissing = False,
 ) -> None:
     """Train one network. Ctrl-C or kill it at any time: the same command goes on, to the same weights.
 
@@ -85,17 +91,15 @@ def train(
 
 @app.command("sweep")
 def sweep(
-    recipe: Annotated[Path, typer.Argument(help="Recipe file, or the name of one that comes with the project.")],
-    manifest: Annotated[Path, typer.Option(help="The manifest's CSV.")],
-    cache: Annotated[
-        list[str], typer.Option(help="The feature cache (HDF5) of its clips; of several streams each as NAME=FILE.")
-    ],
+    recipe: RecipeFile,
+    manifest: ManifestFile,
+    cache: CacheFiles,
     out: Annotated[Path, typer.Option(help="Folder of the sweep; an interrupted one in it is gone on with.")],
     set_: Annotated[
         list[str], typer.Option("--set", help="KEY=VALUE,VALUE of the recipe; several make every combination.")
     ],
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
-    allow_missing: Annotated[bool, typer.Option(help="Leave out clips that have no features.")] = False,
+    device: Device = "auto",
+    allow_missing: AllowMissing = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the outcomes as JSON.")] = False,
 ) -> None:
     """Train every combination of some values and compare them on VALIDATION clips; no test clip is read.
@@ -130,7 +134,7 @@ def sweep(
 
 @app.command("bench")
 def bench(
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    device: Device = "auto",
     clips: Annotated[int, typer.Option(min=64, help="Training clips to measure on; UCF101 has 8056.")] = 8056,
     seeds: Annotated[int, typer.Option(min=1, help="Of each of four methods, trained together.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="To measure, after one to warm up.")] = 2,
