@@ -50,7 +50,11 @@ def self_distillation_loss(
     if not 1 <= tau < num_steps:
         raise UserError(
             f"tau = {tau} leaves no pair of steps among N = {num_steps} progress levels; "
-            f"set distillation.tau to a value from 1 to {num_steps - 1}"
+            + (
+                f"set distillation.tau to a value from 1 to {num_steps - 1}"
+                if num_steps > 1
+                else "leave self-distillation out"
+            )
         )
     earlier, later = student_logits[..., :-tau, :], student_logits[..., tau:, :]  # (..., B, N-τ, C) each
     return _kl_divergence(later.detach() if detach_target else later, earlier, temperature)

@@ -1,7 +1,7 @@
 """What is random about the inputs of a training: dropout, noise, and clips mixed with one another.
 
-Each model draws from a generator of its own seed and epoch, so nothing depends on who trains beside it, and models of
-equal seed see equal inputs: two methods differ in their loss alone.
+Each model draws from a generator of its own seed and epoch, so nothing depends on who trains beside it, and networks of
+one shape and seed that see the same clips see them in the same way: two such methods differ in their loss alone.
 """
 
 from collections.abc import Sequence

@@ -75,8 +75,8 @@ def train_runs(
         UserError: a folder is another run's, in use or not writable; no teacher where one is needed, or one trained
             on other data; the training failed.
     """
-    teachers = {folder: _load_teacher_for(data, folder) for folder in {run.teacher for run in runs} if folder}
     settings = {run: _settings(run, recipe, data) for run in runs}
+    teachers = {run.teacher: _load_teacher_for(run, recipe, data) for run in runs if run.teacher}
     for run in runs:
         if (run.folder / DONE).exists():
             _refuse_changed(run, settings[run])
@@ -136,16 +136,25 @@ def _settings(run: Run, recipe: Recipe, data: FeatureSet) -> dict[str, Any]:
     needs = run.job.about.teacher
     if needs and run.teacher is None:
         raise UserError(f"{run.job.method} is taught by {needs!r}; give the run folder of a trained one")
+    if run.teacher and not needs:
+        raise UserError(f"{run.job.method} has no teacher, and {run.teacher} is given as one; leave it out")
     teacher_sha256 = read_finished(run.teacher).weights_sha256 if run.teacher else None
     return run_settings(recipe, data, run.job, teacher_sha256)
 
 
-def _load_teacher_for(data: FeatureSet, folder: Path) -> Classifier:
-    """The teacher, refused if it has seen other clips: they might be those that the student is tested on."""
-    teacher = load_run(folder, data.splits["train"].features.device)
-    if differing := differences(read_settings(folder)["data"], data_settings(data)):
-        raise UserError(f"the teacher of {folder} was trained on other data ({', '.join(differing)}); train its own")
-    return teacher
+def _load_teacher_for(run: Run, recipe: Recipe, data: FeatureSet) -> Classifier:
+    """The teacher, refused if it is none, or has seen what its student must not: other clips, or hidden labels."""
+    assert run.teacher is not None
+    there = read_settings(run.teacher)
+    wanted: dict[str, Any] = {"method": run.job.about.teacher, "data": data_settings(data)}
+    if recipe.labels.fraction < 1 or there["labels"]["fraction"] < 1:
+        wanted |= {"seed": run.job.seed, "labels.fraction": recipe.labels.fraction}  # whose labels it was shown
+    found = {**there, "labels.fraction": there["labels"]["fraction"]}
+    if differing := differences({key: found[key] for key in wanted}, wanted):
+        raise UserError(
+            f"{run.teacher} is not the teacher of {run.job.method} here ({', '.join(differing)}); train its own"
+        )
+    return load_run(run.teacher, data.splits["train"].features.device)
 
 
 def _refuse_changed(run: Run, settings: Mapping[str, Any]) -> None:

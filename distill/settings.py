@@ -20,7 +20,7 @@ def run_settings(recipe: Recipe, data: FeatureSet, job: Job, teacher_weights_sha
         "method": job.method,
         "seed": job.seed,
         "data": data_settings(data),
-        "labels": recipe.labels.model_dump(include=None if method.unlabelled else {"fraction"}),
+        "labels": recipe.labels.model_dump(exclude=None if method.unlabelled else {"classification_weight"}),
         "network": {"kind": method.network, "hidden": method.hidden(recipe)},
         "training": recipe.training.model_dump(),
     }

@@ -67,6 +67,7 @@ def _normalised(distances: Tensor, neighbours: Tensor, clips: int) -> Tensor:
     both = torch.cat([forth, forth.flip(0)], 1)
     pairs, which = torch.unique(both, dim=1, return_inverse=True)  # each tie once
     weight = weights.new_zeros(pairs.shape[1]).scatter_(0, which, weights.flatten().repeat(2))
-    degree = weights.new_zeros(clips).scatter_add_(0, pairs[0], weight).rsqrt()
+    degree = weights.new_zeros(clips).scatter_add_(0, pairs[0], weight)
+    degree = degree.clamp(min=torch.finfo(degree.dtype).tiny).rsqrt()  # 0: infinitely far from everybody
     values = weight * degree[pairs[0]] * degree[pairs[1]]
     return torch.sparse_coo_tensor(pairs, values, (clips, clips), check_invariants=True).coalesce()

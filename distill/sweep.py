@@ -20,7 +20,7 @@ from distill.features import FeatureSet
 from distill.methods import METHODS
 from distill.plan import Tally, stages
 from distill.run_folder import Run, read_finished
-from distill.settings import fingerprint, run_settings
+from distill.settings import data_settings, fingerprint, run_settings
 from distill.state import Job
 from manifests.claim import claim
 from manifests.errors import UserError
@@ -29,6 +29,7 @@ from manifests.recipe import Recipe
 from manifests.tables import parse_table
 
 PLAN, RUNS, RESULT = "plan.json", "runs", "sweep.csv"
+NOT_TRAINED = {"name", "base", "data", "extract", "streams", "fusion"}  # of a recipe: what comes before the training
 Values = Mapping[str, Any]  # what one combination changes: `distillation.alpha` → 0.5
 
 
@@ -88,11 +89,13 @@ def combinations(recipe: Recipe, axes: Mapping[str, Sequence[Any]]) -> list[tupl
         table = recipe.model_dump()
         for key, value in values.items():
             *path, last = key.split(".")
-            inner = table
+            inner: Any = table
             for step in path:
-                inner = inner.get(step) or {}
-            if last not in inner:
-                raise UserError(f"--set {key}: recipe {recipe.name} has no such key; name it like distillation.alpha")
+                inner = inner.get(step) if isinstance(inner, dict) else None
+            if not isinstance(inner, dict) or last not in inner or key.split(".")[0] in NOT_TRAINED:
+                raise UserError(
+                    f"--set {key}: the training knows no such key of a recipe; name it like distillation.alpha"
+                )
             inner[last] = value
         made.append((values, parse_table(Recipe, table, f"recipe {recipe.name} with {label(values)}")))
     return made
@@ -120,11 +123,14 @@ def sweep(
     Raises:
         UserError: a key or value that is none, another sweep's folder, a training that failed.
     """
-    if untrained := [method for method in recipe.methods if method not in METHODS]:
-        raise UserError(f"{untrained[0]} is not trained, so there is nothing to sweep; leave it out of methods")
     planned = combinations(recipe, axes)
-    out.mkdir(parents=True, exist_ok=True)
-    claim(out / PLAN, {"recipe": recipe.model_dump(), "axes": dict(axes), "cache_sha256": data.cache_sha256}, {})
+    if untrained := [method for _, made in planned for method in made.methods if method not in METHODS]:
+        raise UserError(f"{untrained[0]} is not trained, so there is nothing to sweep; leave it out of methods")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {out}: {error.strerror}; give another") from error
+    claim(out / PLAN, {"recipe": recipe.model_dump(), "axes": dict(axes), "data": data_settings(data)}, {})
     total = sum(len(jobs) * made.training.epochs for _, made in planned for jobs in _jobs(made))
     tally = Tally(total, progress or (lambda done, total: None))
     outcomes = []

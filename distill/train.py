@@ -134,14 +134,13 @@ class _Running:
 
     def _train(self, number: int) -> list[dict[str, float]]:
         """Update the weights; return sums over clips of the loss and of its terms, for each model."""
-        train, training, labels_table = self.data.splits["train"], self.recipe.training, self.recipe.labels
+        train, training, few = self.data.splits["train"], self.recipe.training, self.recipe.labels.fraction < 1
+        labelled_rows = self.recipe.labels.rows_per_batch if few else 0
         randomness = Randomness([job.seed for job in self.jobs], number, self.device, training)
         draws = [_drawing([job.seed for job in self.jobs[part]], number, self.device) for part in self.parts]
         order = torch.stack(
             [
-                rows_of_epoch(
-                    labelled, job.about.unlabelled, job.seed, number, training.batch_size, labels_table.rows_per_batch
-                )
+                rows_of_epoch(labelled, job.about.unlabelled, job.seed, number, training.batch_size, labelled_rows)
                 for job, labelled in zip(self.jobs, self.labelled, strict=True)
             ]
         )  # (M, clips)
@@ -149,7 +148,7 @@ class _Running:
         sums: list[dict[str, Tensor]] = [defaultdict(lambda: torch.zeros((), device=self.device)) for _ in self.parts]
         with full_precision():
             for done, rows in enumerate(batches):  # (M, B)
-                mixed = randomness.mix(train.features[rows], labels_table.rows_per_batch, self.deviation)
+                mixed = randomness.mix(train.features[rows], labelled_rows, self.deviation)
                 outputs = self.stack((mixed.features - self.mean) / self.unit, randomness)
                 labels, labelled = train.labels[rows], self.labelled.gather(1, rows)
                 totals = []
@@ -182,7 +181,11 @@ class _Running:
         if mixed.partner is None:
             return one
         share = mixed.share[part]
-        swapped = lesson._replace(labels=lesson.labels[:, mixed.partner], labelled=lesson.labelled[:, mixed.partner])
+        swapped = lesson._replace(
+            labels=lesson.labels[:, mixed.partner],
+            labelled=lesson.labelled[:, mixed.partner],
+            targets=None if lesson.targets is None else lesson.targets[:, mixed.partner],
+        )
         other = loss(of_part, swapped, self.recipe)
         return Losses(
             torch.lerp(other.total, one.total, share),

@@ -93,5 +93,9 @@ def _caption(scores: Mapping[str, Sequence[Scores]], unknown: bool) -> str:
     ]
     if any(AGREEMENT in run.provenance for runs in scores.values() for run in runs):
         sentences.append("Like its teacher: the share of clips and ratios where a student and its teacher say the same")
+    if {"MSRNN", "DeepSCN"} & {kind.partition(",")[0] for kind in scores}:
+        sentences.append(
+            "MSRNN's and DeepSCN's scores were never meant as probabilities: their ECE and threshold mean little"
+        )
     sentences += ["–: there are no predictions of the validation clips"] * unknown
     return ". ".join(sentences) + "."

@@ -121,6 +121,8 @@ def _provenance(
             for name, own in settings.items()
         ],
         "random_weights": any(own.get("weights") == "random" for own in settings.values()),
+        "features_saw_labels": recipe.labels.fraction < 1
+        and any(own.get("backbone") == "va_cnn" and own.get("weights") != "random" for own in settings.values()),
         "synthetic_data": recipe.data.dataset == "stick-figures",
         "sees_future": method in METHODS and METHODS[method].sees_future,
         "labels": recipe.labels.share,

@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 from evaluate.predictions import Scores
 from manifests.errors import UserError
 
+KINDS = {  # of provenance, each said of the methods that it is true of
+    "random_weights": "random weights",
+    "synthetic_data": "synthetic data",
+    "features_saw_labels": "a VA-CNN trained with all labels",
+}
+
 
 def comparable(scores: Mapping[str, Sequence[Scores]]) -> Scores:
     """Return the first of `scores`, once all are seen to be on the same clips, with no seed twice in a method.
@@ -44,7 +50,7 @@ def notes(scores: Mapping[str, Sequence[Scores]]) -> list[str]:
     found += [f"backbone {', '.join(backbones)}"] if backbones else []
     shares = {str(run.provenance.get("labels", "all")) for run in runs}
     found += [f"{', '.join(sorted(shares))} of the training labels"] if shares != {"all"} else []
-    for key, words in (("random_weights", "random weights"), ("synthetic_data", "synthetic data")):
+    for key, words in KINDS.items():
         methods = [name for name, own in scores.items() if any(run.provenance.get(key) for run in own)]
         others = [name for name in scores if name not in methods]
         if methods:

@@ -40,9 +40,9 @@ class Predictions:
         seed: of the training run.
         classes: the C class names in the manifest's order.
         provenance: anything that JSON can hold. Tables and figures read `backbone` (a string, or a list with one of
-            each stream), `random_weights` and `synthetic_data` (true or false), `labels` (share of labels used in
-            training, "all" or "10%") and `teacher_agreement` (N numbers: the share of test clips of which the method's
-            teacher says the same).
+            each stream); `random_weights`, `synthetic_data` and `features_saw_labels` (true or false); `labels` (share
+            of labels used in training, "all" or "10%"); and `teacher_agreement` (N numbers: the share of test clips of
+            which the method's teacher says the same).
     """
 
     probabilities: NDArray[np.float32]

@@ -8,7 +8,7 @@ is different. Which rows make a table is in `programme`.
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
@@ -134,7 +134,7 @@ class Recipe(Table):
     deep_scn: DeepScn = DeepScn()
     spreading: Spreading = Spreading()
     training: Training = Training()
-    seeds: list[NonNegativeInt] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(min_length=1)  # what a file's attribute can hold
 
     @field_validator("seeds", "methods")
     @classmethod
@@ -150,6 +150,15 @@ class Recipe(Table):
             if not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_-]*", name):
                 raise ValueError(f"{name!r} is no name for a stream; use letters, digits, _ and -")
         return streams
+
+    @model_validator(mode="after")
+    def _room_for_clips_without_a_label(self) -> "Recipe":
+        if self.labels.rows_per_batch >= self.training.batch_size:
+            raise ValueError(
+                f"labels.rows_per_batch = {self.labels.rows_per_batch} leaves no room in batches of "
+                f"{self.training.batch_size}; make it smaller, or training.batch_size larger"
+            )
+        return self
 
     @model_validator(mode="after")
     def _streams_go_together(self) -> "Recipe":
@@ -212,7 +221,8 @@ def _find(name: Path, folder: Path) -> Path:
         if path.is_file():
             return path
     known = ", ".join(sorted(path.stem for place in shipped for path in place.glob("*.toml")))
-    raise UserError(f"no recipe {name}; give a file, or one of: {known}")
+    tables = ", ".join(sorted(path.stem for path in (RECIPES / "tables").glob("*.toml")))
+    raise UserError(f"no recipe {name}; give a file, or one of: {known}; whole tables are {tables}")
 
 
 def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ and the student learns it at every step: L = 1/N Σ_n KL(q_i || S(x_n)).
 
 With few labels all depends on how good the teacher is, and which one is, depends on the data: a BiGRU knows little more
 than the few clips it was told of, a graph uses all the others too but trusts distances. The student sees beginnings
-only, at the cost of any other. With all labels this is the baseline. Not of the paper.
+only, at the cost of any other. With all labels this is the baseline, to rounding. Not of the paper.
 """
 
 import torch

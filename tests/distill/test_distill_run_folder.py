@@ -322,8 +322,28 @@ def test_teacher_and_student_through_their_folders(data: FeatureSet, recipe: Rec
 
     train = data.splits["train"]
     seen_others = replace(data, splits={**data.splits, "train": replace(train, labels=train.labels.flip(0))})
-    with pytest.raises(UserError, match=r"trained on other data \(labels_sha256"):
+    with pytest.raises(UserError, match=r"is not the teacher of with here \(data\.labels_sha256"):
         train_run(tmp_path / "leak", recipe, seen_others, 0, "with", tmp_path / "teacher")
+
+
+def test_a_teacher_that_was_shown_other_labels_or_is_none_is_refused(
+    data: FeatureSet, recipe: Recipe, tmp_path: Path
+) -> None:
+    few = recipe.model_copy(update={"labels": Labels(fraction=0.2)})
+    train_run(tmp_path / "all", recipe, data, 0, "teacher")
+    train_run(tmp_path / "few", few, data, 0, "teacher")
+    train_run(tmp_path / "without", recipe, data, 0)
+    with pytest.raises(UserError, match=r"not the teacher of with here \(labels\.fraction: 1\.0 there, 0\.2 wanted\)"):
+        train_run(tmp_path / "with", few, data, 0, "with", tmp_path / "all")
+    with pytest.raises(UserError, match=r"\(labels\.fraction: 0\.2 there, 1\.0 wanted\)"):
+        train_run(tmp_path / "with", recipe, data, 0, "with", tmp_path / "few")
+    with pytest.raises(UserError, match=r"\(seed: 0 there, 1 wanted\)"):  # another seed has other labelled clips
+        train_run(tmp_path / "with", few, data, 1, "with", tmp_path / "few")
+    with pytest.raises(UserError, match=r"\(method: without there, teacher wanted\)"):
+        train_run(tmp_path / "with", recipe, data, 0, "with", tmp_path / "without")
+    with pytest.raises(UserError, match="without has no teacher, and .* is given as one"):
+        train_run(tmp_path / "new", recipe, data, 0, "without", tmp_path / "all")
+    train_run(tmp_path / "with", few, data, 0, "with", tmp_path / "few")
 
 
 def test_the_labelled_clips_are_written_down(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:

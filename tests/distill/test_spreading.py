@@ -67,3 +67,12 @@ def test_with_few_clips_or_none_that_is_like_them() -> None:
     assert found[2, 0] > 0.5
     still = spread_labels(features, torch.tensor([0, 1, 1]), labelled, 2, Spreading(reach=0.0))
     assert torch.equal(still[2], torch.tensor([0.5, 0.5]))
+
+
+def test_a_clip_far_from_a_heap_of_equal_ones_spoils_nothing() -> None:
+    features = torch.zeros(21, 2, 3)
+    features[20] = 100.0
+    labelled = torch.arange(21) < 2
+    found = spread_labels(features, torch.zeros(21, dtype=torch.long), labelled, 2, Spreading(neighbours=4))
+    assert found.isfinite().all()
+    assert (found[:2, 0] == 1).all()

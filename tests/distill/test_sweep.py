@@ -57,10 +57,13 @@ def test_every_combination_once(recipe: Recipe) -> None:
     pairs = [(made.distillation.alpha, made.distillation.tau) for _, made in made]
     assert pairs == [(0.0, 1), (0.0, 2), (0.0, 3), (0.5, 1), (0.5, 2), (0.5, 3)]
     assert all(made.training == recipe.training for _, made in made)
-    with pytest.raises(UserError, match=r"--set distillation\.alhpa: recipe made-up has no such key"):
+    with pytest.raises(UserError, match=r"--set distillation\.alhpa: the training knows no such key"):
         combinations(recipe, {"distillation.alhpa": [1.0]})
-    with pytest.raises(UserError, match=r"--set alpha: recipe made-up has no such key"):
+    with pytest.raises(UserError, match=r"--set alpha: the training knows no such key"):
         combinations(recipe, {"alpha": [1.0]})
+    for key in ("name", "name.x", "data.protocol", "fusion", "training.epochs.x", "extract.backbone"):
+        with pytest.raises(UserError, match=f"--set {key}: the training knows no such key"):
+            combinations(recipe, {key: ["x"]})
     with pytest.raises(UserError, match=r"recipe made-up with distillation\.tau=0: distillation\.tau: "):
         combinations(recipe, {"distillation.tau": [0]})
 
@@ -89,6 +92,14 @@ def test_a_sweep_trains_what_is_shared_once_and_is_sorted_by_validation(
         assert outcome.std == pytest.approx(np.std(outcome.validation_auc, ddof=1))
     by_run = {read_finished(path).validation_auc for path in (tmp_path / "sweep" / "runs").glob("with-*")}
     assert by_run == {auc for outcome in outcomes if outcome.method == "with" for auc in outcome.validation_auc}
+
+
+def test_what_cannot_be_swept_is_a_sentence(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="knn is not trained, so there is nothing to sweep"):
+        sweep(recipe, {"methods": [["knn"]]}, data, tmp_path / "sweep")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot make the folder .*file: File exists; give another"):
+        sweep(recipe, {"distillation.tau": [1]}, data, tmp_path / "file")
 
 
 def test_a_killed_sweep_goes_on(
