@@ -33,7 +33,8 @@ class Sgd:
         """
         training = self._training
         # The sum's gradient holds each model's own, for no model has a part in another's loss.
-        gradients = torch.autograd.grad(losses.sum(), list(self._parameters.values()))
+        # A product's gradient comes transposed, and three passes over it that way cost more than one copy.
+        gradients = [each.contiguous() for each in torch.autograd.grad(losses.sum(), list(self._parameters.values()))]
         with torch.no_grad():
             norms = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
             norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)  # (M,)

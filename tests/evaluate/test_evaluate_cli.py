@@ -203,7 +203,7 @@ def test_errors_are_sentences(
         ("evaluate", "reproduce", "ucf101", "--worker", "2"),
         ("extract", "bench", "--clips", "1"),  # one clip cannot be both for training and for testing
         ("extract", "bench", "--clips", "0"),
-        ("distill", "train", "ucf101", "--variant", "perhaps"),
+        ("distill", "train", "ucf101", "--methodd", "perhaps"),
         ("manifests", "ucf102", "x"),
     ],
 )

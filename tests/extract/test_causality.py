@@ -11,7 +11,7 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from distill.models import Student, Teacher, predict_logits
+from distill.models import Classifier, predict_outputs
 from extract.backbones import load_backbone
 from extract.clip import Clip
 from extract.decode import decode_clip
@@ -124,8 +124,8 @@ def test_from_the_file_to_the_models(tmp_path: Path, segment: int, num_frames: i
 
     batch = torch.from_numpy(np.stack(features))  # (2, N, D)
     torch.manual_seed(0)
-    student, teacher = Student(batch.shape[-1], 16, 5), Teacher(batch.shape[-1], 16, 5)
+    student, teacher = Classifier("gru", batch.shape[-1], 16, 5), Classifier("bigru", batch.shape[-1], 16, 5)
     for clips_at_once in (1, 2):
-        same = equal(*predict_logits(student, batch, clips_at_once).numpy())
+        same = equal(*predict_outputs(student, batch, clips_at_once).logits.numpy())
         assert same[:segment].all() and not same[-1]
-        assert not equal(*predict_logits(teacher, batch, clips_at_once).numpy())[segment - 1 :].any()
+        assert not equal(*predict_outputs(teacher, batch, clips_at_once).logits.numpy())[segment - 1 :].any()
