@@ -16,8 +16,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from distill.features import FeatureSet, Split
 from distill.losses import combined_loss
 from distill.models import Classifier, predict_outputs
+from distill.stack import models_at_once
 from distill.state import Job, State
-from distill.train import train_together
+from distill.train import new_network, train_together
 from extract.network import choose_device, device_name
 from manifests.recipe import Recipe
 from manifests.tables import parse_table
@@ -99,15 +100,19 @@ def _plain(method: str, data: FeatureSet, recipe: Recipe, teacher: Classifier, e
 
 
 def _stacked(jobs: list[Job], data: FeatureSet, recipe: Recipe, teacher: Classifier, epochs: int) -> float:
-    """Seconds an epoch of the whole stack, from the end of the first epoch to the end of the last."""
-    moments: list[float] = []
+    """Seconds an epoch of all jobs, as many at once as a run would have, from the first epoch's end to the last's."""
+    at_once = models_at_once(new_network(jobs[0], data, recipe), data.splits["train"].features.device)
+    seconds = 0.0
+    for first in range(0, len(jobs), at_once):
+        some, moments = jobs[first : first + at_once], list[float]()
 
-    def after_epoch(state: State) -> None:
-        moments.append(time.perf_counter())
+        def after_epoch(state: State, moments: list[float] = moments) -> None:
+            moments.append(time.perf_counter())  # losses are read each epoch: all is done
 
-    teachers = [teacher if job.about.teacher else None for job in jobs]
-    train_together(jobs, data, recipe, teachers, after_epoch=after_epoch)  # losses are read each epoch: all is done
-    return (moments[-1] - moments[0]) / epochs
+        teachers = [teacher if job.about.teacher else None for job in some]
+        train_together(some, data, recipe, teachers, after_epoch=after_epoch)
+        seconds += (moments[-1] - moments[0]) / epochs
+    return seconds
 
 
 def _product_rate(device: torch.device) -> float:

@@ -23,9 +23,10 @@ from distill.features import FeatureSet
 from distill.labelled import labelled_clips
 from distill.models import Classifier
 from distill.settings import data_settings, fingerprint, run_settings
+from distill.stack import models_at_once
 from distill.standardisation import fold, moments
 from distill.state import Epoch, Job, State
-from distill.train import shape, train_together
+from distill.train import new_network, shape, train_together
 from manifests.claim import claim, differences, only_writer, read_record, refuse_other
 from manifests.errors import UserError
 from manifests.files import sha256_of, write_text
@@ -91,7 +92,8 @@ def train_runs(
             todo = [run for run in todo if not (run.folder / DONE).exists()]  # by another process, a moment ago
             for run in todo:
                 _claim(run, settings[run], recipe, data)
-            for some, resume in _interrupted(together, todo, settings):
+            at_once = models_at_once(new_network(together[0].job, data, recipe), data.splits["train"].features.device)
+            for some, resume in _interrupted(together, todo, settings, at_once):
                 _train(some, recipe, data, teachers, settings, resume, progress)
             for run in together:
                 (run.folder / RESUME).unlink(missing_ok=True)
@@ -177,9 +179,11 @@ def _claim(run: Run, settings: Mapping[str, Any], recipe: Recipe, data: FeatureS
 
 
 def _interrupted(
-    together: Sequence[Run], todo: Sequence[Run], settings: Mapping[Run, Mapping[str, Any]]
+    together: Sequence[Run], todo: Sequence[Run], settings: Mapping[Run, Mapping[str, Any]], at_once: int
 ) -> list[tuple[list[Run], State | None]]:
-    """Split what is to be trained by the interrupted training it belongs to; what belongs to none starts anew."""
+    """Split what is to be trained by the interrupted training it belongs to; what belongs to none starts anew, so many
+    at once.
+    """
     left = {fingerprint(settings[run]): run for run in todo}
     found: list[tuple[list[Run], State | None]] = []
     for run in together:
@@ -188,7 +192,8 @@ def _interrupted(
             rows = [row for row, member in enumerate(members) if member in left]
             if rows:
                 found.append(([left.pop(members[row]) for row in rows], state.of_models(rows)))
-    return [*found, (list(left.values()), None)] if left else found
+    anew = list(left.values())
+    return found + [(anew[first : first + at_once], None) for first in range(0, len(anew), at_once)]
 
 
 def _train(

@@ -33,10 +33,9 @@ class Sgd:
         """
         training = self._training
         # The sum's gradient holds each model's own, for no model has a part in another's loss.
-        # A product's gradient comes transposed, and three passes over it that way cost more than one copy.
-        gradients = [each.contiguous() for each in torch.autograd.grad(losses.sum(), list(self._parameters.values()))]
+        gradients = torch.autograd.grad(losses.sum(), list(self._parameters.values()))
         with torch.no_grad():
-            norms = [torch.linalg.vector_norm(gradient.flatten(1), dim=1) for gradient in gradients]
+            norms = [torch.linalg.vector_norm(each, dim=tuple(range(1, each.dim()))) for each in gradients]
             norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)  # (M,)
             scale = (training.gradient_clip / (norm + 1e-6)).clamp(max=1)
             for (name, parameter), gradient in zip(self._parameters.items(), gradients, strict=True):

@@ -14,6 +14,9 @@ from distill.gru_layer import gru_states
 from distill.models import Classifier, Kind, Outputs, cumulative_mean
 from distill.randomness import Randomness
 
+CACHED_PARAMETERS = 8_000_000  # float32; measured with `distill bench`: with more a CPU is slower than one by one
+MOST_MODELS = 256
+
 
 class Stack:
     """M networks of one kind.
@@ -25,7 +28,7 @@ class Stack:
 
     def __init__(self, kind: Kind, parameters: Mapping[str, Tensor]) -> None:
         self.kind: Kind = kind
-        self.parameters = {name: tensor.detach().clone().requires_grad_() for name, tensor in parameters.items()}
+        self.parameters = {name: _as_used(tensor.detach()).requires_grad_() for name, tensor in parameters.items()}
 
     @classmethod
     def of(cls, networks: Sequence[Classifier]) -> "Stack":
@@ -77,6 +80,27 @@ class Stack:
             return flat.view(*batch, *biases.shape).permute(2, 0, 1, 3)
         flat = torch.baddbmm(biases[:, None], inputs.flatten(1, 2), weights.transpose(1, 2))  # (M, B N, O)
         return flat.view(len(self), *batch, biases.shape[1])
+
+
+def models_at_once(network: Classifier, device: torch.device) -> int:
+    """Return how many networks like this one are trained fastest side by side.
+
+    On a GPU the more the better. A CPU gains from a stack while it lies in the cache, and loses beyond.
+    """
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return max(1, CACHED_PARAMETERS // parameters) if device.type == "cpu" else MOST_MODELS
+
+
+def _as_used(parameter: Tensor) -> Tensor:
+    """A copy of (M, ...) that lies in memory as the products want it: a weight (M, O, I) with O last.
+
+    Its gradient comes out lying the same way, and the passes over both go straight through memory.
+    """
+    return (
+        parameter.transpose(-1, -2).clone(memory_format=torch.contiguous_format).transpose(-1, -2)
+        if parameter.dim() == 3
+        else parameter.clone()
+    )
 
 
 def _lstm(given: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ class _Running:
         standardize = recipe.training.standardize
         self.mean, self.unit = (mean, self.deviation) if standardize else (mean.new_zeros(1), mean.new_ones(1))
         self.labelled = torch.stack([labelled_clips(train.labels, recipe.labels.fraction, job.seed) for job in jobs])
-        self.stack = Stack.of([_new_network(job, data, recipe).to(self.device) for job in jobs])
+        self.stack = Stack.of([new_network(job, data, recipe).to(self.device) for job in jobs])
         self.own = {
             name: tensor.to(self.device).repeat(len(jobs), *[1] * tensor.dim()).requires_grad_()
             for name, tensor in jobs[0].about.own(train.features.shape[1], data.num_classes).items()
@@ -228,7 +228,8 @@ class _Running:
         self.state = State(resume.histories, self.state.weights, self.state.momentum, self.state.best)
 
 
-def _new_network(job: Job, data: FeatureSet, recipe: Recipe) -> Classifier:
+def new_network(job: Job, data: FeatureSet, recipe: Recipe) -> Classifier:
+    """Return the network that a job begins with, on the host; its seed decides the weights."""
     with random_state(job.seed, 0, torch.device("cpu")):
         return Classifier(job.about.network, data.feature_dim, job.about.hidden(recipe), data.num_classes)
 

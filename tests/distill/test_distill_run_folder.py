@@ -190,6 +190,29 @@ def test_what_trained_together_goes_on_by_itself_or_with_others(
             torch.testing.assert_close(mine[name], theirs[name], rtol=1e-4, atol=1e-6)
 
 
+def test_a_few_at_once_one_after_another(
+    data: FeatureSet, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a machine is better off with small stacks, and stopped in the second of them."""
+    monkeypatch.setattr(run_folder, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(run_folder, "models_at_once", lambda network, device: 2)
+    order: list[tuple[int, int]] = []
+
+    def stop(job: Job, epoch: Epoch) -> None:
+        order.append((job.seed, epoch.epoch))
+        if (job.seed, epoch.epoch) == (2, 3):
+            raise KeyboardInterrupt
+
+    runs = {there: [Run(Job("without", seed), tmp_path / there / str(seed)) for seed in range(3)] for there in "ab"}
+    with pytest.raises(KeyboardInterrupt):
+        train_runs(runs["a"], recipe, data, stop)
+    assert order[:4] == [(0, 1), (1, 1), (0, 2), (1, 2)] and order[-1] == (2, 3)
+    assert [(run.folder / "done.json").exists() for run in runs["a"]] == [True, True, False]
+    assert train_runs(runs["a"], recipe, data) == train_runs(runs["b"], recipe, data)
+    for one, other in zip(runs["a"], runs["b"], strict=True):
+        assert contents(one.folder) == contents(other.folder)
+
+
 def test_metrics_and_tensorboard_tell_the_history(
     data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

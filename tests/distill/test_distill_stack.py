@@ -6,7 +6,7 @@ from torch import Tensor
 
 from distill.models import KINDS, Classifier, Kind
 from distill.randomness import Randomness
-from distill.stack import Stack
+from distill.stack import Stack, models_at_once
 from manifests.training import Training
 
 MODELS, BATCH, STEPS, WIDTH, UNITS, CLASSES = 3, 4, 6, 5, 7, 4
@@ -97,3 +97,10 @@ def test_dropout_is_of_features_and_of_states_before_the_classifier(kind: Kind) 
     on_features = stack(dropout(input_dropout=0.5).drop_input(features))
     torch.testing.assert_close(stack(features, dropout(input_dropout=0.5)).logits, on_features.logits)
     assert not torch.equal(on_features.logits, plain.logits)
+
+
+def test_a_cpu_stacks_what_its_cache_holds_and_a_gpu_all() -> None:
+    small, large = Classifier("gru", 180, 128, 27), Classifier("gru", 2048, 512, 101)
+    assert models_at_once(small, torch.device("cpu")) > 20
+    assert 1 <= models_at_once(large, torch.device("cpu")) <= 4
+    assert models_at_once(large, torch.device("cuda")) > 20
