@@ -14,7 +14,7 @@ from distill.gru_layer import gru_states
 from distill.models import Classifier, Kind, Outputs, cumulative_mean
 from distill.randomness import Randomness
 
-CACHED_PARAMETERS = 8_000_000  # float32; measured with `distill bench`: with more a CPU is slower than one by one
+CACHED_PARAMETERS = 4_000_000  # float32; measured with `distill bench`: with more a CPU is slower than one by one
 MOST_MODELS = 256
 
 
