@@ -40,14 +40,10 @@ class Sgd:
             scale = (training.gradient_clip / (norm + 1e-6)).clamp(max=1)
             for (name, parameter), gradient in zip(self._parameters.items(), gradients, strict=True):
                 own_scale = scale.view(-1, *[1] * (gradient.dim() - 1))
-                if not training.momentum:
-                    step = gradient * own_scale
-                    if training.weight_decay:
-                        step.add_(parameter, alpha=training.weight_decay)
-                else:
-                    step = self.momentum[name].mul_(training.momentum).addcmul_(gradient, own_scale)
-                    if training.weight_decay:
-                        step.add_(parameter, alpha=training.weight_decay)
+                step = self.momentum[name].mul_(training.momentum) if training.momentum else torch.zeros_like(parameter)
+                step.addcmul_(gradient, own_scale)
+                if training.weight_decay:
+                    step.add_(parameter, alpha=training.weight_decay)
                 parameter.add_(step, alpha=-learning_rate(training, progress))
 
 

@@ -15,7 +15,7 @@ from distill.models import Classifier, Kind, Outputs, cumulative_mean
 from distill.randomness import Randomness
 
 CACHED_PARAMETERS = 4_000_000  # float32; measured with `distill bench`: with more a CPU is slower than one by one
-MOST_MODELS = 256
+MOST_MODELS = 256  # on a GPU; a bound on memory, not measured
 
 
 class Stack:

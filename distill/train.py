@@ -156,11 +156,7 @@ class _Running:
                 for part, teaching, targets, draw, found in methods:
                     own = {name: tensor[part] for name, tensor in self.own.items()}
                     taught = teaching(rows[part], mixed.features[part])
-                    told = (
-                        None
-                        if targets is None
-                        else targets.gather(1, rows[part, :, None].expand(-1, -1, targets.shape[2]))
-                    )
+                    told = None if targets is None else _of_rows(targets, rows[part])
                     lesson = Lesson(labels[part], labelled[part], taught, own, draw, told)
                     losses = self._losses(part, outputs, lesson, mixed)
                     totals.append(losses.total)
@@ -226,6 +222,11 @@ class _Running:
             for name, tensor in mine.items():
                 tensor.data.copy_(theirs[name])
         self.state = State(resume.histories, self.state.weights, self.state.momentum, self.state.best)
+
+
+def _of_rows(targets: Tensor, rows: Tensor) -> Tensor:
+    """(M, clips, C) at each model's own rows (M, B) → (M, B, C)."""
+    return targets[torch.arange(len(targets), device=rows.device)[:, None], rows]
 
 
 def new_network(job: Job, data: FeatureSet, recipe: Recipe) -> Classifier:

@@ -12,8 +12,8 @@ from evaluate.calibration import BINS
 from evaluate.earliness import mean_time_to_correct
 from evaluate.notes import comparable, notes
 from evaluate.predictions import Scores
-from evaluate.table import Value, observation_ratios, summarise
-from evaluate.text_tables import csv_table, exact, markdown_table, printed
+from evaluate.table import observation_ratios, summarise
+from evaluate.text_tables import Value, csv_table, exact, markdown_table, printed
 
 PRINTED_RATIOS = (20.0, 60.0, 100.0)  # of the calibration error: early, in the middle, at the end
 PRINTED = {

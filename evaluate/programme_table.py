@@ -14,13 +14,13 @@ from evaluate.table import (
     OTHER_AUC_NOTE,
     PAPER_RATIOS,
     Row,
-    Value,
     escape_latex,
+    latex_row,
     observation_ratios,
     own_row,
     published_row,
 )
-from evaluate.text_tables import UNKNOWN, csv_table, exact, markdown_table, printed
+from evaluate.text_tables import UNKNOWN, Value, csv_table, exact, markdown_table, printed
 from manifests.published import RATIOS, Published
 
 CAPTION = (
@@ -110,14 +110,14 @@ def render_latex(title: str, sections: Sequence[Section]) -> str:
     body = []
     for section in sections:
         body += [r"\midrule", rf"\multicolumn{{{len(heads)}}}{{c}}{{{escape_latex(section.heading)}}} \\", r"\midrule"]
-        body += [_latex_row(cells) for cells in _cells(section, columns)]
+        body += [latex_row(cells) for cells in _cells(section, columns)]
     note = " " + OTHER_AUC_NOTE if _has_other_auc(sections) else ""
     lines = [
         r"\begin{table}",
         rf"\caption{{{escape_latex(f'{title}. {CAPTION}{note}')}}}",
         rf"\begin{{tabular}}{{{'l' * len(NAMES)}{'r' * (len(columns) + 1)}}}",
         r"\toprule",
-        _latex_row(heads),
+        latex_row(heads),
         *body,
         r"\bottomrule",
         r"\end{tabular}",
@@ -222,7 +222,3 @@ def _plain(row: Row | None) -> dict[str, Any]:
     spread = {f"{ratio:g}": value.std for ratio, value in row.accuracy.items() if value.std is not None}
     auc = {} if row.auc is None else {"auc": row.auc.mean, "auc_std": row.auc.std, "auc_kind": row.auc_kind}
     return {"accuracy": curve, "accuracy_std": spread, **auc, "seeds": row.seeds}
-
-
-def _latex_row(cells: Sequence[str]) -> str:
-    return " & ".join(escape_latex(cell) for cell in cells) + r" \\"

@@ -9,25 +9,18 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from evaluate.metrics import mean_and_std
 from evaluate.notes import comparable, notes
 from evaluate.predictions import Scores
+from evaluate.text_tables import Value, exact, printed
 from manifests.published import Published
 
 PAPER_RATIOS = (20.0, 40.0, 60.0, 80.0, 100.0)
 OTHER_AUC = "†"
 OTHER_AUC_NOTE = "† area by another definition, or by one not stated: not comparable with the mean over the ratios."
-
-
-class Value(NamedTuple):
-    """A number in per cent and its sample standard deviation over seeds (None: one seed, or published)."""
-
-    mean: float
-    std: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +77,7 @@ def render_markdown(table: Table) -> str:
     lines = [table.caption, "", _markdown(["Method", *(f"{ratio:.3g}%" for ratio in columns), "AUC", "Source"])]
     lines.append(_markdown(["---", *["---:"] * (len(columns) + 1), "---"]))
     for row in table.rows:
-        cells = [row.method, *(_printed(row.accuracy.get(ratio)) for ratio in columns), _auc(row), row.source]
+        cells = [row.method, *(printed(row.accuracy.get(ratio)) for ratio in columns), _auc(row), row.source]
         lines.append(_markdown([re.sub(r"([\\|*_<`])", r"\\\1", cell) for cell in cells]))
     lines += ["", OTHER_AUC_NOTE] if any(OTHER_AUC in _auc(row) for row in table.rows) else []
     return "\n".join(lines) + "\n"
@@ -95,7 +88,7 @@ def render_latex(table: Table) -> str:
     columns = _printed_ratios(table)
     head = ["Method", *(f"{ratio:.3g}%" for ratio in columns), "AUC", "Source"]
     body = [
-        _latex_row([row.method, *(_printed(row.accuracy.get(ratio)) for ratio in columns), _auc(row), row.source])
+        latex_row([row.method, *(printed(row.accuracy.get(ratio)) for ratio in columns), _auc(row), row.source])
         for row in table.rows
     ]
     ours = sum(row.seeds == 0 for row in table.rows)
@@ -106,7 +99,7 @@ def render_latex(table: Table) -> str:
         rf"\caption{{{escape_latex(table.caption + note)}}}",
         rf"\begin{{tabular}}{{l{'r' * (len(columns) + 1)}l}}",
         r"\toprule",
-        _latex_row(head),
+        latex_row(head),
         r"\midrule",
         *body,
         r"\bottomrule",
@@ -132,7 +125,7 @@ def render_csv(table: Table) -> str:
         auc_mean, auc_other = (row.auc, None) if row.auc_kind.startswith("mean") else (None, row.auc)
         values = [auc_mean, row.auc_trapezoid, auc_other]
         values += [curve.get(ratio) for curve in (row.accuracy, row.top5) for ratio in table.ratios]
-        cells = [_exact(number) for value in values for number in (value or (None, None))]
+        cells = [exact(number) for value in values for number in (value or (None, None))]
         writer.writerow([row.method, table.protocol, row.seeds or "", *cells, row.source])
     return text.getvalue()
 
@@ -175,25 +168,16 @@ def _printed_ratios(table: Table) -> tuple[float, ...]:
     return PAPER_RATIOS if set(PAPER_RATIOS) <= set(table.ratios) else table.ratios
 
 
-def _printed(value: Value | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value.mean:.1f}" if value.std is None else f"{value.mean:.1f} ± {value.std:.1f}"
-
-
 def _auc(row: Row) -> str:
-    return _printed(row.auc) + ("" if row.auc is None or row.auc_kind.startswith("mean") else f" {OTHER_AUC}")
-
-
-def _exact(number: float | None) -> str:
-    return "" if number is None else f"{number:.6g}"
+    return printed(row.auc) + ("" if row.auc is None or row.auc_kind.startswith("mean") else f" {OTHER_AUC}")
 
 
 def _markdown(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _latex_row(cells: Sequence[str]) -> str:
+def latex_row(cells: Sequence[str]) -> str:
+    """Return the cells as a row of a LaTeX table."""
     return " & ".join(escape_latex(cell) for cell in cells) + r" \\"
 
 

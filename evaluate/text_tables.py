@@ -4,10 +4,16 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-
-from evaluate.table import Value
+from typing import NamedTuple
 
 UNKNOWN = "–"
+
+
+class Value(NamedTuple):
+    """A number in per cent and its sample standard deviation over seeds (None: one seed, or published)."""
+
+    mean: float
+    std: float | None = None
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> str:

@@ -102,14 +102,16 @@ def test_going_on_from_any_epoch_changes_no_bit(
     assert same_bits(states[done - 1].weights, kept.weights)
 
 
+@pytest.mark.parametrize("mixup", [0.0, 0.5])
 @pytest.mark.parametrize("fraction", [0.3, 1.0])
 def test_together_is_one_by_one(
-    data: FeatureSet, make_recipe: MakeRecipe, teacher: Classifier, fraction: float
+    data: FeatureSet, make_recipe: MakeRecipe, teacher: Classifier, fraction: float, mixup: float
 ) -> None:
-    """Seeds and methods in one stack, dropout and all, against each of them alone."""
-    recipe = make_recipe(learning_rate=0.05).model_copy(update={"labels": Labels(fraction=fraction)})
+    """Seeds and methods in one stack, dropout, noise, mixed clips and all, against each of them alone."""
+    recipe = make_recipe(learning_rate=0.05, mixup=mixup, feature_noise=mixup, standardize=mixup > 0)
+    recipe = recipe.model_copy(update={"labels": Labels(fraction=fraction, rows_per_batch=3)})
     other_teacher = network(train_one(data, recipe, "teacher", 9), "teacher", data, recipe)
-    methods = ("without", "with", "self_distillation", "teacher_student")
+    methods = ("without", "with", "self_distillation", "teacher_student", "whole_clip")
     jobs = [Job(method, seed) for method in methods for seed in (0, 1)]
     taught_by = {0: teacher, 1: other_teacher}
     teachers = [taught_by[job.seed] if job.about.teacher else None for job in jobs]
@@ -121,8 +123,10 @@ def test_together_is_one_by_one(
         for mine, theirs in zip(together.histories[row], alone.histories[0], strict=True):
             assert mine.loss == pytest.approx(theirs.loss, rel=1e-4)
             assert mine.terms == pytest.approx(theirs.terms, rel=1e-4)
-    losses = {together.histories[row][-1].loss for row in range(len(jobs))}
-    assert len(losses) == len(jobs)  # no two are the same model
+    losses = {job: together.histories[row][-1].loss for row, job in enumerate(jobs)}
+    if fraction == 1:  # with all labels `whole_clip` is the baseline, and no other two are the same model
+        assert all(losses.pop(Job("whole_clip", seed)) == losses[Job("without", seed)] for seed in (0, 1))
+    assert len(set(losses.values())) == len(losses)
 
 
 def test_methods_of_a_seed_start_equal_and_see_equal_batches(
