@@ -72,7 +72,7 @@ def reproduce(
     from evaluate.options import Given, inputs_of_programme, inputs_of_recipe, with_seeds
     from evaluate.programme import run_programme
     from evaluate.reproduce import reproduce as run
-    from extract.run import Machine
+    from extract.machine import Machine
     from extract.terminal import progress_bars
     from manifests.programme import find_programme, merge_rows, read_programme
 

@@ -18,7 +18,7 @@ from evaluate.predictions import Scores
 from evaluate.programme_table import Line, Section, render_csv, render_latex, render_markdown
 from evaluate.reproduce import Result, reproduce
 from evaluate.results import published_beside
-from extract.run import Machine
+from extract.machine import Machine
 from manifests.files import write_text
 from manifests.programme import Programme, merge_rows, merged_into
 from manifests.published import RATIOS, Published, published_rows

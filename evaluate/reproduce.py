@@ -16,8 +16,8 @@ from evaluate.predictions import Scores
 from evaluate.results import write_results
 from evaluate.streams import get_streams, without_failed
 from evaluate.students import labels_folder, train_students
+from extract.machine import Machine
 from extract.network import choose_device
-from extract.run import Machine
 from manifests import ntu60, sysu, ucf101, utd_mhad
 from manifests.errors import UserError
 from manifests.recipe import Recipe, check_protocol

@@ -10,7 +10,8 @@ from pathlib import Path
 from distill.fusion import clips_without_features
 from evaluate.inputs import Bars, Inputs, Move, Say
 from extract.cache import Cache, read_cache
-from extract.run import Machine, extract, load_network
+from extract.machine import Machine
+from extract.run import extract, load_network
 from extract.va_cnn.run_folder import train_va_cnn
 from manifests.errors import UserError
 from manifests.recipe import ONLY_STREAM, TRAIN, Extract, Recipe, VaCnn
@@ -88,7 +89,7 @@ def without_failed(manifest: Manifest, streams: Mapping[str, Stream], inputs: In
             path, where = streams[name].path, f" in stream {name}" if len(streams) > 1 else ""
             counts.append(
                 f"{len(missing)} of {len(manifest.clips)} clips have no features{where} (first: {missing[0]}); "
-                f"the reasons are in {path}.run/failures.jsonl"
+                f"the reasons are in {path}.run/shards/*/failures.jsonl"
             )
             retries.append(f"`python -m extract retry {path}`")
         raise UserError(

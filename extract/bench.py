@@ -1,7 +1,8 @@
 """How fast: decode-only, network-only and end-to-end clips per second on the same clips, and peak memory.
 
-Ratios are of one run on one machine. The clips are drawn here: 320x240 XviD with B-frames, 186 frames, the size and
-mean length of UCF101's; for skeletons NTU's text with 80 frames of one body.
+Ratios are of one run on one machine. The clips are drawn here: 320x240 XviD with B-frames (H.264 for NVDEC), 186
+frames, the size and mean length of UCF101's; for skeletons NTU's text with 80 frames of one body. Where the seconds
+of one clip go is measured in `phases`.
 """
 
 import itertools
@@ -9,20 +10,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from extract.backbone import Input
 from extract.clip import Clip
+from extract.gpu_load import GpuLoad
+from extract.machine import Machine
 from extract.network import SegmentNetwork, choose_device, device_name
 from extract.numbered_clip import write_numbered_clip
+from extract.phases import decode_here, measure_phases
 from extract.pool import DecodeTask, Failure, decode_all
-from extract.run import Machine, load_network
+from extract.run import load_network
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from manifests.errors import UserError
 from manifests.recipe import Extract
@@ -32,6 +38,7 @@ CLIP_FRAMES = {"video": 186, "skeleton": 80}  # UCF101's and NTU's mean
 SIZE = (320, 240)
 LINUX = sys.platform == "linux"  # peak memory is read from /proc
 FILES = 8  # distinct files; more clips repeat them
+PLAIN_CLIPS = 24  # at most so many in the plain loop, which is slow
 
 
 def bench(recipe: Extract, machine: Machine, clips: int) -> dict[str, float | str | int]:
@@ -40,26 +47,38 @@ def bench(recipe: Extract, machine: Machine, clips: int) -> dict[str, float | st
     Returns:
         Clips per second and `ratio`: end-to-end / min(decode, network). Where decoding and network share the cores
         (CPU), `floor_ratio` is what perfect sharing of them would give: 1/(1/decode + 1/network) / min(…).
+        `share_of_model_only`: end-to-end over what the network does on input that is there already.
+        Seconds of one clip in each phase of `extract.phases`, and their shares.
+        `against_plain_loop`: end-to-end over one process that decodes a clip, then runs the network on it, in fp32,
+        nothing folded, compiled or overlapped.
         `memory_ratio` (Linux): peak memory of extracting 10 x the clips over that of the clips, without the workers'.
+        On a GPU also `gpu_utilization` end-to-end, or why it is not known.
     """
-    device = choose_device(machine.device)
+    device = torch.device(choose_device(machine.device))
     network = load_network(recipe, machine)
     with tempfile.TemporaryDirectory() as folder:
         kind = network.backbone.input
-        paths = _draw(Path(folder), kind)
+        paths = _draw(Path(folder), kind, machine.decoder)
         tasks = _tasks(paths, recipe, machine.decoder if kind == "video" else "skeleton", clips, CLIP_FRAMES[kind])
         (clip,) = _decode(tasks[:1], machine)
-        images = _images(network, clip)
-        network(clip)  # warm-up
+        images = network.images(clip).shape[:2].numel()
+        _run(network, [clip])  # warm-up
 
         decode = _rate(clips, lambda: sum(1 for _ in _decode(tasks, machine)))
-        only_network = _rate(clips, lambda: [network(clip) for _ in range(clips)])
-        end_to_end = _rate(clips, lambda: [network(clip) for clip in _decode(tasks, machine)])
+        only_network = _rate(clips, lambda: _run(network, itertools.repeat(clip, clips)))
+        with _gpu_load(device) as load:
+            end_to_end = _rate(clips, lambda: _run(network, _decode(tasks, machine)))
+        phases = measure_phases(network, tasks)
+        exact = load_network(recipe.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False))
+        plain_tasks = tasks[:PLAIN_CLIPS]
+        _plain(exact, clip)  # warm-up
+        plain = _rate(len(plain_tasks), lambda: [_plain(exact, decode_here(task)) for task in plain_tasks])
         measure = LINUX and kind == "video"
         memory = [_peak_memory(paths, recipe, machine, count) for count in (clips, 10 * clips)] if measure else []
-    shared = 1 / (1 / decode + 1 / only_network) if device == "cpu" else min(decode, only_network)
+    slower = min(decode, only_network)
+    shared = 1 / (1 / decode + 1 / only_network) if device.type == "cpu" else slower
     return {
-        "device": device_name(torch.device(device)),
+        "device": device_name(device),
         "threads": torch.get_num_threads(),
         "workers": machine.workers,
         "backbone": f"{recipe.backbone} ({recipe.weights}), {recipe.precision}",
@@ -70,31 +89,58 @@ def bench(recipe: Extract, machine: Machine, clips: int) -> dict[str, float | st
         "end_to_end_clips_per_s": end_to_end,
         "network_images_per_s": images * only_network,
         "end_to_end_images_per_s": images * end_to_end,
-        "ratio": end_to_end / min(decode, only_network),
-        "floor_ratio": shared / min(decode, only_network),
-        "cosine_to_fp32": _cosine_to_fp32(recipe, machine, network, clip),
+        "ratio": end_to_end / slower,
+        "floor_ratio": shared / slower,
+        "share_of_model_only": end_to_end * phases["model"],
+        **{f"{phase}_s_per_clip": seconds for phase, seconds in phases.items()},
+        **{f"{phase}_share": seconds / sum(phases.values()) for phase, seconds in phases.items()},
+        "plain_loop_clips_per_s": plain,
+        "against_plain_loop": end_to_end / plain,
+        "cosine_to_fp32": _cosine(exact(clip), network(clip)),
         **(
             {"peak_memory_mb": memory[0], "peak_memory_mb_10x": memory[1], "memory_ratio": memory[1] / memory[0]}
             if memory
             else {}
         ),
+        **(
+            {
+                "clips_at_once": network.batches.clips_at_once,
+                "cuda_graph": "no" if network.batches.graph is None else "yes",
+                "gpu_utilization": load.mean(),
+            }
+            if network.batches and load
+            else {}
+        ),
     }
 
 
-def _draw(folder: Path, kind: Input) -> list[Path]:
+def _run(network: SegmentNetwork, clips: Iterable[Clip]) -> None:
+    for _ in network.stream((str(index), clip) for index, clip in enumerate(clips)):
+        pass
+
+
+@torch.inference_mode()
+def _plain(network: SegmentNetwork, clip: Clip) -> NDArray[np.float32]:
+    """Return a clip's features (N, D) from the backbone as it was given to `SegmentNetwork`."""
+    backbone = network.backbone
+    images = network.images(clip)  # (N, F, …)
+    every = backbone.network.to(network.device)(images.flatten(0, 1)).view(*images.shape[:2], -1)
+    features: NDArray[np.float32] = (every.mean(1) if backbone.pooling == "mean" else every.flatten(1)).cpu().numpy()
+    return features
+
+
+def _gpu_load(device: torch.device) -> "GpuLoad | nullcontext[None]":
+    return GpuLoad(str(torch.cuda.get_device_properties(device).uuid)) if device.type == "cuda" else nullcontext()
+
+
+def _draw(folder: Path, kind: Input, decoder: str) -> list[Path]:
     paths = [folder / f"{index}{'.avi' if kind == 'video' else '.skeleton'}" for index in range(FILES)]
     for index, path in enumerate(paths):
         if kind == "video":
-            write_numbered_clip(path, CLIP_FRAMES[kind], SIZE)
+            write_numbered_clip(path, CLIP_FRAMES[kind], SIZE, "libx264" if decoder == "nvdec" else "mpeg4")
         else:
             write_drawn_skeleton(path, CLIP_FRAMES[kind], seed=index)
     return paths
-
-
-def _images(network: SegmentNetwork, clip: Clip) -> int:
-    content, segments = (torch.from_numpy(part).to(network.device) for part in (clip.content, clip.segments))
-    segments_and_frames = network.backbone.draw(content, segments).shape[:2]
-    return segments_and_frames.numel()
 
 
 def _rate(clips: int, work: Callable[[], object]) -> float:
@@ -118,10 +164,8 @@ def _tasks(paths: list[Path], recipe: Extract, decoder: str, clips: int, frames:
     ]
 
 
-def _cosine_to_fp32(recipe: Extract, machine: Machine, network: SegmentNetwork, clip: Clip) -> float:
-    """Return the lowest cosine of a segment's feature to the same at fp32 without compilation."""
-    exact = load_network(recipe.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False))(clip)
-    features = network(clip)
+def _cosine(exact: NDArray[np.float32], features: NDArray[np.float32]) -> float:
+    """Return the lowest cosine of a segment's feature to the same without compilation at fp32, (N, D) each."""
     cosines = (exact * features).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(features, axis=1)
     return float(cosines.min())
 

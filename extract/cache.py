@@ -2,14 +2,16 @@
 
 Datasets: features (clips, N, D) float32, clip_id, num_frames, valid. Attributes: settings (JSON, everything that
 decides a value) and content_sha256. No labels and no splits: the manifest has them. The same content gives the
-same bytes. How the rows come about is in `extract.run` and `extract.parts`.
+same bytes. How the rows come about is in `extract.run`; how two caches differ, in `extract.diff`.
 """
 
+import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from numpy.typing import NDArray
 
 from manifests.errors import UserError
 from manifests.files import atomic_write
+
+BLOCK_BYTES = 4 << 20  # of rows read or written at once: a call of HDF5 takes 75 µs, however little it carries
 
 
 @dataclass(frozen=True)
@@ -38,30 +42,56 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Cache:
-    """A feature cache in memory, its checksum verified.
+class Rows:
+    """Clips of the cache that follow each other, as columns.
 
     Attributes:
-        features: (clips, N, D) float32.
+        features: (k, N, D) float32.
         clip_id: names, in the manifest's order.
-        num_frames: (clips,) decoded frames.
-        valid: (clips,) False where a clip failed; its features are zeros.
-        settings: everything that decides a value.
-        content_sha256: fingerprint of all of the above.
+        num_frames: (k,) decoded frames.
+        valid: (k,) False where a clip failed; its features are zeros.
     """
 
     features: NDArray[np.float32]
     clip_id: list[str]
     num_frames: NDArray[np.int64]
     valid: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cache(Rows):
+    """A whole feature cache in memory, its checksum verified.
+
+    Attributes:
+        settings: everything that decides a value.
+        content_sha256: fingerprint of rows and settings.
+    """
+
     settings: dict[str, Any]
     content_sha256: str
+
+
+@dataclass(frozen=True)
+class CacheFacts:
+    """What is said of a cache whose checksum was verified: `valid` of `clips` have (segments, feature_dim) features."""
+
+    clips: int
+    valid: int
+    segments: int
+    feature_dim: int
+    content_sha256: str
+    settings: dict[str, Any]
+
+
+def rows_at_once(shape: tuple[int, int]) -> int:
+    """Return how many clips of features (N, D) make a block: with each go its name and what Python adds to that."""
+    return max(1, BLOCK_BYTES // (4 * shape[0] * shape[1] + 1024))
 
 
 def write_cache(
     path: Path, rows: Iterable[Row], clip_ids: list[str], shape: tuple[int, int], settings: dict[str, Any]
 ) -> None:
-    """Write a cache atomically, a row at a time: memory does not grow with the number of clips.
+    """Write a cache atomically, a block of rows at a time: memory does not grow with the number of clips.
 
     Args:
         path: where it goes.
@@ -79,43 +109,107 @@ def write_cache(
         names = file.create_dataset("clip_id", (count,), h5py.string_dtype("utf-8", width))
         num_frames = file.create_dataset("num_frames", (count,), np.int64)
         valid = file.create_dataset("valid", (count,), np.bool_)
-        for index, row in enumerate(rows):
-            features[index], names[index] = row.features, row.clip_id.encode()
-            num_frames[index], valid[index] = row.num_frames, row.valid
-            _digest_row(digest, row)
+        left, at_once = iter(rows), rows_at_once(shape)
+        for start in range(0, count, at_once):
+            block = _gather(islice(left, at_once), min(at_once, count - start), shape)
+            here = slice(start, start + len(block.clip_id))
+            features[here] = block.features
+            names[here] = np.array([clip_id.encode() for clip_id in block.clip_id], names.dtype)
+            num_frames[here], valid[here] = block.num_frames, block.valid
+            _digest_rows(digest, block)
         file.attrs["settings"] = json.dumps(settings, sort_keys=True)
         file.attrs["content_sha256"] = digest.hexdigest()
 
 
+class CacheFile:
+    """An open cache that is read in blocks of rows. Its checksum is `check_cache`'s business.
+
+    Attributes:
+        path: of the file.
+        clips: how many.
+        shape: (N, D) of a clip's features.
+        settings: everything that decides a value.
+        content_sha256: the fingerprint it was written with.
+    """
+
+    def __init__(self, path: Path, file: h5py.File) -> None:
+        self.path, self._file = path, file
+        clips, segments, feature_dim = file["features"].shape
+        if any(file[name].shape != (clips,) for name in ("clip_id", "num_frames", "valid")):
+            raise ValueError("its columns differ in length")
+        self.clips: int = clips
+        self.shape: tuple[int, int] = (segments, feature_dim)
+        self.settings: dict[str, Any] = json.loads(file.attrs["settings"])
+        self.content_sha256 = str(file.attrs["content_sha256"])
+
+    def features(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Read the features of clips `start` to `stop` - 1, (stop - start, N, D)."""
+        with _whole(self.path):
+            return np.asarray(self._file["features"][start:stop], np.float32)
+
+    def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
+        """Read `clip_id` (as UTF-8), `num_frames` or `valid`, of all clips or of `start` to `stop` - 1."""
+        with _whole(self.path):
+            return np.asarray(self._file[name][start:stop])
+
+    def rows(self, start: int, stop: int) -> Rows:
+        """Read clips `start` to `stop` - 1."""
+        names, num_frames, valid = (self.column(name, start, stop) for name in ("clip_id", "num_frames", "valid"))
+        with _whole(self.path):
+            return Rows(self.features(start, stop), [name.decode() for name in names], num_frames, valid)
+
+
+@contextlib.contextmanager
+def open_cache(path: Path) -> Iterator[CacheFile]:
+    """Open a cache to read it in blocks.
+
+    Raises:
+        UserError: no such file, or not a cache.
+    """
+    with contextlib.ExitStack() as stack:
+        with _whole(path):
+            cache = CacheFile(path, stack.enter_context(h5py.File(path, "r")))
+        yield cache
+
+
 def read_cache(path: Path) -> Cache:
-    """Read a cache and verify its checksum.
+    """Read a whole cache into memory and verify its checksum.
 
     Raises:
         UserError: no such file, not a cache, or its content is not what was written.
     """
+    with open_cache(path) as file:
+        digest, rows = _start_digest(file.settings), file.rows(0, file.clips)
+        _digest_rows(digest, rows)
+        _refuse_damaged(file, digest)
+        return Cache(**vars(rows), settings=file.settings, content_sha256=file.content_sha256)
+
+
+def check_cache(path: Path) -> CacheFacts:
+    """Verify the checksum of a cache that need not fit into memory.
+
+    Raises:
+        UserError: no such file, not a cache, or its content is not what was written.
+    """
+    with open_cache(path) as file:
+        digest, valid, at_once = _start_digest(file.settings), 0, rows_at_once(file.shape)
+        for start in range(0, file.clips, at_once):
+            rows = file.rows(start, start + at_once)
+            _digest_rows(digest, rows)
+            valid += int(rows.valid.sum())
+        _refuse_damaged(file, digest)
+        return CacheFacts(file.clips, valid, *file.shape, file.content_sha256, file.settings)
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Turn what HDF5 says of a file that is missing or not a whole cache into a sentence."""
     try:
-        with h5py.File(path, "r") as file:
-            cache = Cache(
-                features=file["features"][:],
-                clip_id=[name.decode() for name in file["clip_id"][:]],
-                num_frames=file["num_frames"][:],
-                valid=file["valid"][:],
-                settings=json.loads(file.attrs["settings"]),
-                content_sha256=str(file.attrs["content_sha256"]),
-            )
+        yield
     except FileNotFoundError as error:
         raise UserError(f"no feature cache {path}; `python -m extract run` makes it") from error
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not a whole feature cache ({error}); merge it again") from error
-    digest = _start_digest(cache.settings)
-    columns = zip(cache.clip_id, cache.features, cache.num_frames, cache.valid, strict=True)
-    for clip_id, features, num_frames, valid in columns:
-        _digest_row(digest, Row(clip_id, features, int(num_frames), bool(valid)))
-    if digest.hexdigest() != cache.content_sha256:
-        raise UserError(
-            f"{path} is damaged: its content does not have the checksum it was written with; merge it again"
-        )
-    return cache
 
 
 def _open_with_room(path: Path, size: int) -> h5py.File:
@@ -126,10 +220,34 @@ def _open_with_room(path: Path, size: int) -> h5py.File:
     return h5py.File(path, "w")  # starts empty
 
 
+def _gather(rows: Iterable[Row], count: int, shape: tuple[int, int]) -> Rows:
+    """Copy at most `count` rows into columns, one by one: each may be a view that keeps a whole part in memory."""
+    features = np.empty((count, *shape), np.float32)
+    clip_ids, num_frames, valid = [], [], []
+    for index, row in enumerate(rows):
+        features[index] = row.features
+        clip_ids.append(row.clip_id)
+        num_frames.append(row.num_frames)
+        valid.append(row.valid)
+    return Rows(features[: len(clip_ids)], clip_ids, np.array(num_frames, np.int64), np.array(valid, np.bool_))
+
+
 def _start_digest(settings: dict[str, Any]) -> "hashlib._Hash":
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+
+
+def _digest_rows(digest: "hashlib._Hash", rows: Rows) -> None:
+    for clip_id, features, frames, valid in zip(rows.clip_id, rows.features, rows.num_frames, rows.valid, strict=True):
+        _digest_row(digest, Row(clip_id, features, int(frames), bool(valid)))
 
 
 def _digest_row(digest: "hashlib._Hash", row: Row) -> None:
     digest.update(f"\n{row.clip_id} {row.num_frames} {int(row.valid)} ".encode())
     digest.update(np.ascontiguousarray(row.features, dtype="<f4").tobytes())
+
+
+def _refuse_damaged(file: CacheFile, digest: "hashlib._Hash") -> None:
+    if digest.hexdigest() != file.content_sha256:
+        raise UserError(
+            f"{file.path} is damaged: its content does not have the checksum it was written with; merge it again"
+        )

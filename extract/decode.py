@@ -5,17 +5,21 @@ the file is decoded in order keeping the frames that count asks for, and only if
 decoded again with the true one. Seeking, where other readers return wrong frames, is never done.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel
 from numpy.typing import NDArray
 
 from extract.clip import Clip, DecodeError
 from extract.frame_folder import frame_files, read_frames
 from extract.segments import frame_indices
+
+NVDEC_CODECS = ("h264", "hevc")  # their standards fix every bit of a picture, so that NVDEC's are PyAV's
 
 
 @dataclass(frozen=True)
@@ -26,27 +30,39 @@ class Promise:
     declared: int
 
 
+# What a file says of itself while its packets are being counted; the last one counts.
+Promises = Iterator[Promise]
 # Frames in order from the first to the last; each is converted to RGB only when its function is called.
 Frames = Iterator[Callable[[], NDArray[np.uint8]]]
 
 
-def decode_clip(path: Path, segments: int, frames_per_segment: int, decoder: str = "pyav", expected: int = 0) -> Clip:
+def decode_clip(
+    path: Path,
+    segments: int,
+    frames_per_segment: int,
+    decoder: str = "pyav",
+    expected: int = 0,
+    alive: Callable[[], None] = lambda: None,
+) -> Clip:
     """Decode the frames of a clip's segments.
 
     Args:
         path: the video file, or a folder of its frames as pictures.
         segments: N.
         frames_per_segment: F.
-        decoder: "pyav", or "decord" where it is installed.
+        decoder: "pyav", "decord" where it is installed, "nvdec" where there is one.
         expected: number of frames the manifest gives; 0: unknown.
+        alive: called at every packet that is counted and every frame that is decoded.
 
     Raises:
         DecodeError: not a video, damaged, cut, without frames, or changing its size.
     """
     promise, read = (_promise_folder, read_frames) if path.is_dir() else DECODERS[decoder]
-    promised = promise(path)
+    promised = Promise(0, 0)
+    for promised in promise(path):
+        alive()
     indices = frame_indices(max(promised.packets, 1), segments, frames_per_segment)
-    kept, num_frames = _keep(read(path), indices)
+    kept, num_frames = _keep(read(path), indices, alive)
     if num_frames == 0:
         raise DecodeError("no frame in it can be decoded")
     refuse_cut(num_frames, promised.declared, "its header declares")
@@ -54,13 +70,15 @@ def decode_clip(path: Path, segments: int, frames_per_segment: int, decoder: str
     if num_frames != promised.packets:
         indices = frame_indices(num_frames, segments, frames_per_segment)
         if not kept.keys() >= set(indices.flat):
-            kept, _ = _keep(read(path), indices)
+            kept, _ = _keep(read(path), indices, alive)
     wanted, positions = np.unique(indices, return_inverse=True)
     frames = np.stack([kept[index] for index in wanted.tolist()])
     return Clip(frames, positions.reshape(indices.shape).astype(np.int64), num_frames)
 
 
-def _keep(frames: Frames, indices: NDArray[np.int64]) -> tuple[dict[int, NDArray[np.uint8]], int]:
+def _keep(
+    frames: Frames, indices: NDArray[np.int64], alive: Callable[[], None]
+) -> tuple[dict[int, NDArray[np.uint8]], int]:
     wanted = set(indices.flat)
     kept: dict[int, NDArray[np.uint8]] = {}
     count = 0
@@ -68,6 +86,7 @@ def _keep(frames: Frames, indices: NDArray[np.int64]) -> tuple[dict[int, NDArray
         if count in wanted:
             kept[count] = convert()
         count += 1
+        alive()
     sizes = {frame.shape for frame in kept.values()}
     if len(sizes) > 1:
         raise DecodeError(f"the picture changes its size within the file: {sorted(sizes)}")
@@ -81,14 +100,18 @@ def refuse_cut(num_frames: int, promised: int, who: str) -> None:
         raise DecodeError(f"cut: {num_frames} frames can be decoded, {who} {promised}")
 
 
-def _promise_pyav(path: Path) -> Promise:
+def _promise_pyav(path: Path) -> Promises:
     with _open(path) as container:
         stream = container.streams.video[0]
-        return Promise(sum(1 for packet in container.demux(stream) if packet.size), stream.frames)
+        packets, declared = 0, stream.frames
+        yield Promise(packets, declared)
+        for packet in container.demux(stream):
+            packets += packet.size > 0
+            yield Promise(packets, declared)
 
 
-def _read_pyav(path: Path) -> Frames:
-    with _open(path) as container:
+def _read_pyav(path: Path, nvdec: bool = False) -> Frames:
+    with _open(path, nvdec) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1  # one worker, one core
         count = 0
@@ -102,12 +125,29 @@ def _read_pyav(path: Path) -> Frames:
             raise DecodeError(f"damaged after frame {count}: {error.strerror}") from error
 
 
-def _open(path: Path) -> "av.container.InputContainer":
+def _read_nvdec(path: Path) -> Frames:
+    # On the first GPU that CUDA_VISIBLE_DEVICES shows. Other codecs and kinds of pictures are left to PyAV.
+    with _open(path) as container:
+        context = container.streams.video[0].codec_context
+        taken = context.name in NVDEC_CODECS and context.pix_fmt == "yuv420p"
+    yield from _read_pyav(path, nvdec=taken)
+
+
+@functools.cache
+def _nvdec() -> tuple[HWAccel, HWAccel]:
+    """Return NVDEC, and what keeps its context: making one for every file would take longer than a short clip."""
+    nvdec = HWAccel("cuda", allow_software_fallback=False, options={"primary_ctx": "1"})
+    return nvdec, nvdec.create(av.Codec("h264"))
+
+
+def _open(path: Path, nvdec: bool = False) -> "av.container.InputContainer":
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(str(path), metadata_errors="replace", hwaccel=_nvdec()[0] if nvdec else None)
     except FileNotFoundError as error:
         raise DecodeError("the file does not exist") from error
     except (av.FFmpegError, OSError) as error:
+        if nvdec:  # without, it could be opened
+            raise DecodeError(f"NVDEC does not take it: {error}") from error
         reason = "the file is empty" if path.is_file() and not path.stat().st_size else error.strerror
         raise DecodeError(f"not a video that can be opened: {reason}") from error
     if not container.streams.video:
@@ -117,20 +157,23 @@ def _open(path: Path) -> "av.container.InputContainer":
 
 
 def _rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    picture = np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+    # NVDEC's own layout of the same samples; RGB made of it directly differs by up to 54 grey levels (measured).
+    planar = frame.reformat(format="yuv420p") if frame.format.name == "nv12" else frame
+    picture = np.asarray(planar.to_ndarray(format="rgb24"), dtype=np.uint8)
     # Phones store turned pictures with a note how to turn them back, in degrees against the clock.
     return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
 
 
-def _promise_folder(path: Path) -> Promise:
+def _promise_folder(path: Path) -> Promises:
     if not (pictures := len(frame_files(path))):
         raise DecodeError("not a video, but a folder without pictures")
-    return Promise(pictures, 0)
+    yield Promise(pictures, 0)
 
 
-def _promise_decord(path: Path) -> Promise:
+def _promise_decord(path: Path) -> Promises:
     # decord's own count decides; PyAV tells what the header declares.
-    return Promise(len(_decord_reader(path)), _promise_pyav(path).declared)
+    declared = next(_promise_pyav(path)).declared
+    yield Promise(len(_decord_reader(path)), declared)
 
 
 def _read_decord(path: Path) -> Frames:
@@ -150,7 +193,8 @@ def _decord_reader(path: Path):  # type: ignore[no-untyped-def]  # decord has no
         raise DecodeError(f"decord cannot open it: {str(error).splitlines()[-1]}") from error
 
 
-DECODERS: dict[str, tuple[Callable[[Path], Promise], Callable[[Path], Frames]]] = {
+DECODERS: dict[str, tuple[Callable[[Path], Promises], Callable[[Path], Frames]]] = {
     "pyav": (_promise_pyav, _read_pyav),
     "decord": (_promise_decord, _read_decord),
+    "nvdec": (_promise_pyav, _read_nvdec),
 }

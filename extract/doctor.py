@@ -1,4 +1,4 @@
-"""What this machine can do, and which of its decoders return the right frames of an XviD clip with B-frames."""
+"""What this machine can do, and which of its decoders return the right frames of a clip with B-frames."""
 
 import importlib.util
 import platform
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from extract.decode import DECODERS
 from extract.numbered_clip import read_number, write_numbered_clip
+from extract.pool import DecodeTask, Failure, decode_all
 from extract.weights import weights_folder
 from manifests.errors import UserError
 
@@ -23,19 +24,21 @@ Decode = Callable[[Path, Sequence[int]], list[NDArray[np.uint8]]]
 
 
 def check_decoders() -> dict[str, str]:
-    """Decode a numbered clip with every decoder that is installed.
+    """Decode a numbered clip with every decoder that is installed: XviD, and H.264 for NVDEC.
 
     Returns:
-        For each decoder "exact", "wrong: …" or "not installed". Those of `extract run` stand first; decord by sparse
-        indices is not offered there and is shown for what it is worth on this machine.
+        For each decoder "exact", "wrong: …", "not installed" or "no NVDEC here: …". Those of `extract run` stand
+        first; decord by sparse indices is not offered there and is shown for what it is worth on this machine.
     """
     wanted = sorted(random.Random(0).sample(range(NUM_FRAMES), 30))
     with tempfile.TemporaryDirectory() as folder:
-        clip = Path(folder) / "numbered.avi"
+        clip, h264 = Path(folder) / "numbered.avi", Path(folder) / "numbered.mp4"
         write_numbered_clip(clip, NUM_FRAMES)
+        write_numbered_clip(h264, NUM_FRAMES, codec="libx264")
         return {
             "pyav": _verdict(_in_order("pyav"), clip, wanted),
             "decord": _verdict(_in_order("decord"), clip, wanted) if _installed("decord") else "not installed",
+            "nvdec": _nvdec_verdict(h264),
             "decord by index (not used)": _verdict(_decord_by_index, clip, wanted)
             if _installed("decord")
             else "not installed",
@@ -88,6 +91,17 @@ def _in_order(name: str) -> Decode:
         return [convert() for index, convert in enumerate(read(clip)) if index in set(wanted)]
 
     return decode
+
+
+def _nvdec_verdict(clip: Path) -> str:
+    """Compare every pixel with PyAV's, which takes what NVDEC cannot; in a process as a run has them."""
+    if not torch.cuda.is_available():
+        return "no NVDEC here: torch sees no GPU"
+    tasks = [DecodeTask("numbered", str(clip), NUM_FRAMES, 1, name, NUM_FRAMES) for name in ("pyav", "nvdec")]
+    expected, got = decode_all(tasks, workers=1, deadline=60)
+    if isinstance(expected, Failure) or isinstance(got, Failure):
+        return f"no NVDEC here: {got.reason if isinstance(got, Failure) else 'PyAV fails'}"
+    return "exact" if np.array_equal(expected[1].content, got[1].content) else "wrong: its pixels are not PyAV's"
 
 
 def _decord_by_index(clip: Path, wanted: Sequence[int]) -> list[NDArray[np.uint8]]:

@@ -1,10 +1,11 @@
 """A clip whose frames carry their own number: tells whether a decoder returned the frames it was asked for.
 
-MPEG-4 ASP with B-frames in AVI under the tag XVID, as UCF101's files are. The number is drawn as 16 black or white
-blocks, which survive compression; the background moves, so that the encoder has something to predict.
+MPEG-4 ASP with B-frames in AVI under the tag XVID, as UCF101's files are, or H.264. The number is drawn as 16 black or
+white blocks, which survive compression; the background moves, so that the encoder has something to predict.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -13,13 +14,16 @@ from numpy.typing import NDArray
 _BITS = 16
 
 
-def write_numbered_clip(path: Path, num_frames: int, size: tuple[int, int] = (320, 240)) -> None:
+def write_numbered_clip(
+    path: Path, num_frames: int, size: tuple[int, int] = (320, 240), codec: Literal["mpeg4", "libx264"] = "mpeg4"
+) -> None:
     """Write a clip of `num_frames` frames of `size` (width, height) pixels, at least 64x64."""
     width, height = size
-    with av.open(str(path), "w", format="avi") as container:
-        stream = container.add_stream("mpeg4", rate=25)
+    with av.open(str(path), "w", format="avi" if codec == "mpeg4" else "mp4") as container:
+        stream = container.add_stream(codec, rate=25)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.codec_tag = "XVID"
+        if codec == "mpeg4":
+            stream.codec_context.codec_tag = "XVID"
         stream.codec_context.max_b_frames = 2
         stream.codec_context.gop_size = 12
         stream.codec_context.bit_rate = 1_000_000

@@ -52,7 +52,10 @@ class Preprocess:
         x = self._interpolate(x, size)
         top, left = (round((side - self.crop) / 2) for side in size)
         x = x[:, :, top : top + self.crop, left : left + self.crop]
-        mean, std = (255 * torch.tensor(values, device=x.device)[:, None, None] for values in (self.mean, self.std))
+        mean, std = (
+            (255 * torch.tensor(values))[:, None, None].to(x.device, non_blocking=True)  # a GPU is not waited for
+            for values in (self.mean, self.std)
+        )
         return (x - mean) / std
 
     def for_size(self, crop: int) -> "Preprocess":

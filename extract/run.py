@@ -1,78 +1,76 @@
-"""Videos in, feature cache out: decode ahead, run the network, keep parts, merge. Resumes by doing what is missing.
+"""The worker: decode ahead, run the network, keep parts; of a whole run or of one shard, on any engine.
 
-The loop of one process; what a clip is, how it is decoded and what is on disk are in the modules it imports.
+It does what is missing and knows nobody who started it. What is on disk is in `run_folder` and `shard_folder`, how a
+clip is decoded in `pool`, how it goes through the network in `network`.
 """
 
-import json
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import torch
 
 from extract.backbone import Backbone
 from extract.backbones import load_backbone
 from extract.cache import Row
+from extract.clip import Clip
 from extract.doctor import check_decoder
+from extract.heartbeat import Heartbeat
+from extract.inputs import read_clips
+from extract.location import is_url, join
+from extract.machine import Machine
 from extract.network import SegmentNetwork, choose_device
-from extract.parts import LedgerRow, PartsFolder
+from extract.plan import Plan, make_plan, shard_sha256
 from extract.pool import DecodeTask, Failure, decode_all
+from extract.run_folder import RunFolder
 from extract.sampling import sampling_settings
+from extract.shard_folder import LOCK_SECONDS, BusyError, LedgerRow, ShardFolder
 from extract.skeletons.joint_statistics import joint_statistics_backbone
 from extract.skeletons.joints import joints_backbone
 from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.errors import UserError
-from manifests.files import inside, write_text
+from manifests.files import inside
 from manifests.recipe import Extract
-from manifests.schema import Manifest, read_manifest
 
-PART_CLIPS = 32  # a part is written every so many clips …
-PART_SECONDS = 30.0  # … or seconds: what a kill can cost
+PART_CLIPS = 512  # a part is written every so many clips …
+PART_SECONDS = 30.0  # … or seconds: what a kill can cost; …
+FIRST_PART_SECONDS = 1.0  # … the first ones sooner, each after twice the time, so that a run killed often gets on
 
 Progress = Callable[[int, int], None]  # (clips finished by this run or before, all clips)
 
 
-@dataclass(frozen=True)
-class Machine:
-    """What may differ between runs without changing a value, except for the decoder and torch.compile.
-
-    Attributes:
-        device: "auto", "cpu", "cuda", "cuda:1".
-        workers: decode processes.
-        deadline: seconds after which a clip's decoder is killed.
-        decoder: "pyav" or "decord".
-        compiled: use `torch.compile`.
-        weights_folder: where weights files are; None: the default of `extract.weights`.
-    """
-
-    device: str = "auto"
-    workers: int = 2
-    deadline: float = 60.0
-    decoder: str = "pyav"
-    compiled: bool = False
-    weights_folder: Path | None = None
+class Stopped(Exception):
+    """The run was asked to stop before it was done. What was finished is kept."""
 
 
 def extract(
-    manifest_path: Path,
-    videos: Path,
+    clips: str | Path,
+    videos: str | Path | None,
     cache: Path,
     recipe: Extract,
     machine: Machine,
     *,
-    retry: bool = False,
+    shards: int = 1,
+    only: int | None = None,
+    stop: threading.Event | None = None,
     progress: Progress = lambda finished, total: None,
 ) -> dict[str, LedgerRow]:
-    """Make the feature cache of a manifest, or what is missing of it.
+    """Make a feature cache, or what is missing of it.
 
     Args:
-        manifest_path: the clips.
-        videos: the folder the manifest's paths are relative to.
+        clips: a manifest, or another list of clips; see `extract.inputs`.
+        videos: what their paths are relative to.
         cache: the HDF5 file to make.
         recipe: what decides the features.
         machine: what they are made with.
-        retry: take the clips that failed before, instead of those never tried.
+        shards: how many pieces the run is cut into.
+        only: work on this shard alone; None: on all of them, one after the other.
+        stop: once it is set, the current clip is finished, everything is kept, and `Stopped` is raised.
         progress: called after every clip.
 
     Returns:
@@ -81,33 +79,59 @@ def extract(
     Raises:
         UserError: weights are missing, the output belongs to other settings or another process, disk trouble.
     """
-    manifest = read_manifest(manifest_path)
-    fingerprint = manifest.fingerprint(recipe.column)
-    if not videos.is_dir():
-        raise UserError(f"the video folder {videos} does not exist")
+    listing = read_clips(str(clips), None if videos is None else str(videos), recipe.column)
     network = load_network(recipe, machine)
-    paths = _paths(manifest, videos, recipe.column)
     if network.backbone.input == "video":
         check_decoder(machine.decoder)
-    settings = {
-        **sampling_settings(recipe, machine.decoder, network.backbone.input),
-        **network.backbone.settings,
-        **network.settings,
-        "manifest_sha256": fingerprint,
-    }
-    clip_ids: list[str] = manifest.clips["clip_id"].tolist()
-    with PartsFolder(cache) as parts:
-        parts.start(settings, clip_ids)
-        parts.drop_damaged_parts()
-        parts.refuse_replaced(paths)
-        _remember(parts.folder / "invocation.json", manifest_path, videos, recipe, machine)
-        done, failed = parts.done(), parts.failures()
-        todo = set(failed) if retry else set(clip_ids) - done.keys() - failed.keys()
-        if todo or not parts.merged():
-            tasks = _tasks(manifest, videos, recipe, machine, network.backbone, todo)
-            _work(parts, network, tasks, machine, len(clip_ids) - len(todo), len(clip_ids), progress)
-            return parts.merge()
-        return failed
+    plan, rows = make_plan(str(clips), listing, recipe, machine, shards)
+    run = RunFolder(cache)
+    run.begin(plan, rows, _settings(recipe, machine, network))
+    return _work(run, network, only, stop, progress)
+
+
+def go_on(
+    cache: Path,
+    *,
+    only: int | None = None,
+    retry: bool = False,
+    device: str | None = None,
+    workers: int | None = None,
+    deadline: float | None = None,
+    stop: threading.Event | None = None,
+    progress: Progress = lambda finished, total: None,
+) -> dict[str, LedgerRow]:
+    """Go on with what is planned, everything as it is planned.
+
+    Args:
+        cache: the HDF5 file to make.
+        only: work on this shard alone; None: on all of them.
+        retry: take the clips that failed before, instead of those never tried.
+        device: instead of the plan's.
+        workers: instead of the plan's.
+        deadline: instead of the plan's.
+        stop: as in `extract`.
+        progress: as in `extract`.
+
+    Returns:
+        The clips that failed.
+
+    Raises:
+        UserError: nothing is planned, and all that `extract` raises.
+    """
+    run = RunFolder(cache)
+    machine = run.plan.machine
+    machine = replace(
+        machine,
+        device=device or machine.device,
+        workers=workers or machine.workers,
+        deadline=deadline or machine.deadline,
+    )
+    if only is not None:
+        run.shard(only)  # refuses one that is not there before a network is loaded
+    network = load_network(run.plan.recipe, machine)
+    if network.backbone.input == "video":
+        check_decoder(machine.decoder)
+    return _work(run, network, only, stop, progress, machine=machine, retry=retry)
 
 
 def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
@@ -117,6 +141,8 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
         UserError: no such backbone, weights or device.
     """
     device = choose_device(machine.device)
+    if machine.threads is not None:
+        torch.set_num_threads(machine.threads)
     if recipe.weights == "train":
         raise UserError(
             "weights to be trained first are the business of `python -m evaluate reproduce`; train them with "
@@ -139,100 +165,160 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
     return SegmentNetwork(backbone, device=device, precision=recipe.precision, compiled=machine.compiled)
 
 
-def retry_failed(cache: Path, *, progress: Progress) -> dict[str, LedgerRow]:
-    """Take the failed clips of a cache again, with everything as in the run that failed.
-
-    Returns:
-        The clips that failed again.
-    """
-    path = PartsFolder(cache).folder / "invocation.json"
-    if not path.exists():
-        raise UserError(f"no extraction of {cache} was begun; `python -m extract run` begins one")
-    invocation = json.loads(path.read_text(encoding="utf-8"))
-    machine = invocation["machine"]
-    if machine["weights_folder"] is not None:
-        machine["weights_folder"] = Path(machine["weights_folder"])
-    return extract(
-        Path(invocation["manifest"]),
-        Path(invocation["videos"]),
-        cache,
-        Extract.model_validate(invocation["recipe"]),
-        Machine(**machine),
-        retry=True,
-        progress=progress,
-    )
-
-
-def _remember(path: Path, manifest: Path, videos: Path, recipe: Extract, machine: Machine) -> None:
-    if Path(recipe.weights).is_file():  # given from where the command was run
-        recipe = recipe.model_copy(update={"weights": str(Path(recipe.weights).resolve())})
-    invocation = {
-        "manifest": str(manifest.resolve()),
-        "videos": str(videos.resolve()),
-        "recipe": recipe.model_dump(),
-        "machine": asdict(machine),
-    }
-    write_text(path, json.dumps(invocation, indent=1, default=str) + "\n")
-
-
 def _work(
-    parts: PartsFolder,
+    run: RunFolder,
     network: SegmentNetwork,
-    tasks: list[DecodeTask],
-    machine: Machine,
-    finished: int,
-    total: int,
+    only: int | None,
+    stop: threading.Event | None,
     progress: Progress,
-) -> None:
-    rows: list[Row] = []
-    sources = {task.clip_id: Path(task.path).stat().st_size for task in tasks if Path(task.path).is_file()}
-    last_part = time.monotonic()
+    *,
+    machine: Machine | None = None,
+    retry: bool = False,
+) -> dict[str, LedgerRow]:
+    """Do what is missing of one shard or of all; then merge, if nothing is missing any more."""
+    recipe, machine = run.plan.recipe, machine or run.plan.machine
+    run.claim(_settings(recipe, machine, network))
+    numbers = range(run.plan.shards) if only is None else [only]
+    chosen = run.clips[run.clips["shard"].isin(numbers)]
+    finished, failures = 0, {}
+
+    def clip_done() -> None:
+        nonlocal finished
+        finished += 1
+        progress(finished, len(chosen))
+
+    for number in numbers:
+        clips = run.clips[run.clips["shard"] == number]
+        with run.shard(number, LOCK_SECONDS if only is not None else 0.0) as shard:
+            dropped = shard.drop_damaged_parts()
+            done, failed = _state(shard, clips)
+            _refuse_replaced(shard, clips, run.plan)
+            wanted = failed if retry else set(clips["clip_id"]) - done - failed
+            todo = clips[clips["clip_id"].isin(wanted)]
+            finished += len(clips) - len(todo)
+            if dropped or len(todo):
+                shard.incomplete()
+            with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
+                tasks = (_task(clip, run.plan, machine, network.backbone) for clip in todo.itertuples())
+                _Worker(shard, network, machine, stop, heartbeat, clip_done).work(tasks)
+            done, failed = _state(shard, clips)
+            if len(done) + len(failed) == len(clips):
+                shard.complete(shard_sha256(clips), len(done), len(failed))
+            failures.update({clip_id: row for clip_id, row in shard.failures(done).items() if clip_id in failed})
+        if stop is not None and stop.is_set():
+            raise Stopped
+    if run.unfinished():
+        return failures
     try:
-        for outcome in decode_all(tasks, workers=machine.workers, deadline=machine.deadline):
+        every = run.merge()
+    except BusyError:  # the last two shards were finished at once, and the other one's worker merges
+        return failures
+    return every if only is None else failures
+
+
+def _settings(recipe: Extract, machine: Machine, network: SegmentNetwork) -> dict[str, object]:
+    """Return everything that decides a value."""
+    sampling = sampling_settings(recipe, machine.decoder, network.backbone.input)
+    return {**sampling, **network.backbone.settings, **network.settings}
+
+
+def _state(shard: ShardFolder, clips: pd.DataFrame) -> tuple[set[str], set[str]]:
+    """Return which of a shard's clips are done, and which of the others have failed."""
+    planned, done = set(clips["clip_id"]), shard.done().keys()
+    return planned & done, planned & shard.failures(done).keys()
+
+
+def _refuse_replaced(shard: ShardFolder, clips: pd.DataFrame, plan: Plan) -> None:
+    if not is_url(plan.videos):
+        files = clips[clips["archive"] == ""]
+        paths = zip(files["clip_id"], files["path"], strict=True)
+        shard.refuse_replaced({clip_id: inside(Path(plan.videos), path) for clip_id, path in paths})
+
+
+class _Worker:
+    """One shard's clips through one network."""
+
+    def __init__(
+        self,
+        shard: ShardFolder,
+        network: SegmentNetwork,
+        machine: Machine,
+        stop: threading.Event | None,
+        heartbeat: Heartbeat,
+        clip_done: Callable[[], None],
+    ) -> None:
+        self.shard, self.network, self.machine = shard, network, machine
+        self.stop, self.heartbeat, self.clip_done = stop, heartbeat, clip_done
+        self.rows: list[Row] = []
+        self.sources: dict[str, int] = {}
+
+    def work(self, tasks: Iterator[DecodeTask]) -> None:
+        last_part, patience = time.monotonic(), FIRST_PART_SECONDS
+        try:
+            for clip_id, num_frames, features in self.network.stream(self._clips(tasks)):
+                self._keep(Row(clip_id, features, num_frames, True))
+                if len(self.rows) >= PART_CLIPS or time.monotonic() - last_part > min(patience, PART_SECONDS):
+                    self._write()
+                    last_part, patience = time.monotonic(), 2 * patience
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"the GPU's memory is full ({str(error).split('.')[0]}); is another process on it? Else give a smaller "
+                "image size, fewer frames per segment or --precision bf16, with another output"
+            ) from error
+        finally:  # also on Ctrl-C: what is computed is kept
+            self._write()
+
+    def _clips(self, tasks: Iterator[DecodeTask]) -> Iterator[tuple[str, Clip]]:
+        noted = (self._note(task) for task in tasks)
+        machine = self.machine
+        for outcome in decode_all(noted, workers=machine.workers, deadline=machine.deadline, stop=self.stop):
             if isinstance(outcome, Failure):
-                parts.add_failure(outcome)
+                self._fail(outcome)
             else:
-                clip_id, clip = outcome
-                features = network(clip)
-                if rows and features.shape != rows[0].features.shape:
-                    shapes = f"{features.shape}, and others {rows[0].features.shape}"
-                    parts.add_failure(Failure(clip_id, "network", f"its features have the shape {shapes}"))
-                elif np.isfinite(features).all():
-                    rows.append(Row(clip_id, features, clip.num_frames, True))
-                else:
-                    parts.add_failure(Failure(clip_id, "network", "a feature is not a finite number"))
-            if len(rows) >= PART_CLIPS or (rows and time.monotonic() - last_part > PART_SECONDS):
-                finished_rows, rows, last_part = rows, [], time.monotonic()
-                parts.write_part(finished_rows, sources)
-            finished += 1
-            progress(finished, total)
-    finally:  # also on Ctrl-C: what is computed is kept
-        if rows:
-            parts.write_part(rows, sources)
+                yield outcome
+
+    def _note(self, task: DecodeTask) -> DecodeTask:
+        if not task.size and (path := Path(task.path)).is_file():
+            self.sources[task.clip_id] = path.stat().st_size
+        return task
+
+    def _keep(self, row: Row) -> None:
+        if self.rows and row.features.shape != self.rows[0].features.shape:
+            shapes = f"{row.features.shape}, and others {self.rows[0].features.shape}"
+            self._fail(Failure(row.clip_id, "network", f"its features have the shape {shapes}"))
+        elif not np.isfinite(row.features).all():
+            self._fail(Failure(row.clip_id, "network", "a feature is not a finite number"))
+        else:
+            self.rows.append(row)
+            self.heartbeat.clip(failed=False)
+            self.clip_done()
+
+    def _fail(self, failure: Failure) -> None:
+        self.shard.add_failure(failure)
+        self.heartbeat.clip(failed=True)
+        self.clip_done()
+
+    def _write(self) -> None:
+        if self.rows:
+            rows, self.rows = self.rows, []
+            self.shard.write_part(
+                rows, {row.clip_id: self.sources[row.clip_id] for row in rows if row.clip_id in self.sources}
+            )
+            for row in rows:
+                self.sources.pop(row.clip_id, None)
 
 
-def _paths(manifest: Manifest, videos: Path, column: str) -> dict[str, Path]:
-    return {
-        clip_id: inside(videos, path)
-        for clip_id, path in zip(manifest.clips["clip_id"], manifest.clips[column], strict=True)
-    }
-
-
-def _tasks(
-    manifest: Manifest, videos: Path, recipe: Extract, machine: Machine, backbone: Backbone, todo: set[str]
-) -> list[DecodeTask]:
-    chosen = manifest.clips[manifest.clips["clip_id"].isin(todo)]
-    # num_frames counts the frames of `path`; another recording of the same clip may have more or fewer
-    expected = chosen["num_frames"] if "num_frames" in chosen and recipe.column == "path" else [0] * len(chosen)
-    return [
-        DecodeTask(
-            clip_id,
-            str(inside(videos, path)),
-            recipe.segments,
-            recipe.frames_per_segment,
-            machine.decoder if backbone.input == "video" else "skeleton",
-            int(frames),
-            backbone.legacy_sequence_actors,
-        )
-        for clip_id, path, frames in zip(chosen["clip_id"], chosen[recipe.column], expected, strict=True)
-    ]
+def _task(clip: Any, plan: Plan, machine: Machine, backbone: Backbone) -> DecodeTask:
+    """Return what a decoder is told of a row of `clips.csv`."""
+    return DecodeTask(
+        clip.clip_id,
+        join(plan.videos, clip.archive or clip.path),
+        plan.recipe.segments,
+        plan.recipe.frames_per_segment,
+        machine.decoder if backbone.input == "video" else "skeleton",
+        clip.frames,
+        backbone.legacy_sequence_actors,
+        offset=clip.offset if clip.archive else 0,
+        size=clip.bytes if clip.archive else 0,
+        name=clip.path,
+    )

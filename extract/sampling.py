@@ -9,6 +9,10 @@ from extract.backbone import Input
 from extract.segments import SEGMENT_RULE
 from manifests.recipe import Extract
 
+# Whose version a decoder has, and what it is called where the name alone would not say who decoded what.
+PACKAGES = {"pyav": "av", "nvdec": "av"}
+CALLED = {"nvdec": "nvdec (h264 and hevc in yuv420p; others pyav)"}
+
 
 def sampling_settings(recipe: Extract, decoder: str, kind: Input) -> dict[str, Any]:
     """Return the settings that say which frames were taken, by what, and which code made features of them.
@@ -20,7 +24,7 @@ def sampling_settings(recipe: Extract, decoder: str, kind: Input) -> dict[str, A
     """
     video = {
         "frames_per_segment": recipe.frames_per_segment,
-        "decoder": f"{decoder} {version('av' if decoder == 'pyav' else decoder)}",
+        "decoder": f"{CALLED.get(decoder, decoder)} {version(PACKAGES.get(decoder, decoder))}",
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
         "pictures_decoder": f"pillow {version('pillow')}",  # of recordings that are folders of pictures
     }

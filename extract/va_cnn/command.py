@@ -51,7 +51,7 @@ def train_vacnn(
 
     Example: `python -m extract train-vacnn ntu60.csv --videos /data/ntu60 --out vacnn-ntu60 --device cuda`
     """
-    from extract.run import Machine  # torch: only where it is needed
+    from extract.machine import Machine  # torch: only where it is needed
     from extract.terminal import progress_bars
     from extract.va_cnn.run_folder import DONE, train_va_cnn
     from manifests.claim import read_record

@@ -15,8 +15,8 @@ from typing import Self
 import pandas as pd
 import torch
 
+from extract.machine import Machine
 from extract.network import choose_device, device_name
-from extract.run import Machine
 from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import stretch_sequence

@@ -19,7 +19,7 @@ from evaluate.predictions import Scores, read_predictions
 from evaluate.programme import ProgrammeResult, run_programme
 from evaluate.programme_table import Line, Section, render_csv, render_latex, render_markdown, rows_of
 from extract.cache import Row, write_cache
-from extract.run import Machine
+from extract.machine import Machine
 from manifests.command_line import run_cli
 from manifests.errors import UserError
 from manifests.programme import merge_rows, read_programme

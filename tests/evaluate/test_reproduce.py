@@ -25,7 +25,8 @@ import torch
 from evaluate.inputs import Bars, Inputs
 from evaluate.reproduce import Result, reproduce
 from extract.cache import Row, read_cache, write_cache
-from extract.run import Machine, retry_failed
+from extract.machine import Machine
+from extract.run import go_on
 from manifests.errors import UserError
 from manifests.published import WHOLE
 from manifests.recipe import RECIPES, Extract, Recipe, read_recipe
@@ -253,7 +254,7 @@ def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
     with pytest.raises(UserError) as refused:
         reproduce(recipe, inputs, MACHINE)
     cache = inputs.out / "features.h5"
-    ledger = Path(f"{cache}.run") / "failures.jsonl"
+    ledger = Path(f"{cache}.run") / "shards" / "00000" / "failures.jsonl"
     for words in (
         f"2 of 50 clips have no features (first: {broken[0]})",
         str(ledger),
@@ -265,7 +266,7 @@ def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
     assert not (inputs.out / "runs").exists()
 
     shutil.copytree(whole.table.parent / "videos", inputs.out / "videos", dirs_exist_ok=True)
-    assert retry_failed(cache, progress=lambda *_: None) == {}
+    assert go_on(cache, retry=True) == {}
     reproduce(recipe, inputs, MACHINE)
     assert results(inputs.out) == results(whole.table.parent)
 

@@ -12,7 +12,7 @@ from scipy.io import savemat
 from evaluate.inputs import Inputs
 from evaluate.reproduce import Result, reproduce
 from extract.cache import read_cache
-from extract.run import Machine
+from extract.machine import Machine
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from manifests.recipe import Recipe, read_recipe
 

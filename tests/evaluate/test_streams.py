@@ -22,7 +22,7 @@ from evaluate.inputs import Bars, Inputs
 from evaluate.predictions import Predictions, read_predictions
 from evaluate.reproduce import Result, reproduce
 from extract.cache import Row, read_cache, write_cache
-from extract.run import Machine
+from extract.machine import Machine
 from manifests.command_line import run_cli
 from manifests.errors import UserError
 from manifests.recipe import Extract, Recipe, VaCnn, read_recipe

@@ -1,9 +1,18 @@
-"""Clips and skeletons small enough to extract in a second, their manifests, and the time to wait for something."""
+"""Clips and skeletons small enough to extract in a second, their manifests, the command line to start and to kill.
 
+Importing torch takes seconds, so one process imports everything and forks a command line each time it is asked to.
+"""
+
+import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +22,7 @@ import torch
 from extract.numbered_clip import write_numbered_clip
 from manifests.schema import COLUMNS, Manifest, write_manifest
 
+ROOT = Path(__file__).parent.parent.parent
 CLASSES = ("jump", "wave")
 NUM_CLIPS = 8
 SKELETON_CLASSES = ("raise", "lower")
@@ -74,3 +84,156 @@ def drawn_skeletons(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append((f"s{index}", f"s{index}.npy", label, SKELETON_CLASSES[label], f"{index:02}", split, "made-up"))
     write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), SKELETON_CLASSES), folder / "clips.csv")
     return folder
+
+
+# On every decoder's path: while NAME.hold is beside NAME.avi, its decoder writes NAME.pid and waits.
+HOLD = """
+import os, time
+import extract.decode as decode
+promise, read = decode.DECODERS["pyav"]
+def held(path):
+    hold = path.with_suffix(".hold")
+    if hold.exists():
+        path.with_suffix(".pid").write_text(str(os.getpid()))
+    while hold.exists():
+        time.sleep(0.02)
+    return promise(path)
+decode.DECODERS["pyav"] = (held, read)
+"""
+
+LAUNCHER = """
+import json, os, signal, sys, traceback
+import extract.run, extract.terminal
+from extract.__main__ import app
+from manifests.command_line import run_cli
+
+def become_command_line(arguments, output, before):
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell put pytest in the background
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(f"{output}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    sys.argv = ["extract", *arguments]
+    exec(before, {})
+    run_cli(app)
+
+for line in sys.stdin:
+    order = json.loads(line)
+    if "wait" in order:
+        print(os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1]), flush=True)
+    elif process := os.fork():
+        print(process, flush=True)
+    else:
+        status = 0
+        try:
+            become_command_line(**order)
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+"""
+
+
+class Finished(NamedTuple):
+    status: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
+class Running:
+    pid: int
+    wait: Callable[[], Finished]
+
+
+Hold = Callable[[str], tuple[Path, Callable[[], str]]]
+
+
+class CommandLine:
+    """`python -m extract` by name: started, or run to its end."""
+
+    def __init__(self, sabotage: Path, output: Path) -> None:
+        path = os.pathsep.join([str(sabotage), str(ROOT)])
+        self.environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        self.output, self.count = output, 0
+        self.launcher = subprocess.Popen(
+            [sys.executable, "-c", LAUNCHER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+
+    def close(self) -> None:
+        assert self.launcher.stdin and self.launcher.stdout
+        self.launcher.stdin.close()
+        assert self.launcher.wait() == 0
+        self.launcher.stdout.close()
+
+    def start(self, *arguments: str | Path, before: str = "") -> Running:
+        output = self._new_output()
+        pid = self._ask(
+            {"arguments": [str(argument) for argument in arguments], "output": str(output), "before": before}
+        )
+        return Running(pid, lambda: self._finished(self._ask({"wait": pid}), output))
+
+    def start_for_real(self, *arguments: str | Path) -> Running:
+        """A process of its own, from the first import."""
+        output = self._new_output()
+        with (output / "stdout").open("w") as stdout, (output / "stderr").open("w") as stderr:
+            process = subprocess.Popen(
+                ["env", "--default-signal=INT", sys.executable, "-m", "extract", *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=self.environment,
+                start_new_session=True,
+            )
+        return Running(process.pid, lambda: self._finished(process.wait(), output))
+
+    def __call__(self, *arguments: str | Path, before: str = "") -> Finished:
+        return self.start(*arguments, before=before).wait()
+
+    def _new_output(self) -> Path:
+        self.count += 1
+        output = self.output / str(self.count)
+        output.mkdir()
+        return output
+
+    def _finished(self, status: int, output: Path) -> Finished:
+        return Finished(status, (output / "stdout").read_text(), (output / "stderr").read_text())
+
+    def _ask(self, order: dict[str, object]) -> int:
+        assert self.launcher.stdin and self.launcher.stdout
+        print(json.dumps(order), file=self.launcher.stdin, flush=True)
+        return int(self.launcher.stdout.readline())
+
+
+@pytest.fixture(scope="session")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    sabotage = tmp_path_factory.mktemp("sabotage")
+    (sabotage / "sitecustomize.py").write_text(HOLD)
+    command = CommandLine(sabotage, tmp_path_factory.mktemp("output"))
+    yield command
+    command.close()
+
+
+@pytest.fixture
+def hold(footage: Path) -> Iterator[Hold]:
+    """Lets a clip's decoder wait while the returned file exists; the returned function reads the decoder's process id.
+
+    At the end of the test all go on, so that none is left where the test failed.
+    """
+
+    def hold_clip(clip_id: str) -> tuple[Path, Callable[[], str]]:
+        gate, pid = (footage / "videos" / f"{clip_id}.{suffix}" for suffix in ("hold", "pid"))
+        gate.touch()
+        return gate, lambda: pid.read_text() if pid.exists() else ""
+
+    yield hold_clip
+    for gate in footage.glob("videos/*.hold"):
+        gate.unlink()

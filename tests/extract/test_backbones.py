@@ -48,7 +48,7 @@ def test_features_are_the_mean_over_frames(tsm: Backbone) -> None:
     with torch.inference_mode():
         pooled = tsm.network(tsm.draw(video.flatten(0, 1), torch.arange(8).view(2, 4)).flatten(0, 1))
     assert features.shape == (2, 1280) and features.dtype == torch.float32
-    assert torch.equal(features, pooled.view(2, 4, 1280).mean(1))
+    torch.testing.assert_close(features, pooled.view(2, 4, 1280).mean(1), rtol=1e-4, atol=1e-5)  # its norms are folded
     assert features.isfinite().all() and features.std(dim=0).mean() > 1e-2
 
 

@@ -1,7 +1,9 @@
 """Decoding: the right frames of every file, or a reason. Frames carry their numbers, so "right" can be read off."""
 
+import itertools
 import random
 import struct
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -64,6 +66,39 @@ def test_exact_frames(numbered: Path, decoder: str) -> None:
     assert numbers(clip) == frame_indices(97, 10, 8).tolist()
 
 
+@pytest.mark.parametrize(
+    ("encoder", "name"),
+    [("libx264", "h264.mp4"), ("libx265", "h265.mkv"), ("libvpx-vp9", "vp9.webm"), ("libsvtav1", "av1.mp4")],
+)
+def test_exact_frames_of_other_codecs(numbered: Path, tmp_path: Path, encoder: str, name: str) -> None:
+    try:
+        av.Codec(encoder, "w")
+    except ValueError:
+        pytest.skip(f"this PyAV has no {encoder}")
+    pictures = decode_clip(numbered, 97, 1).content
+    clip = decode_clip(write_video(tmp_path / name, list(pictures), encoder), 10, 8)
+    assert clip.num_frames == 97
+    assert numbers(clip) == frame_indices(97, 10, 8).tolist()
+
+
+def test_signs_of_life_at_every_packet_and_frame(numbered: Path) -> None:
+    signs = itertools.count()
+    decode_clip(numbered, 10, 8, alive=lambda: next(signs))
+    assert next(signs) >= 2 * 97
+
+
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    peaks = []
+    for num_frames in (40, 3000):
+        write_numbered_clip(tmp_path / "long.avi", num_frames, (64, 64))
+        tracemalloc.start()
+        clip = decode_clip(tmp_path / "long.avi", 2, 1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert clip.num_frames == num_frames and len(clip.content) == 2
+    assert peaks[1] < peaks[0] + 3000 * 16, "not even a few bytes for each frame or packet"
+
+
 @pytest.mark.parametrize("num_frames", [1, 2, 9, 10, 11])
 def test_short_clips_repeat_frames(tmp_path: Path, num_frames: int) -> None:
     path = tmp_path / "short.avi"
@@ -106,8 +141,8 @@ def test_packets_that_decode_to_nothing_do_not_shift_frames(
     promise, read = decode.DECODERS["pyav"]
     passes: list[Path] = []
 
-    def lying(path: Path) -> decode.Promise:
-        return decode.Promise(promise(path).packets + 3, 0)
+    def lying(path: Path) -> decode.Promises:
+        yield from (decode.Promise(said.packets + 3, 0) for said in promise(path))
 
     def counting(path: Path) -> decode.Frames:
         passes.append(path)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,10 @@ from typer.testing import CliRunner
 
 from extract import doctor
 from extract.__main__ import app
+from extract.clip import Clip
 from extract.decode import DECODERS, Frames
 from extract.numbered_clip import _draw, read_number
+from extract.pool import DecodeTask, Failure
 from manifests.errors import UserError
 
 PROMISE, READ = DECODERS["pyav"]
@@ -65,13 +68,46 @@ def test_a_decoder_that_loses_frames_is_wrong(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_installed", lambda _module: False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     verdicts = doctor.check_decoders()
     assert {name: verdict for name, verdict in verdicts.items() if name != "pyav"} == {
         "decord": "not installed",
+        "nvdec": "no NVDEC here: torch sees no GPU",
         "decord by index (not used)": "not installed",
     }
     shown = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "200"}, catch_exceptions=False).output
     assert "uv pip install 'early-recognition[lite0]'" in shown
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict"),
+    [
+        (np.zeros(2, np.uint8), "exact"),
+        (np.ones(2, np.uint8), "wrong: its pixels are not PyAV's"),
+        ("no driver", "no NVDEC here: no driver"),
+    ],
+)
+def test_nvdec_is_exact_where_every_pixel_is_pyavs(
+    monkeypatch: pytest.MonkeyPatch, outcome: np.ndarray | str, verdict: str
+) -> None:
+    def decode(tasks: list[DecodeTask], **_limits: object) -> Iterator[object]:
+        assert [task.decoder for task in tasks] == ["pyav", "nvdec"]
+        with av.open(tasks[0].path) as container:
+            assert container.streams.video[0].codec_context.name == "h264"
+        for content in (np.zeros(2, np.uint8), outcome):
+            if isinstance(content, str):
+                yield Failure("numbered", "decode", content)
+            else:
+                yield "numbered", Clip(content, np.zeros((1, 1), np.int64), 2)
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(doctor, "decode_all", decode)
+    assert doctor.check_decoders()["nvdec"] == verdict
+    if verdict == "exact":
+        doctor.check_decoder("nvdec")
+    else:
+        with pytest.raises(UserError, match=f"the decoder nvdec is refused here .{verdict}.; use --decoder pyav"):
+            doctor.check_decoder("nvdec")
 
 
 def test_describe_has_versions_and_devices() -> None:

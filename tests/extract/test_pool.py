@@ -1,10 +1,11 @@
-"""The decode pool: order does not matter, hung and crashed decoders are killed, memory ahead is bounded."""
+"""The decode pool: hung and crashed decoders are killed, slow ones are not; stopped, it ends; memory is bounded."""
 
 import itertools
 import os
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +16,25 @@ from extract.pool import DecodeTask, Failure, decode_all
 
 # Put first on a worker's path, it makes the decoder misbehave on files with a telling name.
 SABOTAGE = """
-import os, time
+import ctypes, itertools, os, time
 import extract.decode as decode
 promise, read = decode.DECODERS["pyav"]
-def sabotaged(path):
+def slowly(path, what, steps):
+    for step in steps:
+        time.sleep(0.25 if what in path.name else 0.05 if "busy" in path.name else 0)
+        yield step
+def promise_badly(path):
+    with path.with_suffix(".pids").open("a") as pids: print(os.getpid(), file=pids)
     if "hang" in path.name: time.sleep(600)
-    if "segfault" in path.name: os.kill(os.getpid(), 11)
+    if "segfault" in path.name: ctypes.string_at(0)
+    if "exit" in path.name: os._exit(7)
     if "print" in path.name: os.write(1, b"noise from a library")
     if "bug" in path.name: raise ZeroDivisionError("a bug")
-    return promise(path)
-decode.DECODERS["pyav"] = (sabotaged, read)
+    return slowly(path, "count", promise(path))
+def read_badly(path):
+    yield from itertools.islice(slowly(path, "slow", read(path)), 5 if "stuck" in path.name else None)
+    if "stuck" in path.name: time.sleep(600)
+decode.DECODERS["pyav"] = (promise_badly, read_badly)
 """
 
 
@@ -66,14 +76,68 @@ def test_every_clip_comes_back_once_and_whole(tmp_path: Path) -> None:
 
 
 def test_misbehaving_decoders_fail_their_clip_only(tmp_path: Path, sabotage: None) -> None:
-    tasks = clip_files(tmp_path, ["a", "hang1", "segfault", "b", "bug", "hang2", "print", "c"])
+    tasks = clip_files(tmp_path, ["a", "hang1", "segfault", "b", "bug", "stuck2", "print", "exit", "c"])
     started = time.monotonic()
     found = outcomes(tasks, deadline=3.0)
     assert time.monotonic() - started < 60
-    assert found["hang1"] == found["hang2"] == "decode: the decoder hung: killed after 3 s"
-    assert found["segfault"] == "decode: the decoder crashed (exit status -11)"
+    assert found["hang1"] == found["stuck2"] == "decode: the decoder hung: killed after 3 s without progress"
+    assert found["segfault"] == "decode: the decoder crashed (SIGSEGV)"
+    assert found["exit"] == "decode: the decoder crashed (exit status 7)"
     assert found["bug"] == "decode: ZeroDivisionError: a bug"
     assert all(isinstance(found[name], Clip) for name in ("a", "b", "c", "print"))
+
+
+def test_a_clip_may_take_any_time_that_it_goes_on(tmp_path: Path, sabotage: None) -> None:
+    started = time.monotonic()
+    found = outcomes(clip_files(tmp_path, ["slow", "count"]), deadline=3.0)
+    assert time.monotonic() - started > 4.0, "slow, as it was meant to be"
+    for clip in found.values():
+        assert isinstance(clip, Clip) and clip.num_frames == 20
+
+
+@pytest.mark.parametrize(
+    "sent", [[signal.SIGKILL], [signal.SIGSTOP], [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT]], ids=str
+)
+def test_a_signal_to_a_worker_is_not_its_clips_fault(
+    tmp_path: Path, sabotage: None, wait_until: Callable[..., None], sent: list[signal.Signals]
+) -> None:
+    """Killed, it is begun again; stopped for good, it has no progress; of what is sent to a whole job it hears not."""
+    (only,) = clip_files(tmp_path, ["busy"])
+    pids = tmp_path / "busy.pids"
+
+    def disturb() -> None:
+        wait_until(lambda: pids.exists() and pids.read_text())
+        for number in sent:
+            os.kill(int(pids.read_text()), number)
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    found = outcomes([only], deadline=3.0)["busy"]
+    thread.join()
+    assert len(pids.read_text().split()) == (2 if signal.SIGKILL in sent else 1)
+    if signal.SIGSTOP in sent:
+        assert found == "decode: the decoder hung: killed after 3 s without progress"
+    else:
+        assert isinstance(found, Clip) and found.num_frames == 20
+
+
+def test_a_clip_whose_workers_are_killed_again_fails(
+    tmp_path: Path, sabotage: None, wait_until: Callable[..., None]
+) -> None:
+    tasks = clip_files(tmp_path, ["busy", "a"])
+    pids = tmp_path / "busy.pids"
+
+    def kill() -> None:
+        for workers in (1, 2):
+            wait_until(lambda workers=workers: pids.exists() and len(pids.read_text().split()) == workers)
+            os.kill(int(pids.read_text().split()[-1]), signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    found = outcomes(tasks)
+    thread.join()
+    assert found["busy"] == "decode: the decoder crashed (SIGKILL)"
+    assert isinstance(found["a"], Clip)
 
 
 def test_refused_clips_carry_their_reason(tmp_path: Path) -> None:
@@ -101,6 +165,30 @@ def test_tasks_are_taken_only_as_fast_as_clips_are_used(tmp_path: Path) -> None:
     clips.close()
 
 
+def test_stopped_it_ends_at_once(tmp_path: Path, sabotage: None, wait_until: Callable[..., None]) -> None:
+    tasks = clip_files(tmp_path, ["a", "hang1", "hang2"])
+    stop, asked = threading.Event(), []
+
+    def ask() -> None:
+        wait_until(lambda: all((tmp_path / f"hang{number}.pids").exists() for number in (1, 2)))
+        asked.append(time.monotonic())
+        stop.set()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    names = [outcome[0] for outcome in decode_all(tasks, workers=2, deadline=600, stop=stop)]  # type: ignore[index]
+    assert time.monotonic() - asked[0] < 0.5
+    thread.join()
+    assert names == ["a"]
+    assert no_worker_is_left()
+
+
+def no_worker_is_left() -> bool:
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
+    left = children.read_text().split() if children.exists() else []
+    return not any(b"decode_worker" in Path(f"/proc/{child}/cmdline").read_bytes() for child in left)
+
+
 def test_leaving_early_ends_workers_at_once(tmp_path: Path, sabotage: None) -> None:
     tasks = clip_files(tmp_path, ["a", "hang1", "hang2"])
     clips = decode_all(tasks, workers=2, deadline=600)
@@ -109,10 +197,7 @@ def test_leaving_early_ends_workers_at_once(tmp_path: Path, sabotage: None) -> N
     clips.close()
     assert time.monotonic() - started < 10
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode-")]
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    if children.exists():
-        for child in children.read_text().split():
-            assert b"decode_worker" not in Path(f"/proc/{child}/cmdline").read_bytes()
+    assert no_worker_is_left()
 
 
 def test_an_error_in_the_task_list_reaches_the_caller() -> None:

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from extract import run, sampling
 from extract.cache import read_cache
 from extract.clip import Clip
+from extract.machine import Machine
 from extract.network import SegmentNetwork
 from extract.numbered_clip import write_numbered_clip
-from extract.parts import LedgerRow, PartsFolder
-from extract.run import Machine, Progress, extract, retry_failed
+from extract.run import Progress, extract, go_on
+from extract.run_folder import RunFolder
+from extract.shard_folder import LedgerRow
 from manifests.errors import UserError
 from manifests.recipe import Extract
 from manifests.schema import read_manifest, write_manifest
@@ -81,8 +83,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     original = run.decode_all
 
     def noted(tasks, **options):  # type: ignore[no-untyped-def]
-        names.extend(task.clip_id for task in tasks)
-        return original(tasks, **options)
+        chosen = list(tasks)
+        names.extend(task.clip_id for task in chosen)
+        return original(chosen, **options)
 
     monkeypatch.setattr(run, "decode_all", noted)
     return names
@@ -116,17 +119,18 @@ def test_the_same_bytes_from_parts_of_any_size(
     drawn_footage: Path, out: Path, monkeypatch: pytest.MonkeyPatch, constant: str, value: int, parts: int, whole: bytes
 ) -> None:
     monkeypatch.setattr(run, constant, value)
+    monkeypatch.setattr(run, "FIRST_PART_SECONDS", 60.0)
     extract_quickly(drawn_footage, out)
-    assert len(list(out.with_name("features.h5.run").glob("parts/*.safetensors"))) == parts
+    assert len(list(out.with_name("features.h5.run").glob("shards/00000/*.safetensors"))) == parts
     assert out.read_bytes() == whole
 
 
 def test_parts_are_written_after_some_seconds_too(
     drawn_footage: Path, out: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
 ) -> None:
-    monkeypatch.setattr(run, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(run, "FIRST_PART_SECONDS", 0.0)
     extract_quickly(drawn_footage, out)
-    assert len(list(out.with_name("features.h5.run").glob("parts/*.safetensors"))) == 8
+    assert len(list(out.with_name("features.h5.run").glob("shards/00000/*.safetensors"))) == 8
     assert out.read_bytes() == whole
 
 
@@ -142,7 +146,7 @@ def test_stopped_and_gone_on_with_only_what_is_missing_is_done(
             extract_quickly(drawn_footage, out, progress=stop_after(clips, error))
         assert set(decoded) == set(CLIPS) - finished
         assert not out.exists()
-        finished = set(PartsFolder(out).done())
+        finished = set(RunFolder(out).done())
         assert len(finished) == clips
         decoded.clear()
     assert extract_quickly(drawn_footage, out) == {}
@@ -209,10 +213,9 @@ def test_changed_settings_are_refused_by_name_and_nothing_is_lost(
     manifest = (footage / "clips.csv").read_bytes()
     shutil.copy(footage / "videos" / "c4.avi", footage / "videos" / "moved.avi")
     edit_manifest(footage, lambda clips: clips.replace({"path": {"c4.avi": "moved.avi"}}))
-    refused("manifest_sha256")
-    (footage / "clips.csv").write_bytes(manifest)
-    edit_manifest(footage, lambda clips: clips.iloc[::-1])
-    refused("manifest_sha256")
+    with pytest.raises(UserError, match=r"begun with other clips \(1 of them .* first: c4\)"):
+        extract_quickly(footage, out)
+    assert decoded == [] and contents(out.parent) == before
 
     (footage / "clips.csv").write_bytes(manifest)
     extract_quickly(footage, out)
@@ -241,7 +244,7 @@ def test_failed_clips_are_told_and_taken_again_only_when_asked(
     assert "not a video" in failures["c2"].reason
     assert failures["c5"].reason == "the file does not exist"
     assert "the file is empty" in failures["c7"].reason
-    ledger = out.with_name("features.h5.run") / "failures.jsonl"
+    ledger = RunFolder(out).shard(0).ledger
     assert {json.loads(line)["clip_id"] for line in ledger.read_text().splitlines()} == set(failures)
     cache = read_cache(out)
     assert cache.valid.tolist() == [clip_id not in failures for clip_id in CLIPS]
@@ -255,12 +258,12 @@ def test_failed_clips_are_told_and_taken_again_only_when_asked(
     assert extract_quickly(footage, out) == failures, "a second run does not retry"
     assert decoded == []
 
-    again = retry_failed(out, progress=lambda finished, total: None)
+    again = go_on(out, retry=True)
     assert sorted(decoded) == ["c2", "c5", "c7"]
     assert {clip_id: row.attempt for clip_id, row in again.items()} == {"c7": 2}
     assert read_cache(out).valid.tolist() == [clip_id != "c7" for clip_id in CLIPS]
     write_numbered_clip(videos / "c7.avi", 33, (64, 64))
-    assert retry_failed(out, progress=lambda finished, total: None) == {}
+    assert go_on(out, retry=True) == {}
     assert out.read_bytes() == whole, "as if nothing had ever failed"
 
 
@@ -273,13 +276,13 @@ def test_retry_goes_on_after_a_stop_between_its_parts_and_the_merge(
     incomplete = out.read_bytes()
     (footage / "videos" / "c3.avi").write_bytes(good)
 
-    def killed(self: PartsFolder) -> None:
+    def killed(self: RunFolder) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(PartsFolder, "merge", killed)
+        patch.setattr(RunFolder, "merge", killed)
         with pytest.raises(KeyboardInterrupt):
-            retry_failed(out, progress=lambda finished, total: None)
+            go_on(out, retry=True)
     assert out.read_bytes() == incomplete
     decoded.clear()
     assert extract_quickly(footage, out) == {}
@@ -311,7 +314,7 @@ def test_features_that_are_no_numbers_fail_their_clip(
         failures = extract_quickly(footage, out)
     assert failures == {"c4": LedgerRow("c4", "network", "a feature is not a finite number", 1)}
     assert read_cache(out).valid.tolist() == [clip_id != "c4" for clip_id in CLIPS]
-    assert retry_failed(out, progress=lambda finished, total: None) == {}
+    assert go_on(out, retry=True) == {}
     assert out.read_bytes() == whole
 
 
@@ -330,10 +333,8 @@ def test_a_video_that_was_replaced_is_noticed(footage: Path, out: Path, whole: b
     there.mkdir()
     for video in elsewhere.glob("*.avi"):
         (there / video.name).write_bytes(video.read_bytes() + b"x")
-    invocation = (out.parent / f"{out.name}.run" / "invocation.json").read_bytes()
     with pytest.raises(UserError, match=r"c\d\.avi has \d+ bytes, and the features of c\d were made of a video of \d+"):
         extract(footage / "clips.csv", there, out, QUICK, Machine(device="cpu", workers=1))
-    assert (out.parent / f"{out.name}.run" / "invocation.json").read_bytes() == invocation  # `retry` is not led astray
     shutil.rmtree(there)
     elsewhere.rename(there)
     assert not extract_quickly(footage, out)
@@ -365,7 +366,7 @@ def test_what_is_not_there_is_a_sentence_and_makes_no_folder(footage: Path, out:
     with pytest.raises(UserError, match="the video folder .* does not exist"):
         extract_quickly(footage, out)
     with pytest.raises(UserError, match="no extraction of .* was begun"):
-        retry_failed(out, progress=lambda finished, total: None)
+        go_on(out, retry=True)
     assert not out.parent.exists()
 
 
@@ -421,12 +422,12 @@ def test_a_full_disk_loses_nothing(
     assert not full.exists()
     assert list(extract_quickly(footage, full)) == ["c0"]
     assert full.read_bytes() == out.read_bytes()
-    assert full_of >= {".txt", ".jsonl", ".safetensors", ".json", ".h5"}
+    assert full_of >= {".csv", ".jsonl", ".safetensors", ".json", ".h5"}
 
     (footage / "videos" / "c0.avi").write_bytes(good)
-    fill_up(lambda: retry_failed(full, progress=lambda finished, total: None), [4])
+    fill_up(lambda: go_on(full, retry=True), [4])
     assert full.read_bytes() == out.read_bytes(), "the cache of before is left whole"
-    assert retry_failed(full, progress=lambda finished, total: None) == {}
+    assert go_on(full, retry=True) == {}
     assert full.read_bytes() == whole
 
 

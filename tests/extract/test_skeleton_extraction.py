@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from extract.cache import Cache, read_cache
-from extract.parts import LedgerRow
-from extract.run import Machine, extract, retry_failed
+from extract.machine import Machine
+from extract.run import extract, go_on
 from extract.segments import segment_bounds
+from extract.shard_folder import LedgerRow
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from manifests.errors import UserError
 from manifests.recipe import Extract
@@ -103,7 +104,7 @@ def test_what_cannot_be_read_is_in_the_ledger_with_the_line_and_can_be_mended(tm
     cache = read_cache(tmp_path / "f.h5")
     assert cache.valid.tolist() == [False] * 4 + [True]
     ntu_folder(folder, [12, 15, 18, 21, 24])
-    assert not retry_failed(tmp_path / "f.h5", progress=lambda finished, total: None)
+    assert not go_on(tmp_path / "f.h5", retry=True)
     assert read_cache(tmp_path / "f.h5").valid.all()
 
 

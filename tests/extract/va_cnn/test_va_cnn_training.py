@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from extract.cache import read_cache
-from extract.run import Machine, extract
+from extract.machine import Machine
+from extract.run import extract
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from extract.skeletons.observe import lay_out, observe
 from extract.skeletons.skeleton import Skeleton

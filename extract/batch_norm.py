@@ -1,0 +1,114 @@
+"""Batch normalisation folded into the convolution before it: the same features with fewer passes over memory.
+
+Which convolution feeds which normalisation is seen by running the network once, whatever stands between them in the
+code. Only final statistics can be folded, so nothing that is trained further comes here.
+"""
+
+import copy
+from typing import Any
+
+import torch
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.norm_act import BatchNormAct2d
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Exactly these: a subclass may standardise its weights on every call, or normalise by something else.
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv2dSame)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNormAct2d)
+
+
+def fold_batch_norm(network: nn.Module, example: Tensor) -> tuple[nn.Module, int]:
+    """Return a copy of a network in evaluation mode without the normalisations that a convolution can do.
+
+    Folded is where a convolution's output goes into one normalisation and nowhere else, and both are used once. An
+    activation that the normalisation brings along stays.
+
+    Args:
+        network: left as it is; weights that do not change are shared with the copy.
+        example: an input that the network takes.
+
+    Returns:
+        The copy, and how many normalisations are folded.
+    """
+    shared: dict[int, Any] = {id(weight): nn.Parameter(weight.data, False) for weight in network.parameters()}
+    folded = copy.deepcopy(network, shared)
+    pairs = _pairs(folded, example)
+    for convolution, norm, name in pairs:
+        _fold(convolution, norm)
+        folded.set_submodule(name, norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity())
+    return folded, len(pairs)
+
+
+def _fold(convolution: Any, norm: Any) -> None:
+    """w' = w γ/√(σ² + ε); b' = β + (b - μ) γ/√(σ² + ε), in float64."""
+    weight = convolution.weight
+    scale = (norm.running_var.double() + norm.eps).rsqrt()  # (C,)
+    shift = -norm.running_mean.double()
+    if convolution.bias is not None:
+        shift = shift + convolution.bias
+    if norm.affine:
+        scale = scale * norm.weight
+    shift = shift * scale + (norm.bias if norm.affine else 0)
+    folded = weight * scale.view(-1, *[1] * (weight.dim() - 1))
+    convolution.weight = nn.Parameter(folded.to(weight.dtype), requires_grad=False)
+    convolution.bias = nn.Parameter(shift.to(weight.dtype), requires_grad=False)
+
+
+class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts how many operations take each of the tensors that are watched."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.watched: dict[int, Tensor] = {}  # kept, so that no other tensor gets their id
+        self.count: dict[int, int] = {}
+
+    def watch(self, tensor: Tensor) -> None:
+        self.watched[id(tensor)] = tensor
+        self.count[id(tensor)] = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        for value in (*args, *(kwargs or {}).values()):
+            for tensor in value if isinstance(value, (list, tuple)) else [value]:
+                if id(tensor) in self.watched:
+                    self.count[id(tensor)] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Module, nn.Module, str]]:
+    """Return convolutions with the normalisations that alone see their outputs, and the latter's names."""
+    uses = _Uses()
+    made: dict[int, nn.Module] = {}  # by id of its output
+    met: list[tuple[int, nn.Module, str]] = []
+    calls: dict[nn.Module, int] = {}
+
+    def after(module: nn.Module, _: object, output: Tensor) -> None:
+        calls[module] = calls.get(module, 0) + 1
+        made[id(output)] = module
+        uses.watch(output)
+
+    def before(module: nn.Module, name: str, source: Tensor) -> None:
+        calls[module] = calls.get(module, 0) + 1
+        if id(source) in uses.watched and not module.training and module.running_mean is not None:
+            met.append((id(source), module, name))
+
+    modules = list(network.named_modules())
+    if not any(type(module) in NORMS for _, module in modules):
+        return []  # and the example need not be run
+    hooks = []
+    for name, module in modules:
+        if type(module) in CONVOLUTIONS:
+            hooks.append(module.register_forward_hook(after))
+        elif type(module) in NORMS:
+            hooks.append(module.register_forward_pre_hook(lambda norm, args, name=name: before(norm, name, args[0])))
+    try:
+        with torch.no_grad(), uses:
+            network(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [
+        (made[output], norm, name)
+        for output, norm, name in met
+        if uses.count[output] == 1 and calls[made[output]] == calls[norm] == 1
+    ]

@@ -1,0 +1,57 @@
+"""Options that several commands of the extraction share: what decides the features, and what they are made with."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manifests.recipe import Extract
+from manifests.tables import parse_table
+
+CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).")]
+Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).")]
+Backbone = Annotated[
+    str, typer.Option(help="tsm_resnet50, efficientnet_lite0, timm:NAME, va_cnn, joints, joint_statistics, …")
+]
+Pictures = Annotated[str, typer.Option(help="What va_cnn sees: segment, beginning (up to its end), or both.")]
+Column = Annotated[str, typer.Option(help="The manifest's column of the files; path_skeleton is another.")]
+Weights = Annotated[str, typer.Option(help="A name of `weights list`, a file, timm-package, random, or none.")]
+Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
+Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper has 10.")]
+ImageSize = Annotated[int | None, typer.Option(help="Side of the square the network sees; default: its own.")]
+Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
+Decoder = Annotated[str, typer.Option(help="pyav; decord or nvdec where `doctor` finds them exact.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Decode processes; default: one a core.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: a scheduler or a container may grant fewer than there are."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(allowed, int(quota) // int(period)))
+    except (OSError, ValueError):  # no cgroup, or "max"
+        return allowed
+
+
+def recipe_of(
+    *,
+    backbone: str,
+    weights: str,
+    segments: int = 10,
+    frames_per_segment: int,
+    image_size: int | None,
+    precision: str,
+    column: str = "path",
+    pictures: str = "segment",
+) -> Extract:
+    """Return what decides the features, checked.
+
+    Raises:
+        UserError: an option is out of its range.
+    """
+    return parse_table(Extract, dict(locals()), "options")

@@ -1,0 +1,84 @@
+"""Where a clip's seconds go: decoding, getting the frames to the device, making images of them, the network.
+
+Each by itself, one clip at a time, so that the shares say which to make faster; in a run they overlap. How fast a run
+is, is in `bench`.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from extract.clip import Clip
+from extract.decode import decode_clip
+from extract.network import SegmentNetwork
+from extract.pool import DecodeTask, Failure, decode_all
+from extract.skeletons.observe import decode_skeleton
+
+REPEATS = 8  # of which the median counts
+
+
+def measure_phases(network: SegmentNetwork, tasks: list[DecodeTask]) -> dict[str, float]:
+    """Return seconds per clip of `decode` (in one worker), `transfer`, `preprocess` and `model`.
+
+    Transfer is from the worker to this process, as the time that a clip takes longer through a worker than decoded
+    here, and from here to the device.
+
+    Args:
+        network: on its device.
+        tasks: at least two; of the same kind of clips.
+    """
+    tasks = tasks[:REPEATS]
+    clips: list[Clip] = []
+    decode = _each(lambda task: clips.append(decode_here(task)), tasks)
+    through = median(_arrivals(tasks))
+    upload, stage, model = _on_device(network, clips)
+    return {
+        "decode": decode,
+        "transfer": max(0.0, through - decode) + upload,
+        "preprocess": max(0.0, stage - upload),
+        "model": model,
+    }
+
+
+def decode_here(task: DecodeTask) -> Clip:
+    """Decode a clip in this process, as no run does: nothing ends a decoder that hangs."""
+    if task.decoder == "skeleton":
+        return decode_skeleton(Path(task.path), task.segments, task.expected, task.legacy_sequence_actors)
+    return decode_clip(Path(task.path), task.segments, task.frames_per_segment, task.decoder, task.expected)
+
+
+def _arrivals(tasks: list[DecodeTask]) -> list[float]:
+    """Return the seconds between one clip and the next of a single worker, without its start."""
+    arrived = []
+    for outcome in decode_all(tasks, workers=1, deadline=600):
+        assert not isinstance(outcome, Failure)  # it was just decoded here
+        arrived.append(time.perf_counter())
+    return [later - sooner for sooner, later in itertools.pairwise(arrived)]
+
+
+def _on_device(network: SegmentNetwork, clips: list[Clip]) -> tuple[float, float, float]:
+    """Return seconds per clip until its frames are on the device, until its images are, and of the network."""
+    if (batches := network.batches) is None:
+        images = network.images(clips[0])
+        return 0.0, _each(network.images, clips), _each(lambda _: network.features(images), clips)
+    with torch.cuda.stream(batches.staging):
+        upload = _each(lambda clip: [batches.upload(piece) for piece in batches.pieces(clip)], clips)
+    stage = _each(lambda clip: batches.stage(clip, 0), clips)
+    return upload, stage, _each(lambda _: batches.compute(), clips) / batches.clips_at_once
+
+
+def _each(work: Callable[[Any], object], items: Sequence[Any]) -> float:
+    """Return the median of the seconds that `work` takes, until the device is done too; the first time is left out."""
+    seconds = []
+    for item in (items[0], *items):
+        started = time.perf_counter()
+        work(item)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - started)
+    return median(seconds[1:])
