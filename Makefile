@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
+EXTRAS := lite0 decord http ray dev  # what the lock holds; s3 and gcs bring many packages for few
 
 .PHONY: setup demo test quick lint lock clean
 
@@ -38,7 +39,7 @@ lint: setup
 # Pins every dependency with its hashes for all platforms and Pythons; no index host is written down.
 lock: setup
 	UV=$$(command -v uv || echo $(VENV)/bin/uv) && \
-	$$UV pip compile --universal --fork-strategy fewest --python-version 3.11 --all-extras --generate-hashes \
+	$$UV pip compile --universal --fork-strategy fewest --python-version 3.11 $(EXTRAS:%=--extra %) --generate-hashes \
 		--no-header --quiet pyproject.toml -o requirements.lock
 
 clean:

@@ -162,7 +162,9 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
             image_size=recipe.image_size,
             weights_folder=machine.weights_folder,
         )
-    return SegmentNetwork(backbone, device=device, precision=recipe.precision, compiled=machine.compiled)
+    return SegmentNetwork(
+        backbone, device=device, precision=recipe.precision, compiled=machine.compiled, segments=recipe.segments
+    )
 
 
 def _work(
