@@ -107,7 +107,7 @@ def read_clips(path: Path, sha256: str) -> pd.DataFrame:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"cannot read {path}: {error.strerror}; plan again with the same clips") from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UserError(f"{path} is not what was planned; plan again with the same clips, and it is written anew")
     kinds = {column: "int64" if column in NUMBERS else "str" for column in COLUMNS}
@@ -132,5 +132,6 @@ def refuse_other_recipe(there: Plan, wanted: Plan, cache: Path) -> None:
 
 def shard_sha256(clips: pd.DataFrame) -> str:
     """Fingerprint of a shard's clips: its record of completion holds only for these."""
-    rows = "".join(f"{clip}\t{path}\n" for clip, path in zip(clips["clip_id"], clips["path"], strict=True))
+    pairs = zip(clips["clip_id"].tolist(), clips["path"].tolist(), strict=True)
+    rows = "".join(f"{clip}\t{path}\n" for clip, path in pairs)
     return hashlib.sha256(rows.encode()).hexdigest()

@@ -130,6 +130,8 @@ def status(
                 time.sleep(WATCH_SECONDS)
                 found = read_status(out)
                 live.update(drawn(found, out), refresh=True)
+        if not console.is_terminal:
+            print()  # Live ends its last line on a terminal only
     else:
         console.print(drawn(found, out))
     print(f"next: {next_step(found, out)}")
@@ -143,4 +145,6 @@ class _Merged(BaseModel):
 @lru_cache(maxsize=1)  # a million clips are read once, however often they are looked at
 def _shares(clips_csv: Path, sha256: str) -> dict[int, Share]:
     shards = read_clips(clips_csv, sha256).groupby("shard")
-    return {int(str(number)): Share(frozenset(clips["clip_id"]), shard_sha256(clips)) for number, clips in shards}
+    return {
+        int(str(number)): Share(frozenset(clips["clip_id"].tolist()), shard_sha256(clips)) for number, clips in shards
+    }

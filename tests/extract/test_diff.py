@@ -46,12 +46,13 @@ def changed(rows: list[Row], number: int, features: NDArray[np.float32]) -> list
 def test_the_same_in_any_order_and_with_other_settings(tmp_path: Path) -> None:
     rows = rows_of(20)
     shuffled = [rows[number] for number in np.random.default_rng(1).permutation(20)]
-    settings = {"backbone": "b", "precision": "bf16", "decoder": "pyav"}
+    settings = {"backbone": "b", "precision": "bf16", "decoder": "pyav", "compiled": False}
     difference = compared(tmp_path, rows, shuffled, settings)
     assert difference.same_content
     assert (difference.common, difference.features, difference.worst) == (20, 0, [])
     assert {(quantile.cosine, quantile.largest) for quantile in difference.quantiles} == {(1.0, 0.0)}
     assert difference.settings == {
+        "compiled": {"b": False},
         "decoder": {"b": "pyav"},
         "precision": {"a": "fp32", "b": "bf16"},
         "segments": {"a": 3},
@@ -83,6 +84,12 @@ def test_validity_and_frames(tmp_path: Path) -> None:
     assert not replace(difference, valid=[]).same_content
     assert not replace(difference, num_frames=[]).same_content
     assert replace(difference, valid=[], num_frames=[]).same_content
+
+
+def test_clips_are_named_in_the_order_of_the_first_cache(tmp_path: Path) -> None:
+    rows = rows_of(12)[::-1]
+    difference = compared(tmp_path, rows, [replace(row, num_frames=1, valid=False) for row in sorted(rows, key=str)])
+    assert difference.valid == difference.num_frames == [row.clip_id for row in rows]
 
 
 def test_the_lowest_cosine_and_the_largest_difference(tmp_path: Path) -> None:

@@ -25,13 +25,14 @@ from extract.plan import make_plan, shard_sha256
 from extract.pool import Failure
 from extract.run_folder import RunFolder
 from extract.shard_folder import ShardFolder
-from extract.shard_status import ShardStatus, State, clock_of
+from extract.shard_status import ShardStatus, State
 from extract.status import Status, read_status
 from extract.status_table import drawn, next_step
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
 from manifests.recipe import Extract
 
+MERGING = "the worker that ended last is making the cache just now"
 SUBMIT = "python -m extract submit {out}, on a cluster"
 HEARTBEAT = {
     "host": "n1",
@@ -87,7 +88,7 @@ class Run:
         path = self.folder.shard(shard).heartbeat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(HEARTBEAT | {"clips": len(self.ids(shard))} | signs))
-        stamp = clock_of(self.folder.folder) - age
+        stamp = path.stat().st_mtime - age
         os.utime(path, (stamp, stamp))
         return path
 
@@ -155,6 +156,24 @@ def test_a_dead_worker_left_what_it_wrote_down_and_its_name(run: Run) -> None:
     shard = read_status(run.out).shards[1]
     assert (shard.state, shard.done, shard.host) == ("stopped", 2, "n9")
     assert (shard.clips_per_second, shard.quiet_seconds) == (0, None)
+
+
+def test_a_second_attempt_counts_a_failed_clip_once(run: Run) -> None:
+    """While `retry` is at work, a clip that fails again is in its heartbeat's sum twice."""
+    clips = len(run.ids(1))
+    run.beat(1, done=clips - 2, failed=5, session_clips=4)
+    run.beat(2, done=99, failed=1)
+    found = read_status(run.out)
+    assert (found.shards[1].done, found.shards[1].failed, found.shards[1].missing) == (clips - 2, 2, 0)
+    assert (found.shards[2].done, found.shards[2].failed) == (len(run.ids(2)), 0)
+
+
+def test_no_time_is_left_where_nothing_is_missing(tmp_path: Path) -> None:
+    run = Run(tmp_path, shards=1)
+    run.beat(0, done=35, failed=5, session_clips=4)
+    found = read_status(run.out)
+    assert (found.clips_per_second, found.seconds_left) == (0.4, None)
+    assert "0.4 clips/s\n" in printed(found)
 
 
 def test_a_lock_alone_is_no_beginning(run: Run) -> None:
@@ -452,7 +471,8 @@ def test_watching_ends_when_every_shard_is_complete(
     monkeypatch.setattr(status_module.time, "sleep", lambda seconds: run.complete(missing.pop()))
     status, said, errors = command(run.out, "--watch")
     assert (status, errors, missing) == (0, "", [])
-    assert "4 shards (4 complete)" in said
+    assert said.startswith("features.h5: 4 shards (4 complete)\n")
+    assert said.endswith(f" missing\nnext: python -m extract merge {run.out}, unless {MERGING}\n")
 
 
 def test_watching_is_left_by_ctrl_c(
