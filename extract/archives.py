@@ -111,7 +111,8 @@ def members(place: str, wanted: Callable[[str], bool]) -> Iterator[Member]:
         file.seek(tar.offset)
         # A damaged header reads as the end of the archive; the true end is a block of zeros.
         if (end := file.read(tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
-            raise UserError(f"{place} is {'damaged' if end else 'cut'} at byte {tar.offset}; pack or copy it again")
+            what = "cut" if len(end) < tarfile.BLOCKSIZE else "damaged"
+            raise UserError(f"{place} is {what} at byte {tar.offset}; pack or copy it again")
 
 
 def _matching(root: str, pattern: str) -> list[str]:

@@ -129,13 +129,14 @@ def _lasting(trouble: BaseException, copy: Path) -> str | None:
         return "the file does not exist"
     if getattr(trouble, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return f"scratch {copy.parent.parent} is full; set EXTRACT_SCRATCH to a larger disk"
-    if status in (400, 401, 403) or isinstance(trouble, (PermissionError, IsADirectoryError, UserError)):
+    # ValueError: a server that gives no pieces of a file.
+    if status in (400, 401, 403) or isinstance(trouble, (PermissionError, IsADirectoryError, UserError, ValueError)):
         return f"the file cannot be read: {describe(trouble)}"
     return None
 
 
 def _copy(path: str, offset: int, size: int | None, copy: Path, alive: Callable[[], None]) -> None:
-    with _open(path) as source, copy.open("wb") as file:
+    with _open(path, whole=size is None) as source, copy.open("wb") as file:
         if offset:
             source.seek(offset)
         wanted: int | None = getattr(source, "size", None) if size is None else size
@@ -147,10 +148,12 @@ def _copy(path: str, offset: int, size: int | None, copy: Path, alive: Callable[
         raise OSError(f"{copied} of {wanted} bytes came")
 
 
-def _open(path: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+def _open(path: str, whole: bool) -> contextlib.AbstractContextManager[IO[bytes]]:
     if not is_url(path):
         return Path(path).open("rb")
     files, name = filesystem(path)
-    # Without fsspec's cache each read is one request, of nothing beyond the piece.
-    opened: contextlib.AbstractContextManager[IO[bytes]] = files.open(name, "rb", cache_type="none")
+    # Not every server gives pieces of a file, so a whole one is read in one go. Else, without fsspec's cache, each
+    # read is one request, of nothing beyond the piece.
+    how = {"block_size": 0} if whole and path.startswith("http") else {"cache_type": "none"}
+    opened: contextlib.AbstractContextManager[IO[bytes]] = files.open(name, "rb", **how)
     return opened

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 
 import numpy as np
 import pandas as pd
@@ -161,7 +162,7 @@ def _of_list(place: str, root: str, column: str) -> tuple[pd.DataFrame, str]:
         if not Path(root).is_dir():
             raise UserError(f"the video folder {root} does not exist")
         if not table["frames"].any():  # to ask a network's file system for every file takes its time
-            table["bytes"] = np.array([_size(join(root, path)) for path in table["path"]], np.int64)
+            table["bytes"] = np.array([_size(f"{root}/{path}") for path in table["path"]], np.int64)
     return table, root.rstrip("/") or "/"
 
 
@@ -193,12 +194,12 @@ def _brought(url: str, folder: str) -> Path:
 def _read_list(file: Path, name: str, root: str) -> list[str]:
     with reading(name):
         lines = file.read_text(encoding="utf-8-sig").split("\n")
-    paths = []
+    folder, paths = Path(root), []
     for number, line in enumerate(map(str.strip, lines), start=1):
         if line and not line.startswith("#"):
             try:
                 path = _relative(root, line) if line.startswith("/") or is_url(line) else line
-                inside(Path(root), path)
+                inside(folder, path)
             except UserError as error:
                 raise UserError(f"{name}, line {number}: {error}") from error
             paths.append(str(PurePosixPath(path)))
@@ -224,8 +225,8 @@ def _names(paths: Iterable[str]) -> list[str]:
     """Return each clip's name: its path without a suffix that is known."""
     first: dict[str, str] = {}
     for path in paths:
-        suffix = PurePosixPath(path).suffix
-        name = path.removesuffix(suffix) if suffix.lower() in SUFFIXES else path
+        stem, _, suffix = path.rpartition(".")
+        name = stem if f".{suffix.lower()}" in SUFFIXES else path
         if not path.isprintable():
             raise UserError(f"the name {path!r} has a character that cannot be printed; rename the file")
         if name in first:
@@ -241,6 +242,7 @@ def _is_clip(name: str) -> bool:
 def _size(path: str) -> int:
     """Return a file's bytes; 0 where it is a folder of pictures, or not there: then its clip will fail."""
     try:
-        return Path(path).stat().st_size if Path(path).is_file() else 0
+        status = Path(path).stat()
     except OSError:
         return 0
+    return status.st_size if S_ISREG(status.st_mode) else 0

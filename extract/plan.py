@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from extract.assignment import assign_shards
 from extract.inputs import Listing
 from extract.location import is_url
 from extract.machine import Machine
+from extract.sealed import unsealed
 from manifests.claim import differences
 from manifests.errors import UserError
 from manifests.recipe import Extract
@@ -90,8 +91,8 @@ def read_plan(path: Path) -> Plan:
         UserError: it is not one.
     """
     try:
-        return Plan.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return Plan.model_validate(unsealed(path.read_bytes()))
+    except (OSError, ValueError) as error:
         raise UserError(
             f"{path} is damaged; remove that file and give the clips again, `python -m extract plan CLIPS …` or "
             "`run CLIPS …` with the same options: what is done stays done"

@@ -161,6 +161,8 @@ def run(
 def retry(
     out: Annotated[Path, typer.Argument(help="The feature cache (HDF5).")],
     shard: Annotated[str | None, typer.Option(help=SHARD)] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1; default: as in that run.")] = None,
+    workers: Workers = None,
 ) -> None:
     """Try the failed clips again, everything as in the run that failed.
 
@@ -171,7 +173,15 @@ def retry(
 
     only = _shard(shard, RunFolder(out).plan.shards)
     with _stop_signals() as stop, progress_bars() as bar:
-        failures = go_on(out, only=only, retry=True, stop=stop, progress=bar("retry", "clips"))
+        failures = go_on(
+            out,
+            only=only,
+            retry=True,
+            device=device,
+            workers=workers or usable_cores(),
+            stop=stop,
+            progress=bar("retry", "clips"),
+        )
     conclude(out, failures, only)
 
 

@@ -19,6 +19,7 @@ from safetensors import safe_open
 
 from extract.cache import Row, write_cache
 from extract.plan import Plan, clips_text, read_clips, read_plan, refuse_other_recipe, shard_sha256
+from extract.sealed import sealed, unsealed
 from extract.shard_folder import LOCK_SECONDS, LedgerRow, ShardFolder, Where, held
 from manifests.errors import UserError
 from manifests.files import remove_leftovers, sha256_of, write_text
@@ -72,7 +73,7 @@ class RunFolder:
             if not self._clips.exists() or sha256_of(self._clips) != plan.clips_sha256:
                 write_text(self._clips, clips_text(clips))
             if there != plan:
-                write_text(self._plan, plan.model_dump_json(indent=1) + "\n")
+                write_text(self._plan, sealed(plan.model_dump(mode="json"), indent=1))
         self.__dict__.pop("plan", None)
         self.__dict__.pop("clips", None)
 
@@ -88,7 +89,7 @@ class RunFolder:
         if not self._settings.exists():
             with held(self.folder / "lock", f"beginning {self.cache}", LOCK_SECONDS):
                 if not self._settings.exists():  # still
-                    write_text(self._settings, json.dumps(settings, sort_keys=True, indent=1) + "\n")
+                    write_text(self._settings, sealed(settings, indent=1))
         self._refuse_other_settings(settings)
 
     @cached_property
@@ -110,12 +111,11 @@ class RunFolder:
     def settings(self) -> dict[str, Any]:
         """Return the settings that the run was begun with."""
         try:
-            settings: dict[str, Any] = json.loads(self._settings.read_bytes())
+            return unsealed(self._settings.read_bytes())
         except FileNotFoundError as error:
             raise UserError(f"no extraction of {self.cache} was begun; `python -m extract run` begins one") from error
         except ValueError as error:
             raise UserError(f"{self._settings} is damaged; remove {self.folder} and {self.cache}, run again") from error
-        return settings
 
     def shard(self, number: int, patience: float = 0.0) -> ShardFolder:
         """Return the folder of a shard; `patience` is how many seconds to wait for its lock."""
@@ -170,7 +170,9 @@ class RunFolder:
             UserError: nothing was begun, clips are missing, parts are damaged, or nothing succeeded.
         """
         settings = {**self.settings(), "manifest_sha256": self.plan.fingerprint}
-        with held(self.folder / "merge.lock", f"merging {self.cache}", LOCK_SECONDS):
+        with held(self.folder / "merge.lock", f"merging {self.cache}", LOCK_SECONDS) as alone:
+            if alone:  # else they may be another worker's, who merges too
+                remove_leftovers(self.cache.parent, glob.escape(self.cache.name))
             done = self.done()
             failures = self.failures(done)
             if self.merged(done):
@@ -185,7 +187,6 @@ class RunFolder:
                 raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to go on")
             if not done:
                 raise UserError(f"every one of the {len(clip_ids)} clips failed; see {self._a_ledger()}")
-            remove_leftovers(self.cache.parent, glob.escape(self.cache.name))
             self._write_cache(clip_ids, done, settings)
             record = {"clips_done": len(done), "fingerprint": self.plan.fingerprint, "sha256": sha256_of(self.cache)}
             write_text(self._merged, json.dumps(record) + "\n")
@@ -237,7 +238,7 @@ class RunFolder:
             )
 
     def _refuse_other_clips(self, there: Plan, plan: Plan, clips: pd.DataFrame) -> None:
-        if sha256_of(self._clips) == plan.clips_sha256:
+        if self._clips.exists() and sha256_of(self._clips) == plan.clips_sha256:
             return  # killed while growing: the clips were written, the plan was not
         columns = ["clip_id", "path", "archive"]
         old = read_clips(self._clips, there.clips_sha256)[columns]

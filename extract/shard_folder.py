@@ -7,7 +7,6 @@ workers without a lock between them would only make the same bytes twice. Anythi
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 from collections.abc import Container, Iterator, Mapping
@@ -21,6 +20,7 @@ from safetensors.numpy import save
 
 from extract.cache import Row
 from extract.pool import Failure
+from extract.sealed import sealed, unsealed
 from manifests.errors import UserError
 from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
 
@@ -98,7 +98,7 @@ class ShardFolder:
             "source_bytes": [(sources or {}).get(row.clip_id) for row in rows],
             "part_sha256": sha256_of(part),
         }
-        write_text(part.with_suffix(".json"), json.dumps(record | {"sha256": _own_sha256(record)}) + "\n")
+        write_text(part.with_suffix(".json"), sealed(record))
 
     def done(self) -> dict[str, Where]:
         """Return where each finished clip is."""
@@ -263,14 +263,9 @@ def held(lock: Path, doing: str, patience: float) -> Iterator[bool]:
 def read_record(path: Path) -> dict[str, Any]:
     """Return a completion record; one that is damaged is a record of nothing, whose part cannot match it."""
     try:
-        record: dict[str, Any] = json.loads(path.read_bytes())
-        return record if record.pop("sha256") == _own_sha256(record) else NOTHING
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return unsealed(path.read_bytes())
+    except (OSError, ValueError):
         return NOTHING
-
-
-def _own_sha256(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(record).encode()).hexdigest()
 
 
 def _last_byte(path: Path) -> bytes:

@@ -22,7 +22,7 @@ from extract.clip import Clip
 from extract.fetch import FetchError, Scratch, sweep
 from extract.inputs import read_clips
 from extract.location import join
-from extract.numbered_clip import read_number
+from extract.numbered_clip import read_number, write_numbered_clip
 from extract.pool import DecodeTask, Failure, decode_all
 
 CONTENT = bytes(range(256)) * 40
@@ -99,7 +99,7 @@ def failing(times: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) -
     """Let the source fail the first times it is opened; return what is opened."""
     opened: list[str] = []
 
-    def fail(path: str) -> contextlib.AbstractContextManager[io.BytesIO]:
+    def fail(path: str, whole: bool) -> contextlib.AbstractContextManager[io.BytesIO]:
         opened.append(path)
         if len(opened) <= times:
             raise error
@@ -201,7 +201,7 @@ def test_the_dead_are_swept_and_the_living_are_not(file: Path, scratch_folder: P
 
 
 class Shelf(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, with ranges; the first requests for files with telling names go wrong."""
+    """Serves a folder, with pieces of files but of the `whole`; requests for files with telling names go wrong."""
 
     troubles: dict[str, int]
     release: threading.Event
@@ -218,18 +218,17 @@ class Shelf(http.server.SimpleHTTPRequestHandler):
         path = Path(self.translate_path(self.path))
         if not path.is_file():
             return super().do_GET() if self.command == "GET" else super().do_HEAD()
-        content, asked = path.read_bytes(), self.headers.get("Range")
+        content, asked = path.read_bytes(), None if "whole" in name else self.headers.get("Range")
         first, last = (asked or f"bytes=0-{len(content) - 1}").removeprefix("bytes=").split("-")
         piece = content[int(first) : int(last) + 1]
         self.send_response(206 if asked else 200)
-        self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(len(piece)))
         if asked:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(content)}")
         self.end_headers()
         if self.command == "GET":
             with contextlib.suppress(ConnectionError):
-                self.wfile.write(piece)
+                self.wfile.write(piece[: len(piece) // 2] if "short" in name else piece)
 
     do_HEAD = do_GET
 
@@ -265,17 +264,31 @@ def decoded(tasks: list[DecodeTask], deadline: float = 30.0) -> dict[str, Clip |
 
 
 def test_http_whatever_happens(shelf: str, footage: Path, scratch_folder: Path) -> None:
-    for name in ("busy.avi", "hang.avi", "forbidden.avi", "a #1 100%?.avi"):
+    for name in ("busy.avi", "short.avi", "hang.avi", "forbidden.avi", "a #1 100%?.avi"):
         (footage / "videos" / name).write_bytes((footage / "videos" / "c0.avi").read_bytes())
     (footage / "videos" / "text.avi").write_text("text")
-    names = ["c0.avi", "busy.avi", "hang.avi", "nowhere.avi", "forbidden.avi", "a #1 100%?.avi", "text.avi"]
+    write_numbered_clip(footage / "videos" / "whole.avi", 12, (64, 64))
+    with (footage / "videos" / "whole.avi").open("ab") as file:
+        file.write(bytes(fetch.PIECE))
+    names = [
+        "c0.avi",
+        "whole.avi",
+        "short.avi",
+        "busy.avi",
+        "hang.avi",
+        "nowhere.avi",
+        "forbidden.avi",
+        "a #1 100%?.avi",
+        "text.avi",
+    ]
     tasks = [DecodeTask(name, join(f"{shelf}/videos", name), 10, 2, "pyav", 0, name=name) for name in names]
     found = decoded(tasks, deadline=8.0)
-    for name in ("c0.avi", "busy.avi", "a #1 100%?.avi"):
+    for name in ("c0.avi", "whole.avi", "busy.avi", "a #1 100%?.avi"):
         clip = found[name]
         assert isinstance(clip, Clip), (name, clip)
         assert [read_number(frame) for frame in clip.content] == list(range(12))
     assert found["hang.avi"] == "fetch: the fetch hung: killed after 8 s without progress"
+    assert str(found["short.avi"]).startswith("fetch: 3 attempts failed, the last one: ")
     assert found["nowhere.avi"] == "fetch: the file does not exist"
     assert str(found["forbidden.avi"]).startswith("fetch: the file cannot be read: ")
     assert str(found["text.avi"]).startswith("decode: not a video")

@@ -50,8 +50,8 @@ def task(path: Path) -> DecodeTask:
 
 
 def clip_files(folder: Path, names: list[str]) -> list[DecodeTask]:
-    for name in names:
-        write_numbered_clip(folder / f"{name}.avi", 20, (64, 64))
+    for index, name in enumerate(names):
+        write_numbered_clip(folder / f"{name}.avi", 20, ((64, 64), (96, 72), (80, 64))[index % 3])
     return [task(folder / f"{name}.avi") for name in names]
 
 
