@@ -50,7 +50,9 @@ def reproduce(
     seeds: Annotated[str | None, typer.Option(help="Seeds instead of the recipe's, as in 0,1,2.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Decode processes.")] = min(os.cpu_count() or 1, 8),
-    deadline: Annotated[float, typer.Option(min=0.1, help="Seconds a clip may take to decode.")] = 60.0,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, help="Seconds without a new frame before a clip's decoder is killed.")
+    ] = 60.0,
     skip_failed: Annotated[bool, typer.Option(help="Go on without clips that failed, as a subset.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:

@@ -26,6 +26,7 @@ from extract.shared_buffer import SharedBuffer
 
 # A decoder does not send itself these: its process was ended, its clip need not be at fault.
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+KILL_SECONDS = 10.0  # after which a killed process is left to itself
 POLL_SECONDS = 0.1  # how late a stop may be noticed
 
 
@@ -219,7 +220,10 @@ class _Worker:
             return 0
         if self.process.poll() is None:
             self.process.kill()
-        status = self.process.wait()
+        try:
+            status = self.process.wait(KILL_SECONDS)
+        except subprocess.TimeoutExpired:  # in the kernel, on a disk that is gone; it may wake and write the buffer yet
+            status, self.buffer = -signal.SIGKILL, SharedBuffer()
         for pipe in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(BrokenPipeError):
                 pipe.close() if pipe else None

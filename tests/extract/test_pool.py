@@ -3,6 +3,7 @@
 import itertools
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from extract.clip import Clip
 from extract.numbered_clip import read_number, write_numbered_clip
 from extract.pool import DecodeTask, Failure, decode_all
+from extract.shared_buffer import SharedBuffer
 
 # Put first on a worker's path, it makes the decoder misbehave on files with a telling name.
 SABOTAGE = """
@@ -207,3 +209,27 @@ def test_an_error_in_the_task_list_reaches_the_caller() -> None:
 
     with pytest.raises(RuntimeError, match="no more"):
         list(decode_all(broken(), workers=2, deadline=5))
+
+
+@pytest.mark.usefixtures("sabotage")
+def test_a_process_that_cannot_be_killed_is_left_to_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that waits in the kernel for a disk that is gone. It keeps its buffer: it may write there yet."""
+    kept = []
+    wait, close = subprocess.Popen.wait, SharedBuffer.close
+
+    def wait_in_vain(self: "subprocess.Popen[bytes]", timeout: float | None = None) -> int:
+        if not kept:
+            kept.append(self)
+            raise subprocess.TimeoutExpired("decoder", timeout or 0)
+        return wait(self, timeout)
+
+    buffers: list[SharedBuffer] = []
+    monkeypatch.setattr(SharedBuffer, "close", lambda self: (buffers.append(self), close(self))[1])
+    monkeypatch.setattr(subprocess.Popen, "wait", wait_in_vain)
+    tasks = clip_files(tmp_path, ["hang0", "good1"])
+    found = list(decode_all(tasks, workers=1, deadline=3.0))
+    assert found[0] == Failure("hang0", "decode", "the decoder hung: killed after 3 s without progress")
+    assert isinstance(found[1], tuple) and read_number(found[1][1].content[-1]) == 19
+    (stuck,) = kept
+    assert wait(stuck) == -signal.SIGKILL
+    assert len(buffers) == 1, "the stuck one's was not closed under it"
