@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from extract.cache import check_cache
+from extract.cluster.submit import submit
 from extract.diff import diff
 from extract.options import (
     Backbone,
@@ -37,7 +38,7 @@ from manifests.errors import UserError
 BENCH_CLIPS = "Clips to measure on, 320x240 XviD of 186 frames, drawn here; default: 24, 600 on a GPU."
 
 app = new_app(__doc__)
-for command in (plan, run, status, retry):
+for command in (plan, run, submit, status, retry):
     app.command()(command)
 
 

@@ -3,6 +3,7 @@
 Written beside the shard every few seconds by a thread of its own, so that a worker which hangs is seen to hang.
 """
 
+import contextlib
 import json
 import os
 import platform
@@ -53,14 +54,13 @@ class Heartbeat:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # read-only by now: what the worker says of that must not be drowned
+            self.path.unlink(missing_ok=True)
 
     def _beat(self) -> None:
         while True:
-            try:
+            with contextlib.suppress(UserError):  # a full disk: the worker will find it so, and say so
                 write_text(self.path, json.dumps(self._signs()) + "\n")
-            except UserError:  # a full disk: what it would hold up is written by the worker, which will say so
-                pass
             if self._stop.wait(SECONDS):
                 return
 

@@ -75,7 +75,7 @@ class ShardFolder:
             done = {record.stem for record in self.records()}
             for part in self.folder.glob("[0-9]*.safetensors"):
                 if part.stem not in done:  # begun by somebody who was killed
-                    part.unlink(missing_ok=True)
+                    _remove(part)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -141,8 +141,8 @@ class ShardFolder:
         """Forget damaged parts, so that their clips count as missing; return how many there were."""
         damaged = self.damaged_parts()
         for record in damaged:
-            record.unlink(missing_ok=True)
-            record.with_suffix(".safetensors").unlink(missing_ok=True)
+            _remove(record)
+            _remove(record.with_suffix(".safetensors"))
         return len(damaged)
 
     def add_failure(self, failure: Failure) -> None:
@@ -186,7 +186,7 @@ class ShardFolder:
 
     def incomplete(self) -> None:
         """Take back what `complete` noted: something is missing again."""
-        self._completion.unlink(missing_ok=True)
+        _remove(self._completion)
 
     @property
     def ledger(self) -> Path:
@@ -266,6 +266,13 @@ def read_record(path: Path) -> dict[str, Any]:
         return unsealed(path.read_bytes())
     except (OSError, ValueError):
         return NOTHING
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path.parent}: {error.strerror or error}") from error
 
 
 def _last_byte(path: Path) -> bytes:

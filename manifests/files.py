@@ -36,13 +36,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # read-only by now; why is raised already
+            temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path, name: str = "*") -> None:
     """Remove what killed `atomic_write`s of files called `name` left in `folder`. Only for the one who may write it."""
     for leftover in folder.glob(f".{name}.*.tmp"):
-        leftover.unlink(missing_ok=True)
+        try:
+            leftover.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,129 @@
+"""Array jobs on a real SLURM, disturbed in every way it has, make the bytes of a single process."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extract.cluster.slurm import slurm_script
+from extract.cluster.work import Work
+from extract.run_folder import RunFolder
+from manifests.errors import UserError
+
+MINUTES = "--time=10"
+
+
+class Array:
+    """An array job, asked and disturbed as a person would."""
+
+    def __init__(self, environment: dict[str, str], command: Any, out: Path, *options: str) -> None:
+        self.environment = environment
+        before = f"import os; os.environ['SLURM_CONF'] = {environment['SLURM_CONF']!r}"
+        engine = ["--engine", "slurm", "--sbatch", MINUTES, "--device", "cpu", "--workers", "1"]
+        self.submitted = command("submit", out, *engine, *options, before=before)
+        assert self.submitted.status == 0, self.submitted.stderr
+        self.job = self.submitted.stdout.split(":")[0].removeprefix("job ")
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each task that is in the queue."""
+        lines = self("squeue", "--noheader", "--array", "--jobs", self.job, "--format=%K %T").splitlines()
+        return dict(line.split() for line in lines)
+
+    def __call__(self, *words: str) -> str:
+        return subprocess.run(words, env=self.environment, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.slow
+@pytest.mark.slurm
+def test_disturbed_in_every_way(
+    slurm: dict[str, str],
+    command: Any,
+    footage: Path,
+    out: Path,
+    whole: bytes,
+    hold: Any,
+    last_clip: Callable[[int], str],
+    wait_until: Callable[..., None],
+    parent_of: Callable[[str | int], int],
+) -> None:
+    gates, pids = zip(*(hold(last_clip(shard)) for shard in range(3)), strict=True)
+    array = Array(slurm, command, out)
+    assert "3 of 3 shards" in array.submitted.stdout
+
+    wait_until(lambda: pids[0]() and pids[1]())  # both are in the middle of their last clip
+    decoder = pids[0]()
+    os.kill(parent_of(decoder), signal.SIGKILL)
+    wait_until(lambda: pids[0]() != decoder)
+    assert array.states()["0"] == "RUNNING", "a killed worker is started again in its place"
+
+    array("scancel", f"{array.job}_1")
+    wait_until(pids[2])
+    assert "1" not in array.states()
+    assert 1 in RunFolder(out).unfinished() and not list(out.parent.rglob("00001/heartbeat.json"))
+
+    array("scontrol", "requeue", f"{array.job}_2")
+    wait_until(lambda: array.states()["2"] == "PENDING")
+
+    node = array("sinfo", "--noheader", "--format=%n").strip()
+    array("scontrol", "update", f"nodename={node}", "state=drain", "reason=test")
+    for gate in gates:
+        gate.unlink()
+    wait_until(lambda: array.states() == {"2": "PENDING"})  # what ran has finished, and nothing is begun
+    assert RunFolder(out).unfinished() == [1, 2]
+    array("scontrol", "update", f"nodename={node}", "state=resume")
+    wait_until(lambda: not array.states())
+    assert RunFolder(out).unfinished() == [1] and not out.exists()
+
+    gates[1].touch()
+    (footage / "videos" / f"{last_clip(1)}.pid").unlink()
+    array = Array(slurm, command, out)
+    assert "1 of 3 shards" in array.submitted.stdout
+    wait_until(pids[1])
+    worker = parent_of(pids[1]())
+    os.kill(parent_of(worker), signal.SIGUSR1)  # to the batch script alone: its time is nearly up
+    wait_until(lambda: array.states()["1"] == "PENDING")
+    gates[1].unlink()
+    wait_until(lambda: not array.states())
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.slow
+@pytest.mark.slurm
+def test_failed_clips_are_no_failed_task(
+    slurm: dict[str, str], command: Any, footage: Path, out: Path, whole: bytes, wait_until: Callable[..., None]
+) -> None:
+    video = footage / "videos" / "c4.avi"
+    intact = video.read_bytes()
+    video.write_text("not a video")
+    array = Array(slurm, command, out)
+    wait_until(lambda: not array.states())
+    job = array("scontrol", "show", "job", array.job)
+    assert job.count("JobState=COMPLETED") == 3, job
+    assert out.exists() and out.read_bytes() != whole
+
+    video.write_bytes(intact)
+    array = Array(slurm, command, out, "--retry")
+    assert "1 of 3 shards" in array.submitted.stdout
+    wait_until(lambda: not array.states())
+    assert out.read_bytes() == whole
+
+
+def test_the_script(out: Path) -> None:
+    script = slurm_script(Work(out, (0, 1, 2, 5, 7, 8), 9, at_once=4), "--gres=gpu:1 --time=4:00:00", Path("/a place"))
+    assert "#SBATCH --array=0-2,5,7-8%4\n" in script
+    assert "#SBATCH --gres=gpu:1 --time=4:00:00\n" in script
+    assert f'#SBATCH --output="{out.parent}/features.h5.run/jobs/slurm-%A_%a.log"\n' in script
+    assert "cd '/a place' || exit\n" in script
+    assert f"run --out '{out}' --shard \"$SLURM_ARRAY_TASK_ID/9\" &\n" in script
+    assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
+    assert "#SBATCH \n" not in slurm_script(Work(out, (3,), 9), "", Path())
+
+
+@pytest.mark.parametrize("name", ["100%.h5", 'a".h5', "a\\b.h5", "a\nb.h5"])
+def test_a_name_that_slurm_cannot_write_beside(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="which SLURM cannot take in a log's path"):
+        slurm_script(Work(tmp_path / name, (0,), 1), "", Path())

@@ -1,0 +1,82 @@
+"""`extract submit`: what it hands to which engine, and what it refuses in a sentence."""
+
+import shlex
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from extract.cluster.slurm import _ranges
+from extract.cluster.submit import submit
+from extract.cluster.work import find_work
+from extract.pool import Failure
+from extract.run_folder import RunFolder
+from manifests.command_line import new_app
+from manifests.errors import UserError
+
+app = new_app("")
+app.command()(submit)
+
+
+def said(*words: str | Path) -> str:
+    result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_dry_run_prints_the_workers(out: Path) -> None:
+    lines = said(out, "--dry-run", "--device", "cuda", "--workers", "4").splitlines()
+    worker = [sys.executable, "-m", "extract", "run", "--out", str(out), "--device", "cuda", "--workers", "4"]
+    assert [shlex.split(line) for line in lines] == [[*worker, "--shard", f"{shard}/3"] for shard in range(3)]
+    assert not (RunFolder(out).folder / "jobs").exists()
+
+
+def test_only_shards_with_something_to_do_are_handed_out(out: Path) -> None:
+    run = RunFolder(out)
+    clips = run.clips.query("shard == 1")["clip_id"].tolist()
+    with run.shard(1) as shard:
+        shard.add_failure(Failure(clips[0], "decode", "made up"))
+    assert find_work(out, retry=True).shards == (1,)
+    [line] = said(out, "--dry-run", "--retry").splitlines()
+    assert shlex.split(line) == [sys.executable, "-m", "extract", "retry", str(out), "--shard", "1/3"]
+    assert find_work(out).shards == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--sbatch", "--time=1"], "--sbatch: not an option of --engine local"),
+        (
+            ["--engine", "slurm", "--image", "x", "--volume", "a:/b"],
+            "--image, --volume: not an option of --engine slurm",
+        ),
+        (["--engine", "slurm", "--gpus-per-shard", "0"], "--gpus-per-shard: not an option of --engine slurm"),
+        (["--engine", "kubernetes", "--address", "auto"], "--address: not an option of --engine kubernetes"),
+        (["--engine", "ray", "--namespace", "x"], "--namespace: not an option of --engine ray"),
+    ],
+)
+def test_another_engines_option_is_refused(out: Path, options: list[str], sentence: str) -> None:
+    with pytest.raises(UserError, match=f"^{sentence}$"):
+        said(out, *options)
+
+
+def test_nothing_planned_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no extraction of .*features.h5 was begun"):
+        said(tmp_path / "features.h5")
+
+
+def test_a_relative_path_is_made_whole(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(out.parent)
+    assert find_work(Path("features.h5")).out == out
+
+
+@given(st.sets(st.integers(0, 40), min_size=1))
+def test_ranges_say_the_same_numbers(numbers: set[int]) -> None:
+    said = _ranges(tuple(sorted(numbers)))
+    spans = [[int(end) for end in span.split("-")] for span in said.split(",")]
+    assert [number for span in spans for number in range(span[0], span[-1] + 1)] == sorted(numbers)
+    assert all(after[0] > before[-1] + 1 for before, after in pairwise(spans)), "as short as can be"
