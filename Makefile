@@ -9,6 +9,7 @@ EXTRAS := lite0 decord http ray dev  # what the lock holds; s3 and gcs bring man
 
 setup: $(VENV)/.ready
 
+# Compiled once here: a worker that is started compiles torch each time where Python may not write its bytecode.
 # uv, not pip: the lock alone decides, also where a CPU-only torch that breaks torchvision lies about.
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] <= (3, 13) and \
@@ -16,7 +17,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	command -v uv >/dev/null || test -x $(VENV)/bin/uv || $(RUN) -m pip install --quiet uv==$(UV_VERSION)
 	UV=$$(command -v uv || echo $(VENV)/bin/uv) && \
-	$$UV pip install --python $(RUN) --quiet --require-hashes -r requirements.lock && \
+	$$UV pip install --python $(RUN) --quiet --compile-bytecode --require-hashes -r requirements.lock && \
 	$$UV pip install --python $(RUN) --quiet --no-deps --editable .
 	touch $@
 

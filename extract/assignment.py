@@ -22,7 +22,7 @@ def assign_shards(clip_ids: Sequence[str], costs: Sequence[float], shards: int) 
         shards: how many there are.
 
     Returns:
-        (clips,) numbers from 0 to shards - 1. No shard exceeds its share of the costs by more than `SLACK` and one clip.
+        (clips,) numbers from 0 to shards - 1. No shard has more than its share, `SLACK` and one clip.
     """
     known = [cost for cost in costs if cost > 0]
     usual = sum(known) / len(known) if known else 1.0

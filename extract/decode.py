@@ -59,7 +59,8 @@ def decode_clip(
     """
     promise, read = (_promise_folder, read_frames) if path.is_dir() else DECODERS[decoder]
     promised = Promise(0, 0)
-    for promised in promise(path):
+    for promise_so_far in promise(path):
+        promised = promise_so_far
         alive()
     indices = frame_indices(max(promised.packets, 1), segments, frames_per_segment)
     kept, num_frames = _keep(read(path), indices, alive)

@@ -1,24 +1,20 @@
-"""The worker: decode ahead, run the network, keep parts; of a whole run or of one shard, on any engine.
+"""A whole run, or one shard of it, on any engine: what is missing is done, and when nothing is, the cache is made.
 
-It does what is missing and knows nobody who started it. What is on disk is in `run_folder` and `shard_folder`, how a
-clip is decoded in `pool`, how it goes through the network in `network`.
+It knows nobody who started it. What is on disk is in `run_folder` and `shard_folder`, the work itself in
+`shard_worker`.
 """
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
 from extract.backbone import Backbone
 from extract.backbones import load_backbone
-from extract.cache import Row
-from extract.clip import Clip
 from extract.doctor import check_decoder
 from extract.heartbeat import Heartbeat
 from extract.inputs import read_clips
@@ -26,20 +22,17 @@ from extract.location import is_url, join
 from extract.machine import Machine
 from extract.network import SegmentNetwork, choose_device
 from extract.plan import Plan, make_plan, shard_sha256
-from extract.pool import DecodeTask, Failure, decode_all
+from extract.pool import DecodeTask
 from extract.run_folder import RunFolder
 from extract.sampling import sampling_settings
 from extract.shard_folder import LOCK_SECONDS, BusyError, LedgerRow, ShardFolder
+from extract.shard_worker import ShardWorker
 from extract.skeletons.joint_statistics import joint_statistics_backbone
 from extract.skeletons.joints import joints_backbone
 from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.errors import UserError
 from manifests.files import inside
 from manifests.recipe import Extract
-
-PART_CLIPS = 512  # a part is written every so many clips …
-PART_SECONDS = 30.0  # … or seconds: what a kill can cost; …
-FIRST_PART_SECONDS = 1.0  # … the first ones sooner, each after twice the time, so that a run killed often gets on
 
 Progress = Callable[[int, int], None]  # (clips finished by this run or before, all clips)
 
@@ -202,7 +195,7 @@ def _work(
                 shard.incomplete()
             with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
                 tasks = (_task(clip, run.plan, machine, network.backbone) for clip in todo.itertuples())
-                _Worker(shard, network, machine, stop, heartbeat, clip_done).work(tasks)
+                ShardWorker(shard, network, machine, stop, heartbeat, clip_done).work(tasks)
             done, failed = _state(shard, clips)
             if len(done) + len(failed) == len(clips):
                 shard.complete(shard_sha256(clips), len(done), len(failed))
@@ -235,79 +228,6 @@ def _refuse_replaced(shard: ShardFolder, clips: pd.DataFrame, plan: Plan) -> Non
         files = clips[clips["archive"] == ""]
         paths = zip(files["clip_id"], files["path"], strict=True)
         shard.refuse_replaced({clip_id: inside(Path(plan.videos), path) for clip_id, path in paths})
-
-
-class _Worker:
-    """One shard's clips through one network."""
-
-    def __init__(
-        self,
-        shard: ShardFolder,
-        network: SegmentNetwork,
-        machine: Machine,
-        stop: threading.Event | None,
-        heartbeat: Heartbeat,
-        clip_done: Callable[[], None],
-    ) -> None:
-        self.shard, self.network, self.machine = shard, network, machine
-        self.stop, self.heartbeat, self.clip_done = stop, heartbeat, clip_done
-        self.rows: list[Row] = []
-        self.sources: dict[str, int] = {}
-
-    def work(self, tasks: Iterator[DecodeTask]) -> None:
-        last_part, patience = time.monotonic(), FIRST_PART_SECONDS
-        try:
-            for clip_id, num_frames, features in self.network.stream(self._clips(tasks)):
-                self._keep(Row(clip_id, features, num_frames, True))
-                if len(self.rows) >= PART_CLIPS or time.monotonic() - last_part > min(patience, PART_SECONDS):
-                    self._write()
-                    last_part, patience = time.monotonic(), 2 * patience
-        except torch.OutOfMemoryError as error:
-            raise UserError(
-                f"the GPU's memory is full ({str(error).split('.')[0]}); is another process on it? Else give a smaller "
-                "image size, fewer frames per segment or --precision bf16, with another output"
-            ) from error
-        finally:  # also on Ctrl-C: what is computed is kept
-            self._write()
-
-    def _clips(self, tasks: Iterator[DecodeTask]) -> Iterator[tuple[str, Clip]]:
-        noted = (self._note(task) for task in tasks)
-        machine = self.machine
-        for outcome in decode_all(noted, workers=machine.workers, deadline=machine.deadline, stop=self.stop):
-            if isinstance(outcome, Failure):
-                self._fail(outcome)
-            else:
-                yield outcome
-
-    def _note(self, task: DecodeTask) -> DecodeTask:
-        if not task.size and (path := Path(task.path)).is_file():
-            self.sources[task.clip_id] = path.stat().st_size
-        return task
-
-    def _keep(self, row: Row) -> None:
-        if self.rows and row.features.shape != self.rows[0].features.shape:
-            shapes = f"{row.features.shape}, and others {self.rows[0].features.shape}"
-            self._fail(Failure(row.clip_id, "network", f"its features have the shape {shapes}"))
-        elif not np.isfinite(row.features).all():
-            self._fail(Failure(row.clip_id, "network", "a feature is not a finite number"))
-        else:
-            self.rows.append(row)
-            self.heartbeat.clip(failed=False)
-            self.clip_done()
-
-    def _fail(self, failure: Failure) -> None:
-        self.shard.add_failure(failure)
-        self.heartbeat.clip(failed=True)
-        self.clip_done()
-
-    def _write(self) -> None:
-        if self.rows:
-            rows, self.rows = self.rows, []
-            self.shard.write_part(
-                rows, {row.clip_id: self.sources[row.clip_id] for row in rows if row.clip_id in self.sources}
-            )
-            for row in rows:
-                self.sources.pop(row.clip_id, None)
 
 
 def _task(clip: Any, plan: Plan, machine: Machine, backbone: Backbone) -> DecodeTask:

@@ -266,7 +266,8 @@ def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: Inputs
     with pytest.raises(UserError) as refused:
         reproduce(recipe, inputs, MACHINE)
     for words in (
-        f"2 of 15 clips have no features in stream rgb (first: train2); the reasons are in {rgb}.run/shards/*/failures.jsonl",
+        "2 of 15 clips have no features in stream rgb (first: train2); the reasons are in "
+        f"{rgb}.run/shards/*/failures.jsonl",
         f"3 of 15 clips have no features in stream skeleton (first: validation0); the reasons are in {skeleton}.run",
         f"run `python -m extract retry {rgb}` and `python -m extract retry {skeleton}`, or give --skip-failed",
     ):

@@ -20,8 +20,8 @@ QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-se
 # Parts of 3 clips, and the end of the process at the first call of a function with telling arguments.
 KILL_AT = """
 import importlib, os, signal
-import extract.run
-extract.run.PART_CLIPS, extract.run.FIRST_PART_SECONDS = 3, 60
+import extract.shard_worker
+extract.shard_worker.PART_CLIPS, extract.shard_worker.FIRST_PART_SECONDS = 3, 60
 module = importlib.import_module({module!r})
 original = getattr(module, {function!r})
 def killed(*arguments):

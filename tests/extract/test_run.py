@@ -15,7 +15,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from extract import run, sampling
+from extract import run, sampling, shard_worker
 from extract.cache import read_cache
 from extract.clip import Clip
 from extract.machine import Machine
@@ -80,14 +80,14 @@ def whole(drawn_footage: Path, tmp_path_factory: pytest.TempPathFactory) -> byte
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The clips that were given to the decoders, in that order."""
     names: list[str] = []
-    original = run.decode_all
+    original = shard_worker.decode_all
 
     def noted(tasks, **options):  # type: ignore[no-untyped-def]
         chosen = list(tasks)
         names.extend(task.clip_id for task in chosen)
         return original(chosen, **options)
 
-    monkeypatch.setattr(run, "decode_all", noted)
+    monkeypatch.setattr(shard_worker, "decode_all", noted)
     return names
 
 
@@ -118,8 +118,8 @@ def test_the_same_bytes_with_any_number_of_workers(drawn_footage: Path, out: Pat
 def test_the_same_bytes_from_parts_of_any_size(
     drawn_footage: Path, out: Path, monkeypatch: pytest.MonkeyPatch, constant: str, value: int, parts: int, whole: bytes
 ) -> None:
-    monkeypatch.setattr(run, constant, value)
-    monkeypatch.setattr(run, "FIRST_PART_SECONDS", 60.0)
+    monkeypatch.setattr(shard_worker, constant, value)
+    monkeypatch.setattr(shard_worker, "FIRST_PART_SECONDS", 60.0)
     extract_quickly(drawn_footage, out)
     assert len(list(out.with_name("features.h5.run").glob("shards/00000/*.safetensors"))) == parts
     assert out.read_bytes() == whole
@@ -128,7 +128,7 @@ def test_the_same_bytes_from_parts_of_any_size(
 def test_parts_are_written_after_some_seconds_too(
     drawn_footage: Path, out: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
 ) -> None:
-    monkeypatch.setattr(run, "FIRST_PART_SECONDS", 0.0)
+    monkeypatch.setattr(shard_worker, "FIRST_PART_SECONDS", 0.0)
     extract_quickly(drawn_footage, out)
     assert len(list(out.with_name("features.h5.run").glob("shards/00000/*.safetensors"))) == 8
     assert out.read_bytes() == whole
@@ -164,7 +164,7 @@ def test_the_same_bytes_where_frames_are_shifted_in_time(
 ) -> None:
     straight = out.with_name("straight.h5")
     extract_quickly(drawn_footage, straight, TSM, workers=1)
-    monkeypatch.setattr(run, "PART_CLIPS", 2)
+    monkeypatch.setattr(shard_worker, "PART_CLIPS", 2)
     with pytest.raises(KeyboardInterrupt):
         extract_quickly(drawn_footage, out, TSM, workers=3, progress=stop_after(3, KeyboardInterrupt()))
     extract_quickly(drawn_footage, out, TSM)
@@ -401,7 +401,7 @@ def test_a_full_disk_loses_nothing(
     footage: Path, out: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
 ) -> None:
     """Room for more each time, the ledger, a part, a record, half the cache: told in a sentence, then gone on with."""
-    monkeypatch.setattr(run, "PART_CLIPS", 3)
+    monkeypatch.setattr(shard_worker, "PART_CLIPS", 3)
     full = small_disk / "out" / "features.h5"
     good = (footage / "videos" / "c0.avi").read_bytes()
     (footage / "videos" / "c0.avi").write_text("not a video")

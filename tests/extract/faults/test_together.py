@@ -1,0 +1,89 @@
+"""Workers that come into each other's way on one shard, with locks and without, and clocks that jump under them."""
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from extract.status import read_status
+
+# A disk that takes its time until something is on it, so that workers meet in the middle of each other's writing.
+SLOW = """
+import time
+import manifests.files
+fsync = manifests.files._fsync
+def slow(path):
+    time.sleep(0.1)
+    fsync(path)
+manifests.files._fsync = slow
+"""
+# A clock that is hours off, each time differently.
+JUMPS = """
+import random, time
+chance, real = random.Random({seed}), time.time
+time.time = lambda: real() + chance.uniform(-10_000, 10_000)
+"""
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "one-killed"])
+@pytest.mark.parametrize("locks", [True, False], ids=["with-locks", "without-locks"])
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_on_one_shard(
+    campaign: Any, trial: Callable[..., Any], workers: int, locks: bool, killed: bool
+) -> None:
+    name = f"{workers} workers on a shard, {'with' if locks else 'without'} locks{', one killed' if killed else ''}"
+    fault, chance = campaign.fault(name), campaign.chance(name)
+    for _ in range(campaign.times(1, 6)):
+        shared = trial(fault, shards=1)
+        running = []
+        for _ in range(workers):
+            running.append(shared.start("--shard", "0/1", locks=locks, before=SLOW))
+            time.sleep(chance.choice([0.0, chance.uniform(0, 1.5)]))  # into the middle of the others
+        if killed:
+            time.sleep(chance.uniform(0, 0.4))
+            shared.strike(running[0], signal.SIGKILL, "a worker", chance)
+        ended = [shared.end(one) for one in running]
+        fault.times += 1
+        if any(finished.status not in ((0, -signal.SIGKILL) if killed else (0,)) for finished in ended):
+            fault.trouble("wrong", ended)
+        if killed:
+            shared.finish()  # sweeps what it left
+        else:
+            shared.look()
+
+
+def test_a_clock_that_jumps(campaign: Any, trial: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    fault, chance, now = campaign.fault("clock jumps by hours"), campaign.chance("clock"), time.time
+    for _ in range(campaign.times(1, 12)):
+        jumping = trial(fault)
+        running = [
+            jumping.start("--shard", f"{shard}/3", before=JUMPS.format(seed=chance.randrange(1000)))
+            for shard in chance.choice([(0, 1, 2), (0, 0, 1)])
+        ]
+        while not all(map(jumping.is_over, running)):
+            with monkeypatch.context() as patch:
+                patch.setattr(time, "time", lambda off=chance.uniform(-10_000, 10_000): now() + off)
+                _refuse_nonsense(jumping, fault)
+            time.sleep(0.1)
+        if any(jumping.end(one).status for one in running):
+            fault.trouble("wrong", "a worker was misled")
+        fault.times += 1
+        jumping.finish()
+
+
+def _refuse_nonsense(jumping: Any, fault: Any) -> None:
+    """Look at a run: whoever has a heartbeat is at work, and the sums are right."""
+    alive = _heartbeats(jumping)
+    status = read_status(jumping.out)
+    alive &= _heartbeats(jumping)
+    for shard in status.shards:
+        sums = shard.done + shard.failed + shard.missing == shard.clips and shard.clips_per_second >= 0
+        idle = shard.shard in alive and shard.state not in ("running", "complete")
+        if not sums or idle or shard.failed or (shard.quiet_seconds or 0) > 1000:
+            fault.trouble("wrong", f"{shard}, {alive}")
+
+
+def _heartbeats(jumping: Any) -> set[int]:
+    return {int(beat.parent.name) for beat in jumping.run.folder.glob("shards/*/heartbeat.json")}
