@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
-EXTRAS := lite0 decord http ray dev  # what the lock holds; s3 and gcs bring many packages for few
+EXTRAS := lite0 decord http rar ray dev  # what the lock holds; s3 and gcs bring many packages for few
 
 .PHONY: setup demo test quick lint lock clean
 

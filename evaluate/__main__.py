@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from evaluate.check_command import check
 from evaluate.inputs import Bars, Move
 from evaluate.predictions import Scores
 from evaluate.programme_table import as_json as rows_as_json
@@ -153,6 +154,9 @@ def report(
     page = out or runs[0] / "report.html"
     write_report(runs, page, manifest=manifest, videos=videos, method=method, baseline=baseline)
     print(f"report: {page} ({page.stat().st_size / 1e6:.1f} MB)")
+
+
+app.command()(check)
 
 
 def _tell_results(folder: Path) -> None:

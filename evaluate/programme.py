@@ -75,7 +75,7 @@ def _section(recipe: Recipe, rows: Sequence[Recipe], result: Result | None) -> S
     beside = published_beside(result.manifest, result.scores) if result else []
     lines = []
     for row, method in [(own, method) for own in rows for method in own.methods]:
-        published = _published(recipe.data.protocol, share, method)
+        published = published_of(recipe.data.protocol, share, method)
         if result is None:
             lines.append(Line(row.name, method_name(method, ""), published, None, not_run))
             continue
@@ -86,8 +86,8 @@ def _section(recipe: Recipe, rows: Sequence[Recipe], result: Result | None) -> S
     return Section(recipe.name, recipe.data.protocol, share, caption, tuple(lines))
 
 
-def _published(protocol: str, labels: str, method: str) -> Published | None:
-    """The published row of a method; a star says that somebody ran it again, without there may be the original."""
+def published_of(protocol: str, labels: str, method: str) -> Published | None:
+    """Return the published row of a method: as run again by others (a star), or else as its authors printed it."""
     name = METHODS[method].published if method in METHODS else CLASSICAL[method].published
     rows = {row.method: row for row in published_rows(protocol, labels)}
     return rows.get(name or "") or rows.get((name or "").removesuffix("*"))

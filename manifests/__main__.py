@@ -12,6 +12,7 @@ from manifests.errors import UserError
 from manifests.files import inside
 from manifests.schema import SPLITS, Manifest, path_columns, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
+from manifests.unpack_command import unpack
 
 app = new_app(__doc__)
 
@@ -120,6 +121,9 @@ def check_manifest(
         missing = [path for path in paths if not _is_there(inside(videos, path))]
         if missing:
             raise UserError(f"{len(missing)} paths lead to nothing in {videos}; the first: {', '.join(missing[:3])}")
+
+
+app.command()(unpack)
 
 
 def summary(manifest: Manifest) -> str:

@@ -1,0 +1,320 @@
+"""`evaluate check`: what is inside and outside, and everything that must never pass as a comparison."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from evaluate.__main__ import app
+from evaluate.check import BACKBONES, check_rows, passed
+from evaluate.inputs import Inputs
+from evaluate.predictions import Predictions, Scores, read_predictions, write_predictions
+from evaluate.reproduce import reproduce
+from evaluate.table import make_table, render_csv
+from evaluate.text_tables import Value
+from evaluate.tolerance import TOLERANCES, Tolerance, allowed
+from extract.cache import Row, write_cache
+from extract.machine import Machine
+from manifests.command_line import run_cli
+from manifests.errors import UserError
+from manifests.programme import read_programme
+from manifests.published import WHOLE, read_published
+from manifests.recipe import Recipe, read_recipe
+from manifests.schema import Manifest, write_manifest
+
+SYSU, UCF = "sysu-xsub-fixed", "ucf101-early-15-3-7"
+WITH = "With distillation, early fusion"
+PAPER = (67.1, 79.2, 84.2, 85.8, 87.1)  # Table 1, SYSU, with distillation, at 20, 40, … 100 %; AUC 78.8
+# Ten ratios with the paper's five and its area: the others are what is left for them.
+CURVE = np.insert(np.array(PAPER), [0, 1, 2, 3, 4], (10 * 78.8 - sum(PAPER)) / 5) / 100
+SEEDS = (0, 1, 2, 3, 4)
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        run_cli(partial(app, [str(argument) for argument in arguments]))
+    return int(end.value.code or 0)
+
+
+def provenance(recipe: Recipe) -> dict[str, Any]:
+    caches = {name: {"settings": {"backbone": table.backbone}} for name, table in recipe.stream_tables.items()}
+    return {
+        "recipe": recipe.model_dump(),
+        "caches": caches,
+        "random_weights": False,
+        "labels": recipe.labels.share,
+        "clips": {"train": 216, "validation": 24, "test": 240},
+    }
+
+
+def write_run(
+    folder: Path,
+    curve: Callable[[int], np.ndarray] = lambda seed: CURVE,
+    *,
+    row: str = "table1-sysu-with",
+    method: str = WITH,
+    protocol: str = SYSU,
+    classes: int = 12,
+    seeds: tuple[int, ...] = SEEDS,
+    subfolder: str = "",
+    **about: object,
+) -> Path:
+    """What `reproduce` leaves of one method: the table, and predictions with their provenance."""
+    made = provenance(read_recipe(Path(row))) | about
+    none = (np.zeros(0, dtype=np.int64), (), np.zeros((0, len(curve(0))), dtype=np.bool_))
+    scores = [
+        Scores(method, protocol, seed, curve(seed), curve(seed), made["clips"], classes, classes, made, *none,
+               0 * curve(seed), None)
+        for seed in seeds
+    ]  # fmt: skip
+    table = folder / subfolder / "table.csv"
+    table.parent.mkdir(parents=True, exist_ok=True)
+    table.write_text(render_csv(make_table({method: scores})))
+    names = tuple(f"class {n}" for n in range(classes))
+    uniform = np.full((1, len(curve(0)), classes), 1 / classes, dtype=np.float32)
+    for seed in seeds:
+        path = folder / "predictions" / subfolder / f"with-seed{seed}.h5"
+        write_predictions(path, Predictions(uniform, ("a",), protocol, method, seed, names, made))
+    return folder
+
+
+def checked(folder: Path, recipe: str = "table1-sysu-with") -> Any:
+    (row,) = check_rows([read_recipe(Path(recipe))], {"sysu": folder, "ntu60": folder, "ucf101": folder})
+    return row
+
+
+def test_the_papers_own_numbers_are_inside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path)
+    row = checked(tmp_path)
+    assert (row.verdict, row.why, row.seeds) == ("inside", (), 5)
+    assert [number.column for number in row.numbers] == ["20%", "40%", "60%", "80%", "100%", "AUC"]
+    assert [number.published for number in row.numbers] == [*PAPER, 78.8]
+    assert [number.difference for number in row.numbers] == pytest.approx([0] * 6, abs=1e-3)
+    assert [number.tolerance for number in row.numbers] == pytest.approx([4.0] * 6)
+    assert call("check", "table1-sysu-with", "--out", tmp_path) == 0
+    said = capsys.readouterr()
+    assert "| AUC | 78.8 ± 0.0 | 78.8 | +0.0 | 4.0 | inside |" in said.out.replace("-0.0", "+0.0")
+    assert "**inside** over 5 seeds" in said.out
+    assert said.out.splitlines()[-1] == "1 inside"
+
+
+@pytest.mark.parametrize(("shift", "verdict"), [(3.9, "inside"), (-3.9, "inside"), (4.1, "outside"), (-4.1, "outside")])
+def test_above_is_as_far_as_below(tmp_path: Path, shift: float, verdict: str) -> None:
+    row = checked(write_run(tmp_path, lambda seed: CURVE + shift / 100))
+    assert row.verdict == verdict
+    assert passed([row]) == (verdict == "inside")
+
+
+def test_one_number_outside_is_a_row_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    early = CURVE.copy()
+    early[1] -= 0.05
+    row = checked(write_run(tmp_path, lambda seed: early))
+    assert [number.inside for number in row.numbers] == [False, True, True, True, True, True]
+    assert call("check", "table1-sysu-with", "--out", tmp_path) == 1
+    assert "| 20% | 62.1 ± 0.0 | 67.1 | -5.0 | 4.0 | outside |" in capsys.readouterr().out
+
+
+def test_the_spread_over_seeds_is_allowed_too_and_no_noise_makes_a_run_right() -> None:
+    assert allowed(2.0, Value(90.0), 1) == 2.0
+    assert allowed(2.0, Value(90.0, 0.5), 4) == pytest.approx(2.0 + 2 * 0.5 * (1.25**0.5))
+    assert allowed(2.0, Value(90.0, 30.0), 5) == 4.0
+
+
+def test_the_spread_is_that_of_the_table(tmp_path: Path) -> None:
+    row = checked(write_run(tmp_path, lambda seed: CURVE + 0.01 * (seed - 2)))
+    std = np.std([-2, -1, 0, 1, 2], ddof=1)
+    assert [number.tolerance for number in row.numbers] == pytest.approx([4 + 2 * std * 1.2**0.5] * 6, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"protocol": f"{SYSU}-subset"}, "the run is of sysu-xsub-fixed-subset, a subset; what is published is of"),
+        ({"protocol": "sysu-setting2-split00"}, "the run is of sysu-setting2-split00, another protocol"),
+        ({"protocol": f"{SYSU}-holdout-1"}, "another protocol"),
+        ({"clips": {"train": 216, "validation": 23, "test": 240}}, "239 training and 240 test clips are not"),
+        ({"clips": {"train": 240, "validation": 0, "test": 239}}, "are not the whole of sysu-xsub-fixed"),
+        ({"classes": 11}, "11 classes, 240 training"),
+        ({"random_weights": True}, "the features are of a network with random weights"),
+        ({"seeds": (0, 1, 2)}, "the run is not finished: its table is of 3 of the recipe's 5 seeds"),
+        ({"seeds": (5, 6, 7, 8, 9)}, "its table is of 0 of the recipe's 5 seeds"),
+        ({"curve": lambda seed: np.linspace(0.6, 0.9, 5)}, "the run has 5 segments; what is published has 10"),
+        ({"caches": {"rgb": {"settings": {"backbone": "tsm_resnet50"}}}}, "the features are of tsm_resnet50;"),
+        ({"caches": {}}, "the features are of nobody knows what"),
+        ({"method": "Teacher-student only, early fusion"}, "no run of it has ended in"),
+        ({"subfolder": "labels-0.1"}, "no run of it has ended in"),
+    ],
+)  # fmt: skip
+def test_what_is_not_the_published_experiment_never_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], why: str
+) -> None:
+    row = checked(write_run(tmp_path, **changes))
+    assert row.verdict == "not comparable"
+    assert any(why in sentence for sentence in row.why), row.why
+    assert not row.numbers
+    assert call("check", "table1-sysu-with", "--out", tmp_path) == 1
+    said = capsys.readouterr()
+    assert why in said.out
+    assert said.err == ""
+
+
+def test_other_settings_than_the_recipes_are_named(tmp_path: Path) -> None:
+    made = provenance(read_recipe(Path("table1-sysu-with")))
+    made["recipe"]["training"]["epochs"] = 7
+    (sentence,) = checked(write_run(tmp_path, **made)).why
+    assert sentence == "the run is of other settings than the recipe (training.epochs: 7 there, 100 wanted)"
+
+
+def test_a_video_network_of_another_kind_is_not_the_papers(tmp_path: Path) -> None:
+    made = {"caches": {name: {"settings": {"backbone": name}} for name in ("efficientnet_lite0", "va_cnn")}}
+    (sentence,) = checked(write_run(tmp_path, **made)).why
+    assert sentence == "the features are of efficientnet_lite0 + va_cnn; published is TSM + VA-CNN"
+
+
+def test_a_stream_more_than_the_papers_is_another_experiment(tmp_path: Path) -> None:
+    backbones = ("tsm_resnet50", "va_cnn", "efficientnet_lite0")
+    made = {"caches": {name: {"settings": {"backbone": name}} for name in backbones}}
+    (sentence,) = checked(write_run(tmp_path, **made)).why
+    assert sentence.startswith("the features are of efficientnet_lite0 + tsm_resnet50 + va_cnn;")
+
+
+def test_what_nobody_published_or_nobody_can_be_held_against(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("check", "utd-mhad-methods", "--out", tmp_path) == 1
+    assert "nothing is published of it under utd-mhad-xsub with all of the training labels" in capsys.readouterr().out
+    row = checked(tmp_path, "table2-ntu60-knn")
+    assert row.verdict == "nothing to compare with"
+    assert "what is published was measured on RGB-D features, which nothing here makes" in row.why
+    assert "its area is by another definition, or by one not stated" in row.why
+    assert not passed([row])
+    assert call("check", "ucf101-six", "--out", tmp_path) == 1
+
+
+def test_rows_without_a_counterpart_fail_nobody_and_pass_nobody(tmp_path: Path) -> None:
+    inside = checked(write_run(tmp_path))
+    without, outside = replace(inside, comparable=False, numbers=()), replace(inside, why=("unfinished",))
+    assert passed([inside, without])
+    assert not passed([without])
+    assert not passed([inside, outside])
+    assert not passed([replace(inside, numbers=())])
+    assert not passed([])
+
+
+def test_few_labels_have_their_own_rows_tolerance_and_remark(tmp_path: Path) -> None:
+    write_run(tmp_path, row="table3-sysu-with", subfolder="labels-0.1", features_saw_labels=True)
+    row = checked(tmp_path, "table3-sysu-with")
+    assert (row.verdict, row.labels) == ("outside", "10%")
+    assert [number.published for number in row.numbers] == [50.0, 59.6, 66.7, 69.2, 73.8, 61.0]
+    assert row.numbers[0].tolerance == pytest.approx(6.0)
+    assert "trained with all labels" in row.remarks[0]
+
+
+def test_a_programme_is_checked_row_by_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "sysu")
+    assert call("check", "table1", "--out", tmp_path, "--json") == 1
+    said = json.loads(capsys.readouterr().out)
+    _, rows = read_programme(Path(__file__).parents[2] / "manifests" / "recipes" / "tables" / "table1.toml")
+    assert [row["row"] for row in said["rows"]] == [row.name for row in rows]
+    verdicts = {row["row"]: row["verdict"] for row in said["rows"]}
+    assert verdicts.pop("table1-sysu-with") == "inside"
+    assert set(verdicts.values()) == {"not comparable"}
+    assert said["passed"] is False
+    (number, *_) = next(row["numbers"] for row in said["rows"] if row["verdict"] == "inside")
+    assert number == {
+        "column": "20%", "ours": pytest.approx(67.1), "ours_std": 0, "published": 67.1,
+        "difference": pytest.approx(0, abs=1e-3), "tolerance": 4, "inside": True,
+    }  # fmt: skip
+
+
+def test_every_row_that_could_be_reproduced_has_a_tolerance() -> None:
+    rows = [row for row in read_published() if row.mark == "verified" and row.protocol != "not-stated"]
+    ours = [row for row in rows if set(row.features.split(" + ")) <= BACKBONES.keys()]
+    assert len(ours) > 10
+    assert {(row.protocol, row.labels) for row in ours} == TOLERANCES.keys()
+    assert {protocol for protocol, _ in TOLERANCES} <= WHOLE.keys()
+
+
+@pytest.mark.parametrize("damage", ["table", "predictions"])
+def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
+    write_run(tmp_path)
+    path = tmp_path / ("table.csv" if damage == "table" else "predictions/with-seed0.h5")
+    path.write_text("method,seeds\nx,1\n" if damage == "table" else "no HDF5")
+    with pytest.raises(UserError, match=f"{path.name} is not a .* run the same `reproduce` again"):
+        checked(tmp_path)
+
+
+RECIPE = f"""
+name = "trial"
+seeds = [0, 1]
+methods = ["without", "with"]
+[data]
+dataset = "ucf101"
+protocol = "{UCF}"
+[teacher]
+hidden = 4
+[student]
+hidden = 6
+[distillation]
+beta = 0.5
+[training]
+learning_rate = 0.05
+batch_size = 3
+epochs = 2
+"""
+
+
+@pytest.fixture
+def on_one_core() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_a_real_run_from_features_to_the_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], on_one_core: None
+) -> None:
+    """NumPy finds the numbers again from the predictions; the test labels are gone before they are checked."""
+    classes, splits = ("a", "b", "c"), {"train": 6, "validation": 3, "test": 6}
+    clips = [
+        (f"{split}{n}", f"{split}{n}", n % 3, classes[n % 3], "g", split, UCF)
+        for split, k in splits.items()
+        for n in range(k)
+    ]
+    columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
+    write_manifest(Manifest(pd.DataFrame(clips, columns=columns), classes), tmp_path / "m.csv")
+    noise = np.random.default_rng(0)
+    rows = [Row(clip[0], noise.normal(size=(10, 3)).astype(np.float32), 30, True) for clip in clips]
+    settings = {"backbone": "tsm_resnet50", "weights": "none"}
+    write_cache(tmp_path / "f.h5", rows, [row.clip_id for row in rows], (10, 3), settings)
+    (tmp_path / "trial.toml").write_text(RECIPE)
+    monkeypatch.setitem(WHOLE, UCF, (3, 9, 6))
+    inputs = Inputs(tmp_path / "out", manifest=tmp_path / "m.csv", caches={"features": tmp_path / "f.h5"})
+    recipe = read_recipe(tmp_path / "trial.toml")
+    reproduce(recipe, inputs, Machine(device="cpu"), say=lambda _: None)
+
+    labels = {clip[0]: clip[2] for clip in clips if clip[5] == "test"}
+    (tmp_path / "m.csv").unlink()
+    runs = [read_predictions(tmp_path / "out" / "predictions" / f"with-seed{seed}.h5") for seed in (0, 1)]
+    own = []
+    for run in runs:
+        guesses = pd.DataFrame(run.probabilities.argmax(axis=2), index=run.clip_ids).loc[[*labels]]
+        own.append(100 * (guesses.to_numpy() == np.array([*labels.values()])[:, None]).mean(axis=0))
+    without, row = check_rows([recipe], {"trial": tmp_path / "out"})
+    assert (without.method, row.method) == ("Without distillation", "With distillation")
+    assert [number.ours.mean for number in row.numbers] == pytest.approx(
+        [*np.mean(own, axis=0)[1::2], np.mean(own)], rel=1e-4
+    )
+    assert row.verdict == "outside"
+    assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 1
+    monkeypatch.setitem(TOLERANCES, (UCF, "all"), Tolerance(100.0, "a trial"))
+    assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 0
+    assert capsys.readouterr().out.count("**inside** over 2 seeds") == 2
