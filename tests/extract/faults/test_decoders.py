@@ -43,7 +43,9 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("kind", list(REASONS))
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if REASONS[kind] == "hung" else []) for kind in REASONS]
+)
 def test_a_decoder(campaign: Any, trial: Callable[..., Any], clips: Path, tmp_path: Path, kind: str) -> None:
     fault, chance = campaign.fault(f"decoder {kind}"), campaign.chance(f"decoder {kind}")
     (tmp_path / "path").mkdir()
@@ -106,6 +108,7 @@ def served(folder: Path, stalled: set[str]) -> Iterator[str]:
             thread.join()
 
 
+@pytest.mark.slow
 def test_a_fetch_that_stalls(campaign: Any, trial: Callable[..., Any], clips: Path) -> None:
     pytest.importorskip("aiohttp")
     fault, chance = campaign.fault("fetch stalls"), campaign.chance("fetch stalls")
