@@ -257,7 +257,7 @@ def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
     ledger = Path(f"{cache}.run") / "shards" / "00000" / "failures.jsonl"
     for words in (
         f"2 of 50 clips have no features (first: {broken[0]})",
-        str(ledger),
+        f"{cache}.run/shards/*/failures.jsonl",
         f"`python -m extract retry {cache}`",
         "--skip-failed",
     ):
