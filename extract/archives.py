@@ -113,6 +113,9 @@ def members(place: str, wanted: Callable[[str], bool]) -> Iterator[Member]:
         if (end := file.read(tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
             what = "cut" if len(end) < tarfile.BLOCKSIZE else "damaged"
             raise UserError(f"{place} is {what} at byte {tar.offset}; pack or copy it again")
+        while piece := file.read(1 << 20):
+            if piece.strip(b"\0"):
+                raise UserError(f"{place} goes on after its end, as archives joined by cat do; give them one by one")
 
 
 def _matching(root: str, pattern: str) -> list[str]:

@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import socket
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ class Scratch:
             self._folder, self._lock = _claim()
         copy = self._folder / f"clip{PurePosixPath(name).suffix}"
         try:
-            _fetch(path, offset, size if offset else None, copy, alive)
+            _fetch(path, offset, size if offset else None, name, copy, alive)
             yield copy
         finally:
             copy.unlink(missing_ok=True)
@@ -104,7 +105,7 @@ def _prefix() -> str:
     return f"extract-scratch-{socket.gethostname()}-"  # locks do not hold from one machine to another on every disk
 
 
-def _fetch(path: str, offset: int, size: int | None, copy: Path, alive: Callable[[], None]) -> None:
+def _fetch(path: str, offset: int, size: int | None, name: str, copy: Path, alive: Callable[[], None]) -> None:
     """Copy a file or a piece of one; what may be a passing trouble is tried again."""
     reason = ""
     for attempt in range(ATTEMPTS):
@@ -112,7 +113,7 @@ def _fetch(path: str, offset: int, size: int | None, copy: Path, alive: Callable
             time.sleep(WAIT * 4 ** (attempt - 1))
         alive()
         try:
-            return _copy(path, offset, size, copy, alive)
+            return _copy(path, offset, size, name, copy, alive)
         except Exception as error:  # every storage has exceptions of its own
             # fsspec's HTTP calls all that went wrong while it asked for the size a missing file.
             trouble = error.__cause__ or error if isinstance(error, FileNotFoundError) else error
@@ -135,10 +136,11 @@ def _lasting(trouble: BaseException, copy: Path) -> str | None:
     return None
 
 
-def _copy(path: str, offset: int, size: int | None, copy: Path, alive: Callable[[], None]) -> None:
+def _copy(path: str, offset: int, size: int | None, name: str, copy: Path, alive: Callable[[], None]) -> None:
     with _open(path, whole=size is None) as source, copy.open("wb") as file:
-        if offset:
-            source.seek(offset)
+        if offset:  # in a tar, where a member's header stands right before its bytes
+            source.seek(offset - tarfile.BLOCKSIZE)
+            _refuse_other_member(source.read(tarfile.BLOCKSIZE), path, name, size)
         wanted: int | None = getattr(source, "size", None) if size is None else size
         copied = 0
         while piece := source.read(PIECE if size is None else min(PIECE, size - copied)):
@@ -146,6 +148,32 @@ def _copy(path: str, offset: int, size: int | None, copy: Path, alive: Callable[
             alive()
     if wanted is not None and copied != wanted:
         raise OSError(f"{copied} of {wanted} bytes came")
+
+
+def _refuse_other_member(header: bytes, path: str, name: str, size: int | None) -> None:
+    """Raise UserError where an archive was rewritten since the clips were listed."""
+    try:
+        member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        there = ""
+    else:
+        there = str(PurePosixPath(member.name)) if member.size == size or (size or 0) >= 8**11 else ""
+    long = len(name.encode()) > 99 or not name.isascii()  # such a name stands in a header of its own before
+    if there != name and not (long and there):
+        raise UserError(f"{name} does not stand there in {path} any more: it was packed anew; plan with another output")
+
+
+def check_scratch() -> None:
+    """Refuse to begin where nothing can be brought to.
+
+    Raises:
+        UserError: scratch cannot be written.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=_root()):
+            pass
+    except OSError as error:
+        raise UserError(f"cannot write scratch {_root()}: {error.strerror}; set EXTRACT_SCRATCH") from error
 
 
 def _open(path: str, whole: bool) -> contextlib.AbstractContextManager[IO[bytes]]:

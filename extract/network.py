@@ -5,9 +5,11 @@ depend on its neighbours. Nothing here decodes.
 """
 
 import ctypes
+import platform
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -38,6 +40,7 @@ class SegmentNetwork:
         self, backbone: Backbone, *, device: str, precision: str = "fp32", compiled: bool = False, segments: int = 10
     ) -> None:
         torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
         _keep_freed_memory()
@@ -157,4 +160,13 @@ def device_name(device: torch.device) -> str:
     """Name what decides the last bits of a value: the GPU's model, or the CPU's instruction set and threads."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"
+    return f"cpu ({_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"
+
+
+def _cpu_model() -> str:
+    """Return the CPU's model: libraries choose kernels by it, not by the instruction set alone."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -73,7 +73,7 @@ def make_plan(
         recipe=recipe,
         machine=machine,
         shards=shards,
-        clips_sha256=hashlib.sha256(clips_text(clips).encode()).hexdigest(),
+        clips_sha256=clips_sha256(clips),
         fingerprint=listing.fingerprint,
     )
     return plan, clips
@@ -127,8 +127,13 @@ def refuse_other_recipe(there: Plan, wanted: Plan, cache: Path) -> None:
     if differing := differences(old, new):
         raise UserError(
             f"{cache} was planned with other settings ({', '.join(differing)}); `python -m extract run --out {cache}` "
-            f"goes on as planned; for these choose another output"
+            f"goes on as planned; for these choose another output, or remove {cache}.run"
         )
+
+
+def clips_sha256(clips: pd.DataFrame) -> str:
+    """Fingerprint of `clips.csv`."""
+    return hashlib.sha256(clips_text(clips).encode()).hexdigest()
 
 
 def shard_sha256(clips: pd.DataFrame) -> str:

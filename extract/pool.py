@@ -133,6 +133,14 @@ def decode_all(
         sweep()
 
 
+def signal_name(number: int) -> str:
+    """Return what a signal is called; real-time signals have numbers only."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 class _Worker:
     """One decode process, started when first needed and again after each kill."""
 
@@ -165,7 +173,7 @@ class _Worker:
             status = self._kill()
             if -status in FROM_OUTSIDE and attempt == 1 and not self.ended.is_set():
                 return self.decode(task, deadline, attempt=2)
-            how = f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+            how = f"exit status {status}" if status >= 0 else signal_name(-status)
             return Failure(task.clip_id, self.stage, f"the decoder crashed ({how})")
 
     def _running(self) -> subprocess.Popen[bytes]:

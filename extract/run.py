@@ -4,6 +4,7 @@ It knows nobody who started it. What is on disk is in `run_folder` and `shard_fo
 `shard_worker`.
 """
 
+import platform
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import torch
 from extract.backbone import Backbone
 from extract.backbones import load_backbone
 from extract.doctor import check_decoder
+from extract.fetch import check_scratch
 from extract.heartbeat import Heartbeat
 from extract.inputs import read_clips
 from extract.location import is_url, join
@@ -172,6 +174,10 @@ def _work(
 ) -> dict[str, LedgerRow]:
     """Do what is missing of one shard or of all; then merge, if nothing is missing any more."""
     recipe, machine = run.plan.recipe, machine or run.plan.machine
+    if not is_url(run.plan.videos) and not Path(run.plan.videos).is_dir():
+        raise UserError(f"the video folder {run.plan.videos} is not there; is it mounted on {platform.node()}?")
+    if is_url(run.plan.videos) or (run.clips["archive"] != "").any():
+        check_scratch()
     run.claim(_settings(recipe, machine, network))
     numbers = range(run.plan.shards) if only is None else [only]
     chosen = run.clips[run.clips["shard"].isin(numbers)]
@@ -202,6 +208,7 @@ def _work(
             failures.update({clip_id: row for clip_id, row in shard.failures(done).items() if clip_id in failed})
         if stop is not None and stop.is_set():
             raise Stopped
+    run.forget()
     if run.unfinished():
         return failures
     try:

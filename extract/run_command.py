@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -69,9 +70,11 @@ def plan(
 
     Example: `python -m extract plan k400.csv --videos /data/k400 --out tsm.h5 --shards 64 --precision bf16`
     """
+    from extract.doctor import check_decoder
     from extract.inputs import read_clips
     from extract.machine import Machine
     from extract.plan import make_plan
+    from extract.run import load_network
 
     recipe = recipe_of(
         backbone=backbone,
@@ -84,6 +87,8 @@ def plan(
         pictures=pictures,
     )
     machine = Machine(workers=usable_cores(), decoder=decoder, compiled=compile_, threads=threads)
+    if load_network(recipe, replace(machine, device="cpu", compiled=False)).backbone.input == "video":
+        check_decoder(decoder)  # a slip of the pen is told now, not by every worker
     frozen, rows = make_plan(clips, read_clips(clips, videos, column), recipe, machine, shards)
     RunFolder(out).begin(frozen, rows)
     sizes = rows.groupby("shard").size().reindex(range(shards), fill_value=0)

@@ -18,12 +18,21 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from extract.cache import Row, write_cache
-from extract.plan import Plan, clips_text, read_clips, read_plan, refuse_other_recipe, shard_sha256
+from extract.plan import (
+    Plan,
+    clips_sha256,
+    clips_text,
+    read_clips,
+    read_plan,
+    refuse_other_recipe,
+    shard_sha256,
+)
 from extract.sealed import sealed, unsealed
 from extract.shard_folder import LOCK_SECONDS, LedgerRow, ShardFolder, Where, held
 from manifests.errors import UserError
 from manifests.files import remove_leftovers, sha256_of, write_text
 
+MERGE_SECONDS = 600.0  # how long to wait for another worker's merge
 OPEN_PARTS = 256  # files held open while merging: neighbours in the manifest are in different shards
 
 
@@ -56,7 +65,7 @@ class RunFolder:
                 f"{self.cache} is there, and {self.folder}, which says how it was made, is not; "
                 "choose another output, or remove the file"
             )
-        with held(self.folder / "lock", f"beginning {self.cache}", LOCK_SECONDS):
+        with self._beginning():
             there = read_plan(self._plan) if self._plan.exists() else None
             if settings is not None and self._settings.exists():
                 self._refuse_other_settings(settings)
@@ -68,12 +77,17 @@ class RunFolder:
                     )
                 if settings is None or not self._settings.exists():
                     refuse_other_recipe(there, plan, self.cache)
+                plan, clips = self._keep_shards(plan, clips)
                 if there.clips_sha256 != plan.clips_sha256:
                     self._refuse_other_clips(there, plan, clips)
             if not self._clips.exists() or sha256_of(self._clips) != plan.clips_sha256:
                 write_text(self._clips, clips_text(clips))
             if there != plan:
                 write_text(self._plan, sealed(plan.model_dump(mode="json"), indent=1))
+        self.forget()
+
+    def forget(self) -> None:
+        """Read the plan and the clips anew when they are next needed: somebody may have planned more."""
         self.__dict__.pop("plan", None)
         self.__dict__.pop("clips", None)
 
@@ -87,7 +101,7 @@ class RunFolder:
             UserError: the run was begun with other settings; the differing keys are named.
         """
         if not self._settings.exists():
-            with held(self.folder / "lock", f"beginning {self.cache}", LOCK_SECONDS):
+            with self._beginning():
                 if not self._settings.exists():  # still
                     write_text(self._settings, sealed(settings, indent=1))
         self._refuse_other_settings(settings)
@@ -169,8 +183,10 @@ class RunFolder:
             BusyError: another process is merging.
             UserError: nothing was begun, clips are missing, parts are damaged, or nothing succeeded.
         """
-        settings = {**self.settings(), "manifest_sha256": self.plan.fingerprint}
-        with held(self.folder / "merge.lock", f"merging {self.cache}", LOCK_SECONDS) as alone:
+        _ = self.plan  # refuses where nothing was begun, before a folder is made
+        with held(self.folder / "merge.lock", f"merging {self.cache}", MERGE_SECONDS, ["merged.json"]) as alone:
+            self.forget()
+            settings = {**self.settings(), "manifest_sha256": self.plan.fingerprint}
             if alone:  # else they may be another worker's, who merges too
                 remove_leftovers(self.cache.parent, glob.escape(self.cache.name))
             done = self.done()
@@ -236,6 +252,22 @@ class RunFolder:
                 f"{self.cache} was begun with other settings ({changes}); choose another output,"
                 f" or remove {self.folder} and {self.cache}"
             )
+
+    def _beginning(self) -> contextlib.AbstractContextManager[bool]:
+        names = [path.name for path in (self._plan, self._clips, self._settings)]
+        return held(self.folder / "lock", f"beginning {self.cache}", LOCK_SECONDS, names)
+
+    def _keep_shards(self, plan: Plan, clips: pd.DataFrame) -> tuple[Plan, pd.DataFrame]:
+        """Leave every clip that is planned already in its shard: what is done of it is there."""
+        try:
+            there = pd.read_csv(self._clips, dtype={"clip_id": "str", "shard": "int64"}, keep_default_na=False)
+            there = there[there["shard"].isin(range(plan.shards))]
+            before = dict(zip(there["clip_id"].tolist(), there["shard"].tolist(), strict=True))
+        except (OSError, ValueError, KeyError):  # damaged: it is about to be written anew
+            return plan, clips
+        rows = zip(clips["clip_id"].tolist(), clips["shard"].tolist(), strict=True)
+        kept = clips.assign(shard=[before.get(clip, shard) for clip, shard in rows])
+        return plan.model_copy(update={"clips_sha256": clips_sha256(kept)}), kept
 
     def _refuse_other_clips(self, there: Plan, plan: Plan, clips: pd.DataFrame) -> None:
         if self._clips.exists() and sha256_of(self._clips) == plan.clips_sha256:

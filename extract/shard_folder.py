@@ -9,7 +9,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -229,7 +229,7 @@ class ShardFolder:
 
 
 @contextlib.contextmanager
-def held(lock: Path, doing: str, patience: float) -> Iterator[bool]:
+def held(lock: Path, doing: str, patience: float, files: Sequence[str] = ("*",)) -> Iterator[bool]:
     """Hold a lock file, freed by the system when the process dies. Sweeps what killed writers left beside it.
 
     Where the file system has no locks (Lustre without -o flock), nothing is held and nothing swept, and False is given:
@@ -239,6 +239,7 @@ def held(lock: Path, doing: str, patience: float) -> Iterator[bool]:
         lock: the file.
         doing: what another process is doing that holds it.
         patience: seconds to wait for it.
+        files: names beside it that nobody writes without it.
 
     Raises:
         BusyError: another process holds it.
@@ -248,7 +249,8 @@ def held(lock: Path, doing: str, patience: float) -> Iterator[bool]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         file_lock.acquire(timeout=patience, poll_interval=0.1)
-        remove_leftovers(lock.parent)
+        for name in files:
+            remove_leftovers(lock.parent, name)
     except Timeout as error:
         raise BusyError(f"another process is {doing}; wait for it, or choose another output") from error
     except OSError as error:

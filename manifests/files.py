@@ -4,10 +4,13 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from manifests.errors import UserError
+
+UMASK = threading.Lock()  # it can only be read by setting it
 
 
 @contextlib.contextmanager
@@ -42,7 +45,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 def remove_leftovers(folder: Path, name: str = "*") -> None:
     """Remove what killed `atomic_write`s of files called `name` left in `folder`. Only for the one who may write it."""
-    for leftover in folder.glob(f".{name}.*.tmp"):
+    for leftover in folder.glob(f".{name}.????????.tmp"):  # mkstemp's eight letters: not those of a longer name
         try:
             leftover.unlink(missing_ok=True)
         except OSError as error:
@@ -84,6 +87,7 @@ def _fsync(path: Path) -> None:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
+    with UMASK:
+        mask = os.umask(0)
+        os.umask(mask)
     return mask

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from extract.cluster.work import Work
+from extract.pool import signal_name
 from extract.run_command import STOPPED
 from manifests.errors import UserError
 
@@ -136,7 +137,7 @@ def refuse_errors(ends: list[End], work: Work) -> None:
 
 
 def _how(status: int) -> str:
-    return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    return signal_name(-status) if status < 0 else f"exit status {status}"
 
 
 def _last_line(log: Path) -> str:

@@ -157,3 +157,16 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "x.tar", "cannot read"), (tmp_path / "nowhere.tar", "does not exist")):
         with pytest.raises(UserError, match=reason):
             list(members(str(path), videos))
+
+
+def test_archives_put_one_behind_the_other_are_refused(tmp_path: Path) -> None:
+    """What stands behind the first one's end would be passed over."""
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.avi").write_bytes(b"video")
+        with tarfile.open(tmp_path / f"{name}.tar", "w") as tar:
+            tar.add(tmp_path / f"{name}.avi", f"{name}.avi")
+    joined = tmp_path / "joined.tar"
+    joined.write_bytes((tmp_path / "a.tar").read_bytes() + (tmp_path / "b.tar").read_bytes())
+    assert [member.name for member in members(str(tmp_path / "a.tar"), lambda name: True)] == ["a.avi"]
+    with pytest.raises(UserError, match="goes on after its end, as archives joined by cat do"):
+        list(members(str(joined), lambda name: True))

@@ -83,8 +83,32 @@ def test_a_member_of_an_archive_in_pieces(
     assert len(signs) >= 2 * len(CONTENT) / 1000
 
 
+def header(name: str, size: int) -> bytes:
+    """Return what stands in a tar right before a member."""
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+@pytest.mark.parametrize("name", ["b.avi", "a.avi", "ä.avi", "long/" * 30 + "a.avi"])
+def test_an_archive_that_was_packed_anew(tmp_path: Path, scratch: Scratch, name: str) -> None:
+    """Where the name does not fit into the header itself, the size must do."""
+    there = header(name, len(CONTENT))
+    offset = len(there)
+    (tmp_path / "x.tar").write_bytes(there + CONTENT)
+    with scratch.fetched(str(tmp_path / "x.tar"), offset, len(CONTENT), name, nothing) as copy:
+        assert copy.read_bytes() == CONTENT
+    for change in (header("c.avi", len(CONTENT)) if name == "a.avi" else header(name, 7), b"x" * 512):
+        (tmp_path / "x.tar").write_bytes(there[:-512] + change[-512:] + CONTENT)
+        with (
+            pytest.raises(FetchError, match="does not stand there in .*x.tar any more: it was packed anew"),
+            scratch.fetched(str(tmp_path / "x.tar"), offset, len(CONTENT), name, nothing),
+        ):
+            pass
+
+
 def test_an_empty_member(tmp_path: Path, scratch: Scratch) -> None:
-    (tmp_path / "x.tar").write_bytes(CONTENT)
+    (tmp_path / "x.tar").write_bytes(header("a.avi", 0) + CONTENT)
     with scratch.fetched(str(tmp_path / "x.tar"), 512, 0, "a.avi", nothing) as copy:
         assert copy.read_bytes() == b""
 
@@ -152,10 +176,11 @@ def test_what_another_attempt_would_not_mend(
     assert not waits
 
 
-def test_an_archive_that_ends_too_soon(file: Path, scratch: Scratch, waits: list[float]) -> None:
+def test_an_archive_that_ends_too_soon(tmp_path: Path, scratch: Scratch, waits: list[float]) -> None:
+    (tmp_path / "x.tar").write_bytes(header("a.avi", 500) + CONTENT[:240])
     with (
         pytest.raises(FetchError, match="3 attempts failed, the last one: 240 of 500 bytes came"),
-        scratch.fetched(str(file), 10_000, 500, "a.avi", nothing),
+        scratch.fetched(str(tmp_path / "x.tar"), 512, 500, "a.avi", nothing),
     ):
         pass
 

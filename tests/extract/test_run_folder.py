@@ -163,7 +163,7 @@ def test_a_list_that_grows(out: Path, whole: bytes, stopped: str, monkeypatch: p
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(Plan, "model_dump_json", killed)
+            patch.setattr("extract.run_folder.sealed", killed)
             run.begin(*planned())
         with pytest.raises(UserError, match=r"clips\.csv is not what was planned; plan again"):
             _ = RunFolder(out).clips
@@ -177,6 +177,27 @@ def test_a_list_that_grows(out: Path, whole: bytes, stopped: str, monkeypatch: p
     assert out.read_bytes() == whole
     with pytest.raises(UserError, match=r"begun with other clips \(1 of them are not there .* first: clip11\)"):
         begun(out, IDS[:11])
+
+
+def test_clips_stay_in_their_shards_when_there_are_more(out: Path) -> None:
+    few, every = [f"clip{index}" for index in range(40)], [f"clip{index}" for index in range(80)]
+    before = begun(out, few, 8).clips.set_index("clip_id")["shard"]
+    assert any(planned(every, 8)[1].set_index("clip_id")["shard"].loc[few] != before), "else nothing is shown"
+    after = begun(out, every, 8).clips.set_index("clip_id")["shard"]
+    assert after.loc[few].equals(before) and after.isin(range(8)).all()
+    assert begun(out, every, 8).clips.set_index("clip_id")["shard"].equals(after)
+
+
+def test_a_merge_sees_what_was_planned_meanwhile(out: Path, whole: bytes) -> None:
+    late = begun(out, IDS[:6])
+    work(late)
+    assert len(late.clips) == 6
+    grown = begun(out)
+    with pytest.raises(UserError, match="6 clips are not extracted yet"):
+        late.merge()
+    work(grown)
+    late.merge()
+    assert out.read_bytes() == whole
 
 
 def test_a_clip_that_moved_to_another_shard_counts_once(out: Path, whole: bytes) -> None:
@@ -199,8 +220,9 @@ def test_more_parts_than_files_may_be_open(out: Path, whole: bytes, monkeypatch:
 def test_leftovers_of_a_kill_are_cleared_away_and_nothing_else(out: Path) -> None:
     run = begun(out)
     work(run)
-    mine = [out.parent / ".c.h5.x1.tmp", run.folder / ".plan.json.x2.tmp", run.shard(1).folder / ".000002.json.x3.tmp"]
-    others = [out.parent / ".other.h5.x4.tmp", out.parent / "c.h5.tmp"]
+    mine = [out.parent / ".c.h5.abcdefg1.tmp", run.folder / ".plan.json.abcdefg2.tmp"]
+    mine.append(run.shard(1).folder / ".000002.json.abcdefg3.tmp")
+    others = [out.parent / ".other.h5.abcdefg4.tmp", out.parent / "c.h5.tmp", out.parent / ".c.h5.h5.abcdefg5.tmp"]
     for path in itertools.chain(mine, others):
         path.touch()
     begun(out)

@@ -255,3 +255,21 @@ def test_a_plan_that_was_touched_is_noticed(command: Any, drawn_footage: Path, o
     assert command(*plan_of(drawn_footage, out)).status == 0
     assert command("merge", out).status == 0
     assert sorted(out.parent.rglob("*.safetensors")) == parts and out.read_bytes() == whole
+
+
+def test_a_machine_that_lacks_the_videos_fails_no_clip(command: Any, footage: Path, out: Path, whole: bytes) -> None:
+    """As a node without its mount: else a whole shard would end in the ledger, and the cache be made with holes."""
+    command(*plan_of(footage, out))
+    (footage / "videos").rename(footage / "elsewhere")
+    refused = in_one_sentence(command(*worker(out, "--shard", "0/3")))
+    assert "the video folder" in refused and "is it mounted on" in refused
+    assert not list(out.parent.rglob("failures.jsonl"))
+    (footage / "elsewhere").rename(footage / "videos")
+    assert command(*worker(out)).status == 0
+    assert out.read_bytes() == whole
+
+
+def test_a_slip_of_the_pen_is_told_when_planning(command: Any, drawn_footage: Path, out: Path) -> None:
+    for option, value in (("--backbone", "timm:resnet10x"), ("--weights", "randm"), ("--decoder", "ffmpeg")):
+        in_one_sentence(command(*plan_of(drawn_footage, out), option, value))
+    assert not out.parent.exists()
