@@ -7,7 +7,12 @@ from pathlib import Path
 # that run several processes on few cores take ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import hypothesis
 import pytest
+
+# No test is timed: a machine may be as busy as it likes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 
