@@ -1,0 +1,132 @@
+"""The job files for clusters, held against what `extract submit` writes; SLURM's and the container's programs played.
+
+How such a job behaves when it is disturbed is tested with `extract submit` itself.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from extract.cluster.kubernetes import GRACE, job_manifest
+from extract.cluster.slurm import slurm_script
+from extract.cluster.work import Work
+
+DOCKER = Path(__file__).parent.parent.parent / "docker"
+IMAGE = "early-recognition:0.1.0"
+CONTAINER = "in_container --bind /a%b image.sif"
+
+
+def read(name: str) -> dict[str, Any]:
+    job: dict[str, Any] = yaml.safe_load((DOCKER / "kubernetes" / name).read_text(encoding="utf-8"))
+    return job
+
+
+@pytest.fixture
+def pod_of_submit(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `extract submit` writes for the run that extract.yaml is an example of."""
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    monkeypatch.setattr(os, "getgid", lambda: 1000)
+    work = Work(Path("/out/tsm.h5"), tuple(range(16)), 16, at_once=8)
+    return job_manifest(work, IMAGE, {"/out": "out", "/videos": "videos"}, "", 1)
+
+
+def test_the_features_job_is_what_submit_writes(pod_of_submit: dict[str, Any]) -> None:
+    assert read("extract.yaml") == pod_of_submit
+
+
+def test_the_whole_street_runs_as_the_features_do(pod_of_submit: dict[str, Any]) -> None:
+    ours, theirs = (job["spec"]["template"]["spec"] for job in (read("reproduce.yaml"), pod_of_submit))
+    assert ours["securityContext"] == theirs["securityContext"]
+    assert ours["terminationGracePeriodSeconds"] == GRACE
+    assert read("reproduce.yaml")["spec"]["podFailurePolicy"] == pod_of_submit["spec"]["podFailurePolicy"]
+    [container], [other] = ours["containers"], theirs["containers"]
+    assert container["securityContext"] == other["securityContext"]
+    assert (container["image"], container["env"][0]) == (IMAGE, other["env"][0])
+    assert container["resources"]["limits"] == other["resources"]["limits"]
+    assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp", "/videos", "/out"}
+    assert container["args"][:2] == ["reproduce", "ucf101"] and "command" not in container
+
+
+@pytest.mark.parametrize("name", ["extract.yaml", "reproduce.yaml"])
+def test_the_schema(name: str) -> None:
+    validator = pytest.importorskip("kubernetes_validate")
+    job = read(name)
+    validator.validate(job, "1.29.0", strict=True)
+    job["spec"]["template"]["spec"]["container"] = []
+    with pytest.raises(validator.ValidationError, match="container"):
+        validator.validate(job, "1.29.0", strict=True)
+
+
+def play(folder: Path, name: str, script: str) -> None:
+    program = folder / "bin" / name
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f"#!/bin/bash\n{script}\n")
+    program.chmod(0o755)
+
+
+def run(folder: Path, *words: str, container: str = CONTAINER) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "CONTAINER": container, "SLURM_JOB_ID": "7"}
+    return subprocess.run(words, env=environment, capture_output=True, text=True, cwd=folder)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A folder where the container writes the job that `extract submit` would, and sbatch says what it is given."""
+    work = Work(tmp_path / "tsm.h5", (0, 1, 5), 6)
+    work.jobs.mkdir(parents=True)
+    (tmp_path / "job").write_text(slurm_script(work, "--gres=gpu:1", Path("/")))
+    target = shlex.quote(str(work.jobs / "slurm.sh"))
+    inside = f'if [ "$4" = sh ]; then cp job {target}; echo {target} is written; else exit 3; fi'
+    play(tmp_path, "in_container", f'echo "$*" >>{shlex.quote(str(tmp_path / "asked"))}\n{inside}')
+    play(tmp_path, "sbatch", 'cat "$2" >handed-in; echo 42')
+    return tmp_path
+
+
+def test_slurm_starts_the_worker_in_the_container(written: Path) -> None:
+    done = run(written, str(DOCKER / "slurm" / "submit"), str(written / "tsm.h5"), "--sbatch", "--gres=gpu:1")
+    assert done.returncode == 0 and done.stdout.startswith("job 42; how it goes: in_container"), done.stderr
+    asked = (written / "asked").read_text()
+    assert 'python -m extract submit "$@" --engine slurm --dry-run' in asked
+    assert asked.endswith(f" submit {written}/tsm.h5 --sbatch --gres=gpu:1\n")
+    before, after = (written / "job").read_text(), (written / "handed-in").read_text()
+    assert before.replace(f"    {sys.executable} -m", f"    {CONTAINER} python -m") == after != before
+
+    (written / "asked").unlink()
+    done = run(written, "bash", str(written / "handed-in"))
+    assert done.returncode == 0, "3: done, with clips in the ledger"
+    assert (written / "asked").read_text().split() == [
+        *CONTAINER.split()[1:],
+        *f"python -m extract run --out {written}/tsm.h5 --shard /6".split(),
+    ]
+
+
+def test_slurm_gets_nothing_that_is_not_understood(written: Path) -> None:
+    submit = str(DOCKER / "slurm" / "submit")
+    job = written / "job"
+    job.write_text(job.read_text().replace(" -m extract ", " -m something "))
+    done = run(written, submit, str(written / "tsm.h5"))
+    assert done.returncode == 1 and "does not start one worker" in done.stderr
+    play(written, "in_container", "echo every shard is done already")
+    done = run(written, submit, str(written / "tsm.h5"))
+    assert (done.returncode, done.stdout) == (0, "every shard is done already\n")
+    assert run(written, submit, "tsm.h5").stderr.startswith("error: tsm.h5: give it from the root")
+    assert "what begins a command in the image" in run(written, submit, "/tsm.h5", container="").stderr
+    assert not (written / "handed-in").exists()
+
+
+@pytest.mark.parametrize(
+    ("signal", "status", "requeued"), [("USR1", 143, True), ("TERM", 143, False), ("USR1", 0, False)]
+)
+def test_slurm_ends_and_requeues_the_whole_street(signal: str, status: int, requeued: bool, tmp_path: Path) -> None:
+    play(tmp_path, "in_container", f'trap "exit {status}" TERM\necho "$*" >asked\nkill -{signal} $PPID\nsleep 5 & wait')
+    play(tmp_path, "scontrol", 'echo "$*" >scontrol-asked')
+    done = run(tmp_path, str(DOCKER / "slurm" / "reproduce"), "ucf101", "--videos", "/videos")
+    assert done.returncode == (0 if requeued else status), done.stderr
+    assert (tmp_path / "asked").read_text().endswith("image.sif reproduce ucf101 --videos /videos\n")
+    assert (tmp_path / "scontrol-asked").exists() == requeued
