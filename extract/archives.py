@@ -35,9 +35,9 @@ def are_archives(place: str) -> bool:
     Raises:
         UserError: compressed ones: a clip cannot be read from the middle of them.
     """
-    if place.endswith(COMPRESSED):
+    if place.lower().endswith(COMPRESSED):
         raise UserError(f"{place} is compressed, and videos are already; unpack it to a plain .tar")
-    return place.endswith(".tar")
+    return place.lower().endswith(".tar")
 
 
 def archive_names(pattern: str) -> tuple[str, list[str]]:

@@ -78,7 +78,7 @@ def read_clips(clips: str, videos: str | None, column: str = "path") -> Listing:
 
 
 def _is_folder(place: str) -> bool:
-    return not place.endswith((".csv", *LISTS)) if is_url(place) else Path(place).is_dir()
+    return not place.lower().endswith((".csv", *LISTS)) if is_url(place) else Path(place).is_dir()
 
 
 def _of_archives(pattern: str, root: str | None) -> tuple[pd.DataFrame, str]:
@@ -111,7 +111,8 @@ def _of_folder(folder: str, root: str | None) -> tuple[pd.DataFrame, str]:
         raise UserError(f"{folder} is a folder, and {root} are archives: give a manifest or a list of their members")
     root = (folder if root is None else root).rstrip("/") or "/"
     beginning = PurePosixPath(_relative(root, folder))
-    sizes = dict(_remote_files(folder) if is_url(folder) else _local_files(folder))
+    with reading(folder):
+        sizes = dict(_remote_files(folder) if is_url(folder) else _local_files(folder))
     paths = sorted(sizes)
     return _loose([str(beginning / path) for path in paths], [sizes[path] for path in paths]), root
 
@@ -133,19 +134,21 @@ def _local_files(folder: str, above: tuple[tuple[int, int], ...] = (), prefix: s
 
 
 def _remote_files(folder: str) -> Iterator[tuple[str, int]]:
-    with reading(folder):
-        files, path = filesystem(folder)
-        for name, facts in files.find(path, detail=True).items():
-            relative = relative_name(name, path)
-            if _is_clip(PurePosixPath(relative).name):
-                yield relative, facts.get("size") or 0
+    files, path = filesystem(folder)
+    found = files.find(path, detail=True)
+    if not found:
+        files.ls(path)  # raises what `find` passes over
+    for name, facts in found.items():
+        relative = relative_name(name, path)
+        if _is_clip(PurePosixPath(relative).name):
+            yield relative, facts.get("size") or 0
 
 
 def _of_list(place: str, root: str, column: str) -> tuple[pd.DataFrame, str]:
     """The clips of a manifest or a list, and where the archives they are in have them."""
     with tempfile.TemporaryDirectory() as scratch:
         file = _brought(place, scratch) if is_url(place) else Path(place)
-        if not place.endswith(".csv"):
+        if not place.lower().endswith(".csv"):
             table = _loose(_read_list(file, place, root))
         else:
             manifest = read_manifest(file)
@@ -184,7 +187,7 @@ def _placed(table: pd.DataFrame, found: pd.DataFrame, root: str) -> pd.DataFrame
 def _brought(url: str, folder: str) -> Path:
     """Bring a list, or a manifest with the class order beside it, to a folder of this machine."""
     files, path = filesystem(url)
-    names = [path, path.removesuffix(".csv") + ".classes.txt"] if path.endswith(".csv") else [path]
+    names = [path, path[: -len(".csv")] + ".classes.txt"] if path.lower().endswith(".csv") else [path]
     for name in names:
         with reading(name):
             Path(folder, PurePosixPath(name).name).write_bytes(files.cat_file(name))

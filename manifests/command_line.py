@@ -22,14 +22,19 @@ def new_app(about: str | None) -> typer.Typer:
 
 
 def run_cli(app: Callable[[], None]) -> None:
-    """Run a typer command line so that a `UserError` or Ctrl-C ends in a sentence, never in a traceback.
+    """Run a typer command line so that a `UserError`, a file that is not theirs or Ctrl-C ends in a sentence.
 
-    Exit status: 1 for a `UserError`, 130 for Ctrl-C, else what the command itself asked for.
+    Exit status: 1 for the first two, 130 for Ctrl-C, else what the command itself asked for.
     """
     try:
         app()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except PermissionError as error:  # whichever file of the user's it is
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: you may not read or write it; look at its owner and mode", file=sys.stderr)
         sys.exit(1)
     except SystemExit as end:
         if end.code == INTERRUPTED:

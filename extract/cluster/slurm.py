@@ -47,19 +47,20 @@ exit "$status"
 """
 
 
-def submit_to_slurm(work: Work, sbatch: str, *, dry_run: bool) -> None:
+def submit_to_slurm(work: Work, sbatch: str, container: str, *, dry_run: bool) -> None:
     """Write the array job's batch script and hand it to SLURM.
 
     Args:
         work: what is to be done.
         sbatch: options of `sbatch` for every task, as one would type them.
+        container: what starts a command in a container, as one would type it; "": there is none.
         dry_run: only write the script.
 
     Raises:
         UserError: there is no sbatch here, or it refuses the job.
     """
     script = work.jobs / "slurm.sh"
-    write_text(script, slurm_script(work, sbatch, Path.cwd()))
+    write_text(script, slurm_script(work, sbatch, container, Path.cwd()))
     command = ["sbatch", "--parsable", str(script)]
     if dry_run:
         print(f"{script} is written; start it with: {shlex.join(command)}")
@@ -75,13 +76,14 @@ def submit_to_slurm(work: Work, sbatch: str, *, dry_run: bool) -> None:
     print(f"The task that finishes last makes {work.out.name}; the same command hands in what is missing.")
 
 
-def slurm_script(work: Work, sbatch: str, here: Path) -> str:
+def slurm_script(work: Work, sbatch: str, container: str, here: Path) -> str:
     """Return the batch script of an array job.
 
     Args:
         work: what is to be done.
         sbatch: as in `submit_to_slurm`.
-        here: the folder that the workers run in.
+        container: likewise.
+        here: the folder that the workers run in, unless in a container, which may not have it.
 
     Raises:
         UserError: SLURM cannot write logs to such a path.
@@ -90,13 +92,14 @@ def slurm_script(work: Work, sbatch: str, here: Path) -> str:
         raise UserError(f"{work.out} has {strange.pop()!r} in it, which SLURM cannot take in a log's path; rename it")
     most = f"%{work.at_once}" if work.at_once else ""
     script = SCRIPT if sbatch else SCRIPT.replace("#SBATCH {own}\n", "")
+    command = f"{container} {shlex.join(work.command('python'))}" if container else shlex.join(work.command())
     return script.format(
         array=_ranges(work.shards) + most,
         jobs=work.jobs,
-        here=shlex.quote(str(here)),
+        here="/" if container else shlex.quote(str(here)),
         notice=NOTICE,
         own=sbatch,
-        worker=f'{shlex.join(work.command())} --shard "$SLURM_ARRAY_TASK_ID/{work.of}"',
+        worker=f'{command} --shard "$SLURM_ARRAY_TASK_ID/{work.of}"',
     )
 
 

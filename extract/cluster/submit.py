@@ -39,7 +39,7 @@ class Engine(StrEnum):
 
 OWN_OPTIONS: dict[Engine, set[str]] = {
     Engine.local: set(),
-    Engine.slurm: {"--sbatch"},
+    Engine.slurm: {"--sbatch", "--container"},
     Engine.kubernetes: {"--image", "--volume", "--namespace", "--gpus-per-shard"},
     Engine.ray: {"--address", "--gpus-per-shard"},
 }
@@ -58,6 +58,7 @@ def submit(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the job, start nothing.")] = False,
     sbatch: Annotated[str, typer.Option(help="SLURM: sbatch's options, '--partition=gpu --gres=gpu:1 …'.")] = "",
+    container: Annotated[str, typer.Option(help="SLURM: starts workers, 'apptainer exec --nv ours.sif'.")] = "",
     image: Annotated[str, typer.Option(help="Kubernetes: the container image with this project in it.")] = "",
     volume: Annotated[list[str] | None, typer.Option(help="Kubernetes: CLAIM:/mount; may be repeated.")] = None,
     namespace: Annotated[str, typer.Option(help="Kubernetes: the Job's namespace.")] = "",
@@ -77,6 +78,7 @@ def submit(
     """
     given = {
         "--sbatch": sbatch,
+        "--container": container,
         "--image": image,
         "--volume": volume,
         "--namespace": namespace,
@@ -90,7 +92,7 @@ def submit(
         print("no clip has failed" if retry else "every shard is done already")
         _conclude(work)
     elif engine == Engine.slurm:
-        submit_to_slurm(work, sbatch, dry_run=dry_run)
+        submit_to_slurm(work, sbatch, container, dry_run=dry_run)
     elif engine == Engine.kubernetes:
         gpus = gpus_per_shard if gpus_per_shard is not None else float(device != "cpu")
         submit_to_kubernetes(work, image, volume or [], namespace, gpus, dry_run=dry_run)

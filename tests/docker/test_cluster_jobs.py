@@ -4,9 +4,7 @@ How such a job behaves when it is disturbed is tested with `extract submit` itse
 """
 
 import os
-import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +78,11 @@ def written(tmp_path: Path) -> Path:
     """A folder where the container writes the job that `extract submit` would, and sbatch says what it is given."""
     work = Work(tmp_path / "tsm.h5", (0, 1, 5), 6)
     work.jobs.mkdir(parents=True)
-    (tmp_path / "job").write_text(slurm_script(work, "--gres=gpu:1", Path("/")))
-    target = shlex.quote(str(work.jobs / "slurm.sh"))
-    inside = f'if [ "$4" = sh ]; then cp job {target}; echo {target} is written; else exit 3; fi'
-    play(tmp_path, "in_container", f'echo "$*" >>{shlex.quote(str(tmp_path / "asked"))}\n{inside}')
-    play(tmp_path, "sbatch", 'cat "$2" >handed-in; echo 42')
+    script = slurm_script(work, "--gres=gpu:1", CONTAINER, Path.cwd())
+    (work.jobs / "slurm.sh").write_text(script)
+    inside = f'case "$*" in *--dry-run) echo {work.jobs / "slurm.sh"} is written ;; *) exit 3 ;; esac'
+    play(tmp_path, "in_container", f'echo "$*" >>{tmp_path / "asked"}\n{inside}')
+    play(tmp_path, "sbatch", 'cp "$2" handed-in; echo 42')
     return tmp_path
 
 
@@ -92,10 +90,8 @@ def test_slurm_starts_the_worker_in_the_container(written: Path) -> None:
     done = run(written, str(DOCKER / "slurm" / "submit"), str(written / "tsm.h5"), "--sbatch", "--gres=gpu:1")
     assert done.returncode == 0 and done.stdout.startswith("job 42; how it goes: in_container"), done.stderr
     asked = (written / "asked").read_text()
-    assert 'python -m extract submit "$@" --engine slurm --dry-run' in asked
-    assert asked.endswith(f" submit {written}/tsm.h5 --sbatch --gres=gpu:1\n")
-    before, after = (written / "job").read_text(), (written / "handed-in").read_text()
-    assert before.replace(f"    {sys.executable} -m", f"    {CONTAINER} python -m") == after != before
+    words = f"extract submit {written}/tsm.h5 --sbatch --gres=gpu:1 --engine slurm --container {CONTAINER} --dry-run\n"
+    assert asked == f"--bind /a%b image.sif python -m {words}"
 
     (written / "asked").unlink()
     done = run(written, "bash", str(written / "handed-in"))
@@ -106,12 +102,15 @@ def test_slurm_starts_the_worker_in_the_container(written: Path) -> None:
     ]
 
 
-def test_slurm_gets_nothing_that_is_not_understood(written: Path) -> None:
+def test_slurm_gets_nothing_where_there_is_nothing_to_do_or_something_is_wrong(written: Path) -> None:
     submit = str(DOCKER / "slurm" / "submit")
-    job = written / "job"
-    job.write_text(job.read_text().replace(" -m extract ", " -m something "))
+    play(written, "in_container", "echo 'error: nothing is planned' >&2; exit 1")
     done = run(written, submit, str(written / "tsm.h5"))
-    assert done.returncode == 1 and "does not start one worker" in done.stderr
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: nothing is planned\n")
+    play(written, "in_container", f"echo {written}/tsm.h5.run/jobs/slurm.sh is written")
+    play(written, "sbatch", "echo 'sbatch: error: no such partition' >&2; exit 1")
+    done = run(written, submit, str(written / "tsm.h5"))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "sbatch: error: no such partition\n")
     play(written, "in_container", "echo every shard is done already")
     done = run(written, submit, str(written / "tsm.h5"))
     assert (done.returncode, done.stdout) == (0, "every shard is done already\n")

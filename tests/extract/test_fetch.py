@@ -352,16 +352,20 @@ def test_archives_over_http_are_read_where_their_members_are(shelf: str, footage
 def test_listings_over_http(shelf: str, footage: Path) -> None:
     here = read_clips(str(footage / "videos"), None)
     (footage / "list.txt").write_text("c1.avi\n")
-    folder, manifest, names, nowhere = listed(
+    folder, manifest, names, nowhere, no_folder, forbidden = listed(
         (f"{shelf}/videos", None),
         (f"{shelf}/clips.csv", f"{shelf}/videos"),
         (f"{shelf}/list.txt", f"{shelf}/videos/"),
         (f"{shelf}/nowhere.csv", shelf),
+        (f"{shelf}/nowhere", None),
+        (f"{shelf}/forbidden", None),
     )
     assert folder["videos"] == manifest["videos"] == names["videos"] == f"{shelf}/videos"
     assert folder["fingerprint"] == manifest["fingerprint"] == here.fingerprint
     assert [row["path"] for row in names["clips"]] == ["c1.avi"]
     assert nowhere == {"error": f"{shelf}/nowhere.csv does not exist"}
+    assert no_folder == {"error": f"{shelf}/nowhere does not exist"}
+    assert forbidden["error"].startswith(f"cannot read {shelf}/forbidden: 403")
 
 
 def listed(*orders: tuple[str, str | None]) -> list[dict[str, Any]]:

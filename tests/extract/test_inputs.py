@@ -210,6 +210,27 @@ def test_what_cannot_be_is_one_sentence(footage: Path, clips: str, videos: str |
         read_clips(f"{footage}/{clips}", None if videos is None else f"{footage}/{videos}")
 
 
+def test_suffixes_may_be_capitals(footage: Path, archives: str) -> None:
+    for name in ("clips.csv", "clips.classes.txt"):
+        (footage / name).rename(footage / name.replace("csv", "CSV"))
+    assert len(read_clips(f"{footage}/clips.CSV", f"{footage}/videos").clips) == 8
+    folder = Path(archives).parent
+    for archive in folder.glob("*.tar"):
+        archive.rename(archive.with_suffix(".TAR"))
+    assert len(read_clips(f"{folder}/*.TAR", None).clips) == 8
+    with pytest.raises(UserError, match="is compressed"):
+        read_clips(f"{folder}/clips.TGZ", None)
+
+
+def test_a_folder_that_cannot_be_listed_is_a_sentence(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scandir(folder: str) -> None:  # root may list everything
+        raise PermissionError(13, "Permission denied", folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UserError, match="cannot read .*videos: Permission denied"):
+        read_clips(f"{footage}/videos", None)
+
+
 def test_manifests_keep_their_own_ids(tmp_path: Path) -> None:
     rows = [("007", "a.avi", 0, "x", "g", "train", "p"), ("NA", "a.avi", 0, "x", "g", "train", "p")]
     rows += [("8", "b.avi", 0, "x", "g", "test", "p")]

@@ -4,7 +4,8 @@ import errno
 import fcntl
 import itertools
 import json
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,22 +127,23 @@ def test_without_locks_two_workers_never_disturb_each_other(tmp_path: Path) -> N
     assert set(one.done()) == {"a", "bb"} and one.damaged_parts() == []
 
 
-def _write_many(folder: str, clip: str) -> None:
-    shard = ShardFolder(Path(folder))
-    for index in range(10):
-        shard.write_part(rows(f"{clip}{index}"))
+WRITE_TEN = """
+import sys
+from pathlib import Path
+import numpy as np
+from extract.cache import Row
+from extract.shard_folder import ShardFolder
+folder, clip = sys.argv[1:]
+for index in range(10):
+    ShardFolder(Path(folder)).write_part([Row(f"{clip}{index}", np.zeros((2, 3), np.float32), 7, True)])
+"""
 
 
 def test_parts_of_workers_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     """Without the lock's help: what stands between two workers is only that names are taken by making the file."""
     (tmp_path / "s").mkdir()
-    processes = multiprocessing.get_context("forkserver")
-    workers = [processes.Process(target=_write_many, args=(str(tmp_path / "s"), clip)) for clip in "abc"]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-        assert worker.exitcode == 0
+    workers = [subprocess.Popen([sys.executable, "-c", WRITE_TEN, str(tmp_path / "s"), clip]) for clip in "abc"]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
     shard = ShardFolder(tmp_path / "s")
     assert set(shard.done()) == {f"{clip}{n}" for clip, n in itertools.product("abc", range(10))}
     assert shard.damaged_parts() == [] and len(shard.records()) == 30

@@ -113,17 +113,25 @@ def test_failed_clips_are_no_failed_task(
 
 
 def test_the_script(out: Path) -> None:
-    script = slurm_script(Work(out, (0, 1, 2, 5, 7, 8), 9, at_once=4), "--gres=gpu:1 --time=4:00:00", Path("/a place"))
+    work = Work(out, (0, 1, 2, 5, 7, 8), 9, at_once=4)
+    script = slurm_script(work, "--gres=gpu:1 --time=4:00:00", "", Path("/a place"))
     assert "#SBATCH --array=0-2,5,7-8%4\n" in script
     assert "#SBATCH --gres=gpu:1 --time=4:00:00\n" in script
     assert f'#SBATCH --output="{out.parent}/features.h5.run/jobs/slurm-%A_%a.log"\n' in script
     assert "cd '/a place' || exit\n" in script
     assert f"run --out '{out}' --shard \"$SLURM_ARRAY_TASK_ID/9\" &\n" in script
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
-    assert "#SBATCH \n" not in slurm_script(Work(out, (3,), 9), "", Path())
+    assert "#SBATCH \n" not in slurm_script(Work(out, (3,), 9), "", "", Path())
+
+
+def test_workers_in_a_container(out: Path) -> None:
+    """They find another Python there, and not the folder that this was typed in."""
+    script = slurm_script(Work(out, (0,), 1), "", "apptainer exec --bind '/a b' image.sif", Path("/a place"))
+    assert f"apptainer exec --bind '/a b' image.sif python -m extract run --out '{out}' --shard" in script
+    assert "cd / || exit\n" in script and "/a place" not in script
 
 
 @pytest.mark.parametrize("name", ["100%.h5", 'a".h5', "a\\b.h5", "a\nb.h5"])
 def test_a_name_that_slurm_cannot_write_beside(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="which SLURM cannot take in a log's path"):
-        slurm_script(Work(tmp_path / name, (0,), 1), "", Path())
+        slurm_script(Work(tmp_path / name, (0,), 1), "", "", Path())

@@ -56,6 +56,7 @@ def test_only_shards_with_something_to_do_are_handed_out(out: Path) -> None:
         ),
         (["--engine", "slurm", "--gpus-per-shard", "0"], "--gpus-per-shard: not an option of --engine slurm"),
         (["--engine", "kubernetes", "--address", "auto"], "--address: not an option of --engine kubernetes"),
+        (["--engine", "ray", "--container", "x"], "--container: not an option of --engine ray"),
         (["--engine", "ray", "--namespace", "x"], "--namespace: not an option of --engine ray"),
     ],
 )
