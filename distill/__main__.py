@@ -21,7 +21,7 @@ from distill.methods import METHODS
 from distill.run_folder import Run, train_runs
 from distill.state import Epoch, Job
 from extract.cache import read_cache
-from extract.network import choose_device
+from extract.networks.network import choose_device
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
 from manifests.recipe import Recipe, check_protocol, read_recipe

@@ -19,7 +19,7 @@ from distill.models import Classifier, predict_outputs
 from distill.stack import models_at_once
 from distill.state import Job, State
 from distill.train import new_network, train_together
-from extract.network import choose_device, device_name
+from extract.networks.network import choose_device, device_name
 from manifests.recipe import Recipe
 from manifests.tables import parse_table
 

@@ -17,7 +17,7 @@ from evaluate.results import write_results
 from evaluate.streams import get_streams, without_failed
 from evaluate.students import labels_folder, train_students
 from extract.machine import Machine
-from extract.network import choose_device
+from extract.networks.network import choose_device
 from manifests import ntu60, sysu, ucf101, utd_mhad
 from manifests.errors import UserError
 from manifests.recipe import Recipe, check_protocol

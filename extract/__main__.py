@@ -11,6 +11,7 @@ from rich.table import Table
 from extract.cache import check_cache
 from extract.cluster.submit import submit
 from extract.diff import diff
+from extract.networks.weights_command import app as weights_app
 from extract.options import (
     Backbone,
     CacheFile,
@@ -27,11 +28,10 @@ from extract.options import (
     usable_cores,
 )
 from extract.run_command import conclude, plan, retry, run
-from extract.run_folder import RunFolder
+from extract.shards.run_folder import RunFolder
+from extract.shards.status import status
 from extract.skeletons.command import bench_reader
-from extract.status import status
 from extract.va_cnn.command import train_vacnn
-from extract.weights_command import app as weights_app
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
 
@@ -120,7 +120,7 @@ def bench(
     """
     from extract.bench import bench as measure
     from extract.machine import Machine
-    from extract.network import choose_device
+    from extract.networks.network import choose_device
 
     recipe = recipe_of(
         backbone=backbone,

@@ -20,14 +20,14 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from extract.backbone import Input
 from extract.clip import Clip
+from extract.decoding.numbered_clip import write_numbered_clip
+from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.gpu_load import GpuLoad
 from extract.machine import Machine
-from extract.network import SegmentNetwork, choose_device, device_name
-from extract.numbered_clip import write_numbered_clip
+from extract.networks.backbone import Input
+from extract.networks.network import SegmentNetwork, choose_device, device_name
 from extract.phases import decode_here, measure_phases
-from extract.pool import DecodeTask, Failure, decode_all
 from extract.run import load_network
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from manifests.errors import UserError

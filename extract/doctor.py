@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from extract.decode import DECODERS
-from extract.numbered_clip import read_number, write_numbered_clip
-from extract.pool import DecodeTask, Failure, decode_all
-from extract.weights import weights_folder
+from extract.decoding.decode import DECODERS
+from extract.decoding.numbered_clip import read_number, write_numbered_clip
+from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.networks.weights import weights_folder
 from manifests.errors import UserError
 
 NUM_FRAMES = 97

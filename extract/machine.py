@@ -15,7 +15,7 @@ class Machine:
         decoder: "pyav", "decord" or "nvdec".
         compiled: use `torch.compile`.
         threads: of torch on a CPU, which decide the last bits of a value; None: as many as torch takes.
-        weights_folder: where weights files are; None: the default of `extract.weights`.
+        weights_folder: where weights files are; None: the default of `extract.networks.weights`.
     """
 
     device: str = "auto"

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 
 from extract.clip import Clip
-from extract.decode import decode_clip
-from extract.network import SegmentNetwork
-from extract.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode import decode_clip
+from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.networks.network import SegmentNetwork
 from extract.skeletons.observe import decode_skeleton
 
 REPEATS = 8  # of which the median counts

@@ -14,23 +14,23 @@ from typing import Any
 import pandas as pd
 import torch
 
-from extract.backbone import Backbone
-from extract.backbones import load_backbone
+from extract.decoding.pool import DecodeTask
 from extract.doctor import check_decoder
-from extract.fetch import check_scratch
-from extract.heartbeat import Heartbeat
-from extract.inputs import read_clips
-from extract.location import is_url, join
 from extract.machine import Machine
-from extract.network import SegmentNetwork, choose_device
-from extract.plan import Plan, make_plan, shard_sha256
-from extract.pool import DecodeTask
-from extract.run_folder import RunFolder
+from extract.networks.backbone import Backbone
+from extract.networks.backbones import load_backbone
+from extract.networks.network import SegmentNetwork, choose_device
 from extract.sampling import sampling_settings
-from extract.shard_folder import LOCK_SECONDS, BusyError, LedgerRow, ShardFolder
-from extract.shard_worker import ShardWorker
+from extract.shards.heartbeat import Heartbeat
+from extract.shards.plan import Plan, make_plan, shard_sha256
+from extract.shards.run_folder import RunFolder
+from extract.shards.shard_folder import LOCK_SECONDS, BusyError, LedgerRow, ShardFolder
+from extract.shards.shard_worker import ShardWorker
 from extract.skeletons.joint_statistics import joint_statistics_backbone
 from extract.skeletons.joints import joints_backbone
+from extract.sources.fetch import check_scratch
+from extract.sources.inputs import read_clips
+from extract.sources.location import is_url, join
 from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.errors import UserError
 from manifests.files import inside
@@ -58,7 +58,7 @@ def extract(
     """Make a feature cache, or what is missing of it.
 
     Args:
-        clips: a manifest, or another list of clips; see `extract.inputs`.
+        clips: a manifest, or another list of clips; see `extract.sources.inputs`.
         videos: what their paths are relative to.
         cache: the HDF5 file to make.
         recipe: what decides the features.

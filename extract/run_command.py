@@ -33,8 +33,8 @@ from extract.options import (
     recipe_of,
     usable_cores,
 )
-from extract.run_folder import RunFolder
-from extract.shard_folder import LedgerRow
+from extract.shards.run_folder import RunFolder
+from extract.shards.shard_folder import LedgerRow
 from manifests.errors import UserError
 
 CLIPS = "A manifest, a folder, a list of paths, tar archives (shards/{000..099}.tar), or a URL of one of them."
@@ -71,10 +71,10 @@ def plan(
     Example: `python -m extract plan k400.csv --videos /data/k400 --out tsm.h5 --shards 64 --precision bf16`
     """
     from extract.doctor import check_decoder
-    from extract.inputs import read_clips
     from extract.machine import Machine
-    from extract.plan import make_plan
     from extract.run import load_network
+    from extract.shards.plan import make_plan
+    from extract.sources.inputs import read_clips
 
     recipe = recipe_of(
         backbone=backbone,

@@ -5,7 +5,7 @@ from typing import Any
 
 import av
 
-from extract.backbone import Input
+from extract.networks.backbone import Input
 from extract.segments import SEGMENT_RULE
 from manifests.recipe import Extract
 

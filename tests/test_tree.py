@@ -80,7 +80,7 @@ def test_manifests_know_no_torch_no_hdf5_no_other_room() -> None:
 
 
 def test_the_decode_worker_starts_without_torch() -> None:
-    loaded = loaded_with(["extract.decode_worker"])
+    loaded = loaded_with(["extract.decoding.decode_worker"])
     assert "av" in loaded
     assert not loaded & {"torch", "torchvision", "timm", "h5py", "pandas"}
 

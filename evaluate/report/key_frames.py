@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from extract.clip import DecodeError
-from extract.pool import DecodeTask, Failure, decode_all
+from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.skeletons.files import READERS, read_skeleton
 from extract.skeletons.observe import observe
 from manifests.files import inside

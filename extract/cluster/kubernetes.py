@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from extract.cluster.work import DECODERS, Work
-from extract.run_folder import RunFolder
+from extract.shards.run_folder import RunFolder
 from manifests.errors import UserError
 from manifests.files import write_text
 

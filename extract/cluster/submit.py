@@ -20,8 +20,8 @@ from extract.cluster.work import Work, find_work
 from extract.cluster.worker import ended_in_order
 from extract.options import CacheFile
 from extract.run_command import conclude
-from extract.run_folder import RunFolder
-from extract.status import read_status
+from extract.shards.run_folder import RunFolder
+from extract.shards.status import read_status
 from extract.terminal import progress_bars
 from manifests.errors import UserError
 

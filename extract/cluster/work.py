@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract.run_folder import RunFolder
+from extract.shards.run_folder import RunFolder
 
 DECODERS = 8  # of a worker whose cores are asked for before it is known where it runs
 

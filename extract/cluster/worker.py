@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from extract.cluster.work import Work
-from extract.pool import signal_name
+from extract.decoding.pool import signal_name
 from extract.run_command import STOPPED
 from manifests.errors import UserError
 

@@ -6,7 +6,7 @@ No network and nothing trained. Unlike `joints`, it does not say where in the ro
 import torch
 from torch import Tensor, nn
 
-from extract.backbone import Backbone
+from extract.networks.backbone import Backbone
 
 
 def joint_statistics_backbone() -> Backbone:

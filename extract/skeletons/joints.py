@@ -6,7 +6,7 @@ No network and nothing trained: what a trained one has to beat.
 import torch
 from torch import Tensor, nn
 
-from extract.backbone import Backbone, Draw
+from extract.networks.backbone import Backbone, Draw
 
 
 def joints_backbone(frames_per_segment: int) -> Backbone:

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from extract.backbone import Backbone, Draw
+from extract.networks.backbone import Backbone, Draw
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import make_pictures, stretch_sequence
 from extract.va_cnn.weights import load_network

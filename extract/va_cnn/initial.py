@@ -5,8 +5,8 @@ from pathlib import Path
 import timm
 import torch
 
-from extract.backbones import PACKAGE, package_file
-from extract.checkpoints import load_checkpoint
+from extract.networks.backbones import PACKAGE, package_file
+from extract.networks.checkpoints import load_checkpoint
 from extract.random_state import random_state
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.samples import Samples

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 from extract.machine import Machine
-from extract.network import choose_device, device_name
+from extract.networks.network import choose_device, device_name
 from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import stretch_sequence

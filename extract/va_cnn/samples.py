@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from extract.clip import Clip
-from extract.pool import DecodeTask, Failure, decode_all
+from extract.decoding.pool import DecodeTask, Failure, decode_all
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,11 @@ def test_slurm_gets_nothing_where_there_is_nothing_to_do_or_something_is_wrong(w
     ("signal", "status", "requeued"), [("USR1", 143, True), ("TERM", 143, False), ("USR1", 0, False)]
 )
 def test_slurm_ends_and_requeues_the_whole_street(signal: str, status: int, requeued: bool, tmp_path: Path) -> None:
-    play(tmp_path, "in_container", f'trap "exit {status}" TERM\necho "$*" >asked\nkill -{signal} $PPID\nsleep 5 & wait')
+    play(
+        tmp_path,
+        "in_container",
+        f'trap "exit {status}" TERM\necho "$*" >asked\nkill -{signal} $PPID\nsleep 5 >/dev/null 2>&1 & wait',
+    )
     play(tmp_path, "scontrol", 'echo "$*" >scontrol-asked')
     done = run(tmp_path, str(DOCKER / "slurm" / "reproduce"), "ucf101", "--videos", "/videos")
     assert done.returncode == (0 if requeued else status), done.stderr

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 import torch
 
-from extract.numbered_clip import write_numbered_clip
+from extract.decoding.numbered_clip import write_numbered_clip
 from manifests.schema import COLUMNS, Manifest, write_manifest
 
 ROOT = Path(__file__).parent.parent.parent
@@ -89,7 +89,7 @@ def drawn_skeletons(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # On every decoder's path: while NAME.hold is beside NAME.avi, its decoder writes NAME.pid and waits.
 HOLD = """
 import os, time
-import extract.decode as decode
+import extract.decoding.decode as decode
 promise, read = decode.DECODERS["pyav"]
 def held(path):
     hold = path.with_suffix(".hold")

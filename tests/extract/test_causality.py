@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from distill.models import Classifier, predict_outputs
-from extract.backbones import load_backbone
 from extract.clip import Clip
-from extract.decode import decode_clip
-from extract.network import SegmentNetwork
+from extract.decoding.decode import decode_clip
+from extract.networks.backbones import load_backbone
+from extract.networks.network import SegmentNetwork
 from extract.segments import frame_indices
 
 SEGMENTS = 10

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from extract import doctor
 from extract.__main__ import app
 from extract.clip import Clip
-from extract.decode import DECODERS, Frames
-from extract.numbered_clip import _draw, read_number
-from extract.pool import DecodeTask, Failure
+from extract.decoding.decode import DECODERS, Frames
+from extract.decoding.numbered_clip import _draw, read_number
+from extract.decoding.pool import DecodeTask, Failure
 from manifests.errors import UserError
 
 PROMISE, READ = DECODERS["pyav"]

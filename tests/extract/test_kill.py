@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from extract.cache import read_cache
-from extract.numbered_clip import write_numbered_clip
-from extract.run_folder import RunFolder
+from extract.decoding.numbered_clip import write_numbered_clip
+from extract.shards.run_folder import RunFolder
 from manifests.errors import UserError
 
 QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
@@ -20,8 +20,8 @@ QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-se
 # Parts of 3 clips, and the end of the process at the first call of a function with telling arguments.
 KILL_AT = """
 import importlib, os, signal
-import extract.shard_worker
-extract.shard_worker.PART_CLIPS, extract.shard_worker.FIRST_PART_SECONDS = 3, 60
+import extract.shards.shard_worker
+extract.shards.shard_worker.PART_CLIPS, extract.shards.shard_worker.FIRST_PART_SECONDS = 3, 60
 module = importlib.import_module({module!r})
 original = getattr(module, {function!r})
 def killed(*arguments):
@@ -72,13 +72,13 @@ def test_killed_at_any_moment_the_same_bytes_come_out(
         ("manifests.files", "_fsync", ".plan.json."),  # the list of clips, but no plan
         ("manifests.files", "_fsync", ".settings.json."),  # the plan, but no settings
         ("manifests.files", "_fsync", ".000001.safetensors."),  # the first part written, not renamed
-        ("extract.shard_folder", "sha256_of", "000001.safetensors"),  # the first part in its place, no record of it
+        ("extract.shards.shard_folder", "sha256_of", "000001.safetensors"),  # the first part there, and no record
         ("manifests.files", "_fsync", ".000001.json."),  # the record written, not renamed
         ("manifests.files", "_fsync", ".000002.json."),  # the first part done, the second one without its record
         ("manifests.files", "_fsync", ".complete.json."),  # every part done, and no note of it
         ("extract.cache", "_digest_row", "clip_id='c5'"),  # in the middle of writing the HDF5
         ("manifests.files", "_fsync", ".features.h5."),  # the HDF5 whole under its temporary name
-        ("extract.run_folder", "write_text", "merged.json"),  # the HDF5 in its place, no record of it
+        ("extract.shards.run_folder", "write_text", "merged.json"),  # the HDF5 in its place, no record of it
     ]
     leftovers = 0
     for module, function, telling in moments:

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from extract import phases
-from extract.backbones import load_backbone
-from extract.batches import Batches
-from extract.network import SegmentNetwork
-from extract.numbered_clip import write_numbered_clip
+from extract.decoding.numbered_clip import write_numbered_clip
+from extract.decoding.pool import DecodeTask, decode_all
+from extract.networks.backbones import load_backbone
+from extract.networks.batches import Batches
+from extract.networks.network import SegmentNetwork
 from extract.phases import measure_phases
-from extract.pool import DecodeTask, decode_all
 
 SLOW = 0.15  # seconds; far above what anything here takes by itself
 CLIPS_AT_ONCE = 2

@@ -15,15 +15,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from extract import run, sampling, shard_worker
+from extract import run, sampling
 from extract.cache import read_cache
 from extract.clip import Clip
+from extract.decoding.numbered_clip import write_numbered_clip
 from extract.machine import Machine
-from extract.network import SegmentNetwork
-from extract.numbered_clip import write_numbered_clip
+from extract.networks.network import SegmentNetwork
 from extract.run import Progress, extract, go_on
-from extract.run_folder import RunFolder
-from extract.shard_folder import LedgerRow
+from extract.shards import shard_worker
+from extract.shards.run_folder import RunFolder
+from extract.shards.shard_folder import LedgerRow
 from manifests.errors import UserError
 from manifests.recipe import Extract
 from manifests.schema import read_manifest, write_manifest

@@ -9,7 +9,7 @@ from extract.cache import Cache, read_cache
 from extract.machine import Machine
 from extract.run import extract, go_on
 from extract.segments import segment_bounds
-from extract.shard_folder import LedgerRow
+from extract.shards.shard_folder import LedgerRow
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from manifests.errors import UserError
 from manifests.recipe import Extract

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from extract.run_folder import RunFolder
+from extract.shards.run_folder import RunFolder
 
 SHARDS = 3
 QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]

@@ -13,7 +13,7 @@ import yaml
 
 from extract.cluster.kubernetes import job_manifest, submit_to_kubernetes
 from extract.cluster.work import Work, find_work
-from extract.run_folder import RunFolder
+from extract.shards.run_folder import RunFolder
 from manifests.errors import UserError
 
 KUBERNETES = ["--engine", "kubernetes", "--image", "ours:1", "--workers", "1", "--dry-run"]

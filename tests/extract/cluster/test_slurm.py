@@ -11,7 +11,7 @@ import pytest
 
 from extract.cluster.slurm import slurm_script
 from extract.cluster.work import Work
-from extract.run_folder import RunFolder
+from extract.shards.run_folder import RunFolder
 from manifests.errors import UserError
 
 MINUTES = "--time=10"

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from extract.cluster.slurm import _ranges
 from extract.cluster.submit import submit
 from extract.cluster.work import find_work
-from extract.pool import Failure
-from extract.run_folder import RunFolder
+from extract.decoding.pool import Failure
+from extract.shards.run_folder import RunFolder
 from manifests.command_line import new_app
 from manifests.errors import UserError
 

@@ -19,8 +19,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from extract.numbered_clip import write_numbered_clip
-from extract.run_folder import RunFolder
+from extract.decoding.numbered_clip import write_numbered_clip
+from extract.shards.run_folder import RunFolder
 from manifests.schema import COLUMNS, Manifest, write_manifest
 
 FULL = os.environ.get("EARLY_FAULTS") == "full"
@@ -41,8 +41,8 @@ CLIPS = 24
 # Many small parts, so that there is much to be hit; signs of life as often; scratch of its own.
 BEFORE = """
 import os
-import extract.heartbeat, extract.shard_worker
-extract.shard_worker.PART_CLIPS, extract.shard_worker.FIRST_PART_SECONDS, extract.heartbeat.SECONDS = 3, 0.2, 0.1
+from extract.shards import heartbeat, shard_worker
+shard_worker.PART_CLIPS, shard_worker.FIRST_PART_SECONDS, heartbeat.SECONDS = 3, 0.2, 0.1
 os.environ["EXTRACT_SCRATCH"] = {scratch!r}
 """
 

@@ -72,7 +72,7 @@ def finished(command: Any, some_broken: list[str | Path], tmp_path_factory: pyte
     """The folder of a finished run of three shards. Not to be changed."""
     out = tmp_path_factory.mktemp("finished") / "out" / "features.h5"
     assert command("plan", *some_broken, "--out", out, "--shards", "3", *QUICK).status == 0
-    before = "import extract.shard_worker; extract.shard_worker.PART_CLIPS = 3"
+    before = "import extract.shards.shard_worker; extract.shards.shard_worker.PART_CLIPS = 3"
     assert command("run", "--out", out, "--device", "cpu", before=before).status == 3
     return out.parent
 

@@ -13,7 +13,7 @@ import pytest
 # On every decoder's path: at the frame that NAME.fault gives, what it says befalls the decoder of NAME.avi.
 FAULTY = """
 import ctypes, os, signal, time
-import extract.decode as decode
+import extract.decoding.decode as decode
 promise, read = decode.DECODERS["pyav"]
 FAULTS = {
     "hangs": lambda: time.sleep(3600),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from extract.status import read_status
+from extract.shards.status import read_status
 
 # A disk that takes its time until something is on it, so that workers meet in the middle of each other's writing.
 SLOW = """

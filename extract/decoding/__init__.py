@@ -1,0 +1,1 @@
+"""From a video's bytes to its chosen frames, in processes that can be killed."""

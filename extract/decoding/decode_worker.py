@@ -1,0 +1,115 @@
+"""The process that decodes: reads one task a line on stdin, answers on stdout with lines of JSON.
+
+`{"alive": "decode"}`, now and then, is a sign of life in a stage; the last line of a task says what lies in the shared
+buffer, or why nothing does. A process of its own, because a hung or crashed decoder can only be ended by killing it.
+It dies with the process that started it, `extract.decoding.pool`; nothing here knows of networks.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from extract.clip import Clip, DecodeError
+from extract.decoding.decode import decode_clip
+from extract.decoding.shared_buffer import SharedBuffer
+from extract.skeletons.observe import decode_skeleton
+from extract.sources.fetch import FetchError, Scratch
+from extract.sources.location import is_url
+
+ALIVE_SECONDS = 1.0  # between two signs of life at least
+
+
+def main(parent: int, buffer: SharedBuffer) -> None:
+    """Answer tasks until stdin ends."""
+    # Schedulers send these to every process of a job; what is to be done then, the parent decides.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: also when the parent is killed
+    if os.getppid() != parent:  # it was, before that took effect
+        return
+    # Libraries that print must not print into the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with contextlib.suppress(BrokenPipeError), contextlib.closing(Scratch()) as scratch:
+        for line in sys.stdin.buffer:
+            _write(answers, _answer(json.loads(line), answers, buffer, scratch))
+
+
+def _answer(task: dict[str, Any], answers: BinaryIO, buffer: SharedBuffer, scratch: Scratch) -> dict[str, Any]:
+    try:
+        clip = _decode(answers, scratch, **task)
+    except FetchError as error:
+        return {"stage": "fetch", "reason": str(error)}
+    except DecodeError as error:
+        return {"stage": "decode", "reason": str(error)}
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # a clip must end in the ledger, not end the run
+        return {"stage": "decode", "reason": f"{type(error).__name__}: {error}"}
+    content = np.ascontiguousarray(clip.content)
+    buffer.first(content.nbytes)[:] = content.view(np.uint8).reshape(-1)
+    return {
+        "shape": content.shape,
+        "dtype": content.dtype.name,
+        "segments": clip.segments.tolist(),
+        "num_frames": clip.num_frames,
+    }
+
+
+def _decode(
+    answers: BinaryIO,
+    scratch: Scratch,
+    clip_id: str,
+    path: str,
+    segments: int,
+    frames_per_segment: int,
+    decoder: str,
+    expected: int,
+    legacy_sequence_actors: bool,
+    offset: int,
+    size: int,
+    name: str,
+) -> Clip:
+    """Decode a `DecodeTask` of either kind, from where it is or from a local copy."""
+    with contextlib.ExitStack() as stack:
+        file = Path(path)
+        if offset or is_url(path):
+            alive = _signs_of_life(answers, "fetch")
+            file = stack.enter_context(scratch.fetched(path, offset, size, name or path, alive))
+        alive = _signs_of_life(answers, "decode")
+        if decoder == "skeleton":
+            return decode_skeleton(file, segments, expected, legacy_sequence_actors)
+        return decode_clip(file, segments, frames_per_segment, decoder, expected, alive)
+
+
+def _signs_of_life(answers: BinaryIO, stage: str) -> Callable[[], None]:
+    """Return a function to be called at every step of a stage; it says so, not too often."""
+    last = -ALIVE_SECONDS
+
+    def alive() -> None:
+        nonlocal last
+        if time.monotonic() - last >= ALIVE_SECONDS:
+            last = time.monotonic()
+            _write(answers, {"alive": stage})
+
+    alive()
+    return alive
+
+
+def _write(answers: BinaryIO, line: dict[str, Any]) -> None:
+    answers.write(json.dumps(line).encode() + b"\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), SharedBuffer(int(sys.argv[2])))

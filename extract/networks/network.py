@@ -1,0 +1,172 @@
+"""A backbone on a device: clips in, videos' frames or skeletons' points, their (N, D) features out.
+
+On a CPU batches are cut out of one clip, always the same way, and on a GPU all have one shape: a clip's features never
+depend on its neighbours. Nothing here decodes.
+"""
+
+import ctypes
+import platform
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from extract.clip import Clip
+from extract.networks.backbone import CPU_FRAMES, Backbone
+from extract.networks.batch_norm import fold_batch_norm
+from extract.networks.batches import Batches, Features, best_batches
+from manifests.errors import UserError
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class SegmentNetwork:
+    """Callable from a decoded clip to its segment features; `stream` is for many clips.
+
+    Args:
+        backbone: network, what is fed to it, and their settings; left as it is.
+        device: "cpu", "cuda" or "cuda:1"; see `choose_device`.
+        precision: "fp32" (true fp32: no TF32), "bf16" or "fp16"; features are float32 always.
+        compiled: run the network through `torch.compile`.
+        segments: N; on a GPU batches are laid out for it.
+    """
+
+    def __init__(
+        self, backbone: Backbone, *, device: str, precision: str = "fp32", compiled: bool = False, segments: int = 10
+    ) -> None:
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        _keep_freed_memory()
+        self.backbone = backbone
+        self.device = torch.device(device)
+        self.dtype = DTYPES[precision]
+        example = _example_images(backbone)  # (1, F, …)
+        network, folded = fold_batch_norm(backbone.network, example[0])
+        network = network.to(self.device, self.dtype)
+        for weight in network.parameters():
+            if weight.dim() == 4:  # `network.to(memory_format=…)` stumbles over the 5-D ones of non-local blocks
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        # Not dynamic: the kernels of a shape would depend on which shapes came before.
+        self.network = torch.compile(network, dynamic=False) if compiled else network
+        self.settings: dict[str, object] = {
+            "precision": precision,
+            "compiled": compiled,
+            "device": device_name(self.device),
+            **({"batch_norm": "folded"} if folded else {}),
+        }
+        self.batches: Batches | None = None
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device.index or 0)
+            dtype = self.dtype if backbone.input == "video" else torch.float32
+            self.batches = best_batches(self.pooled, backbone, (segments, *example.shape[1:]), dtype, self.device)
+            self.settings["clips_at_once"] = self.batches.clips_at_once
+
+    def stream(self, clips: Iterable[tuple[str, Clip]]) -> Iterator[Features]:
+        """Yield (clip_id, num_frames, features (N, D)) of named clips, in their order.
+
+        On a GPU up to two batches behind; when `clips` ends, by an error too, all that came before is yielded first.
+        """
+        fitting = ((clip_id, self._fitting(clip)) for clip_id, clip in clips)
+        if self.batches is not None:
+            yield from self.batches.stream(fitting, alone=self)
+        else:
+            for clip_id, clip in fitting:
+                yield clip_id, clip.num_frames, self(clip)
+
+    @torch.inference_mode()
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        """Return the features (N, D) of one clip, by itself."""
+        features: NDArray[np.float32] = self.features(self.images(self._fitting(clip))).cpu().numpy()
+        return features
+
+    def images(self, clip: Clip) -> Tensor:
+        """Return what the network sees of a clip: (N, F, …), on the device."""
+        content = torch.from_numpy(clip.content).to(self.device, non_blocking=True)
+        return self.backbone.draw(content, torch.from_numpy(clip.segments).to(self.device))
+
+    @torch.inference_mode()
+    def features(self, images: Tensor) -> Tensor:
+        """Return the features (N, D) of one clip's images (N, F, …); on a CPU part by part, all equal."""
+        segments, frames_per_segment = images.shape[:2]
+        at_once = segments if self.device.type == "cuda" else _even_share(segments, CPU_FRAMES // frames_per_segment)
+        return torch.cat([self.pooled(batch) for batch in torch.split(images, at_once)])  # no segment is divided
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """Return the features (B, D), float32, of the images (B, F, …) of B segments."""
+        flat = images.flatten(0, 1)
+        if self.backbone.input == "video":
+            flat = flat.to(self.dtype)
+        if flat.dim() == 4:
+            flat = flat.contiguous(memory_format=torch.channels_last)
+        every = self.network(flat).float().view(*images.shape[:2], -1)  # (B, F, D)
+        features: Tensor = every.mean(1) if self.backbone.pooling == "mean" else every.flatten(1)
+        return features
+
+    def _fitting(self, clip: Clip) -> Clip:
+        joints = self.backbone.joints
+        if joints and (clip.segments[..., 2] != joints).any():
+            raise UserError(f"the network was trained on skeletons of {joints} joints, and these have others")
+        return clip
+
+
+def _example_images(backbone: Backbone) -> Tensor:
+    """Draw one segment of a clip that shows nothing: (1, F, …)."""
+    if backbone.input == "video":
+        chosen = torch.zeros((1, int(str(backbone.settings["frames_per_segment"]))), dtype=torch.int64)
+        return backbone.draw(torch.zeros((1, 32, 32, 3), dtype=torch.uint8), chosen)
+    frames, joints = 2, backbone.joints or 25
+    stretch = torch.tensor([0, frames, joints, 1]).expand(1, 2, 4)
+    return backbone.draw(torch.zeros((frames * joints, 3)), stretch)
+
+
+def _even_share(segments: int, most: int) -> int:
+    """Return the largest divisor of `segments` that is at most `most`, so that every batch has the same shape."""
+    return max(share for share in range(1, segments + 1) if segments % share == 0 and share <= max(most, 1))
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed blocks. By default it hands each activation back to the kernel, and half of a CPU's time
+    on a network of large images went into getting the same pages again (measured: 1.9 s a clip became 0.9 s).
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        trim_threshold, mmap_threshold = -1, -3  # from malloc.h
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, (1 << 31) - 1)
+
+
+def choose_device(name: str) -> str:
+    """Return the device to run on: "auto" is the first GPU, else the CPU.
+
+    Raises:
+        UserError: no such device, or a GPU is asked for that torch does not see.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if not (known := re.fullmatch(r"cpu|cuda(?::(\d+))?", name)):
+        raise UserError(f"no device {name!r}; give --device auto, cpu, cuda or cuda:1")
+    if name != "cpu" and int(known[1] or 0) >= torch.cuda.device_count():
+        raise UserError(f"device {name!r}: torch sees no such GPU here; use --device cpu")
+    return name
+
+
+def device_name(device: torch.device) -> str:
+    """Name what decides the last bits of a value: the GPU's model, or the CPU's instruction set and threads."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"
+
+
+def _cpu_model() -> str:
+    """Return the CPU's model: libraries choose kernels by it, not by the instruction set alone."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

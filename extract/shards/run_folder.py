@@ -1,0 +1,302 @@
+"""The workshop beside a cache, `features.h5.run/`: the plan, the settings, a folder for each shard; and the merge.
+
+Who merges does not matter: the worker that finds nothing missing any more does, under one lock, and the same parts
+give the same bytes however they were cut. What is in a shard's folder is in `shard_folder`.
+"""
+
+import contextlib
+import glob
+import json
+from collections.abc import Container, Iterator, Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from safetensors import safe_open
+
+from extract.cache import Row, write_cache
+from extract.shards.plan import (
+    Plan,
+    clips_sha256,
+    clips_text,
+    read_clips,
+    read_plan,
+    refuse_other_recipe,
+    shard_sha256,
+)
+from extract.shards.sealed import sealed, unsealed
+from extract.shards.shard_folder import LOCK_SECONDS, LedgerRow, ShardFolder, Where, held
+from manifests.errors import UserError
+from manifests.files import remove_leftovers, sha256_of, write_text
+
+MERGE_SECONDS = 600.0  # how long to wait for another worker's merge
+OPEN_PARTS = 256  # files held open while merging: neighbours in the manifest are in different shards
+
+
+class RunFolder:
+    """What is planned, done and missing of one cache.
+
+    Args:
+        cache: path of the HDF5 file to be; the folder is `<cache>.run` beside it.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self.folder = cache.with_name(cache.name + ".run")
+
+    def begin(self, plan: Plan, clips: pd.DataFrame, settings: Mapping[str, Any] | None = None) -> None:
+        """Begin the run that is planned, or find that it is begun already; one whose list of clips has grown grows.
+
+        Args:
+            plan: the run.
+            clips: its clips with their shards.
+            settings: what would decide a value here, as for `claim`; None: no network is at hand that knows.
+
+        Raises:
+            UserError: the folder belongs to other settings or other clips, or cannot be written.
+        """
+        if self.cache.is_dir():
+            raise UserError(f"{self.cache} is a folder; give the file to write, as in {self.cache / 'features.h5'}")
+        if self.cache.exists() and not self._plan.exists() and not self._settings.exists():
+            raise UserError(
+                f"{self.cache} is there, and {self.folder}, which says how it was made, is not; "
+                "choose another output, or remove the file"
+            )
+        with self._beginning():
+            there = read_plan(self._plan) if self._plan.exists() else None
+            if settings is not None and self._settings.exists():
+                self._refuse_other_settings(settings)
+            if there is not None:
+                if there.shards != plan.shards:
+                    raise UserError(
+                        f"{self.cache} was planned with {there.shards} shards, not {plan.shards}; "
+                        f"`python -m extract run --out {self.cache}` goes on as planned; else choose another output"
+                    )
+                if settings is None or not self._settings.exists():
+                    refuse_other_recipe(there, plan, self.cache)
+                plan, clips = self._keep_shards(plan, clips)
+                if there.clips_sha256 != plan.clips_sha256:
+                    self._refuse_other_clips(there, plan, clips)
+            if not self._clips.exists() or sha256_of(self._clips) != plan.clips_sha256:
+                write_text(self._clips, clips_text(clips))
+            if there != plan:
+                write_text(self._plan, sealed(plan.model_dump(mode="json"), indent=1))
+        self.forget()
+
+    def forget(self) -> None:
+        """Read the plan and the clips anew when they are next needed: somebody may have planned more."""
+        self.__dict__.pop("plan", None)
+        self.__dict__.pop("clips", None)
+
+    def claim(self, settings: Mapping[str, Any]) -> None:
+        """Write down what decides a value, or refuse to mix other values in.
+
+        Args:
+            settings: all but the fingerprint of the clips, which may grow.
+
+        Raises:
+            UserError: the run was begun with other settings; the differing keys are named.
+        """
+        if not self._settings.exists():
+            with self._beginning():
+                if not self._settings.exists():  # still
+                    write_text(self._settings, sealed(settings, indent=1))
+        self._refuse_other_settings(settings)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan.
+
+        Raises:
+            UserError: nothing was begun.
+        """
+        if not self._plan.exists():
+            raise UserError(f"no extraction of {self.cache} was begun; `python -m extract plan` or `run` begins one")
+        return read_plan(self._plan)
+
+    @cached_property
+    def clips(self) -> pd.DataFrame:
+        """The clips, one row each, in the manifest's order."""
+        return read_clips(self._clips, self.plan.clips_sha256)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings that the run was begun with."""
+        try:
+            return unsealed(self._settings.read_bytes())
+        except FileNotFoundError as error:
+            raise UserError(f"no extraction of {self.cache} was begun; `python -m extract run` begins one") from error
+        except ValueError as error:
+            raise UserError(f"{self._settings} is damaged; remove {self.folder} and {self.cache}, run again") from error
+
+    def shard(self, number: int, patience: float = 0.0) -> ShardFolder:
+        """Return the folder of a shard; `patience` is how many seconds to wait for its lock."""
+        if not 0 <= number < self.plan.shards:
+            raise UserError(
+                f"no shard {number}: {self.cache} was planned with {self.plan.shards}, 0 to {self.plan.shards - 1}"
+            )
+        return ShardFolder(self.folder / "shards" / f"{number:05d}", patience)
+
+    def shards(self) -> list[ShardFolder]:
+        """Return the folders of all shards."""
+        return [self.shard(number) for number in range(self.plan.shards)]
+
+    def unfinished(self) -> list[int]:
+        """Return the shards that something is missing of, by their completion records."""
+        return [
+            number
+            for number, clips in enumerate(self._clips_by_shard())
+            if len(clips) and self.shard(number).completion().get("clips_sha256") != shard_sha256(clips)
+        ]
+
+    def damaged_parts(self) -> list[Path]:
+        """Return the completion records of all shards that are damaged, or whose part is."""
+        return [record for shard in self.shards() for record in shard.damaged_parts()]
+
+    def done(self) -> dict[str, Where]:
+        """Return where each finished clip is."""
+        return {clip_id: where for shard in self.shards() for clip_id, where in shard.done().items()}
+
+    def failures(self, done: Container[str] | None = None) -> dict[str, LedgerRow]:
+        """Return the last failed attempt of every clip that is planned and not among those done (None: look)."""
+        done, planned = self.done() if done is None else done, set(self.clips["clip_id"])
+        rows = {clip_id: row for shard in self.shards() for clip_id, row in shard.failures(done).items()}
+        return {clip_id: row for clip_id, row in rows.items() if clip_id in planned}
+
+    def missing(self) -> list[str]:
+        """Return the clips that are neither done nor failed."""
+        done = self.done()
+        failures = self.failures(done)
+        return [clip for clip in self.clips["clip_id"].tolist() if clip not in done and clip not in failures]
+
+    def merge(self) -> dict[str, LedgerRow]:
+        """Make the cache of the parts: all clips in the manifest's order, failed ones with valid = False.
+
+        Nothing is done where the cache is there and whole.
+
+        Returns:
+            The failed clips.
+
+        Raises:
+            BusyError: another process is merging.
+            UserError: nothing was begun, clips are missing, parts are damaged, or nothing succeeded.
+        """
+        _ = self.plan  # refuses where nothing was begun, before a folder is made
+        with held(self.folder / "merge.lock", f"merging {self.cache}", MERGE_SECONDS, ["merged.json"]) as alone:
+            self.forget()
+            settings = {**self.settings(), "manifest_sha256": self.plan.fingerprint}
+            if alone:  # else they may be another worker's, who merges too
+                remove_leftovers(self.cache.parent, glob.escape(self.cache.name))
+            done = self.done()
+            failures = self.failures(done)
+            if self.merged(done):
+                return failures
+            if damaged := self.damaged_parts():
+                raise UserError(
+                    f"{len(damaged)} parts in {self.folder} are damaged; `python -m extract run --out {self.cache}` "
+                    "makes them again"
+                )
+            clip_ids = self.clips["clip_id"].tolist()
+            if missing := [clip_id for clip_id in clip_ids if clip_id not in done and clip_id not in failures]:
+                raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to go on")
+            if not done:
+                raise UserError(f"every one of the {len(clip_ids)} clips failed; see {self._a_ledger()}")
+            self._write_cache(clip_ids, done, settings)
+            record = {"clips_done": len(done), "fingerprint": self.plan.fingerprint, "sha256": sha256_of(self.cache)}
+            write_text(self._merged, json.dumps(record) + "\n")
+        return failures
+
+    def merged(self, done: dict[str, Where]) -> bool:
+        """Tell whether the cache is there, whole, and holds everything that is done."""
+        try:
+            record = json.loads(self._merged.read_bytes())
+            promised = record["clips_done"], record["fingerprint"], record["sha256"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return self.cache.exists() and promised == (len(done), self.plan.fingerprint, sha256_of(self.cache))
+
+    def _clips_by_shard(self) -> list[pd.DataFrame]:
+        groups = self.clips.groupby("shard").indices
+        return [self.clips.iloc[groups.get(number, [])] for number in range(self.plan.shards)]
+
+    def _write_cache(self, clip_ids: list[str], done: dict[str, Where], settings: dict[str, Any]) -> None:
+        with contextlib.ExitStack() as files:
+
+            @lru_cache(maxsize=OPEN_PARTS)
+            def opened(part: Path) -> Any:
+                # a row is read, not the part
+                return safe_open(part, framework="numpy").get_slice("features")  # type: ignore[no-untyped-call]
+
+            first = next(iter(done.values()))
+            shape = opened(first.part)[first.row].shape
+            files.callback(opened.cache_clear)
+
+            def rows() -> Iterator[Row]:
+                nothing: NDArray[np.float32] = np.zeros(shape, np.float32)
+                for clip_id in clip_ids:
+                    if where := done.get(clip_id):
+                        yield Row(clip_id, opened(where.part)[where.row], where.num_frames, True)
+                    else:
+                        yield Row(clip_id, nothing, 0, False)
+
+            write_cache(self.cache, rows(), clip_ids, shape, settings)
+
+    def _refuse_other_settings(self, settings: Mapping[str, Any]) -> None:
+        old = self.settings()
+        keys = sorted(key for key in old.keys() | settings.keys() if old.get(key) != settings.get(key))
+        if keys:
+            changes = "; ".join(f"{key}: {old.get(key)!r} there, {settings.get(key)!r} now" for key in keys)
+            raise UserError(
+                f"{self.cache} was begun with other settings ({changes}); choose another output,"
+                f" or remove {self.folder} and {self.cache}"
+            )
+
+    def _beginning(self) -> contextlib.AbstractContextManager[bool]:
+        names = [path.name for path in (self._plan, self._clips, self._settings)]
+        return held(self.folder / "lock", f"beginning {self.cache}", LOCK_SECONDS, names)
+
+    def _keep_shards(self, plan: Plan, clips: pd.DataFrame) -> tuple[Plan, pd.DataFrame]:
+        """Leave every clip that is planned already in its shard: what is done of it is there."""
+        try:
+            there = pd.read_csv(self._clips, dtype={"clip_id": "str", "shard": "int64"}, keep_default_na=False)
+            there = there[there["shard"].isin(range(plan.shards))]
+            before = dict(zip(there["clip_id"].tolist(), there["shard"].tolist(), strict=True))
+        except (OSError, ValueError, KeyError):  # damaged: it is about to be written anew
+            return plan, clips
+        rows = zip(clips["clip_id"].tolist(), clips["shard"].tolist(), strict=True)
+        kept = clips.assign(shard=[before.get(clip, shard) for clip, shard in rows])
+        return plan.model_copy(update={"clips_sha256": clips_sha256(kept)}), kept
+
+    def _refuse_other_clips(self, there: Plan, plan: Plan, clips: pd.DataFrame) -> None:
+        if self._clips.exists() and sha256_of(self._clips) == plan.clips_sha256:
+            return  # killed while growing: the clips were written, the plan was not
+        columns = ["clip_id", "path", "archive"]
+        old = read_clips(self._clips, there.clips_sha256)[columns]
+        both = old.merge(clips[columns], how="left", indicator=True, on=columns)
+        gone = both.loc[both["_merge"] == "left_only", "clip_id"].tolist()
+        if gone:
+            raise UserError(
+                f"{self.cache} was begun with other clips ({len(gone)} of them are not there any more, or have another "
+                f"path; first: {gone[0]}); choose another output, or remove {self.folder} and {self.cache}"
+            )
+
+    def _a_ledger(self) -> Path:
+        return next(shard.ledger for shard in self.shards() if shard.ledger.exists())
+
+    @property
+    def _plan(self) -> Path:
+        return self.folder / "plan.json"
+
+    @property
+    def _clips(self) -> Path:
+        return self.folder / "clips.csv"
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / "settings.json"
+
+    @property
+    def _merged(self) -> Path:
+        return self.folder / "merged.json"

@@ -1,0 +1,283 @@
+"""What is done of one shard: parts with their completion records, the failure ledger, signs of life, one lock.
+
+`shards/K/` holds K.safetensors with K.json (what is done), failures.jsonl, heartbeat.json while somebody works, and
+complete.json once nothing is missing. A part without its record does not exist, none is ever overwritten, and two
+workers without a lock between them would only make the same bytes twice. Anything may be killed at any moment.
+"""
+
+import contextlib
+import errno
+import json
+import os
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from safetensors.numpy import save
+
+from extract.cache import Row
+from extract.decoding.pool import Failure
+from extract.shards.sealed import sealed, unsealed
+from manifests.errors import UserError
+from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
+
+NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "source_bytes": [], "part_sha256": ""}
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+LOCK_SECONDS = 60.0  # how long to wait for a worker that is being ended: a scheduler kills it within less
+
+
+class BusyError(UserError):
+    """Another process holds the lock."""
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One attempt that failed, as the ledger keeps it."""
+
+    clip_id: str
+    stage: str
+    reason: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)  # there is one for every clip
+class Where:
+    """Where a finished clip's features are: in which row of which part; and how many frames its recording has."""
+
+    part: Path
+    row: int
+    num_frames: int
+
+
+class ShardFolder:
+    """One shard's folder. Use as a context to write: it holds the shard's lock.
+
+    Args:
+        folder: `features.h5.run/shards/K`.
+        patience: seconds to wait for the lock.
+
+    Raises:
+        BusyError: on entering, where another process is at work on the same shard.
+        UserError: on entering, where the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, patience: float = 0.0) -> None:
+        self.folder = folder
+        self._patience = patience
+        self._attempts: dict[str, int] | None = None  # of each clip in the ledger; read once, then kept
+
+    def __enter__(self) -> "ShardFolder":
+        self._lock = held(self.folder / "lock", f"at work on {self.folder}", self._patience)
+        if self._lock.__enter__():
+            done = {record.stem for record in self.records()}
+            for part in self.folder.glob("[0-9]*.safetensors"):
+                if part.stem not in done:  # begun by somebody who was killed
+                    _remove(part)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.__exit__(None, None, None)
+
+    def write_part(self, rows: list[Row], sources: Mapping[str, int] | None = None) -> None:
+        """Write finished clips: the part first, its completion record after it.
+
+        Args:
+            rows: the clips.
+            sources: bytes of each clip's video, to notice on resuming that it was replaced.
+        """
+        part = self._new_part()
+        features = np.stack([row.features for row in rows])  # (k, N, D)
+        with atomic_write(part) as temporary:
+            temporary.write_bytes(save({"features": features}))
+        record = {
+            "clip_id": [row.clip_id for row in rows],
+            "num_frames": [row.num_frames for row in rows],
+            "source_bytes": [(sources or {}).get(row.clip_id) for row in rows],
+            "part_sha256": sha256_of(part),
+        }
+        write_text(part.with_suffix(".json"), sealed(record))
+
+    def done(self) -> dict[str, Where]:
+        """Return where each finished clip is."""
+        where = {}
+        for path in self.records():
+            record, part = read_record(path), path.with_suffix(".safetensors")
+            for row, (clip_id, frames) in enumerate(zip(record["clip_id"], record["num_frames"], strict=True)):
+                where[clip_id] = Where(part, row, frames)
+        return where
+
+    def refuse_replaced(self, videos: Mapping[str, Path]) -> None:
+        """Refuse to go on where a finished clip's video is another file by now, as its size tells.
+
+        Args:
+            videos: where each clip's video is; one that is gone does not matter any more.
+
+        Raises:
+            UserError: naming the first such clip.
+        """
+        for record in map(read_record, self.records()):
+            for clip_id, size in zip(record["clip_id"], record["source_bytes"], strict=True):
+                path = videos.get(clip_id)
+                if size is not None and path is not None and path.is_file() and path.stat().st_size != size:
+                    raise UserError(
+                        f"{path} has {path.stat().st_size} bytes, and the features of {clip_id} were made of a video "
+                        f"of {size}: it was replaced, or --videos is another folder; choose another output, or "
+                        f"remove {self.folder.parent.parent} and its cache"
+                    )
+
+    def damaged_parts(self) -> list[Path]:
+        """Return completion records that are damaged, or whose part is missing or not what was written."""
+        return [
+            path
+            for path in self.records()
+            if not (part := path.with_suffix(".safetensors")).exists()
+            or sha256_of(part) != read_record(path)["part_sha256"]
+        ]
+
+    def drop_damaged_parts(self) -> int:
+        """Forget damaged parts, so that their clips count as missing; return how many there were."""
+        damaged = self.damaged_parts()
+        for record in damaged:
+            _remove(record)
+            _remove(record.with_suffix(".safetensors"))
+        return len(damaged)
+
+    def add_failure(self, failure: Failure) -> None:
+        """Append a failed attempt to the ledger, on disk before returning.
+
+        Raises:
+            UserError: the ledger cannot be written (full, read-only), with the system's reason.
+        """
+        if self._attempts is None:
+            self._attempts = {}
+            for row in self._ledger_rows():
+                self._attempts[row.clip_id] = self._attempts.get(row.clip_id, 0) + 1
+        attempt = self._attempts[failure.clip_id] = self._attempts.get(failure.clip_id, 0) + 1
+        line = json.dumps(asdict(LedgerRow(failure.clip_id, failure.stage, failure.reason, attempt)))
+        try:
+            with self.ledger.open("ab") as ledger:
+                torn = ledger.tell() and _last_byte(self.ledger) != b"\n"  # a kill in the middle of a line
+                ledger.write(("\n" if torn else "").encode() + line.encode() + b"\n")
+                ledger.flush()
+                os.fsync(ledger.fileno())
+        except OSError as error:
+            raise UserError(f"cannot write {self.ledger}: {error.strerror or error}") from error
+
+    def failures(self, done: Container[str]) -> dict[str, LedgerRow]:
+        """Return the last failed attempt of every clip that is not among those done."""
+        return {row.clip_id: row for row in self._ledger_rows() if row.clip_id not in done}
+
+    def complete(self, clips_sha256: str, done: int, failed: int) -> None:
+        """Note that nothing of these clips is missing."""
+        record = {"clips_sha256": clips_sha256, "done": done, "failed": failed}
+        if self.completion() != record:
+            write_text(self._completion, json.dumps(record) + "\n")
+
+    def completion(self) -> dict[str, Any]:
+        """Return what `complete` noted, empty if it did not."""
+        try:
+            record: dict[str, Any] = json.loads(self._completion.read_bytes())
+            return record if isinstance(record, dict) else {}
+        except (OSError, ValueError):
+            return {}
+
+    def incomplete(self) -> None:
+        """Take back what `complete` noted: something is missing again."""
+        _remove(self._completion)
+
+    @property
+    def ledger(self) -> Path:
+        """The failure ledger."""
+        return self.folder / "failures.jsonl"
+
+    @property
+    def heartbeat(self) -> Path:
+        """Where a worker leaves signs of life."""
+        return self.folder / "heartbeat.json"
+
+    @property
+    def _completion(self) -> Path:
+        return self.folder / "complete.json"
+
+    def records(self) -> list[Path]:
+        """Return the completion records."""
+        return sorted(path for path in self.folder.glob("*.json") if path.stem.isdecimal())
+
+    def _new_part(self) -> Path:
+        """Claim a name that no part has and no other worker claims: numbers are taken by making the file."""
+        number = 1 + max((int(path.stem) for path in self.folder.glob("[0-9]*.*")), default=0)
+        while True:
+            part = self.folder / f"{number:06d}.safetensors"
+            try:
+                with contextlib.suppress(FileExistsError):
+                    part.touch(exist_ok=False)
+                    return part
+            except OSError as error:
+                raise UserError(f"cannot write {part}: {error.strerror or error}") from error
+            number += 1
+
+    def _ledger_rows(self) -> Iterator[LedgerRow]:
+        if self.ledger.exists():
+            for line in self.ledger.read_bytes().splitlines():
+                try:
+                    yield LedgerRow(**json.loads(line))
+                except (ValueError, TypeError):  # torn by a kill: that attempt is made again
+                    continue
+
+
+@contextlib.contextmanager
+def held(lock: Path, doing: str, patience: float, files: Sequence[str] = ("*",)) -> Iterator[bool]:
+    """Hold a lock file, freed by the system when the process dies. Sweeps what killed writers left beside it.
+
+    Where the file system has no locks (Lustre without -o flock), nothing is held and nothing swept, and False is given:
+    two workers would then do the same twice, and neither disturbs the other.
+
+    Args:
+        lock: the file.
+        doing: what another process is doing that holds it.
+        patience: seconds to wait for it.
+        files: names beside it that nobody writes without it.
+
+    Raises:
+        BusyError: another process holds it.
+        UserError: its folder cannot be written.
+    """
+    file_lock = FileLock(lock, fallback_to_soft=False)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file_lock.acquire(timeout=patience, poll_interval=0.1)
+        for name in files:
+            remove_leftovers(lock.parent, name)
+    except Timeout as error:
+        raise BusyError(f"another process is {doing}; wait for it, or choose another output") from error
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise UserError(f"cannot write {lock.parent}: {error.strerror or error}") from error
+    try:
+        yield file_lock.is_locked
+    finally:
+        file_lock.release()
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a completion record; one that is damaged is a record of nothing, whose part cannot match it."""
+    try:
+        return unsealed(path.read_bytes())
+    except (OSError, ValueError):
+        return NOTHING
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path.parent}: {error.strerror or error}") from error
+
+
+def _last_byte(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1)

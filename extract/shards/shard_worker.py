@@ -1,0 +1,112 @@
+"""The clips of one shard: decoded ahead, through the network, into parts; those that fail, into the ledger.
+
+Which clips those are, and what becomes of the shard afterwards, is in `run`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from extract.cache import Row
+from extract.clip import Clip
+from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.machine import Machine
+from extract.networks.network import SegmentNetwork
+from extract.shards.heartbeat import Heartbeat
+from extract.shards.shard_folder import ShardFolder
+from manifests.errors import UserError
+
+PART_CLIPS = 512  # a part is written every so many clips …
+PART_SECONDS = 30.0  # … or seconds: what a kill can cost; …
+FIRST_PART_SECONDS = 1.0  # … the first ones sooner, each after twice the time, so that a run killed often gets on
+
+
+class ShardWorker:
+    """One shard's clips through one network.
+
+    Args:
+        shard: where parts and failures go; its lock is held.
+        network: what makes features of a clip.
+        machine: how clips are decoded.
+        stop: once it is set, no further clip is begun.
+        heartbeat: told of every clip.
+        clip_done: called after every clip.
+    """
+
+    def __init__(
+        self,
+        shard: ShardFolder,
+        network: SegmentNetwork,
+        machine: Machine,
+        stop: threading.Event | None,
+        heartbeat: Heartbeat,
+        clip_done: Callable[[], None],
+    ) -> None:
+        self.shard, self.network, self.machine = shard, network, machine
+        self.stop, self.heartbeat, self.clip_done = stop, heartbeat, clip_done
+        self.rows: list[Row] = []
+        self.sources: dict[str, int] = {}
+
+    def work(self, tasks: Iterator[DecodeTask]) -> None:
+        """Do the clips; also on an error or Ctrl-C, what is computed by then is kept.
+
+        Raises:
+            UserError: the disk or the GPU's memory is full, the network is for other skeletons.
+        """
+        last_part, patience = time.monotonic(), FIRST_PART_SECONDS
+        try:
+            for clip_id, num_frames, features in self.network.stream(self._clips(tasks)):
+                self._keep(Row(clip_id, features, num_frames, True))
+                if len(self.rows) >= PART_CLIPS or time.monotonic() - last_part > min(patience, PART_SECONDS):
+                    self._write()
+                    last_part, patience = time.monotonic(), 2 * patience
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"the GPU's memory is full ({str(error).split('.')[0]}); is another process on it? Else give a smaller "
+                "image size, fewer frames per segment or --precision bf16, with another output"
+            ) from error
+        finally:  # also on Ctrl-C: what is computed is kept
+            self._write()
+
+    def _clips(self, tasks: Iterator[DecodeTask]) -> Iterator[tuple[str, Clip]]:
+        noted = (self._note(task) for task in tasks)
+        machine = self.machine
+        for outcome in decode_all(noted, workers=machine.workers, deadline=machine.deadline, stop=self.stop):
+            if isinstance(outcome, Failure):
+                self._fail(outcome)
+            else:
+                yield outcome
+
+    def _note(self, task: DecodeTask) -> DecodeTask:
+        if not task.size and (path := Path(task.path)).is_file():
+            self.sources[task.clip_id] = path.stat().st_size
+        return task
+
+    def _keep(self, row: Row) -> None:
+        if self.rows and row.features.shape != self.rows[0].features.shape:
+            shapes = f"{row.features.shape}, and others {self.rows[0].features.shape}"
+            self._fail(Failure(row.clip_id, "network", f"its features have the shape {shapes}"))
+        elif not np.isfinite(row.features).all():
+            self._fail(Failure(row.clip_id, "network", "a feature is not a finite number"))
+        else:
+            self.rows.append(row)
+            self.heartbeat.clip(failed=False)
+            self.clip_done()
+
+    def _fail(self, failure: Failure) -> None:
+        self.shard.add_failure(failure)
+        self.heartbeat.clip(failed=True)
+        self.clip_done()
+
+    def _write(self) -> None:
+        if self.rows:
+            rows, self.rows = self.rows, []
+            self.shard.write_part(
+                rows, {row.clip_id: self.sources[row.clip_id] for row in rows if row.clip_id in self.sources}
+            )
+            for row in rows:
+                self.sources.pop(row.clip_id, None)

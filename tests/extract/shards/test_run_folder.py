@@ -1,0 +1,240 @@
+"""A run's folder without a network: what may go on, what is refused, and the merge of parts however they were cut."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extract.cache import Row, read_cache
+from extract.decoding.pool import Failure
+from extract.machine import Machine
+from extract.shards.plan import Plan, make_plan, shard_sha256
+from extract.shards.run_folder import RunFolder
+from extract.sources.inputs import Listing
+from manifests.errors import UserError
+from manifests.recipe import Extract
+
+IDS = [f"clip{index}" for index in range(12)]
+SETTINGS = {"backbone": "b", "device": "cpu"}
+RECIPE = Extract(backbone="timm:resnet10t", weights="random")
+
+
+def planned(clip_ids: Sequence[str] = IDS, shards: int = 3, recipe: Extract = RECIPE) -> tuple[Plan, pd.DataFrame]:
+    clips = pd.DataFrame({"clip_id": clip_ids, "path": [f"{clip}.avi" for clip in clip_ids]})
+    clips = clips.assign(frames=0, bytes=0, archive="", offset=0)
+    return make_plan("clips.csv", Listing("/videos", clips, f"of {' '.join(clip_ids)}"), recipe, Machine(), shards)
+
+
+def row(clip_id: str) -> Row:
+    number = int(clip_id.removeprefix("clip"))
+    return Row(clip_id, np.random.default_rng(number).random((3, 5), np.float32), 20 + number, True)
+
+
+def begun(out: Path, clip_ids: Sequence[str] = IDS, shards: int = 3) -> RunFolder:
+    run = RunFolder(out)
+    run.begin(*planned(clip_ids, shards))
+    run.claim(SETTINGS)
+    return run
+
+
+def work(run: RunFolder, part_clips: int = 2, failed: Sequence[str] = (), leave: Sequence[str] = ()) -> None:
+    """Do what is missing, in parts of some clips."""
+    done = run.done()
+    for number in range(run.plan.shards):
+        clips = run.clips[run.clips["shard"] == number]
+        todo = [clip for clip in clips["clip_id"] if clip not in done and clip not in {*failed, *leave}]
+        with run.shard(number) as shard:
+            for start in range(0, len(todo), part_clips):
+                shard.write_part([row(clip) for clip in todo[start : start + part_clips]])
+            for clip in set(failed) & set(clips["clip_id"]):
+                shard.add_failure(Failure(clip, "decode", "it is cut"))
+            if not set(leave) & set(clips["clip_id"]):
+                shard.complete(shard_sha256(clips), len(clips), 0)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "c.h5"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    run = begun(tmp_path_factory.mktemp("whole") / "c.h5", shards=1)
+    work(run, part_clips=12)
+    assert run.merge() == {}
+    return run.cache.read_bytes()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 12))
+def test_the_same_bytes_however_the_clips_were_cut(
+    tmp_path_factory: pytest.TempPathFactory, whole: bytes, shards: int, part_clips: int
+) -> None:
+    run = begun(tmp_path_factory.mktemp("cut") / "c.h5", shards=shards)
+    work(run, part_clips)
+    assert run.unfinished() == [] and run.merge() == {}
+    assert run.cache.read_bytes() == whole
+
+
+def test_what_is_in_the_cache(out: Path) -> None:
+    run = begun(out)
+    work(run, failed=["clip5"])
+    assert list(run.merge()) == ["clip5"]
+    cache = read_cache(out)
+    assert cache.clip_id == IDS
+    assert cache.valid.tolist() == [clip != "clip5" for clip in IDS]
+    assert cache.num_frames.tolist() == [0 if clip == "clip5" else row(clip).num_frames for clip in IDS]
+    for index, clip in enumerate(IDS):
+        assert np.array_equal(cache.features[index], row(clip).features * (clip != "clip5"))
+    assert cache.settings == {**SETTINGS, "manifest_sha256": run.plan.fingerprint}
+    assert str(out.parent).encode() not in out.read_bytes(), "no place is in it"
+
+
+def test_merge_wants_every_clip(out: Path) -> None:
+    run = begun(out)
+    work(run, leave=["clip4", "clip5"])
+    assert run.missing() == ["clip4", "clip5"]
+    assert set(run.unfinished()) == set(run.clips.set_index("clip_id").loc[["clip4", "clip5"], "shard"])
+    with pytest.raises(UserError, match=r"2 clips are not extracted yet \(first: clip4\)"):
+        run.merge()
+    failed = begun(out.with_name("failed.h5"))
+    work(failed, failed=IDS)
+    with pytest.raises(UserError, match=r"every one of the 12 clips failed; see .*failures\.jsonl"):
+        failed.merge()
+    assert not out.exists() and not failed.cache.exists()
+
+
+def test_a_merge_is_made_again_only_when_there_is_more_or_it_was_touched(out: Path, whole: bytes) -> None:
+    run = begun(out)
+    work(run, failed=["clip7"])
+    run.merge()
+    before = out.stat()
+    run.merge()
+    assert out.stat() == before
+    work(run)  # clip7 is mended
+    assert not run.merged(run.done())
+    run.merge()
+    assert out.read_bytes() == whole
+    out.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert not run.merged(run.done())
+    run.merge()
+    assert out.read_bytes() == whole
+
+
+def test_a_cache_of_unknown_making_is_never_overwritten(out: Path) -> None:
+    out.parent.mkdir()
+    out.write_bytes(b"somebody's")
+    with pytest.raises(UserError, match=r"c\.h5 is there, and .*, which says how it was made, is not"):
+        begun(out)
+    assert out.read_bytes() == b"somebody's" and list(out.parent.iterdir()) == [out]
+    with pytest.raises(UserError, match="is a folder; give the file to write"):
+        begun(out.parent)
+
+
+def test_other_settings_are_refused_by_name_before_anything_is_written(out: Path) -> None:
+    run = begun(out)
+    before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
+    for refused in (
+        lambda: run.claim({**SETTINGS, "backbone": "other", "new": 1}),
+        lambda: run.begin(*planned(recipe=RECIPE.model_copy(update={"segments": 5})), {"backbone": "other", "new": 1}),
+    ):
+        with pytest.raises(UserError, match="backbone: 'b' there, 'other' now; .*new: None there, 1 now"):
+            refused()
+    with pytest.raises(UserError, match=r"planned with other settings \(recipe.segments: 10 there, 5 wanted\)"):
+        run.begin(*planned(recipe=RECIPE.model_copy(update={"segments": 5})))
+    with pytest.raises(UserError, match="planned with 3 shards, not 4"):
+        run.begin(*planned(shards=4))
+    assert {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("stopped", ["before", "between", "after"])
+def test_a_list_that_grows(out: Path, whole: bytes, stopped: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begun(out, IDS[7:2:-1])
+    work(run)
+    run.merge()
+    if stopped == "between":  # the new list is written, and the plan that belongs to it is not
+
+        def killed(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr("extract.shards.run_folder.sealed", killed)
+            run.begin(*planned())
+        with pytest.raises(UserError, match=r"clips\.csv is not what was planned; plan again"):
+            _ = RunFolder(out).clips
+    run = begun(out)
+    if stopped == "after":
+        run = begun(out)
+    assert run.missing() == [clip for clip in IDS if clip not in IDS[3:8]]
+    assert not run.merged(run.done())
+    work(run)
+    run.merge()
+    assert out.read_bytes() == whole
+    with pytest.raises(UserError, match=r"begun with other clips \(1 of them are not there .* first: clip11\)"):
+        begun(out, IDS[:11])
+
+
+def test_clips_stay_in_their_shards_when_there_are_more(out: Path) -> None:
+    few, every = [f"clip{index}" for index in range(40)], [f"clip{index}" for index in range(80)]
+    before = begun(out, few, 8).clips.set_index("clip_id")["shard"]
+    assert any(planned(every, 8)[1].set_index("clip_id")["shard"].loc[few] != before), "else nothing is shown"
+    after = begun(out, every, 8).clips.set_index("clip_id")["shard"]
+    assert after.loc[few].equals(before) and after.isin(range(8)).all()
+    assert begun(out, every, 8).clips.set_index("clip_id")["shard"].equals(after)
+
+
+def test_a_merge_sees_what_was_planned_meanwhile(out: Path, whole: bytes) -> None:
+    late = begun(out, IDS[:6])
+    work(late)
+    assert len(late.clips) == 6
+    grown = begun(out)
+    with pytest.raises(UserError, match="6 clips are not extracted yet"):
+        late.merge()
+    work(grown)
+    late.merge()
+    assert out.read_bytes() == whole
+
+
+def test_a_clip_that_moved_to_another_shard_counts_once(out: Path, whole: bytes) -> None:
+    run = begun(out)
+    work(run)
+    with run.shard(0) as shard:
+        shard.write_part([row(clip) for clip in IDS])  # the same, made again elsewhere
+    run.merge()
+    assert out.read_bytes() == whole
+
+
+def test_more_parts_than_files_may_be_open(out: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extract.shards.run_folder.OPEN_PARTS", 2)
+    run = begun(out, shards=7)
+    work(run, part_clips=1)
+    run.merge()
+    assert out.read_bytes() == whole
+
+
+def test_leftovers_of_a_kill_are_cleared_away_and_nothing_else(out: Path) -> None:
+    run = begun(out)
+    work(run)
+    mine = [out.parent / ".c.h5.abcdefg1.tmp", run.folder / ".plan.json.abcdefg2.tmp"]
+    mine.append(run.shard(1).folder / ".000002.json.abcdefg3.tmp")
+    others = [out.parent / ".other.h5.abcdefg4.tmp", out.parent / "c.h5.tmp", out.parent / ".c.h5.h5.abcdefg5.tmp"]
+    for path in itertools.chain(mine, others):
+        path.touch()
+    begun(out)
+    with run.shard(1):
+        pass
+    run.merge()
+    assert not any(path.exists() for path in mine) and all(path.exists() for path in others)
+
+
+def test_a_shard_that_is_not_there(out: Path) -> None:
+    run = begun(out)
+    with pytest.raises(UserError, match="no shard 3: .* was planned with 3, 0 to 2"):
+        run.shard(3)
+    with pytest.raises(UserError, match="no extraction of .* was begun"):
+        _ = RunFolder(out.with_name("other.h5")).plan
