@@ -21,7 +21,7 @@ COPY docker/requirements_of.py pyproject.toml requirements.lock /build/
 RUN python3 requirements_of.py lite0 decord http rar dev > test.txt \
     && tools/bin/pip --python /opt/venv/bin/python install --quiet --require-hashes --no-deps --no-compile -r test.txt
 
-# Not `python -m pytest`: it is the installed packages that are tested, and /src only has the tests and what they read.
+# It is the image's packages that are tested (PYTHONSAFEPATH); /src has the tests, and the files that they read.
 COPY . /src
 ENV HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
 USER 1000:1000

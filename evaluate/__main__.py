@@ -55,6 +55,9 @@ def reproduce(
         float, typer.Option(min=0.1, help="Seconds without a new frame before a clip's decoder is killed.")
     ] = 60.0,
     skip_failed: Annotated[bool, typer.Option(help="Go on without clips that failed, as a subset.")] = False,
+    get_weights: Annotated[
+        bool, typer.Option("--get-weights", help="Download released weights that are needed and not here.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
     """Run what is missing from raw videos to the table and the figure, and print the table.
@@ -79,7 +82,7 @@ def reproduce(
     from extract.terminal import progress_bars
     from manifests.programme import find_programme, merge_rows, read_programme
 
-    given = Given(videos or [], manifest or [], cache or [], skip_failed)
+    given = Given(videos or [], manifest or [], cache or [], skip_failed, get_weights)
     machine = Machine(device=device, workers=workers, deadline=deadline)
     say = Console(stderr=True, markup=False).print
     found = find_programme(recipe)
@@ -184,7 +187,8 @@ def as_json(scores: Scores) -> dict[str, object]:
 
 
 def _bars(bar: Callable[[str, str], Move], of: str = "") -> Bars:
-    return Bars(bar(f"extract{of}", "clips"), bar(f"train VA-CNN{of}", "epochs"), bar(f"train{of}", "epochs"))
+    weights = bar(f"get weights{of}", "MB")
+    return Bars(weights, bar(f"extract{of}", "clips"), bar(f"train VA-CNN{of}", "epochs"), bar(f"train{of}", "epochs"))
 
 
 def _tell_programme(ended: "ProgrammeResult", json_: bool) -> None:

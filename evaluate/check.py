@@ -1,7 +1,8 @@
 """A finished run held against the paper's rows: inside the tolerance, outside, or why the two cannot be compared.
 
-Numbers are compared only where protocol, clips, features, labels and the area's definition are the published ones and
-the run is the recipe's, finished with all its seeds. How much is allowed: `tolerance`. Nothing is run or scored here.
+Numbers are compared only where protocol, clips, labels and the area's definition are the published ones, the features
+are those that the bundled recipe asks for, and the run is its own recipe's, finished with all seeds. Students trained
+otherwise than in the bundled recipe are compared and said to be. How much is allowed: `tolerance`. Nothing is run here.
 """
 
 import json
@@ -10,18 +11,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from evaluate.finished import Finished, read_finished
+from evaluate.finished import Features, Finished, Made, read_finished
 from evaluate.fusion import method_name
 from evaluate.programme import published_of
+from evaluate.streams import COMPARED_VA_CNN
 from evaluate.text_tables import Value
 from evaluate.tolerance import TOLERANCES, allowed
+from extract.networks.backbones import BACKBONES
 from manifests.claim import differences
 from manifests.programme import merge_rows, merged_into
 from manifests.published import RATIOS, WHOLE, Published
-from manifests.recipe import Recipe
+from manifests.recipe import RECIPES, TRAIN, Extract, Recipe, VaCnn, read_recipe
+from manifests.weights import read_weights
 
 Verdict = Literal["inside", "outside", "not comparable", "nothing to compare with"]
-BACKBONES = {"TSM": "tsm_", "VA-CNN": "va_cnn"}  # what the backbones are called that make published features
+MADE_HERE = {"TSM", "VA-CNN"}  # published features that a bundled recipe makes
+# (protocol, share of training labels) → the bundled recipe of what is published, whichever of its methods.
+BUNDLED = {
+    ("ucf101-early-15-3-7", "all"): "ucf101.toml",
+    ("ucf101-early-15-3-7", "10%"): "rows/table3-ucf101-with.toml",
+    ("sysu-xsub-fixed", "all"): "sysu.toml",
+    ("sysu-xsub-fixed", "10%"): "rows/table3-sysu-with.toml",
+    ("ntu60-xsub", "all"): "ntu60.toml",
+}
 NOT_DECISIVE = {"name", "base", "methods", "seeds"}  # of a recipe: rows of one base share a run
 
 
@@ -120,16 +132,16 @@ def _check(row: Recipe, method: str, published: Published | None, own: Finished 
     assert published is not None  # or there would be a reason
     if own is None:
         return Checked(*about, why=(f"no run of it has ended in {folder}: run `python -m evaluate reproduce` first",))
-    why = tuple(_why_not(row, published, own))
+    bundled = read_recipe(RECIPES / BUNDLED[row.data.protocol, row.labels.share])
+    if why := tuple(_why_not(row, bundled, own)):
+        return Checked(*about, why=why, seeds=own.seeds)
     points = TOLERANCES[row.data.protocol, row.labels.share].points
     pairs = [(f"{ratio}%", own.accuracy.get(float(ratio)), printed) for ratio, printed in published.accuracy.items()]
     pairs += [] if published.auc is None else [("AUC", own.auc, published.auc)]
     numbers = [
         Number(column, ours, printed, allowed(points, ours, own.seeds)) for column, ours, printed in pairs if ours
     ]
-    saw_labels = any(made.get("features_saw_labels") for made in own.made.values())
-    remark = "the VA-CNN before it was trained with all labels; the paper does not say how its was"
-    return Checked(*about, () if why else tuple(numbers), why, (remark,) if saw_labels else (), own.seeds)
+    return Checked(*about, tuple(numbers), remarks=tuple(_remarks(row, bundled, own)), seeds=own.seeds)
 
 
 def _why_never(row: Recipe, published: Published | None) -> Iterator[str]:
@@ -137,7 +149,7 @@ def _why_never(row: Recipe, published: Published | None) -> Iterator[str]:
     if published is None:
         yield f"nothing is published of it under {row.data.protocol} with {row.labels.share} of the training labels"
         return
-    if not set(published.features.split(" + ")) <= BACKBONES.keys():
+    if not set(published.features.split(" + ")) <= MADE_HERE:
         yield f"what is published was measured on {published.features} features, which nothing here makes"
     if published.mark != "verified":
         yield f"what is published is {published.mark}: {published.source}"
@@ -147,7 +159,7 @@ def _why_never(row: Recipe, published: Published | None) -> Iterator[str]:
         yield f"no tolerance is set for {row.data.protocol} with {row.labels.share} of the training labels"
 
 
-def _why_not(row: Recipe, published: Published, own: Finished) -> Iterator[str]:
+def _why_not(row: Recipe, bundled: Recipe, own: Finished) -> Iterator[str]:
     """Why this run is not the published experiment."""
     missing = [seed for seed in row.seeds if seed not in own.made]
     if missing or own.seeds != len(row.seeds):
@@ -159,23 +171,83 @@ def _why_not(row: Recipe, published: Published, own: Finished) -> Iterator[str]:
     if len(own.accuracy) != len(RATIOS):
         yield f"the run has {len(own.accuracy)} segments; what is published has {len(RATIOS)}"
     made = [own.made[seed] for seed in row.seeds if seed in own.made]
-    if any(about.get("random_weights") for about in made):
+    if any(about.random_weights for about in made):
         yield "the features are of a network with random weights"
     # Seeds that were made alike give the same sentences once.
-    yield from dict.fromkeys(sentence for about in made for sentence in _why_other(row, published, own, about))
+    yield from dict.fromkeys(sentence for about in made for sentence in _why_other(row, bundled, own, about))
 
 
-def _why_other(row: Recipe, published: Published, own: Finished, about: Mapping[str, Any]) -> Iterator[str]:
+def _why_other(row: Recipe, bundled: Recipe, own: Finished, about: Made) -> Iterator[str]:
     """In what the predictions of one seed are of another experiment."""
-    clips = about.get("clips", {})
-    size = (about["num_classes"], clips.get("train", 0) + clips.get("validation", 0), clips.get("test", 0))
+    clips = about.clips
+    size = (about.num_classes, clips.get("train", 0) + clips.get("validation", 0), clips.get("test", 0))
     if own.protocol == row.data.protocol and WHOLE.get(own.protocol) != size:
         yield f"{size[0]} classes, {size[1]} training and {size[2]} test clips are not the whole of {own.protocol}"
-    backbones = [str(cache["settings"].get("backbone")) for cache in about.get("caches", {}).values()]
-    wanted = [BACKBONES[kind] for kind in published.features.split(" + ")]
-    if not all(any(name.startswith(kind) for name in backbones) for kind in wanted) or len(backbones) != len(wanted):
-        yield f"the features are of {' + '.join(backbones) or 'nobody knows what'}; published is {published.features}"
+    yield from _why_other_features(bundled, about)
     wanted_recipe = json.loads(row.model_dump_json(exclude=NOT_DECISIVE))
-    other = {key: value for key, value in about.get("recipe", {}).items() if key not in NOT_DECISIVE}
+    other = {key: value for key, value in about.recipe.items() if key not in NOT_DECISIVE}
     if differing := differences(other, wanted_recipe):
         yield f"the run is of other settings than the recipe ({', '.join(differing)})"
+
+
+def _why_other_features(bundled: Recipe, about: Made) -> Iterator[str]:
+    """In what the features that one seed has seen are others than the bundled recipe's, whatever the streams' names."""
+    there = sorted(str(cache.settings.get("backbone")) for cache in about.caches.values())
+    tables = {table.backbone: table for table in bundled.stream_tables.values()}
+    if there != sorted(tables):
+        yield (
+            f"the features are of {' + '.join(there) or 'nobody knows what'}; "
+            f"recipe {bundled.name} has {' + '.join(sorted(tables))}"
+        )
+        return
+    for cache in about.caches.values():
+        backbone = str(cache.settings["backbone"])
+        wanted = _settings_of(tables[backbone])
+        said = {key: cache.settings[key] for key in wanted if key in cache.settings}
+        differing = differences(said, {key: wanted[key] for key in said})
+        differing += [f"{key}: not said there" for key in wanted if key not in said]
+        if tables[backbone].weights != TRAIN and (file := _weights(cache)) not in _released(backbone):
+            differing.insert(0, f"weights: {file} there, a released file wanted")
+        if differing:
+            yield f"the features of {backbone} are others than recipe {bundled.name}'s ({', '.join(differing)})"
+
+
+def _settings_of(table: Extract) -> dict[str, Any]:
+    """What the settings of a cache say whose features are those of a bundled recipe's table; of weights see there."""
+    if table.weights == TRAIN:  # a file of its own in each run: what it was trained for counts
+        own = table.va_cnn or VaCnn()
+        network = own.model_dump(include=COMPARED_VA_CNN) | {"timm_model": own.network}
+        return table.model_dump(include={"segments", "pictures"}) | network
+    seen = BACKBONES[table.backbone].preprocess.as_settings()
+    return table.model_dump(include={"segments", "frames_per_segment"}) | {"preprocess": seen}
+
+
+def _weights(cache: Features) -> str:
+    return str(cache.settings.get("weights"))
+
+
+def _released(backbone: str) -> set[str]:
+    """The files that the paper may have used: which of them, it does not say."""
+    return {entry.file for entry in read_weights().values() if entry.backbone == backbone}
+
+
+def _remarks(row: Recipe, bundled: Recipe, own: Finished) -> Iterator[str]:
+    """What one must know of a comparison, and what is no reason against it."""
+    if any(about.features_saw_labels for about in own.made.values()):
+        yield "the VA-CNN before it was trained with all labels; the paper does not say how its was"
+    files = {_weights(cache) for about in own.made.values() for cache in about.caches.values()}
+    for table in (table for table in bundled.stream_tables.values() if table.weights != TRAIN):
+        usual = read_weights()[table.weights].file
+        if other := sorted(files & _released(table.backbone) - {usual}):
+            yield f"features of {', '.join(other)}, and recipe {bundled.name} takes {usual}"
+    ours, wanted = _training_of(row), _training_of(bundled)
+    both = [key for key in wanted if key in ours]  # a row whose features are given trains no VA-CNN
+    if differing := differences({key: ours[key] for key in both}, {key: wanted[key] for key in both}):
+        yield f"trained otherwise than in recipe {bundled.name}: {', '.join(differing)}"
+
+
+def _training_of(recipe: Recipe) -> dict[str, Any]:
+    """How a recipe trains its models, and the VA-CNN before them if it has one to train."""
+    tables = [table for table in recipe.stream_tables.values() if table.weights == TRAIN]
+    network = {"va_cnn": (tables[0].va_cnn or VaCnn()).model_dump()} if tables else {}
+    return recipe.model_dump(exclude=NOT_DECISIVE | {"data", "extract", "streams"}) | network

@@ -22,6 +22,7 @@ class Inputs:
         manifest: a manifest of your own; None: built from the files.
         caches: feature caches made elsewhere, by stream (`ONLY_STREAM` in a recipe without); the others are extracted.
         skip_failed: go on without clips that have no features; the protocol is then named a subset.
+        get_weights: download released weights that are needed and not here.
     """
 
     out: Path
@@ -29,6 +30,7 @@ class Inputs:
     manifest: Path | None = None
     caches: Mapping[str, Path] = field(default_factory=dict)
     skip_failed: bool = False
+    get_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,13 @@ class Bars:
     """Callbacks for progress, each over all streams: (done, all).
 
     Attributes:
+        weights: megabytes of released weights, while they are downloaded.
         clips: while extracting.
         va_cnn: epochs, while VA-CNNs are trained for the extraction.
         epochs: while teachers and students are trained.
     """
 
+    weights: Move = _nobody
     clips: Move = _nobody
     va_cnn: Move = _nobody
     epochs: Move = _nobody

@@ -22,6 +22,7 @@ class Given:
     manifests: Sequence[str] = ()
     caches: Sequence[str] = ()
     skip_failed: bool = False
+    get_weights: bool = False
 
 
 def inputs_of_recipe(recipe: Recipe, out: Path, given: Given) -> Inputs:
@@ -33,7 +34,7 @@ def inputs_of_recipe(recipe: Recipe, out: Path, given: Given) -> Inputs:
     videos, manifest = (
         _once(recipe, *option) for option in (("--videos", given.videos), ("--manifest", given.manifests))
     )
-    return Inputs(out, videos, manifest, name_caches(recipe, given.caches), given.skip_failed)
+    return Inputs(out, videos, manifest, name_caches(recipe, given.caches), given.skip_failed, given.get_weights)
 
 
 def inputs_of_programme(recipes: Sequence[Recipe], out: Path, given: Given) -> dict[str, Inputs]:
@@ -57,7 +58,9 @@ def inputs_of_programme(recipes: Sequence[Recipe], out: Path, given: Given) -> d
         name, stream = streams[key]
         caches[name][stream] = file
     found = {
-        name: Inputs(out / name, videos.get(name), manifests.get(name), caches[name], given.skip_failed)
+        name: Inputs(
+            out / name, videos.get(name), manifests.get(name), caches[name], given.skip_failed, given.get_weights
+        )
         for name, recipe in by_name.items()
         if name in videos or name in manifests or caches[name] or recipe.data.dataset == "stick-figures"
     }

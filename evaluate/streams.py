@@ -11,11 +11,13 @@ from distill.fusion import clips_without_features
 from evaluate.inputs import Bars, Inputs, Move, Say
 from extract.cache import Cache, read_cache
 from extract.machine import Machine
+from extract.networks.weights import get_weights
 from extract.run import extract, load_network
 from extract.va_cnn.run_folder import train_va_cnn
 from manifests.errors import UserError
 from manifests.recipe import ONLY_STREAM, TRAIN, Extract, Recipe, VaCnn
 from manifests.schema import Manifest, path_columns, write_manifest
+from manifests.weights import read_weights
 
 COMPARED = {"backbone", "column", "segments", "frames_per_segment", "pictures", "precision"}  # of a table and a cache
 COMPARED_VA_CNN = {"image_size", "legacy_sequence_stretch", "legacy_sequence_actors"}
@@ -63,6 +65,8 @@ def get_streams(
         raise UserError(f"give --videos, the folder of the files that {' and '.join(todo)} are made of")
     if todo and root is not None:
         for table in todo.values():
+            if inputs.get_weights and table.weights in read_weights():
+                get_weights(table.weights, machine.weights_folder, progress=_in_megabytes(bars.weights))
             if table.weights != TRAIN:
                 load_network(table, machine)  # refuses weights that are not there, before another stream's training
         trained = _train_networks(todo, inputs, manifest, root, machine, say, bars.va_cnn)
@@ -176,6 +180,10 @@ def _train_networks(
         move(before, total)  # it may have ended early
         tables[name] = table.model_copy(update={"weights": str(weights), "va_cnn": None})
     return tables
+
+
+def _in_megabytes(move: Move) -> Move:
+    return lambda done, total: move(done // 10**6, total // 10**6)
 
 
 def _part(move: Move, index: int, count: int) -> Move:

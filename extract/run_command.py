@@ -35,6 +35,7 @@ from extract.options import (
 )
 from extract.shards.run_folder import RunFolder
 from extract.shards.shard_folder import LedgerRow
+from manifests.command_line import STOPPED
 from manifests.errors import UserError
 
 CLIPS = "A manifest, a folder, a list of paths, tar archives (shards/{000..099}.tar), or a URL of one of them."
@@ -43,7 +44,6 @@ SHARD = "I/N, from 0/N: only this piece. Default: SLURM's or Kubernetes' index w
 THREADS = "torch's threads on a CPU; they decide the last bits."
 DEADLINE = "Seconds without a new frame before a clip's decoder is killed."
 SHARD_VARIABLES = ("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX")
-STOPPED = 143  # what a shell gives for a process that SIGTERM ended
 
 
 def plan(

@@ -1,13 +1,16 @@
 """What the command lines of all rooms have in common: their looks, and how they end."""
 
+import contextlib
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import typer
 
 from manifests.errors import UserError
 
 INTERRUPTED = 130  # typer's exit status for Ctrl-C, as a shell's
+STOPPED = 143  # what a shell gives for a process that SIGTERM ended
 
 
 def new_app(about: str | None) -> typer.Typer:
@@ -22,12 +25,13 @@ def new_app(about: str | None) -> typer.Typer:
 
 
 def run_cli(app: Callable[[], None]) -> None:
-    """Run a typer command line so that a `UserError`, a file that is not theirs or Ctrl-C ends in a sentence.
+    """Run a typer command line so that a `UserError`, a file that is not theirs, Ctrl-C or SIGTERM ends in a sentence.
 
-    Exit status: 1 for the first two, 130 for Ctrl-C, else what the command itself asked for.
+    Exit status: 1 for the first two, 130 for Ctrl-C, 143 for SIGTERM, else what the command itself asked for.
     """
     try:
-        app()
+        with ended_in_order():
+            app()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -40,3 +44,18 @@ def run_cli(app: Callable[[], None]) -> None:
         if end.code == INTERRUPTED:
             print("interrupted: what was finished is kept; run the same command to go on", file=sys.stderr)
         raise
+
+
+@contextlib.contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end what is inside as Ctrl-C does, also where it is the first process, as in a container."""
+
+    def end(number: int, frame: object) -> None:
+        print("stopped: what was finished is kept; run the same command to go on", file=sys.stderr)
+        sys.exit(STOPPED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -119,7 +119,7 @@ def build(
         raise UserError(f"class {unknown[0]!r} is not one of UCF101's; names are written as in its classInd list")
     wanted = whole.clips[whole.clips["class_name"].isin(order if classes is None else classes)]
 
-    found = _find_videos(videos)
+    found = _find_videos(videos, set(whole.clips["clip_id"].str.lower()))
     path = wanted["clip_id"].str.lower().map(found)
     missing = wanted.loc[path.isna(), "clip_id"].tolist()
     clips = wanted.assign(path=path)[path.notna()].reset_index(drop=True)
@@ -135,15 +135,17 @@ def build(
     return manifest, missing
 
 
-def _find_videos(videos: Path) -> dict[str, str]:
+def _find_videos(videos: Path, official: Collection[str]) -> dict[str, str]:
+    """Return the files named like official clips, by clip id in lower case; others may be called anything."""
     if not videos.is_dir():
         raise UserError(f"the video folder {videos} does not exist")
     found: dict[str, str] = {}
     for file in sorted(videos.rglob("*")):
-        if file.suffix.lower() not in _VIDEO_SUFFIXES:
+        clip_id = file.stem.lower()
+        if file.suffix.lower() not in _VIDEO_SUFFIXES or clip_id not in official:
             continue
         relative = file.relative_to(videos).as_posix()
-        other = found.setdefault(file.stem.lower(), relative)
+        other = found.setdefault(clip_id, relative)
         if other != relative:
             raise UserError(f"two files for one clip in {videos}: {other} and {relative}; keep one")
     return found

@@ -15,9 +15,11 @@ from typing import Any
 import yaml
 
 from extract.cluster.work import DECODERS, Work
+from extract.networks.weights import weights_folder
 from extract.shards.run_folder import RunFolder
 from manifests.errors import UserError
 from manifests.files import write_text
+from manifests.weights import read_weights
 
 GRACE = 120  # seconds between SIGTERM and SIGKILL; a worker needs those of one clip
 # No $( ) in it: Kubernetes would take that for a variable of its own.
@@ -25,7 +27,7 @@ SCRIPT = """\
 set -- {shards}  # of each index
 shift "$JOB_COMPLETION_INDEX"
 signals=
-trap 'signals=x$signals; kill -TERM "$worker"' TERM
+trap 'signals=x$signals; kill -TERM "$!"' TERM
 {worker} &
 worker=$!
 # A signal ends the wait, not the worker, which finishes its clip.
@@ -56,9 +58,11 @@ def submit_to_kubernetes(
     if gpus != int(gpus):
         raise UserError(f"--gpus-per-shard {gpus:g}: Kubernetes gives out whole GPUs")
     mounts = dict(_mount(volume) for volume in volumes)
-    _refuse_unmounted(work, mounts)
+    weights = _released_weights(work)
+    _refuse_unmounted(work, mounts, weights)
     path = work.jobs / "kubernetes.yaml"
-    write_text(path, yaml.safe_dump(job_manifest(work, image, mounts, namespace, int(gpus)), sort_keys=False))
+    manifest = job_manifest(work, image, mounts, namespace, int(gpus), weights)
+    write_text(path, yaml.safe_dump(manifest, sort_keys=False))
     command = ["kubectl", "create", "-f", str(path)]
     if dry_run:
         print(f"{path} is written; start it with: {shlex.join(command)}")
@@ -73,7 +77,9 @@ def submit_to_kubernetes(
     print(f"The pod that finishes last makes {work.out.name}; the same command hands in what is missing.")
 
 
-def job_manifest(work: Work, image: str, mounts: dict[str, str], namespace: str, gpus: int) -> dict[str, Any]:
+def job_manifest(
+    work: Work, image: str, mounts: dict[str, str], namespace: str, gpus: int, weights: Path | None
+) -> dict[str, Any]:
     """Return the Job as Kubernetes' API has it (batch/v1).
 
     Args:
@@ -82,6 +88,7 @@ def job_manifest(work: Work, image: str, mounts: dict[str, str], namespace: str,
         mounts: where which claim is mounted.
         namespace: of the Job; "": none is named.
         gpus: of each pod.
+        weights: the folder of released weights; None: the run needs none.
     """
     shards = len(work.shards)
     work = replace(work, workers=work.workers or DECODERS)  # what a container asks for is not what it sees
@@ -95,6 +102,7 @@ def job_manifest(work: Work, image: str, mounts: dict[str, str], namespace: str,
         "env": [
             {"name": "HOME", "value": "/tmp"},  # what libraries keep for themselves
             {"name": "JOB_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['job-name']"}}},
+            *([{"name": "EARLY_WEIGHTS", "value": str(weights)}] if weights else []),
         ],
         "resources": {
             "requests": {"cpu": str(work.workers)},
@@ -156,10 +164,27 @@ def _mount(volume: str) -> tuple[str, str]:
     return mount, claim
 
 
-def _refuse_unmounted(work: Work, mounts: dict[str, str]) -> None:
+def _released_weights(work: Work) -> Path | None:
+    """Return the folder of weights known by name, as this machine has it; None: the run's weights are no such."""
     plan = RunFolder(work.out).plan
-    needed = {"the feature cache": str(work.out), "the videos": plan.videos, "the weights": plan.recipe.weights}
+    if plan.recipe.weights not in read_weights():
+        return None
+    return (plan.machine.weights_folder or weights_folder()).resolve()  # as the plan has all its paths
+
+
+def _refuse_unmounted(work: Work, mounts: dict[str, str], weights: Path | None) -> None:
+    def unmounted(place: str) -> bool:
+        # URLs are reached from anywhere
+        return place.startswith("/") and not any(Path(place).is_relative_to(mount) for mount in mounts)
+
+    plan = RunFolder(work.out).plan
+    named = plan.recipe.weights
+    needed = {"the feature cache": str(work.out), "the videos": plan.videos, "the weights": named}
     for what, place in needed.items():
-        # URLs are reached from anywhere, and weights known by name lie in the image
-        if place.startswith("/") and not any(Path(place).is_relative_to(mount) for mount in mounts):
+        if unmounted(place):
             raise UserError(f"{what}, {place}, would be on no volume of the pods: give --volume CLAIM:/mount above it")
+    if weights and unmounted(str(weights)):
+        raise UserError(
+            f"the weights {named} are looked for in {weights}, which would be on no volume of the pods: set "
+            f"EARLY_WEIGHTS to a folder on one, run `python -m extract weights get {named}`, and submit again"
+        )

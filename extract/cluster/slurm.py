@@ -26,11 +26,10 @@ SCRIPT = """\
 #SBATCH {own}
 
 # USR1: the time limit is near. TERM: scancel or preemption. The worker finishes its clip, keeps all, ends with 143.
-cd {here} || exit
-signals=0
+{folder}signals=0
 requeue=no
-trap 'signals=$((signals + 1)); requeue=yes; kill -TERM "$worker"' USR1
-trap 'signals=$((signals + 1)); kill -TERM "$worker"' TERM
+trap 'signals=$((signals + 1)); requeue=yes; kill -TERM "$!"' USR1
+trap 'signals=$((signals + 1)); kill -TERM "$!"' TERM
 
 for attempt in 1 2 3; do
     {worker} &
@@ -83,7 +82,7 @@ def slurm_script(work: Work, sbatch: str, container: str, here: Path) -> str:
         work: what is to be done.
         sbatch: as in `submit_to_slurm`.
         container: likewise.
-        here: the folder that the workers run in, unless in a container, which may not have it.
+        here: the folder that workers without a container run in.
 
     Raises:
         UserError: SLURM cannot write logs to such a path.
@@ -96,7 +95,7 @@ def slurm_script(work: Work, sbatch: str, container: str, here: Path) -> str:
     return script.format(
         array=_ranges(work.shards) + most,
         jobs=work.jobs,
-        here="/" if container else shlex.quote(str(here)),
+        folder="" if container else f"cd {shlex.quote(str(here))} || exit\n",
         notice=NOTICE,
         own=sbatch,
         worker=f'{command} --shard "$SLURM_ARRAY_TASK_ID/{work.of}"',

@@ -17,7 +17,6 @@ from extract.cluster.local import run_locally
 from extract.cluster.ray_queue import run_on_ray
 from extract.cluster.slurm import submit_to_slurm
 from extract.cluster.work import Work, find_work
-from extract.cluster.worker import ended_in_order
 from extract.options import CacheFile
 from extract.run_command import conclude
 from extract.shards.run_folder import RunFolder
@@ -100,7 +99,7 @@ def submit(
         for shard in work.shards:
             print(f"{shlex.join(work.command())} --shard {shard}/{work.of}")
     else:
-        with ended_in_order(), _follow(work) as follow:
+        with _follow(work) as follow:
             if engine == Engine.local:
                 run_locally(work, follow)
             else:

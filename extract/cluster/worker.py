@@ -3,19 +3,14 @@
 For the engines that start processes by themselves, `local` and `ray_queue`. How many, and which, is their business.
 """
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from extract.cluster.work import Work
 from extract.decoding.pool import signal_name
-from extract.run_command import STOPPED
 from manifests.errors import UserError
 
 ATTEMPTS = 3  # of a shard whose worker is killed
@@ -105,20 +100,6 @@ class Worker:
                 )
         except OSError as error:
             raise UserError(f"cannot start a worker with its log {self.log}: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def ended_in_order() -> Iterator[None]:
-    """Let SIGTERM end what is inside as Ctrl-C does."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        sys.exit(STOPPED)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def refuse_errors(ends: list[End], work: Work) -> None:

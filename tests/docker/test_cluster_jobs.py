@@ -4,6 +4,7 @@ How such a job behaves when it is disturbed is tested with `extract submit` itse
 """
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def pod_of_submit(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(os, "getuid", lambda: 1000)
     monkeypatch.setattr(os, "getgid", lambda: 1000)
     work = Work(Path("/out/tsm.h5"), tuple(range(16)), 16, at_once=8)
-    return job_manifest(work, IMAGE, {"/out": "out", "/videos": "videos"}, "", 1)
+    return job_manifest(work, IMAGE, {"/out": "out", "/videos": "videos"}, "", 1, Path("/out/weights"))
 
 
 def test_the_features_job_is_what_submit_writes(pod_of_submit: dict[str, Any]) -> None:
@@ -49,6 +50,17 @@ def test_the_whole_street_runs_as_the_features_do(pod_of_submit: dict[str, Any])
     assert container["resources"]["limits"] == other["resources"]["limits"]
     assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp", "/videos", "/out"}
     assert container["args"][:2] == ["reproduce", "ucf101"] and "command" not in container
+
+
+def test_both_find_weights_where_the_image_keeps_them(pod_of_submit: dict[str, Any]) -> None:
+    image = re.search(r"\bEARLY_WEIGHTS=(\S+)", (DOCKER / "Dockerfile").read_text(encoding="utf-8"))
+    theirs, ours = (
+        {variable["name"]: variable.get("value") for variable in container["env"]}
+        for job in (pod_of_submit, read("reproduce.yaml"))
+        for container in job["spec"]["template"]["spec"]["containers"]
+    )
+    assert image and theirs["EARLY_WEIGHTS"] == image[1]
+    assert ours.get("EARLY_WEIGHTS", image[1]) == image[1], "it is fetched into what the image says"
 
 
 @pytest.mark.parametrize("name", ["extract.yaml", "reproduce.yaml"])
@@ -80,7 +92,7 @@ def written(tmp_path: Path) -> Path:
     work.jobs.mkdir(parents=True)
     script = slurm_script(work, "--gres=gpu:1", CONTAINER, Path.cwd())
     (work.jobs / "slurm.sh").write_text(script)
-    inside = f'case "$*" in *--dry-run) echo {work.jobs / "slurm.sh"} is written ;; *) exit 3 ;; esac'
+    inside = rf'case "$*" in *--dry-run) echo {work.jobs / "slurm.sh"} is written\; start it ;; *) exit 3 ;; esac'
     play(tmp_path, "in_container", f'echo "$*" >>{tmp_path / "asked"}\n{inside}')
     play(tmp_path, "sbatch", 'cp "$2" handed-in; echo 42')
     return tmp_path
@@ -107,14 +119,17 @@ def test_slurm_gets_nothing_where_there_is_nothing_to_do_or_something_is_wrong(w
     play(written, "in_container", "echo 'error: nothing is planned' >&2; exit 1")
     done = run(written, submit, str(written / "tsm.h5"))
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: nothing is planned\n")
-    play(written, "in_container", f"echo {written}/tsm.h5.run/jobs/slurm.sh is written")
+    play(written, "in_container", f"echo '{written}/tsm.h5.run/jobs/slurm.sh is written; start it with: …'")
+    assert run(written, submit, str(written / "tsm.h5"), "--dry-run").stdout.startswith(f"{written}/tsm.h5.run/jobs")
     play(written, "sbatch", "echo 'sbatch: error: no such partition' >&2; exit 1")
     done = run(written, submit, str(written / "tsm.h5"))
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "sbatch: error: no such partition\n")
     play(written, "in_container", "echo every shard is done already")
     done = run(written, submit, str(written / "tsm.h5"))
     assert (done.returncode, done.stdout) == (0, "every shard is done already\n")
-    assert run(written, submit, "tsm.h5").stderr.startswith("error: tsm.h5: give it from the root")
+    play(written, "in_container", "echo every shard is done already; echo a table of failed clips >&2; exit 3")
+    done = run(written, submit, str(written / "tsm.h5"))
+    assert (done.returncode, done.stdout) == (3, "every shard is done already\n")
     assert "what begins a command in the image" in run(written, submit, "/tsm.h5", container="").stderr
     assert not (written / "handed-in").exists()
 

@@ -1,7 +1,4 @@
-"""compose.yaml against the Compose specification, and what it promises of every service.
-
-That Docker Compose itself takes it is checked by `docker/check`.
-"""
+"""What compose.yaml promises of every service. That Docker Compose itself takes it is checked by `docker/check`."""
 
 import re
 from pathlib import Path
@@ -23,15 +20,6 @@ def interpolated(environment: dict[str, str]) -> dict[str, Any]:
     return {key: value for key, value in table.items() if not key.startswith("x-")}
 
 
-def test_the_specification() -> None:
-    specification = pytest.importorskip("compose_spec").PyCompose
-    table = interpolated({})
-    specification.from_yaml(yaml.safe_dump(table))
-    table["services"]["demo"]["comand"] = ["demo"]
-    with pytest.raises(ValueError, match="comand"):
-        specification.from_yaml(yaml.safe_dump(table))
-
-
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_service_is_harmless(name: str) -> None:
     service = interpolated({})["services"][name]
@@ -51,6 +39,7 @@ def test_what_is_asked_for_reaches_the_entry_point() -> None:
     [gpu] = services["reproduce"]["deploy"]["resources"]["reservations"]["devices"]
     assert (gpu["driver"], gpu["capabilities"]) == ("nvidia", ["gpu"])
     assert services["demo"]["network_mode"] == "none" and services["demo"]["command"] == ["demo"]
+    assert services["reproduce"]["profiles"] == ["gpu"], "no `up` of everything asks for one"
     assert services["reproduce-cpu"]["profiles"] == ["cpu"] and "deploy" not in services["reproduce-cpu"]
     verbs = (DOCKER / "entrypoint").read_text(encoding="utf-8")
     for service in services.values():

@@ -1,19 +1,22 @@
 """`evaluate check`: what is inside and outside, and everything that must never pass as a comparison."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from evaluate.__main__ import app
-from evaluate.check import BACKBONES, check_rows, passed
+from evaluate.check import BUNDLED, MADE_HERE, check_rows, passed
+from evaluate.fusion import method_name
 from evaluate.inputs import Inputs
 from evaluate.predictions import Predictions, Scores, read_predictions, write_predictions
 from evaluate.reproduce import reproduce
@@ -22,12 +25,16 @@ from evaluate.text_tables import Value
 from evaluate.tolerance import TOLERANCES, Tolerance, allowed
 from extract.cache import Row, write_cache
 from extract.machine import Machine
+from extract.networks.backbones import load_backbone
+from extract.sampling import sampling_settings
+from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.command_line import run_cli
 from manifests.errors import UserError
 from manifests.programme import read_programme
 from manifests.published import WHOLE, read_published
-from manifests.recipe import Recipe, read_recipe
+from manifests.recipe import RECIPES, Recipe, read_recipe
 from manifests.schema import Manifest, write_manifest
+from manifests.weights import read_weights
 
 SYSU, UCF = "sysu-xsub-fixed", "ucf101-early-15-3-7"
 WITH = "With distillation, early fusion"
@@ -35,6 +42,27 @@ PAPER = (67.1, 79.2, 84.2, 85.8, 87.1)  # Table 1, SYSU, with distillation, at 2
 # Ten ratios with the paper's five and its area: the others are what is left for them.
 CURVE = np.insert(np.array(PAPER), [0, 1, 2, 3, 4], (10 * 78.8 - sum(PAPER)) / 5) / 100
 SEEDS = (0, 1, 2, 3, 4)
+# As `extract` writes them, of all settings those that a comparison asks for; no other file or code is read for them.
+TSM = {
+    "backbone": "tsm_resnet50",
+    "weights": "TSM_kinetics_RGB_resnet50_shift8_blockres_avg_segment8_e50.pth",
+    "segments": 10,
+    "frames_per_segment": 8,
+    "preprocess": {
+        "resize": 256, "crop": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
+        "interpolation": "bilinear",
+    },
+}  # fmt: skip
+VA_CNN = {
+    "backbone": "va_cnn",
+    "weights": "weights.safetensors",
+    "segments": 10,
+    "pictures": "segment",
+    "timm_model": "resnet50",
+    "image_size": 224,
+    "legacy_sequence_stretch": False,
+    "legacy_sequence_actors": False,
+}
 
 
 def call(*arguments: object) -> int:
@@ -43,11 +71,17 @@ def call(*arguments: object) -> int:
     return int(end.value.code or 0)
 
 
+def caches_of(**streams: object) -> dict[str, Any]:
+    return {name: {"content_sha256": "0" * 64, "settings": settings} for name, settings in streams.items()}
+
+
 def provenance(recipe: Recipe) -> dict[str, Any]:
-    caches = {name: {"settings": {"backbone": table.backbone}} for name, table in recipe.stream_tables.items()}
+    streams = {
+        name: {"tsm_resnet50": TSM, "va_cnn": VA_CNN}[own.backbone] for name, own in recipe.stream_tables.items()
+    }
     return {
         "recipe": recipe.model_dump(),
-        "caches": caches,
+        "caches": caches_of(**streams),
         "random_weights": False,
         "labels": recipe.labels.share,
         "clips": {"train": 216, "validation": 24, "test": 240},
@@ -146,7 +180,7 @@ def test_the_spread_is_that_of_the_table(tmp_path: Path) -> None:
         ({"seeds": (0, 1, 2)}, "the run is not finished: its table is of 3 of the recipe's 5 seeds"),
         ({"seeds": (5, 6, 7, 8, 9)}, "its table is of 0 of the recipe's 5 seeds"),
         ({"curve": lambda seed: np.linspace(0.6, 0.9, 5)}, "the run has 5 segments; what is published has 10"),
-        ({"caches": {"rgb": {"settings": {"backbone": "tsm_resnet50"}}}}, "the features are of tsm_resnet50;"),
+        ({"caches": caches_of(rgb=TSM)}, "the features are of tsm_resnet50; recipe sysu has tsm_resnet50 + va_cnn"),
         ({"caches": {}}, "the features are of nobody knows what"),
         ({"method": "Teacher-student only, early fusion"}, "no run of it has ended in"),
         ({"subfolder": "labels-0.1"}, "no run of it has ended in"),
@@ -172,17 +206,138 @@ def test_other_settings_than_the_recipes_are_named(tmp_path: Path) -> None:
     assert sentence == "the run is of other settings than the recipe (training.epochs: 7 there, 100 wanted)"
 
 
-def test_a_video_network_of_another_kind_is_not_the_papers(tmp_path: Path) -> None:
-    made = {"caches": {name: {"settings": {"backbone": name}} for name in ("efficientnet_lite0", "va_cnn")}}
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "tsm_mobilenetv2", "tsm_resnet50_nl", "va_cnn"])
+def test_a_video_network_of_another_kind_is_not_the_papers(tmp_path: Path, backbone: str) -> None:
+    made = {"caches": caches_of(rgb=TSM | {"backbone": backbone}, skeleton=VA_CNN)}
     (sentence,) = checked(write_run(tmp_path, **made)).why
-    assert sentence == "the features are of efficientnet_lite0 + va_cnn; published is TSM + VA-CNN"
+    assert sentence == f"the features are of {backbone} + va_cnn; recipe sysu has tsm_resnet50 + va_cnn"
 
 
 def test_a_stream_more_than_the_papers_is_another_experiment(tmp_path: Path) -> None:
-    backbones = ("tsm_resnet50", "va_cnn", "efficientnet_lite0")
-    made = {"caches": {name: {"settings": {"backbone": name}} for name in backbones}}
+    made = {"caches": caches_of(rgb=TSM, skeleton=VA_CNN, depth=TSM | {"backbone": "efficientnet_lite0"})}
     (sentence,) = checked(write_run(tmp_path, **made)).why
     assert sentence.startswith("the features are of efficientnet_lite0 + tsm_resnet50 + va_cnn;")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("weights", "none", "weights: none there, a released file wanted"),
+        ("segments", 5, "segments: 5 there, 10 wanted"),
+        ("frames_per_segment", 4, "frames_per_segment: 4 there, 8 wanted"),
+        ("preprocess", TSM["preprocess"] | {"crop": 112}, "preprocess.crop: 112 there, 224 wanted"),
+        ("frames_per_segment", None, "frames_per_segment: not said there"),
+        ("pictures", "both", "pictures: both there, segment wanted"),
+        ("image_size", 64, "image_size: 64 there, 224 wanted"),
+        ("timm_model", "resnet18", "timm_model: resnet18 there, resnet50 wanted"),
+        ("legacy_sequence_actors", True, "legacy_sequence_actors: True there, False wanted"),
+    ],
+)
+def test_features_of_other_settings_are_not_compared(tmp_path: Path, key: str, value: object, said: str) -> None:
+    rgb, skeleton = ({k: v for k, v in own.items() if k != key} for own in (TSM, VA_CNN))
+    if value is not None:
+        rgb |= {key: value} if key in TSM else {}
+        skeleton |= {key: value} if key in VA_CNN and key != "weights" else {}
+    skeleton.setdefault("weights", VA_CNN["weights"])
+    row = checked(write_run(tmp_path, caches=caches_of(rgb=rgb, skeleton=skeleton)))
+    assert (row.verdict, row.numbers, passed([row])) == ("not comparable", (), False)
+    backbone = "tsm_resnet50" if key in TSM else "va_cnn"
+    assert row.why[0] == f"the features of {backbone} are others than recipe sysu's ({said})"
+
+
+@pytest.mark.parametrize(("settings", "stream"), [(TSM, "rgb"), (VA_CNN, "skeleton")])
+def test_the_settings_asked_for_are_those_that_extract_writes(settings: dict[str, Any], stream: str) -> None:
+    """Or else no run at all could be compared. But for the weights, which are not here."""
+    table = read_recipe(Path("sysu")).streams[stream]
+    if stream == "rgb":
+        backbone = load_backbone(table.backbone, "random", frames_per_segment=table.frames_per_segment)
+    else:
+        backbone = va_cnn_backbone("random", table.segments, table.pictures)
+    written = sampling_settings(table, "pyav", backbone.input) | backbone.settings | {"weights": settings["weights"]}
+    assert {key: json.loads(json.dumps(written))[key] for key in settings} == settings
+
+
+def test_another_released_file_is_compared_and_it_is_said(tmp_path: Path) -> None:
+    """For the paper does not say which it was."""
+    file = read_weights()["tsm-r50-8f-dense-kinetics400"].file
+    row = checked(write_run(tmp_path, caches=caches_of(rgb=TSM | {"weights": file}, skeleton=VA_CNN)))
+    assert row.verdict == "inside"
+    assert row.remarks == (f"features of {file}, and recipe sysu takes {TSM['weights']}",)
+
+
+def test_what_a_va_cnn_was_called_and_its_streams_do_not_matter(tmp_path: Path) -> None:
+    caches = caches_of(bones=VA_CNN | {"weights": "mine.safetensors", "column": "path_bones"}, video=TSM)
+    assert checked(write_run(tmp_path, caches=caches)).verdict == "inside"
+
+
+def test_students_trained_otherwise_than_in_the_bundled_recipe_are_compared_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\nbase = "sysu"\nmethods = ["with"]\n[student]\nhidden = 6\n[training]\nepochs = 2\n'
+        "[streams.skeleton.va_cnn]\nepochs = 3\n"
+    )
+    write_run(tmp_path, row=str(tmp_path / "own.toml"))
+    row = checked(tmp_path, str(tmp_path / "own.toml"))
+    assert row.verdict == "inside"
+    (remark,) = row.remarks
+    assert remark == (
+        "trained otherwise than in recipe sysu: student.hidden: 6 there, 512 wanted, training.epochs: 2 there, "
+        "100 wanted, va_cnn.epochs: 3 there, 100 wanted"
+    )
+    assert call("check", tmp_path / "own.toml", "--out", tmp_path) == 0
+    assert f"({remark})" in capsys.readouterr().out
+
+
+def test_nothing_is_said_of_a_va_cnn_that_the_recipe_does_not_train(tmp_path: Path) -> None:
+    table = (RECIPES / "ntu60.toml").read_text()
+    own = table[: table.index("[extract]")] + table[table.index("[teacher]") :]  # the features are given
+    (tmp_path / "own.toml").write_text(own.replace("gradient_clip = 5.0", "gradient_clip = 1.0"))
+    classes, train, test = WHOLE["ntu60-xsub"]
+    write_run(
+        tmp_path,
+        row=str(tmp_path / "own.toml"),
+        method="With distillation",
+        protocol="ntu60-xsub",
+        classes=classes,
+        clips={"train": train, "validation": 0, "test": test},
+        caches=caches_of(features=VA_CNN),
+    )
+    _, row = check_rows([read_recipe(tmp_path / "own.toml")], {"ntu60": tmp_path})
+    assert row.why == ()
+    assert row.remarks == ("trained otherwise than in recipe ntu60: training.gradient_clip: 1.0 there, 5.0 wanted",)
+
+
+def test_rows_that_come_with_the_project_are_compared_without_a_word(tmp_path: Path) -> None:
+    """Their features and their training are the bundled recipes', of whichever table they are."""
+    compared = []
+    for path in RECIPES.glob("rows/table*.toml"):
+        recipe, out = read_recipe(path), tmp_path / path.stem
+        classes, train, test = WHOLE[recipe.data.protocol]
+        write_run(
+            out,
+            row=str(path),
+            method=method_name(recipe.methods[0], "early fusion" if recipe.streams else ""),
+            protocol=recipe.data.protocol,
+            classes=classes,
+            subfolder="" if recipe.labels.fraction == 1 else "labels-0.1",
+            clips={"train": train, "validation": 0, "test": test},
+        )
+        (row,) = check_rows([recipe], {recipe.base or recipe.name: out})
+        compared += [row] if row.comparable else []
+    assert len(compared) > 10
+    assert {(row.why, row.remarks) for row in compared} == {((), ())}
+
+
+def test_other_features_of_one_seed_are_enough(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    made = provenance(read_recipe(Path("table1-sysu-with"))) | {"caches": caches_of(rgb=TSM)}
+    uniform = np.full((1, 10, 12), 1 / 12, dtype=np.float32)
+    names = tuple(f"class {n}" for n in range(12))
+    write_predictions(
+        tmp_path / "predictions" / "with-seed3.h5", Predictions(uniform, ("a",), SYSU, WITH, 3, names, made)
+    )
+    assert checked(tmp_path).verdict == "not comparable"
 
 
 def test_what_nobody_published_or_nobody_can_be_held_against(
@@ -217,6 +372,14 @@ def test_few_labels_have_their_own_rows_tolerance_and_remark(tmp_path: Path) -> 
     assert "trained with all labels" in row.remarks[0]
 
 
+def test_one_folder_holds_runs_of_all_and_of_few_labels(tmp_path: Path) -> None:
+    """Of the same method and seeds, and each is judged by its own provenance."""
+    write_run(tmp_path)
+    write_run(tmp_path, row="table3-sysu-with", subfolder="labels-0.1", random_weights=True)
+    assert checked(tmp_path).verdict == "inside"
+    assert checked(tmp_path, "table3-sysu-with").why == ("the features are of a network with random weights",)
+
+
 def test_a_programme_is_checked_row_by_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "sysu")
     assert call("check", "table1", "--out", tmp_path, "--json") == 1
@@ -236,9 +399,12 @@ def test_a_programme_is_checked_row_by_row(tmp_path: Path, capsys: pytest.Captur
 
 def test_every_row_that_could_be_reproduced_has_a_tolerance() -> None:
     rows = [row for row in read_published() if row.mark == "verified" and row.protocol != "not-stated"]
-    ours = [row for row in rows if set(row.features.split(" + ")) <= BACKBONES.keys()]
+    ours = [row for row in rows if set(row.features.split(" + ")) <= MADE_HERE]
     assert len(ours) > 10
-    assert {(row.protocol, row.labels) for row in ours} == TOLERANCES.keys()
+    assert {(row.protocol, row.labels) for row in ours} == TOLERANCES.keys() == BUNDLED.keys()
+    for (protocol, labels), name in BUNDLED.items():
+        recipe = read_recipe(RECIPES / name)
+        assert (recipe.data.protocol, recipe.labels.share) == (protocol, labels)
     assert {protocol for protocol, _ in TOLERANCES} <= WHOLE.keys()
 
 
@@ -249,6 +415,80 @@ def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
     path.write_text("method,seeds\nx,1\n" if damage == "table" else "no HDF5")
     with pytest.raises(UserError, match=f"{path.name} is not a .* run the same `reproduce` again"):
         checked(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"caches": {"rgb": {"content_sha256": "0"}}}, "caches.rgb.settings: Field required"),
+        ({"caches": {"rgb": "a.h5"}}, "caches.rgb: Input should be"),
+        ({"caches": None}, "caches: Input should be a valid dictionary"),
+        ({"caches": {"rgb": {"settings": []}}}, "caches.rgb.settings: Input should be a valid dictionary"),
+        ({"clips": {"train": "216", "validation": 24, "test": 240}}, "clips.train: Input should be a valid integer"),
+        ({"recipe": "sysu"}, "recipe: Input should be a valid dictionary"),
+        ({"labels": 1}, "labels: Input should be a valid string"),
+        ({"random_weights": "no"}, "random_weights: Input should be a valid boolean"),
+    ],
+)
+def test_odd_provenance_is_a_sentence_that_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], about: dict[str, Any], said: str
+) -> None:
+    write_run(tmp_path)
+    path = tmp_path / "predictions" / "with-seed1.h5"
+    with h5py.File(path, "a") as file:
+        file.attrs["provenance"] = json.dumps(json.loads(file.attrs["provenance"]) | about)
+    assert call("check", "table1-sysu-with", "--out", tmp_path) == 1
+    told = capsys.readouterr()
+    assert f"{path} is not a predictions file of ours (its provenance: {said}" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_provenance_that_says_nothing_is_none_to_compare_with(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    with h5py.File(tmp_path / "predictions" / "with-seed1.h5", "a") as file:
+        file.attrs["provenance"] = "{}"
+    row = checked(tmp_path)
+    assert "the features are of nobody knows what; recipe sysu has tsm_resnet50 + va_cnn" in row.why
+    with h5py.File(tmp_path / "predictions" / "with-seed1.h5", "a") as file:
+        file.attrs["provenance"] = "[]"
+    with pytest.raises(UserError, match=r"with-seed1\.h5 is not a predictions file of ours"):
+        checked(tmp_path)
+
+
+def test_a_stray_file_among_the_predictions_is_to_be_removed(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    with h5py.File(tmp_path / "predictions" / "features.h5", "w") as file:
+        file["features"] = np.zeros(3)
+    with pytest.raises(UserError, match=r"predictions/features\.h5 is not .*; remove it, and if `reproduce` wrote it"):
+        checked(tmp_path)
+    (tmp_path / "predictions" / "features.h5").unlink()
+    assert checked(tmp_path).verdict == "inside"
+    shutil.copy(tmp_path / "predictions" / "with-seed0.h5", tmp_path / "predictions" / "copy.h5")
+    with pytest.raises(UserError, match=r"copy\.h5 and .*with-seed0\.h5 are both of .* early fusion, seed 0; remove"):
+        checked(tmp_path)
+
+
+def test_a_second_line_of_a_method_is_refused(tmp_path: Path) -> None:
+    table = write_run(tmp_path) / "table.csv"
+    (line,) = (line for line in table.read_text().splitlines() if line.startswith('"With'))
+    table.write_text(table.read_text() + line.replace("67.1", "97.1") + "\n")
+    with pytest.raises(UserError, match=f"table.csv has 2 lines of {WITH}, not one; run the same `reproduce` again"):
+        checked(tmp_path)
+
+
+@pytest.mark.parametrize("change", [lambda line: line[:60], lambda line: line + ",1,2"])
+def test_a_line_that_was_cut_or_glued_is_a_sentence(tmp_path: Path, change: Callable[[str], str]) -> None:
+    table = write_run(tmp_path) / "table.csv"
+    lines = [change(line) if line.startswith('"With') else line for line in table.read_text().splitlines()]
+    table.write_text("\n".join(lines))
+    with pytest.raises(UserError, match=r"table\.csv is not a table of ours"):
+        checked(tmp_path)
+
+
+def test_a_table_of_no_seeds_is_not_finished(tmp_path: Path) -> None:
+    table = write_run(tmp_path) / "table.csv"
+    table.write_text(table.read_text().replace(f'"{WITH}",{SYSU},5,', f'"{WITH}",{SYSU},0,'))
+    assert "its table is of 0 of the recipe's 5 seeds" in checked(tmp_path).why[0]
 
 
 RECIPE = f"""
@@ -279,10 +519,8 @@ def on_one_core() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def test_a_real_run_from_features_to_the_verdict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], on_one_core: None
-) -> None:
-    """NumPy finds the numbers again from the predictions; the test labels are gone before they are checked."""
+def real_run(tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """Reproduce the trial over a cache that says `settings` of itself; return the test labels."""
     classes, splits = ("a", "b", "c"), {"train": 6, "validation": 3, "test": 6}
     clips = [
         (f"{split}{n}", f"{split}{n}", n % 3, classes[n % 3], "g", split, UCF)
@@ -293,15 +531,33 @@ def test_a_real_run_from_features_to_the_verdict(
     write_manifest(Manifest(pd.DataFrame(clips, columns=columns), classes), tmp_path / "m.csv")
     noise = np.random.default_rng(0)
     rows = [Row(clip[0], noise.normal(size=(10, 3)).astype(np.float32), 30, True) for clip in clips]
-    settings = {"backbone": "tsm_resnet50", "weights": "none"}
     write_cache(tmp_path / "f.h5", rows, [row.clip_id for row in rows], (10, 3), settings)
     (tmp_path / "trial.toml").write_text(RECIPE)
     monkeypatch.setitem(WHOLE, UCF, (3, 9, 6))
     inputs = Inputs(tmp_path / "out", manifest=tmp_path / "m.csv", caches={"features": tmp_path / "f.h5"})
-    recipe = read_recipe(tmp_path / "trial.toml")
-    reproduce(recipe, inputs, Machine(device="cpu"), say=lambda _: None)
+    reproduce(read_recipe(tmp_path / "trial.toml"), inputs, Machine(device="cpu"), say=lambda _: None)
+    return {clip[0]: clip[2] for clip in clips if clip[5] == "test"}
 
-    labels = {clip[0]: clip[2] for clip in clips if clip[5] == "test"}
+
+def test_a_real_run_over_features_of_another_kind_has_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], on_one_core: None
+) -> None:
+    real_run(tmp_path, {"backbone": "tsm_resnet50", "weights": "none"}, monkeypatch)
+    monkeypatch.setitem(TOLERANCES, (UCF, "all"), Tolerance(100.0, "a trial"))
+    assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 1
+    said = capsys.readouterr().out
+    why = "the features of tsm_resnet50 are others than recipe ucf101's (weights: none there, a released "
+    assert said.count(f"**not comparable**: {why}") == 2
+    assert "segments: not said there, frames_per_segment: not said there" in said
+    assert "inside**" not in said
+
+
+def test_a_real_run_from_features_to_the_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], on_one_core: None
+) -> None:
+    """NumPy finds the numbers again from the predictions; the test labels are gone before they are checked."""
+    labels = real_run(tmp_path, TSM, monkeypatch)
+    recipe = read_recipe(tmp_path / "trial.toml")
     (tmp_path / "m.csv").unlink()
     runs = [read_predictions(tmp_path / "out" / "predictions" / f"with-seed{seed}.h5") for seed in (0, 1)]
     own = []
@@ -317,4 +573,7 @@ def test_a_real_run_from_features_to_the_verdict(
     assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 1
     monkeypatch.setitem(TOLERANCES, (UCF, "all"), Tolerance(100.0, "a trial"))
     assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 0
-    assert capsys.readouterr().out.count("**inside** over 2 seeds") == 2
+    said = capsys.readouterr().out
+    assert said.count("**inside** over 2 seeds (trained otherwise than in recipe ucf101: ") == 2
+    assert "student.hidden: 6 there, 512 wanted" in said
+    assert "training.epochs: 2 there, 100 wanted" in said

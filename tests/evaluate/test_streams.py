@@ -6,6 +6,7 @@ What extracts and what trains a VA-CNN is stood in for; what they are called wit
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -486,6 +487,28 @@ def test_what_is_wrong_is_said_before_anything_is_extracted(
         reproduce(*make(tmp_path, inputs), MACHINE)
     assert stand_ins == []
     assert not inputs.out.exists()
+
+
+def test_released_weights_are_downloaded_where_they_are_needed_and_wanted(
+    inputs: Inputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, asked, moves = "tsm-r50-8f-kinetics400", [], []
+
+    def get_weights(wanted: str, folder: Path | None, *, progress: Callable[[int, int], None]) -> None:
+        asked.append((wanted, folder))
+        progress(3_500_000, 9_000_000)
+
+    monkeypatch.setattr("evaluate.streams.get_weights", get_weights)
+    recipe = make_recipe(tmp_path, "early", RGB.replace('"random"', f'"{name}"') + SKELETON)
+    machine = replace(MACHINE, weights_folder=tmp_path / "none")
+    bars = Bars(weights=lambda *move: moves.append(move))
+    for wanted in (False, True):
+        with pytest.raises(UserError, match=f"the weights {name} are not on this machine"):
+            reproduce(recipe, Inputs(inputs.out, tmp_path, inputs.manifest, get_weights=wanted), machine, bars=bars)
+        assert asked == [(name, tmp_path / "none")] * wanted and stand_ins == []
+    assert moves == [(3, 9)]
+    reproduce(recipe, replace(inputs, get_weights=True), machine)
+    assert len(asked) == 1, "every stream has its features"
 
 
 def call(*arguments: object) -> int:

@@ -105,6 +105,13 @@ def test_two_files_for_one_clip(tmp_path: Path) -> None:
         ucf101.build(videos, "ucf101-early-15-3-7")
 
 
+def test_other_files_may_be_called_alike(tmp_path: Path) -> None:
+    clips = [f"YoYo/v_YoYo_g{group:02d}_c01.avi" for group in (1, 16, 19)]
+    others = ["holiday/1/movie.mp4", "holiday/2/movie.mp4", "a/v_YoYo_g99_c01.avi", "b/v_YoYo_g99_c01.avi"]
+    manifest, _ = ucf101.build(touch(tmp_path, *clips, *others), "ucf101-early-15-3-7")
+    assert manifest.clips["path"].tolist() == clips
+
+
 def test_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         ucf101.build(tmp_path / "nowhere", "ucf101-early-15-3-7")

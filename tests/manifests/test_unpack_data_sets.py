@@ -45,6 +45,11 @@ def test_all_of_ucf101_is_whole_and_one_clip_less_is_named(tmp_path: Path, capsy
     assert f"13320 files unpacked into {out}, 0 were there" in said.out
     assert said.out.splitlines()[-1] == f"UCF101 in {out} is whole, by the names of its files"
     assert said.err == ""
+    for number in "12":
+        (out / "holiday" / number).mkdir(parents=True)
+        (out / "holiday" / number / "movie.mp4").touch()
+    assert call("unpack", "ucf101", "--out", out) == 0, "what lies beside it is the owner's"
+    assert f"UCF101 in {out} is whole" in capsys.readouterr().out
     (out / names[5]).unlink()
     assert call("unpack", "ucf101", "--out", out) == 1
     said = capsys.readouterr()

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ import yaml
 
 from extract.cluster.kubernetes import job_manifest, submit_to_kubernetes
 from extract.cluster.work import Work, find_work
+from extract.networks.weights import weights_folder
+from extract.shards.plan import Plan
 from extract.shards.run_folder import RunFolder
+from extract.shards.sealed import sealed
 from manifests.errors import UserError
 
 KUBERNETES = ["--engine", "kubernetes", "--image", "ours:1", "--workers", "1", "--dry-run"]
+NAMED = "tsm-r50-8f-kinetics400"
 
 
 def written(out: Path) -> dict[str, Any]:
@@ -40,7 +45,7 @@ def test_the_schema(version: str, gpus: int, tmp_path: Path) -> None:
     validator = pytest.importorskip("kubernetes_validate")
     work = Work(tmp_path / "features.h5", (0, 1, 5), 6, at_once=2)
     mounts = {"/data": "videos", "/features": "features"}
-    manifest = yaml.safe_load(yaml.safe_dump(job_manifest(work, "ours:1", mounts, "vision", gpus)))
+    manifest = yaml.safe_load(yaml.safe_dump(job_manifest(work, "ours:1", mounts, "vision", gpus, Path("/data/w"))))
     validator.validate(manifest, version, strict=True)
     manifest["spec"]["completionMod"] = "Indexed"
     with pytest.raises(validator.ValidationError, match="completionMod"):
@@ -49,7 +54,7 @@ def test_the_schema(version: str, gpus: int, tmp_path: Path) -> None:
 
 def test_what_the_job_asks_for(tmp_path: Path) -> None:
     work = Work(tmp_path / "features.h5", tuple(range(3, 43)), 50, device="cuda")
-    manifest = job_manifest(work, "ours:1", {"/data": "videos"}, "", 1)
+    manifest = job_manifest(work, "ours:1", {"/data": "videos"}, "", 1, None)
     spec, template = manifest["spec"], manifest["spec"]["template"]["spec"]
     assert (spec["completions"], spec["parallelism"], spec["maxFailedIndexes"]) == (40, 40, 4)
     assert "namespace" not in manifest["metadata"]
@@ -58,8 +63,9 @@ def test_what_the_job_asks_for(tmp_path: Path) -> None:
     [container] = template["containers"]
     assert container["resources"] == {"requests": {"cpu": "8"}, "limits": {"nvidia.com/gpu": "1"}}
     assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp", "/data"}
+    assert [variable["name"] for variable in container["env"]] == ["HOME", "JOB_NAME"]
     assert "--device cuda --workers 8 --shard" in container["command"][-1], "what a container asks for it does not see"
-    few = job_manifest(Work(tmp_path / "f.h5", (7,), 8, at_once=5), "ours:1", {}, "vision", 0)
+    few = job_manifest(Work(tmp_path / "f.h5", (7,), 8, at_once=5), "ours:1", {}, "vision", 0, None)
     assert (few["spec"]["parallelism"], few["spec"]["maxFailedIndexes"]) == (1, 1)
     assert few["metadata"]["namespace"] == "vision"
     assert "limits" not in few["spec"]["template"]["spec"]["containers"][0]["resources"]
@@ -119,6 +125,57 @@ def test_what_the_pods_would_not_find_is_refused(command: Any, footage: Path, ou
         submit_to_kubernetes(work, "", [], "", 0, dry_run=True)
     with pytest.raises(UserError, match="gives out whole GPUs"):
         submit_to_kubernetes(work, "ours:1", [], "", 0.5, dry_run=True)
+
+
+@pytest.fixture
+def named(out: Path) -> Path:
+    """`out` as if it had been planned with weights known by name, which are not here."""
+    plan = RunFolder(out).plan
+    replan(out, plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"weights": NAMED})}))
+    return out
+
+
+def replan(out: Path, plan: Plan) -> None:
+    (RunFolder(out).folder / "plan.json").write_text(sealed(plan.model_dump(mode="json")))
+
+
+@pytest.mark.parametrize("where", ["{0}/weights", "weights", "{0}/gone/../weights", "{0}/link"])
+def test_pods_look_for_named_weights_in_the_same_folder(
+    where: str, named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given from the root or from here, or by a link, which pods may not have."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "weights")
+    monkeypatch.setenv("EARLY_WEIGHTS", where.format(tmp_path))
+    submit_to_kubernetes(find_work(named), "ours:1", [f"a:{tmp_path}"], "", 0, dry_run=True)
+    [container] = written(named)["spec"]["template"]["spec"]["containers"]
+    assert container["env"][2:] == [{"name": "EARLY_WEIGHTS", "value": str(tmp_path / "weights")}]
+    monkeypatch.setenv("EARLY_WEIGHTS", container["env"][2]["value"])
+    monkeypatch.chdir("/")
+    assert weights_folder() == tmp_path / "weights"
+
+
+@pytest.mark.parametrize("where", ["/elsewhere/weights", "{0}/../weights", "{0}/link", ""])
+def test_named_weights_on_no_volume_are_refused(
+    where: str, named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to("/elsewhere/weights")
+    monkeypatch.setenv("EARLY_WEIGHTS", where.format(tmp_path))
+    with pytest.raises(UserError) as refused:
+        submit_to_kubernetes(find_work(named), "ours:1", [f"a:{tmp_path}"], "", 0, dry_run=True)
+    folder = weights_folder().resolve()
+    assert str(refused.value) == (
+        f"the weights {NAMED} are looked for in {folder}, which would be on no volume of the pods: set EARLY_WEIGHTS "
+        f"to a folder on one, run `python -m extract weights get {NAMED}`, and submit again"
+    )
+    submit_to_kubernetes(find_work(named), "ours:1", [f"a:{tmp_path}", f"b:{folder}"], "", 0, dry_run=True)
+
+
+def test_a_folder_of_weights_that_was_planned_counts(named: Path, tmp_path: Path) -> None:
+    plan = RunFolder(named).plan
+    replan(named, plan.model_copy(update={"machine": replace(plan.machine, weights_folder=Path("/elsewhere/weights"))}))
+    with pytest.raises(UserError, match="are looked for in /elsewhere/weights, which would be on no volume"):
+        submit_to_kubernetes(find_work(named), "ours:1", [f"a:{tmp_path}"], "", 0, dry_run=True)
 
 
 def test_kubectl_and_what_it_says(

@@ -12,7 +12,8 @@ import torch
 
 from extract.cluster.local import run_locally
 from extract.cluster.work import Work
-from extract.cluster.worker import ATTEMPTS, MOST_ERRORS, ended_in_order
+from extract.cluster.worker import ATTEMPTS, MOST_ERRORS
+from manifests.command_line import ended_in_order
 from manifests.errors import UserError
 
 LOCAL = ["--engine", "local", "--device", "cpu", "--workers", "1"]
