@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
+TESTERS ?= 2
+PYTEST = $(RUN) -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 EXTRAS := lite0 decord http rar ray dev  # what the lock holds; s3 and gcs bring many packages for few
 
 .PHONY: setup demo test quick lint lock clean
@@ -25,12 +27,13 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: setup
 	$(RUN) -m evaluate reproduce stick-figures --out out/demo
 
-# Every test; `make quick` leaves out the slow ones.
+# Every test, files side by side on TESTERS cores, one thread each; `make quick` leaves out the slow ones.
+test quick: export OMP_NUM_THREADS = 1
 test: setup
-	$(RUN) -m pytest
+	$(PYTEST)
 
 quick: setup
-	$(RUN) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: setup
 	$(RUN) -m ruff format --check .

@@ -201,9 +201,12 @@ def _peak_memory(paths: list[Path], recipe: Extract, machine: Machine, clips: in
     said = folder / f"{clips}.log"
     with said.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         peak = 0.0
-        while process.poll() is None:
-            peak = max(peak, _high_water_mark(process.pid))
-            time.sleep(0.02)
+        try:
+            while process.poll() is None:
+                peak = max(peak, _high_water_mark(process.pid))
+                time.sleep(0.02)
+        finally:
+            process.terminate()  # it does not outlive this one
     if process.returncode:
         raise UserError(f"the run that memory is measured on failed: {said.read_text()}")
     return peak

@@ -51,6 +51,7 @@ def ended_in_order() -> Iterator[None]:
     """Let SIGTERM end what is inside as Ctrl-C does, also where it is the first process, as in a container."""
 
     def end(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a scheduler may say it twice
         print("stopped: what was finished is kept; run the same command to go on", file=sys.stderr)
         sys.exit(STOPPED)
 

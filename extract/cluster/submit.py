@@ -57,7 +57,7 @@ def submit(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the job, start nothing.")] = False,
     sbatch: Annotated[str, typer.Option(help="SLURM: sbatch's options, '--partition=gpu --gres=gpu:1 …'.")] = "",
-    container: Annotated[str, typer.Option(help="SLURM: starts workers, 'apptainer exec --nv ours.sif'.")] = "",
+    container: Annotated[str, typer.Option(help="SLURM: starts workers, 'apptainer exec --nv /data/a.sif'.")] = "",
     image: Annotated[str, typer.Option(help="Kubernetes: the container image with this project in it.")] = "",
     volume: Annotated[list[str] | None, typer.Option(help="Kubernetes: CLAIM:/mount; may be repeated.")] = None,
     namespace: Annotated[str, typer.Option(help="Kubernetes: the Job's namespace.")] = "",

@@ -72,6 +72,9 @@ def download(entry: WeightsFile, folder: Path, *, progress: Progress | None = No
     Where the list has no whole hash, that of the first download is kept in `<file>.sha256` and holds from then on.
     """
     path, part = folder / entry.file, folder / f"{entry.file}.part"
+    if path.is_file():  # perhaps in a folder of somebody else's
+        verify(entry, path)
+        return path
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{entry.file}.lock"):
