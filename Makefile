@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 TESTERS ?= 2
-PYTEST = $(RUN) -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
+ALONE := slurm or ray or browser
 EXTRAS := lite0 decord http rar ray dev  # what the lock holds; s3 and gcs bring many packages for few
 
 .PHONY: setup demo test quick lint lock clean
@@ -27,13 +27,15 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: setup
 	$(RUN) -m evaluate reproduce stick-figures --out out/demo
 
-# Every test, files side by side on TESTERS cores, one thread each; `make quick` leaves out the slow ones.
+# Every test: files side by side on TESTERS cores, one thread each; those with a cluster or a browser alone afterwards.
 test quick: export OMP_NUM_THREADS = 1
 test: setup
-	$(PYTEST)
+	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not ($(ALONE))"
+	$(RUN) -m pytest -m "$(ALONE)"
 
+# Without the slow ones.
 quick: setup
-	$(PYTEST) -m "not slow"
+	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not slow and not ($(ALONE))"
 
 lint: setup
 	$(RUN) -m ruff format --check .

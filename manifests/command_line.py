@@ -50,9 +50,13 @@ def run_cli(app: Callable[[], None]) -> None:
 def ended_in_order() -> Iterator[None]:
     """Let SIGTERM end what is inside as Ctrl-C does, also where it is the first process, as in a container."""
 
+    told = False
+
     def end(number: int, frame: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a scheduler may say it twice
-        print("stopped: what was finished is kept; run the same command to go on", file=sys.stderr)
+        nonlocal told
+        if not told:  # a scheduler may say it twice
+            print("stopped: what was finished is kept; run the same command to go on", file=sys.stderr)
+        told = True
         sys.exit(STOPPED)
 
     before = signal.signal(signal.SIGTERM, end)

@@ -6,8 +6,10 @@ Importing torch takes seconds, so one process imports everything and forks a com
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ import torch
 from extract.decoding.numbered_clip import write_numbered_clip
 from manifests.schema import COLUMNS, Manifest, write_manifest
 
-ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 300.0  # seconds for a command to end
 CLASSES = ("jump", "wave")
 NUM_CLIPS = 8
 SKELETON_CLASSES = ("raise", "lower")
@@ -157,8 +159,7 @@ class CommandLine:
     """`python -m extract` by name: started, or run to its end."""
 
     def __init__(self, sabotage: Path, output: Path) -> None:
-        path = os.pathsep.join([str(sabotage), str(ROOT)])
-        self.environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        self.environment = os.environ | {"PYTHONPATH": str(sabotage), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
         self.output, self.count = output, 0
         self.launcher = subprocess.Popen(
             [sys.executable, "-c", LAUNCHER],
@@ -179,7 +180,16 @@ class CommandLine:
         pid = self._ask(
             {"arguments": [str(argument) for argument in arguments], "output": str(output), "before": before}
         )
-        return Running(pid, lambda: self._finished(self._ask({"wait": pid}), output))
+        return Running(pid, lambda: self._finished(self._wait(pid), output))
+
+    def _wait(self, pid: int) -> int:
+        """Return the exit status; of what hangs that of a kill."""
+        patience = threading.Timer(PATIENCE, os.killpg, (pid, signal.SIGKILL))
+        patience.start()
+        try:
+            return self._ask({"wait": pid})
+        finally:
+            patience.cancel()
 
     def start_for_real(self, *arguments: str | Path) -> Running:
         """A process of its own, from the first import."""

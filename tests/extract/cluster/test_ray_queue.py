@@ -103,6 +103,19 @@ def test_a_node_is_lost_in_the_middle(
     assert out.read_bytes() == whole
 
 
+def press_ctrl_c(group: int, wait_until: Callable[..., None]) -> None:
+    """Twice, where Python was just in a place that swallows it, such as the callback of a weak reference."""
+    stat, stderr = Path(f"/proc/{group}/stat"), Path(f"/proc/{group}/fd/2").resolve()
+
+    def ended() -> bool:
+        return stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    os.killpg(group, signal.SIGINT)
+    wait_until(lambda: ended() or "Exception ignored in" in stderr.read_text())
+    if not ended():
+        os.killpg(group, signal.SIGINT)
+
+
 @pytest.mark.slow
 @pytest.mark.ray
 def test_ctrl_c_and_errors_end_the_workers_in_order(
@@ -131,7 +144,7 @@ def test_ctrl_c_and_errors_end_the_workers_in_order(
     running = command.start("submit", out, *RAY, "--address", nodes[0], "--gpus-per-shard", "1")
     stderr = Path(f"/proc/{running.pid}/fd/2")
     wait_until(lambda: "no node has 1 CPUs and 1 GPUs now, and shards wait until one comes" in stderr.read_text())
-    os.killpg(running.pid, signal.SIGINT)
+    press_ctrl_c(running.pid, wait_until)
     assert running.wait().status == 130
 
     finished = command("submit", out, *RAY, "--address", nodes[0], "--device", "abacus")

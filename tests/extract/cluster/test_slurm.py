@@ -63,7 +63,8 @@ def test_disturbed_in_every_way(
     array("scancel", f"{array.job}_1")
     wait_until(pids[2])
     assert "1" not in array.states()
-    assert 1 in RunFolder(out).unfinished() and not list(out.parent.rglob("00001/heartbeat.json"))
+    wait_until(lambda: not list(out.parent.rglob("00001/heartbeat.json")))
+    assert 1 in RunFolder(out).unfinished()
 
     array("scontrol", "requeue", f"{array.job}_2")
     wait_until(lambda: array.states()["2"] == "PENDING")
