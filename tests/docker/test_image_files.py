@@ -3,6 +3,7 @@
 What needs an image (size, user, read-only root, the tests inside) is `docker/check`.
 """
 
+import ast
 import importlib.util
 import re
 import subprocess
@@ -198,3 +199,8 @@ def test_the_entry_point_explains_itself_and_refuses_what_it_does_not_know(tmp_p
     assert all(re.search(rf"\b{verb}\b", helped.stdout) for verb in verbs - {"help", "sh"})
     refused = entrypoint("demonstrate", folder=tmp_path)
     assert refused.returncode == 2 and refused.stderr.startswith("error: demonstrate is none of manifests, extract")
+
+
+def test_the_files_of_python_are_documented() -> None:
+    for path in DOCKER.glob("*.py"):
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
