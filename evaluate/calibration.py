@@ -41,6 +41,7 @@ def reliability(probabilities: Floats, labels: Labels, bins: int = BINS) -> Reli
     """
     segments = probabilities.shape[1]
     confidence = probabilities.max(axis=2).astype(np.float64)  # (clips, N)
+    # One `bincount` for all ratios; `scipy.stats.binned_statistic` would take a call for each ratio and each mean.
     own = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     cell = (own + bins * np.arange(segments)).ravel()  # one number a ratio and bin
 

@@ -51,6 +51,8 @@ def bootstrap_auc_difference(
         seed: of the drawing.
         level: the share of the resampled differences inside the interval.
     """
+    # Our own, because `scipy.stats.bootstrap` draws along one axis: here seeds and clips are drawn at once, or groups
+    # of unequal size.
     seeds, clips, ratios = correct.shape
     difference = correct.sum(axis=2) - baseline.sum(axis=2)  # (S, I), at how many ratios more: whole numbers, exact
     group_of = np.unique(np.arange(clips) if groups is None else np.asarray(groups), return_inverse=True)[1]
@@ -72,20 +74,16 @@ def majority(correct: Right) -> Right:
 def exact_mcnemar(correct: Right, baseline: Right) -> float:
     """P-value of McNemar's exact test: could a fair coin have dealt out the clips that one method alone has right?
 
-    Two-sided, twice the smaller tail of the binomial distribution, in whole numbers; 1 where the methods differ in
-    no clip.
+    SciPy's two-sided binomial test; 1 where the methods differ in no clip.
 
     Args:
         correct: (I,).
         baseline: (I,), the same clips.
     """
+    from scipy.stats import binomtest  # loads in a second, which most commands need not wait
+
     ours, theirs = int((correct & ~baseline).sum()), int((baseline & ~correct).sum())
-    flips = ours + theirs
-    term = tail = 1  # binomial coefficient of `flips` over 0, and their sum
-    for heads in range(min(ours, theirs)):
-        term = term * (flips - heads) // (heads + 1)
-        tail += term
-    return min(1.0, 2 * tail / (1 << flips))
+    return float(binomtest(ours, ours + theirs).pvalue) if ours + theirs else 1.0
 
 
 def mcnemar_by_ratio(correct: Right, baseline: Right) -> NDArray[np.float64]:
@@ -99,6 +97,7 @@ def holm(p: NDArray[np.floating]) -> NDArray[np.float64]:
 
     The smallest is multiplied by K, the next by K − 1 and so on; none comes out below a smaller one, none above 1.
     """
+    # Our own, because SciPy corrects for the rate of false discoveries only (`false_discovery_control`).
     order = np.argsort(p, kind="stable")
     corrected = np.empty(len(p), dtype=np.float64)
     corrected[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))

@@ -19,8 +19,10 @@ class Clip:
         segments: int64: of a video (N, F) which frames stand where; of a skeleton (N, 2, 4) two stretches for each
             segment, itself and the whole beginning up to its end: first point, frames, joints of an actor, actors.
         num_frames: how many frames the recording really has.
+        centre: of a skeleton, which joint is the middle of the spine: it tells orders of 20 joints apart; of a video 0.
     """
 
     content: NDArray[np.uint8] | NDArray[np.float32]
     segments: NDArray[np.int64]
     num_frames: int
+    centre: int = 0

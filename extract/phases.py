@@ -46,7 +46,10 @@ def measure_phases(network: SegmentNetwork, tasks: list[DecodeTask]) -> dict[str
 
 
 def decode_here(task: DecodeTask) -> Clip:
-    """Decode a clip in this process, as no run does: nothing ends a decoder that hangs."""
+    """Decode a clip in this process, where a decoder that hangs or crashes takes this process with it.
+
+    Only for clips that this program has written itself, as `bench` does; others go through `decode_all`.
+    """
     if task.decoder == "skeleton":
         return decode_skeleton(Path(task.path), task.segments, task.expected, task.legacy_sequence_actors)
     return decode_clip(Path(task.path), task.segments, task.frames_per_segment, task.decoder, task.expected)

@@ -82,7 +82,41 @@ def test_manifests_know_no_torch_no_hdf5_no_other_room() -> None:
 def test_the_decode_worker_starts_without_torch() -> None:
     loaded = loaded_with(["extract.decoding.decode_worker"])
     assert "av" in loaded
-    assert not loaded & {"torch", "torchvision", "timm", "h5py", "pandas"}
+    assert not loaded & {"torch", "torchvision", "timm", "h5py", "pandas", "scipy"}
+
+
+def imports(path: Path) -> set[str]:
+    """Return every module that a file imports, and every name with its module; inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def test_only_the_decode_worker_reads_matlab_files() -> None:
+    """SciPy's reader has crashed on damaged files. A worker may die, another process may not."""
+    of_file = {name_of(path): imports(path) for path in SOURCES}
+
+    def importers(name: str) -> set[str]:
+        return {file for file, names in of_file.items() if any(f"{found}.".startswith(f"{name}.") for found in names)}
+
+    assert importers("scipy") == {"extract/skeletons/matlab.py", "evaluate/statistics.py"}
+    assert importers("scipy.io") == {"extract/skeletons/matlab.py"}
+    assert importers("extract.skeletons.matlab") == {"extract/skeletons/files.py"}
+    assert importers("extract.skeletons.files.read_skeleton") == {"extract/skeletons/observe.py"}
+    # `phases` measures on clips that `bench` has written; those are no MATLAB files.
+    decoding = {"extract/decoding/decode_worker.py", "extract/phases.py"}
+    assert importers("extract.skeletons.observe.decode_skeleton") == decoding
+
+
+def test_scipy_is_loaded_only_when_it_is_used() -> None:
+    """Loading it takes a second, and of what imports it every process starts without it."""
+    loaded = loaded_with(["evaluate.statistics", "extract.skeletons.files"])
+    assert "numpy" in loaded
+    assert "scipy" not in loaded
 
 
 def attributes(tree: ast.AST, module: str) -> Iterator[ast.Attribute]:

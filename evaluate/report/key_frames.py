@@ -1,7 +1,7 @@
 """What there was to see of a clip at some progress levels: small pictures inside the page, of videos and of skeletons.
 
-Videos are decoded by `extract`'s workers, which may hang or crash and are only killed then; skeletons are drawn as
-stick figures. A clip without pictures has the reason instead. Which clips: `timelines`.
+`extract`'s workers read both, because a reader may hang or crash on a damaged file. Skeletons are drawn as stick
+figures. A clip without pictures has the reason instead. Which clips are shown: `timelines`.
 """
 
 import base64
@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from extract.clip import DecodeError
+from extract.clip import Clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
-from extract.skeletons.files import READERS, read_skeleton
-from extract.skeletons.observe import observe
+from extract.skeletons.files import READERS
 from manifests.files import inside
 
 WIDEST = 160  # pixels of a picture's longer side
 QUALITY = 70  # of JPEG
 FRAMES = 4  # looked at in a segment; the last of them, near its end, is shown
-DEADLINE = 60.0  # seconds a video may take
+DEADLINE = 60.0  # seconds without progress after which a clip is given up
 DRAWN, MARGIN = (80, 130), 8  # width and height of a drawn skeleton's view box, and what stays empty around it
 
 # Joints that are connected, by number of joints and middle of the spine: three data sets, three orders.
@@ -69,17 +68,17 @@ def key_frames(paths: Mapping[str, str], videos: Path, segments: int, levels: Se
     for clip, file in files.items():
         if not file.exists():
             found[clip] = KeyFrames((), "its file is not in the folder of videos")
-        elif file.suffix.lower() in READERS:
-            found[clip] = _skeleton(file, segments, levels)
         else:
-            tasks.append(DecodeTask(clip, str(file), segments, FRAMES, "pyav", 0))
+            decoder = "skeleton" if file.suffix.lower() in READERS else "pyav"
+            tasks.append(DecodeTask(clip, str(file), segments, FRAMES, decoder, 0))
+    decoders = {task.clip_id: task.decoder for task in tasks}
     for answer in decode_all(tasks, workers=1, deadline=DEADLINE) if tasks else ():
         if isinstance(answer, Failure):
-            found[answer.clip_id] = KeyFrames((), f"its video cannot be shown: {answer.reason}")
-        else:
-            clip, content = answer
-            frames = [content.content[content.segments[level - 1, -1]] for level in levels]
-            found[clip] = KeyFrames(tuple(_address("image/jpeg", _jpeg(frame)) for frame in frames))
+            kind = "skeleton" if decoders[answer.clip_id] == "skeleton" else "video"
+            found[answer.clip_id] = KeyFrames((), f"its {kind} cannot be shown: {answer.reason}")
+            continue
+        clip, content = answer
+        found[clip] = KeyFrames((_drawn if decoders[clip] == "skeleton" else _shown)(content, levels))
     return found
 
 
@@ -99,14 +98,18 @@ def draw_skeletons(people: Sequence[NDArray[np.floating]], centre: int) -> list[
     return [_draw([centred + (actor[:, :2] - middle) * (scale, -scale) for actor in moment], centre) for moment in seen]
 
 
-def _skeleton(file: Path, segments: int, levels: Sequence[int]) -> KeyFrames:
-    try:
-        skeleton = read_skeleton(file)
-    except DecodeError as error:
-        return KeyFrames((), f"its skeleton cannot be shown: {error}")
-    observed = observe(skeleton, segments)
-    drawn = draw_skeletons([observed[level - 1][1][-1] for level in levels], skeleton.centre)
-    return KeyFrames(tuple(_address("image/svg+xml", picture.encode()) for picture in drawn))
+def _shown(video: Clip, levels: Sequence[int]) -> tuple[str, ...]:
+    frames = [video.content[video.segments[level - 1, -1]] for level in levels]
+    return tuple(_address("image/jpeg", _jpeg(frame)) for frame in frames)
+
+
+def _drawn(skeleton: Clip, levels: Sequence[int]) -> tuple[str, ...]:
+    """Draw the last moment of each level's segment."""
+    moments = []
+    for first, frames, joints, actors in skeleton.segments[[level - 1 for level in levels], 0].tolist():
+        points = skeleton.content[first : first + frames * joints * actors]
+        moments.append(points.reshape(frames, actors, joints, 3)[-1])
+    return tuple(_address("image/svg+xml", svg.encode()) for svg in draw_skeletons(moments, skeleton.centre))
 
 
 def _draw(actors: Sequence[NDArray[np.floating]], centre: int) -> str:

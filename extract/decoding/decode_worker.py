@@ -63,6 +63,7 @@ def _answer(task: dict[str, Any], answers: BinaryIO, buffer: SharedBuffer, scrat
         "dtype": content.dtype.name,
         "segments": clip.segments.tolist(),
         "num_frames": clip.num_frames,
+        "centre": clip.centre,
     }
 
 

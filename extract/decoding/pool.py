@@ -204,7 +204,8 @@ class _Worker:
             dtype, shape = np.dtype(answer["dtype"]), tuple(answer["shape"])
             shared = self.buffer.first(dtype.itemsize * math.prod(shape))
             content = shared.view(dtype).reshape(shape).copy()  # the buffer is for the next clip
-            return clip_id, Clip(content, np.array(answer["segments"], dtype=np.int64), answer["num_frames"])
+            segments = np.array(answer["segments"], dtype=np.int64)
+            return clip_id, Clip(content, segments, answer["num_frames"], answer["centre"])
 
     def _read(self, deadline: float) -> bytes:
         """Return what the worker has written, after waiting for it as long as the deadline allows."""

@@ -1,15 +1,30 @@
-"""The skeletons that come as MATLAB files: SYSU 3DHOI's `sklWorld.mat` and UTD-MHAD's `*_skeleton.mat`."""
+"""The skeletons that come as MATLAB files: SYSU 3DHOI's `sklWorld.mat` and UTD-MHAD's `*_skeleton.mat`.
 
+SciPy reads them. It has crashed on damaged files, so this module is for the decode worker only: when a worker dies,
+its clip fails and the pool starts another one.
+"""
+
+import io
+import warnings
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat, whosmat
+from scipy.io.matlab import matfile_version
 
 from extract.clip import DecodeError
 from extract.skeletons.file_bytes import read_bytes
-from extract.skeletons.mat5 import read_numbers, variables
+from extract.skeletons.memory_limit import at_most
 from extract.skeletons.one_person import JOINTS, check_frames, one_person
 from extract.skeletons.skeleton import Skeleton
 
 VARIABLES = {"SW": "SYSU 3DHOI", "d_skel": "UTD-MHAD"}
 CENTRES = {"SW": 1, "d_skel": 2}  # the middle of the spine
+# Bytes that reading may take. The longest recording that is accepted has 48 MB. SciPy unpacks 128 KiB of a file at a
+# time, also to learn a variable's name, and they become up to 135 MB.
+MAX_MEMORY = 512 << 20
 
 
 def read_matlab(path: Path) -> Skeleton:
@@ -19,20 +34,59 @@ def read_matlab(path: Path) -> Skeleton:
         T frames of one person, 20 Kinect v1 joints, all tracked.
 
     Raises:
-        DecodeError: no such file, not MATLAB version 5 to 7, damaged or cut; no such variable, or not of this shape;
-            a coordinate that is not finite; all of them zero.
+        DecodeError: no such file, not MATLAB version 5 to 7, damaged or cut, or it unpacks to more than MAX_MEMORY;
+            no such variable, or not of this shape; a coordinate that is not finite; all of them zero.
     """
-    others = []
-    for variable in variables(read_bytes(path)):
-        if variable.name not in VARIABLES:
-            others.append(variable.name)
+    file: Any = io.BytesIO(read_bytes(path))  # Any, because SciPy's types know paths only
+    _check_version(file)
+    try:
+        with at_most(MAX_MEMORY), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a variable that cannot be read, which `_load` notices itself
+            name, shape = _find(file)
+            points = _load(file, name).reshape(shape)
+    except DecodeError:
+        raise
+    except MemoryError as error:
+        raise DecodeError(f"damaged: it unpacks to more than {MAX_MEMORY >> 20} MiB") from error
+    except Exception as error:  # on damaged files SciPy raises errors of many types
+        raise DecodeError(f"damaged: {type(error).__name__}: {error}") from error
+    return one_person(points.transpose(2, 0, 1), f"the variable {name}", CENTRES[name])
+
+
+def _check_version(file: Any) -> None:
+    try:
+        major = 2 if file.read(4) == b"\x89HDF" else matfile_version(file)[0]
+    except Exception as error:  # on what is no MATLAB file SciPy raises errors of many types
+        raise DecodeError(f"not a MATLAB file: {error}") from error
+    if major == 2:
+        raise DecodeError("a MATLAB 7.3 file (HDF5): save it in MATLAB with '-v7'")
+    if major == 0:
+        raise DecodeError("not a MATLAB file, or of version 4, which has no arrays of three axes: save it with '-v7'")
+
+
+def _find(file: Any) -> tuple[str, tuple[int, int, int]]:
+    """Return the name and the shape (20, 3, T) of the skeleton's variable, before it is read."""
+    variables = whosmat(file)
+    for name, found, kind in variables:
+        if name not in VARIABLES:
             continue
-        what = f"the variable {variable.name}"
-        # MATLAB drops a last axis of one.
-        shape = (*variable.shape, 1) if len(variable.shape) == 2 else variable.shape
+        what = f"the variable {name}"
+        shape = (*found, 1) if len(found) == 2 else found  # MATLAB drops a last axis of one
         if len(shape) != 3 or shape[:2] != (JOINTS, 3):
-            raise DecodeError(f"{what} has the shape {variable.shape}, not ({JOINTS}, 3, frames)")
+            raise DecodeError(f"{what} has the shape {found}, not ({JOINTS}, 3, frames)")
         check_frames(shape[2], what)
-        return one_person(read_numbers(variable).reshape(shape).transpose(2, 0, 1), what, CENTRES[variable.name])
+        if kind not in ("double", "single"):
+            raise DecodeError(f"{what} is not an array of real numbers, but {kind}")
+        return name, (JOINTS, 3, shape[2])
     known = " or ".join(f"{name} ({where})" for name, where in VARIABLES.items())
-    raise DecodeError(f"no variable {known} in it, but {', '.join(map(repr, others[:10])) or 'none'}")
+    others = ", ".join(repr(name) for name, _, _ in variables[:10])
+    raise DecodeError(f"no variable {known} in it, but {others or 'none'}")
+
+
+def _load(file: Any, name: str) -> NDArray[np.float64]:
+    values = loadmat(file, variable_names=[name])[name]
+    if isinstance(values, str):  # SciPy gives the reason in place of a variable that it cannot read
+        raise DecodeError(f"the variable {name} is damaged: {values}")
+    if values.dtype.kind not in "fiu":  # MATLAB stores whole numbers in smaller types
+        raise DecodeError(f"the variable {name} is not an array of real numbers")
+    return np.asarray(values, np.float64)

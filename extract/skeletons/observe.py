@@ -33,7 +33,8 @@ def decode_skeleton(path: Path, segments: int, expected: int = 0, legacy_sequenc
     """
     skeleton = read_skeleton(path)
     refuse_cut(len(skeleton.joints), expected, "the manifest gives")
-    return Clip(*lay_out(observe(skeleton, segments, legacy_sequence_actors)), len(skeleton.joints))
+    points, stretches = lay_out(observe(skeleton, segments, legacy_sequence_actors))
+    return Clip(points, stretches, len(skeleton.joints), skeleton.centre)
 
 
 def observe(skeleton: Skeleton, segments: int, legacy_sequence_actors: bool = False) -> list[Observed]:

@@ -2,13 +2,17 @@
 
 import base64
 import io
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 from PIL import Image
 
 from evaluate.report.key_frames import BONES, DRAWN, draw_skeletons, key_frames
@@ -156,6 +160,50 @@ def test_skeleton_files_are_drawn(tmp_path: Path) -> None:
     hand = BONES[20, 1].index((6, 7))
     assert late[hand, 1, 1] < early[hand, 1, 1] - 5
     np.testing.assert_array_equal(np.delete(late, hand, axis=0), np.delete(early, hand, axis=0))
+
+
+@pytest.mark.parametrize(("variable", "centre"), [("SW", 1), ("d_skel", 2)])
+def test_matlab_files_are_drawn_in_the_order_of_their_joints(tmp_path: Path, variable: str, centre: int) -> None:
+    order = JOINTS if variable == "SW" else UTD_MHAD
+    person = standing()[[JOINTS.index(name) for name in order]]
+    scipy.io.savemat(tmp_path / "a.mat", {variable: np.repeat(person[:, :, None], 20, axis=2)})
+    found = key_frames({"a": "a.mat"}, tmp_path, 10, [10])["a"]
+    assert found.reason == ""
+    (expected,) = draw_skeletons([person[None]], centre)
+    np.testing.assert_allclose(ends(content(found.pictures[0], "image/svg+xml").decode()), ends(expected), atol=0.11)
+
+
+KILLS_ITSELF = """
+import os, signal
+import extract.skeletons.files as files
+read = files.READERS[".npy"]
+def read_or_die(path):
+    if "crash" in path.name: os.kill(os.getpid(), signal.SIGSEGV)
+    return read(path)
+files.READERS[".npy"] = read_or_die
+"""
+
+
+def test_a_reader_of_skeletons_that_crashes_costs_one_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitecustomize.py").write_text(KILLS_ITSELF)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("a", "crash", "b"):
+        np.save(tmp_path / f"{name}.npy", np.repeat(standing()[None], 20, axis=0).astype(np.float32))
+    found = key_frames({name: f"{name}.npy" for name in ("a", "crash", "b")}, tmp_path, 10, [10])
+    assert found["crash"].reason == "its skeleton cannot be shown: the decoder crashed (SIGSEGV)"
+    assert len(found["a"].pictures) == len(found["b"].pictures) == 1
+
+
+def test_matlab_files_are_read_in_another_process(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "a.mat", {"SW": np.repeat(standing()[:, :, None], 20, axis=2)})
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom evaluate.report.key_frames import key_frames\n"
+        f"found = key_frames({{'a': 'a.mat'}}, Path({str(tmp_path)!r}), 10, [10])\n"
+        "print(len(found['a'].pictures), 'scipy.io' in sys.modules)"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    said = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["1", "False"]
 
 
 def test_the_real_order_of_utd_mhad_is_a_body(early_data: Path) -> None:

@@ -18,7 +18,7 @@ from extract.decoding.shared_buffer import SharedBuffer
 
 # Put first on a worker's path, it makes the decoder misbehave on files with a telling name.
 SABOTAGE = """
-import ctypes, itertools, os, time
+import itertools, os, signal, time
 import extract.decoding.decode as decode
 promise, read = decode.DECODERS["pyav"]
 def slowly(path, what, steps):
@@ -28,7 +28,7 @@ def slowly(path, what, steps):
 def promise_badly(path):
     with path.with_suffix(".pids").open("a") as pids: print(os.getpid(), file=pids)
     if "hang" in path.name: time.sleep(600)
-    if "segfault" in path.name: ctypes.string_at(0)
+    if "segfault" in path.name: os.kill(os.getpid(), signal.SIGSEGV)
     if "exit" in path.name: os._exit(7)
     if "print" in path.name: os.write(1, b"noise from a library")
     if "bug" in path.name: raise ZeroDivisionError("a bug")

@@ -19,7 +19,7 @@ FAULTS = {
     "hangs": lambda: time.sleep(3600),
     "hangs in native code": lambda: ctypes.PyDLL(None).sleep(3600),  # and keeps the GIL
     "is stopped": lambda: os.kill(os.getpid(), signal.SIGSTOP),
-    "segfaults": lambda: ctypes.string_at(0),
+    "segfaults": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "aborts": os.abort,
     "exits": lambda: os._exit(0),
 }
