@@ -11,15 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
+from extract.clip import Clip
 from extract.decoding.pool import DecodeTask
 from extract.doctor import check_decoder
 from extract.machine import Machine
 from extract.networks.backbone import Backbone
 from extract.networks.backbones import load_backbone
 from extract.networks.network import SegmentNetwork, choose_device
+from extract.networks.timm_models import first_line
 from extract.sampling import sampling_settings
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.plan import Plan, make_plan, shard_sha256
@@ -133,7 +136,7 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
     """Return the network of a recipe on a machine's device, with its weights.
 
     Raises:
-        UserError: no such backbone, weights or device.
+        UserError: no such backbone, weights or device, or the network fails on it.
     """
     device = choose_device(machine.device)
     if machine.threads is not None:
@@ -157,9 +160,28 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
             image_size=recipe.image_size,
             weights_folder=machine.weights_folder,
         )
-    return SegmentNetwork(
-        backbone, device=device, precision=recipe.precision, compiled=machine.compiled, segments=recipe.segments
-    )
+    try:
+        network = SegmentNetwork(
+            backbone, device=device, precision=recipe.precision, compiled=machine.compiled, segments=recipe.segments
+        )
+        if backbone.input == "video" and network.batches is None and _is_special(recipe, machine):
+            network(_blank_clip(recipe))
+    except UserError:
+        raise
+    except Exception as error:  # every network, compiler and driver has exceptions of its own
+        how = f"{recipe.precision}{', compiled' if machine.compiled else ''}"
+        raise UserError(f"{recipe.backbone} does not run on {device} in {how}: {first_line(error)}") from error
+    return network
+
+
+def _is_special(recipe: Extract, machine: Machine) -> bool:
+    """Tell whether the network runs in another way than `load_backbone` has tried it."""
+    return machine.compiled or recipe.precision != "fp32"
+
+
+def _blank_clip(recipe: Extract) -> Clip:
+    segments = np.zeros((recipe.segments, recipe.frames_per_segment), np.int64)
+    return Clip(np.zeros((1, 32, 32, 3), np.uint8), segments, 1)
 
 
 def _work(

@@ -9,7 +9,6 @@ import importlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import timm
 import torch
@@ -22,6 +21,7 @@ from extract.networks.checkpoints import Layout, load_checkpoint
 from extract.networks.non_local import insert_non_local
 from extract.networks.preprocess import Preprocess
 from extract.networks.temporal_shift import FOLD_DIV, insert_temporal_shift
+from extract.networks.timm_models import check_timm_name, create_timm_model, try_network
 from extract.networks.weights import find_weights
 from manifests.errors import UserError
 from manifests.files import sha256_of
@@ -78,14 +78,15 @@ def load_backbone(
         seed: of random weights; plays no part otherwise.
 
     Raises:
-        UserError: unknown backbone or weights, weights of another backbone, a file that is missing or unfit.
+        UserError: unknown backbone or weights, weights of another backbone, a file that is missing or unfit, a network
+            that fails on a picture of this size or gives no vector for it.
     """
     if frames_per_segment < 1:
         raise UserError(f"a segment needs at least one frame, not {frames_per_segment}")
     spec = _spec(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network: Any = timm.create_model(spec.timm_name, pretrained=False, num_classes=0)
+        network = create_timm_model(spec.timm_name, num_classes=0)
         if spec.shift:
             insert_temporal_shift(network, frames_per_segment)
         if spec.non_local:
@@ -99,6 +100,8 @@ def load_backbone(
         load_checkpoint(network, path, spec.layouts)
         source, sha256 = path.name, sha256_of(path)
     preprocess = spec.preprocess.for_size(image_size) if image_size else spec.preprocess
+    pictures = frames_per_segment if spec.shift else 2
+    try_network(network, name, preprocess.crop, spec.preprocess.crop, pictures)
     settings: dict[str, object] = {
         "backbone": name,
         "timm_model": spec.timm_name,
@@ -116,8 +119,9 @@ def load_backbone(
 def _spec(name: str) -> Spec:
     if name in BACKBONES:
         return BACKBONES[name]
-    model = name.removeprefix(TIMM)
-    if name.startswith(TIMM) and timm.is_model(model):
+    if name.startswith(TIMM):
+        model = name.removeprefix(TIMM)
+        check_timm_name(model, TIMM)
         return Spec(model, _timm_preprocess(model), ("timm",))
     known = [*BACKBONES, *(TIMM + model for model in timm.list_models())]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or list(BACKBONES)
@@ -131,6 +135,11 @@ def _timm_preprocess(model: str) -> Preprocess:
     if interpolation not in ("bilinear", "bicubic"):
         raise UserError(f"timm resizes for {model} with {interpolation!r}; known here are bilinear and bicubic")
     resize = math.floor(crop / config["crop_pct"])
+    if resize < crop:
+        raise UserError(
+            f"timm resizes pictures for {model} to {resize} and puts a border of up to {crop} pixels around them; "
+            "borders are not known here; choose another model"
+        )
     return Preprocess(resize, crop, tuple(config["mean"]), tuple(config["std"]), interpolation)
 
 

@@ -27,8 +27,18 @@ Progress = Callable[[int, int], None]  # bytes done, bytes in all (those so far,
 
 
 def weights_folder() -> Path:
-    """Return the folder of downloaded weights: EARLY_WEIGHTS, else one in the user's cache."""
-    return Path(os.environ.get("EARLY_WEIGHTS") or "~/.cache/early-recognition/weights").expanduser()
+    """Return the folder of downloaded weights: EARLY_WEIGHTS, else one in the user's cache.
+
+    Raises:
+        UserError: the user has no home folder, as in a container that runs under a number without a name.
+    """
+    folder = os.environ.get("EARLY_WEIGHTS") or "~/.cache/early-recognition/weights"
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            f"the folder of weights {folder} cannot be found: this user has no home folder; set EARLY_WEIGHTS or HOME"
+        ) from error
 
 
 def find_weights(name_or_path: str, folder: Path | None = None) -> Path:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import timm
 import torch
 
 from extract.networks.backbones import PACKAGE, package_file
 from extract.networks.checkpoints import load_checkpoint
+from extract.networks.timm_models import check_timm_name, own_size, try_network
 from extract.random_state import random_state
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.samples import Samples
@@ -23,18 +23,11 @@ def refuse_unfit(table: VaCnn) -> None:
     Raises:
         UserError: no such model, one that does not take such pictures, or no such weights.
     """
-    if not timm.is_model(table.network):
-        raise UserError(f"timm has no model {table.network!r} for va_cnn.network; resnet18 and resnet50 are some")
+    check_timm_name(table.network)
     if table.initial_weights != SCRATCH and not _weights_file(table).is_file():
         raise UserError(f"there are no initial weights {table.initial_weights}; give a file, timm-package or scratch")
-    try:
-        with torch.no_grad():
-            VaCnnNetwork(table.network, 2, table.image_size).eval()(
-                torch.zeros(1, 3, table.image_size, table.image_size)
-            )
-    except Exception as error:  # each model has its own
-        size = f"{table.image_size} x {table.image_size}"
-        raise UserError(f"the model {table.network} does not take pictures of {size}: {error}") from error
+    network = VaCnnNetwork(table.network, 2, table.image_size)
+    try_network(network, f"the model {table.network}", table.image_size, own_size(table.network))
 
 
 def initial_network(table: VaCnn, num_classes: int, training: Samples) -> tuple[VaCnnNetwork, str]:

@@ -5,11 +5,12 @@ in the form of Microsoft's VA repository, transform_cnn.py. How it is trained st
 """
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Self
 
-import timm
 import torch
 from torch import Tensor, nn
+
+from extract.networks.timm_models import create_timm_model
 
 GREY = 110.0  # what the repository subtracts from every channel
 SCALE = 255.0
@@ -65,7 +66,7 @@ class VaCnnNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.view_adaptation = ViewAdaptation(image_size)
-        self.main: Any = timm.create_model(main, pretrained=False, num_classes=num_classes)
+        self.main = create_timm_model(main, num_classes)
         self.register_buffer("minimum", torch.tensor(minimum))
         self.register_buffer("maximum", torch.tensor(maximum))
 

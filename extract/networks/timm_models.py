@@ -1,0 +1,107 @@
+"""timm's models by name, and the trial that each network passes before anything else is done with it."""
+
+import difflib
+from typing import Any
+
+import timm
+import torch
+from timm.models import get_arch_pretrained_cfgs, get_deprecated_models
+from torch import Tensor, nn
+
+from manifests.errors import UserError
+
+TAGS_SHOWN = 20
+
+
+def check_timm_name(name: str, prefix: str = "") -> None:
+    """Check that timm has a model of this name, and the tag that the name may end with.
+
+    Args:
+        name: as in `resnet50` or `resnet50.a1_in1k`.
+        prefix: stands before the names that the sentence proposes, as the user writes them.
+
+    Raises:
+        UserError: the model is unknown (with similar names), renamed (with the new name) or removed, or it has no such
+            tag (with the tags that it has).
+    """
+    model, dot, tag = name.partition(".")
+    renamed = get_deprecated_models()
+    if model in renamed:
+        now = renamed[model]
+        if now is None:
+            raise UserError(f"timm has removed the model {model}; choose another one")
+        raise UserError(f"timm has renamed the model {model}: write {prefix}{now}")
+    if not timm.is_model(model):
+        near = difflib.get_close_matches(model, timm.list_models(), n=3, cutoff=0.3) or ["resnet18", "resnet50"]
+        raise UserError(f"timm has no model {model!r}; near are {', '.join(prefix + other for other in near)}")
+    tags = [full.partition(".")[2] for full in get_arch_pretrained_cfgs(model)]
+    if dot and tag not in tags:
+        shown = ", ".join(filter(None, tags[:TAGS_SHOWN])) or "none"
+        more = f" and {len(tags) - TAGS_SHOWN} more" if len(tags) > TAGS_SHOWN else ""
+        raise UserError(f"timm has no tag {tag!r} of {prefix}{model}; the tags are {shown}{more}")
+
+
+def create_timm_model(name: str, num_classes: int) -> Any:
+    """Return a timm model without trained weights: logits of `num_classes`, or pooled features where they are 0.
+
+    Raises:
+        UserError: timm cannot build it in this way.
+    """
+    try:
+        return timm.create_model(name, pretrained=False, num_classes=num_classes)
+    except Exception as error:  # every model has exceptions of its own
+        raise UserError(f"timm cannot build {name} with {num_classes} classes: {first_line(error)}") from error
+
+
+def own_size(name: str) -> int:
+    """Return the side of the pictures that a timm model was made for."""
+    released = timm.get_pretrained_cfg(name)
+    return int(released.input_size[-1]) if released else 224
+
+
+def try_network(network: nn.Module, name: str, size: int, own_size: int, pictures: int = 2) -> None:
+    """Run a network once on grey pictures. Training mode and random numbers stay as they are.
+
+    Args:
+        network: on the CPU, in float32; (B, 3, size, size) → (B, D).
+        name: what the user calls it.
+        size: side of the pictures.
+        own_size: side that the network was made for, for the sentence.
+        pictures: B.
+
+    Raises:
+        UserError: the network fails on such pictures, or gives something else than a vector for each.
+    """
+    was_training = network.training
+    remedy = f"it was made for {own_size} x {own_size}" if size != own_size else "choose another model"
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            given = network.eval()(torch.zeros(pictures, 3, size, size))
+    except Exception as error:  # every model has exceptions of its own
+        raise UserError(f"{name} does not take pictures of {size} x {size}: {first_line(error)}; {remedy}") from error
+    finally:
+        network.train(was_training)
+    if not isinstance(given, Tensor) or given.dim() != 2 or len(given) != pictures or not given.shape[1]:
+        raise UserError(
+            f"{name} cannot be a backbone: for {pictures} pictures it gives {_described(given)} "
+            "and not a vector for each"
+        )
+    if not given.isfinite().all():
+        raise UserError(
+            f"{name} gives values that are not finite for a grey picture of {size} x {size}; "
+            f"look at its weights, or choose another image size: {remedy}"
+        )
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or the kind of error where it says nothing."""
+    text = str(error).strip().partition("\n")[0].rstrip(" .;:")
+    return text or type(error).__name__
+
+
+def _described(given: object) -> str:
+    if isinstance(given, Tensor):
+        return f"a tensor of shape {tuple(given.shape)}"
+    if isinstance(given, (list, tuple)):
+        return f"{len(given)} tensors"
+    return f"a {type(given).__name__}"
