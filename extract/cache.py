@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from manifests.errors import UserError
+from manifests.file_kind import CSV, FOLDER, TEXT, TOML, kind_of
 from manifests.files import atomic_write
 
 BLOCK_BYTES = 4 << 20  # of rows read or written at once: a call of HDF5 takes 75 µs, however little it carries
@@ -134,6 +135,8 @@ class CacheFile:
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path, self._file = path, file
+        if "features" not in file:
+            raise UserError(f"{path} is an HDF5 file and not a feature cache: it has no features; give another file")
         clips, segments, feature_dim = file["features"].shape
         if any(file[name].shape != (clips,) for name in ("clip_id", "num_frames", "valid")):
             raise ValueError("its columns differ in length")
@@ -166,6 +169,9 @@ def open_cache(path: Path) -> Iterator[CacheFile]:
     Raises:
         UserError: no such file, or not a cache.
     """
+    kind = kind_of(path)
+    if kind in (FOLDER, CSV, TOML, TEXT):
+        raise UserError(f"{path} is {kind}, and not a feature cache; give the .h5 that `python -m extract run` made")
     with contextlib.ExitStack() as stack:
         with _whole(path):
             cache = CacheFile(path, stack.enter_context(h5py.File(path, "r")))

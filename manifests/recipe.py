@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
 from manifests.errors import UserError
+from manifests.file_kind import TEXT, TOML, kind_of
 from manifests.tables import Table, parse_table
 from manifests.training import (
     DeepScn,
@@ -212,6 +213,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        if (kind := kind_of(path)) not in (None, TOML, TEXT):
+            raise UserError(f"{path} is {kind}, and not a recipe; give a TOML file or the name of a recipe") from error
         raise UserError(f"cannot read the recipe {path}: {error}") from error
 
 

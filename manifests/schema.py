@@ -17,10 +17,12 @@ from pathlib import Path
 import pandas as pd
 
 from manifests.errors import UserError
+from manifests.file_kind import CSV, TEXT, kind_of
 from manifests.files import inside, write_text
 
 COLUMNS = ("clip_id", "path", "label", "class_name", "group", "split", "protocol")
 SPLITS = ("train", "validation", "test")
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # of other tables than ours
 
 
 @dataclass(frozen=True)
@@ -109,22 +111,51 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         UserError: the file is missing or not a CSV, or breaks a rule of `check`.
     """
+    if not path.exists():
+        raise UserError(f"{path} is missing; a manifest is NAME.csv with NAME.classes.txt beside it")
+    kind = kind_of(path)
+    if kind not in (None, CSV, TEXT):
+        raise UserError(f"{path} is {kind}, and not a manifest; give a CSV in UTF-8 with NAME.classes.txt beside it")
     try:
         # The ids stay text: `007` is not `7`. An empty cell is an empty string, found by `check`.
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the header
             clips = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"cannot read the manifest {path}: it is not in UTF-8 ({error}); save it in UTF-8") from error
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+        _refuse_other_separator(path)  # with commas in the cells pandas may have stumbled over it
+        raise UserError(f"cannot read the manifest {path}: {error}") from error
+    _refuse_other_separator(path)
+    try:
         classes = tuple(classes_path(path).read_text(encoding="utf-8-sig").split("\n"))
     except FileNotFoundError as error:
         raise UserError(
             f"{error.filename} is missing; a manifest is NAME.csv with NAME.classes.txt beside it"
         ) from error
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:
-        raise UserError(f"cannot read the manifest {path}: {error}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read the class order {classes_path(path)}: {error}") from error
     classes = tuple(name for name in classes if name)
     check(clips, classes, str(path))
     numeric = [column for column in ("label", "num_frames") if column in clips]
     return Manifest(clips.astype(dict.fromkeys(numeric, int)), classes)
+
+
+def _refuse_other_separator(path: Path) -> None:
+    """Refuse a table whose header is no header with commas, but one with semicolons, tabs or bars.
+
+    Raises:
+        UserError: naming the separator.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = file.readline()
+    cells = {name: header.strip().split(sign) for sign, name in SEPARATORS.items()}
+    if not set(COLUMNS) & {cell.strip('" ') for cell in header.strip().split(",")}:
+        for name, columns in cells.items():
+            if set(COLUMNS) & {cell.strip('" ') for cell in columns}:
+                raise UserError(
+                    f"{path}: its columns are separated by {name}; a manifest has commas: save it with them"
+                )
 
 
 def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from evaluate.report.provenance import origins, versions
-from evaluate.report.runs import BASELINE, choose, find_manifest, read_runs
+from evaluate.report.runs import BASELINE, choose, find_manifest, read_runs, refuse_other_folder
 from evaluate.report.sections import looked_into, results
 from evaluate.text_tables import printed
 from manifests.errors import UserError
@@ -42,8 +42,7 @@ def write_report(
         UserError: a folder, a file or a method is not there, or the runs cannot stand in one report.
     """
     for folder in folders:
-        if not folder.is_dir():
-            raise UserError(f"there is no run in {folder}; give the folder that `python -m evaluate reproduce` made")
+        refuse_other_folder(folder)
     if videos is not None and not videos.is_dir():
         raise UserError(
             f"the folder of videos {videos} does not exist; leave --videos out for a report without pictures"

@@ -23,6 +23,7 @@ from manifests.errors import UserError
 from manifests.schema import Manifest, read_manifest
 
 METHOD, BASELINE = METHODS["with"].title, METHODS["without"].title  # looked for where none are named
+RUNS_SHOWN = 20
 ALL_LABELS = "all"  # the share of training labels in a file's provenance
 # Where a run keeps its manifest: without clips that failed, as built, or drawn with the stick figures' videos.
 MANIFESTS = ("manifest-without-failed.csv", "manifest.csv", "videos/manifest.csv")
@@ -65,6 +66,24 @@ class Runs:
     def scores(self) -> dict[str, Sequence[Scores]]:
         """Method → one `Scores` a seed."""
         return {name: method.scores for name, method in self.methods.items()}
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Refuse a folder that is not that of one run.
+
+    Raises:
+        UserError: it is no folder, or one with several runs inside (with their names), as of a suite.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no run in {folder}; give the folder that `python -m evaluate reproduce` made")
+    if not (folder / "predictions").is_dir():
+        inside = sorted(str(path.parent) for depth in ("*", "*/*") for path in folder.glob(f"{depth}/predictions"))
+        if inside:
+            more = f" and {len(inside) - RUNS_SHOWN} more" if len(inside) > RUNS_SHOWN else ""
+            raise UserError(
+                f"{folder} is not the folder of one run; the runs inside are {', '.join(inside[:RUNS_SHOWN])}{more}: "
+                "give one or several of these"
+            )
 
 
 def find_manifest(folder: Path) -> Path:

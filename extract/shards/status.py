@@ -21,6 +21,7 @@ from extract.options import CacheFile, Json
 from extract.shards.plan import read_clips, shard_sha256
 from extract.shards.run_folder import RunFolder
 from extract.shards.shard_status import NO_CLIPS, ShardStatus, Share, State, clock_of, look_at, read_if_whole
+from manifests.command_line import INTERRUPTED, QuietExit
 from manifests.errors import UserError
 
 WATCH_SECONDS = 2.0
@@ -125,11 +126,14 @@ def status(
         return
     console = Console(markup=False)  # [lite0] is no colour
     if watch:
-        with Live(drawn(found, out), console=console, auto_refresh=False) as live:
-            while not found.complete:
-                time.sleep(WATCH_SECONDS)
-                found = read_status(out)
-                live.update(drawn(found, out), refresh=True)
+        try:
+            with Live(drawn(found, out), console=console, auto_refresh=False) as live:
+                while not found.complete:
+                    time.sleep(WATCH_SECONDS)
+                    found = read_status(out)
+                    live.update(drawn(found, out), refresh=True)
+        except KeyboardInterrupt:  # it ends the watching; the run is not touched
+            raise QuietExit(INTERRUPTED) from None
         if not console.is_terminal:
             print()  # Live ends its last line on a terminal only
     else:

@@ -4,6 +4,7 @@ No video is opened here; archives are read for where their members begin. How a 
 `fetch`, which clip goes to which worker in `plan`.
 """
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ from manifests.schema import Manifest, read_manifest
 VIDEOS = ".3gp .asf .avi .divx .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv"
 SUFFIXES = frozenset((*VIDEOS.split(), *READERS))
 LISTS = (".txt", ".list", ".lst")  # of URLs, which cannot be asked whether they are folders
+CLASHES_SHOWN = 20  # pairs of clips that would have one name
 READ_AT_ONCE = 8  # archives; what takes time is waiting for each header
 
 
@@ -49,9 +51,10 @@ def read_clips(clips: str, videos: str | None, column: str = "path") -> Listing:
 
     Args:
         clips: a manifest (.csv); a folder, for every video and skeleton file below it; a text file with a path a line
-            (# begins a comment); tar archives as in `archives`; each also as a URL that fsspec reads.
+            (# begins a comment, unless a file has that name); tar archives as in `archives`; each also as a URL that
+            fsspec reads.
         videos: what the paths are relative to: a folder, a URL, or tar archives that have them as members. None: the
-            folder itself, the archives' folder.
+            folder itself, the archives' folder, or what a list of absolute paths or URLs has in common.
         column: which paths of a manifest.
 
     Raises:
@@ -61,12 +64,12 @@ def read_clips(clips: str, videos: str | None, column: str = "path") -> Listing:
     root = None if videos is None else videos.removeprefix("file://")
     if are_archives(clips):
         table, root = _of_archives(clips, root)
+    elif not is_url(clips) and not Path(clips).exists():
+        raise UserError(f"{clips} does not exist; give a manifest, a folder, a list of paths, or tar archives")
     elif _is_folder(clips):
         table, root = _of_folder(clips, root)
     elif _is_clip(PurePosixPath(clips).name):
         raise UserError(f"{clips} is one clip; give a folder, or a list of paths")
-    elif root is None:
-        raise UserError(f"the paths in {clips} are relative to a folder: give it (--videos)")
     else:
         table, root = _of_list(clips, root, column)
     if table.empty:
@@ -109,6 +112,8 @@ def _of_folder(folder: str, root: str | None) -> tuple[pd.DataFrame, str]:
     """Every clip below a folder, sorted."""
     if root is not None and are_archives(root):
         raise UserError(f"{folder} is a folder, and {root} are archives: give a manifest or a list of their members")
+    if root is not None and not is_url(root):
+        _refuse_no_folder(root)
     root = (folder if root is None else root).rstrip("/") or "/"
     beginning = PurePosixPath(_relative(root, folder))
     with reading(folder):
@@ -119,11 +124,13 @@ def _of_folder(folder: str, root: str | None) -> tuple[pd.DataFrame, str]:
 
 def _local_files(folder: str, above: tuple[tuple[int, int], ...] = (), prefix: str = "") -> Iterator[tuple[str, int]]:
     """Yield path and size of every clip below a folder; links are followed, but not in a circle."""
-    status = Path(folder).stat()
-    here = (status.st_dev, status.st_ino)
-    if here in above:
-        return
-    with os.scandir(folder) as entries:
+    with reading(folder):  # names the folder itself that may not be read, however deep it is
+        status = Path(folder).stat()
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            return
+        with os.scandir(folder) as opened:
+            entries = list(opened)
         for entry in entries:
             if entry.name.startswith("."):  # as ._clip.avi, which macOS leaves beside clip.avi
                 continue
@@ -144,12 +151,16 @@ def _remote_files(folder: str) -> Iterator[tuple[str, int]]:
             yield relative, facts.get("size") or 0
 
 
-def _of_list(place: str, root: str, column: str) -> tuple[pd.DataFrame, str]:
+def _of_list(place: str, root: str | None, column: str) -> tuple[pd.DataFrame, str]:
     """The clips of a manifest or a list, and where the archives they are in have them."""
     with tempfile.TemporaryDirectory() as scratch:
         file = _brought(place, scratch) if is_url(place) else Path(place)
         if not place.lower().endswith(".csv"):
-            table = _loose(_read_list(file, place, root))
+            lines = _lines(file, place)
+            root = _common_root(lines, place) if root is None else root
+            table = _loose(_read_list(lines, place, root))
+        elif root is None:
+            raise UserError(_needs_videos(place))
         else:
             manifest = read_manifest(file)
             manifest.fingerprint(column)  # refuses a column that is none of paths
@@ -162,11 +173,17 @@ def _of_list(place: str, root: str, column: str) -> tuple[pd.DataFrame, str]:
         folder, archives = archive_names(root)
         return _placed(table, _members(folder, archives, frozenset(table["path"])), root), folder
     if not is_url(root):
-        if not Path(root).is_dir():
-            raise UserError(f"the video folder {root} does not exist")
+        _refuse_no_folder(root)
         if not table["frames"].any():  # to ask a network's file system for every file takes its time
             table["bytes"] = np.array([_size(f"{root}/{path}") for path in table["path"]], np.int64)
     return table, root.rstrip("/") or "/"
+
+
+def _refuse_no_folder(root: str) -> None:
+    if Path(root).is_file():
+        raise UserError(f"the video folder {root} is a file; give the clips first, then --videos FOLDER")
+    if not Path(root).is_dir():
+        raise UserError(f"the video folder {root} does not exist")
 
 
 def _placed(table: pd.DataFrame, found: pd.DataFrame, root: str) -> pd.DataFrame:
@@ -194,19 +211,58 @@ def _brought(url: str, folder: str) -> Path:
     return Path(folder, PurePosixPath(path).name)
 
 
-def _read_list(file: Path, name: str, root: str) -> list[str]:
+def _lines(file: Path, name: str) -> list[tuple[int, str]]:
+    """Read the lines of a list with their numbers, without those that are empty."""
     with reading(name):
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
+        content = file.read_bytes()
+        if b"\0" in content:
+            raise UserError(f"{name} is no list of paths: it has bytes that no text has; give a manifest or a list")
+        lines = content.decode("utf-8-sig").split("\n")
+    return [(number, line) for number, line in enumerate(map(str.strip, lines), start=1) if line]
+
+
+def _read_list(lines: list[tuple[int, str]], name: str, root: str) -> list[str]:
     folder, paths = Path(root), []
-    for number, line in enumerate(map(str.strip, lines), start=1):
-        if line and not line.startswith("#"):
-            try:
-                path = _relative(root, line) if line.startswith("/") or is_url(line) else line
-                inside(folder, path)
-            except UserError as error:
-                raise UserError(f"{name}, line {number}: {error}") from error
-            paths.append(str(PurePosixPath(path)))
+    for number, line in lines:
+        if _is_comment(line, root):
+            continue
+        try:
+            path = _relative(root, line) if _is_absolute(line) else line
+            inside(folder, path)
+        except UserError as error:
+            raise UserError(f"{name}, line {number}: {error}") from error
+        paths.append(str(PurePosixPath(path)))
     return paths
+
+
+def _is_comment(line: str, root: str) -> bool:
+    """Tell whether a line of a list is a comment. In a local folder a file may be called so, as some of HMDB51 are."""
+    # os.path: pathlib raises where the line is longer than a name may be.
+    return line.startswith("#") and (is_url(root) or are_archives(root) or not os.path.exists(f"{root}/{line}"))  # noqa: PTH110
+
+
+def _common_root(lines: list[tuple[int, str]], name: str) -> str:
+    """Return the folder that a list of absolute paths has in common, or the beginning of a list of URLs."""
+    paths = [line for _, line in lines if not line.startswith("#")]
+    if not paths or not all(map(_is_absolute, paths)):
+        raise UserError(_needs_videos(name))
+    if not any(map(is_url, paths)):
+        return os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
+    folders = [path.rpartition("/")[0].split("/") for path in paths]
+    common = [
+        parts[0] for parts in itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    ]
+    if len(common) < 3:  # as in s3: / "" / bucket
+        raise UserError(f"the paths in {name} have no beginning in common; give lists that have one")
+    return "/".join(common)
+
+
+def _needs_videos(name: str) -> str:
+    return f"the paths in {name} are relative to a folder: give it (--videos)"
+
+
+def _is_absolute(line: str) -> bool:
+    return line.startswith("/") or is_url(line)
 
 
 def _relative(root: str, place: str) -> str:
@@ -227,14 +283,18 @@ def _loose(paths: list[str], sizes: list[int] | None = None) -> pd.DataFrame:
 def _names(paths: Iterable[str]) -> list[str]:
     """Return each clip's name: its path without a suffix that is known."""
     first: dict[str, str] = {}
+    clashes = []
     for path in paths:
         stem, _, suffix = path.rpartition(".")
         name = stem if f".{suffix.lower()}" in SUFFIXES else path
         if not path.isprintable():
             raise UserError(f"the name {path!r} has a character that cannot be printed; rename the file")
         if name in first:
-            raise UserError(f"{first[name]} and {path} would both be called {name}; leave one out, or rename it")
-        first[name] = path
+            clashes.append(f"{first[name]} and {path} would both be called {name}")
+        first.setdefault(name, path)
+    if clashes:
+        more = f"; and {len(clashes) - CLASHES_SHOWN} more pairs" if len(clashes) > CLASHES_SHOWN else ""
+        raise UserError(f"{'; '.join(clashes[:CLASHES_SHOWN])}{more}; leave one of each out, or rename it")
     return list(first)
 
 

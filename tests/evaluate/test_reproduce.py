@@ -372,7 +372,11 @@ def own_data(folder: Path) -> Recipe:
         ),
         (shrunken_sysu, {"manifest": "other.csv", "features": "sysu.h5"}, "other.csv is missing"),
         (shrunken_sysu, {"manifest": "sysu.csv", "features": "none.h5"}, "no feature cache .*none.h5"),
-        (shrunken_sysu, {"manifest": "sysu.csv", "features": "sysu.csv"}, "sysu.csv is not a whole feature cache"),
+        (
+            shrunken_sysu,
+            {"manifest": "sysu.csv", "features": "sysu.csv"},
+            "sysu.csv is a CSV file, as manifests are, and not a feature cache",
+        ),
         (
             sysu_from_videos,
             {"manifest": "sysu.csv"},

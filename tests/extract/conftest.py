@@ -159,7 +159,12 @@ class CommandLine:
     """`python -m extract` by name: started, or run to its end."""
 
     def __init__(self, sabotage: Path, output: Path) -> None:
-        self.environment = os.environ | {"PYTHONPATH": str(sabotage), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        self.environment = os.environ | {
+            "PYTHONPATH": str(sabotage),
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "200",
+            "EARLY_TRACEBACK": "1",  # what fails in a test says where
+        }
         self.output, self.count = output, 0
         self.launcher = subprocess.Popen(
             [sys.executable, "-c", LAUNCHER],

@@ -44,9 +44,42 @@ def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL + "[training]\nlearning_rat = 0.1\n")
     with pytest.raises(UserError, match=r"training\.learning_rat is not a key; did you mean training\.learning_rate\?"):
         read_recipe(path)
+    path = write(tmp_path, MINIMAL + "[training]\nstride = 0.1\n")
+    with pytest.raises(UserError, match=r"training\.stride is not a key; the keys here are learning_rate, "):
+        read_recipe(path)
     path = write(tmp_path, "nam = 1\n" + MINIMAL)
     with pytest.raises(UserError, match=r"nam is not a key; did you mean name\?"):
         read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("[training]\ntau = 2\n", r"training\.tau is not a key; tau belongs into \[distillation\]"),
+        ("[student]\nfusion = 'late'\n", "student.fusion .*; fusion belongs at the top of the file, before the first"),
+        ("[training]\nrotation = 1\n", r"belongs into \[extract\.va_cnn\] or \[streams\.NAME\.va_cnn\]"),
+        ("[training]\nframes_per_segment = 1\n", r"belongs into \[extract\] or \[streams\.NAME\]"),
+        ("[student]\nlearning_rat = 1\n", r"did you mean .*\.learning_rate\?"),
+        (RGB + "tau = 1\n", r"streams\.rgb\.tau is not a key; tau belongs into \[distillation\]"),
+    ],
+)
+def test_a_key_in_the_wrong_table_is_told_the_right_one(tmp_path: Path, lines: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        read_recipe(write(tmp_path, MINIMAL + lines))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("m.csv", b"clip_id,path\nc0,c0.avi\n", "a CSV file, as manifests are"),
+        ("f.h5", b"\x89HDF\r\n\x1a\n\0\0", "an HDF5 file, as feature caches and predictions are"),
+        ("w.pth", b"PK\x03\x04\0", "a zip file"),
+    ],
+)
+def test_another_kind_of_file_is_named(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=f"{re.escape(name)} is {kind}.* and not a recipe"):
+        read_recipe(tmp_path / name)
 
 
 @pytest.mark.parametrize(

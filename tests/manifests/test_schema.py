@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import pandas as pd
 import pytest
 
@@ -117,14 +118,38 @@ def test_missing_files_and_nonsense(tmp_path: Path) -> None:
         read_manifest(path)
     classes_path(path).write_text("wave\ndrink\n")
     path.write_bytes(b"")
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match=r"m\.csv is an empty file, and not a manifest"):
         read_manifest(path)
     path.write_text(",".join(clips().columns) + "\n")
     with pytest.raises(UserError, match="no clips"):
         read_manifest(path)
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="cannot read"):
+    path.write_bytes(b"\xff\xfea\x00")
+    with pytest.raises(UserError, match="is a text in UTF-16, .*give a CSV in UTF-8"):
         read_manifest(path)
+    path.write_bytes("clip_id;Übung".encode("latin-1"))
+    with pytest.raises(UserError, match="is not in UTF-8 .*; save it in UTF-8"):
+        read_manifest(path)
+
+
+@pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+@pytest.mark.parametrize("cell", ["", "one,two,three"])
+def test_another_separator_is_named(tmp_path: Path, sign: str, name: str, cell: str) -> None:
+    path = tmp_path / "m.csv"
+    clips().assign(note=cell).to_csv(path, index=False, sep=sign)
+    with pytest.raises(UserError, match=f"its columns are separated by {name}; a manifest has commas"):
+        read_manifest(path)
+
+
+def test_another_kind_of_file_is_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "cache.h5", "w"):
+        pass
+    (tmp_path / "video.avi").write_bytes(b"RIFF\0\0\0\0AVI ")
+    (tmp_path / "recipe.toml").write_text("name = 'x'\n")
+    for file, kind in (("cache.h5", "an HDF5 file"), ("video.avi", "a binary file"), ("recipe.toml", "a TOML file")):
+        with pytest.raises(UserError, match=f"{file} is {kind}.* and not a manifest"):
+            read_manifest(tmp_path / file)
+    with pytest.raises(UserError, match="is a folder, and not a manifest"):
+        read_manifest(tmp_path)
 
 
 def test_files_as_spreadsheets_write_them(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evaluate.predictions import read_predictions
-from evaluate.report.runs import Runs, choose, find_manifest, read_probabilities, read_runs
+from evaluate.report.runs import Runs, choose, find_manifest, read_probabilities, read_runs, refuse_other_folder
 from manifests.errors import UserError
 from manifests.schema import Manifest, read_manifest, write_manifest
 
@@ -164,3 +164,22 @@ def test_runs_of_other_clips_cannot_stand_in_one_report(make_run: MakeRun) -> No
     read_runs([first, second], fewer)
     with pytest.raises(UserError, match="lack 1 of the 24 test clips: test03"):
         read_runs([first, make_run("third", manifest=fewer)], manifest)
+
+
+def test_a_folder_with_several_runs_names_them(make_run: MakeRun, tmp_path: Path) -> None:
+    runs = [make_run(name) for name in ("ucf101", "sysu")]
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    for run in runs:
+        run.rename(suite / run.name)
+    refuse_other_folder(suite / "sysu")
+    named = f"the runs inside are {suite}/sysu, {suite}/ucf101: give one or several of these"
+    with pytest.raises(UserError, match=f"{suite} is not the folder of one run; {named}"):
+        refuse_other_folder(suite)
+    (tmp_path / "out").mkdir()
+    suite.rename(tmp_path / "out" / "suite")
+    with pytest.raises(UserError, match="out/suite/sysu, "):
+        refuse_other_folder(tmp_path / "out")
+    for nothing in (tmp_path / "nowhere", tmp_path / "out" / "suite" / "sysu" / "manifest.csv"):
+        with pytest.raises(UserError, match="there is no run in"):
+            refuse_other_folder(nothing)

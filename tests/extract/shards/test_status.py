@@ -484,4 +484,4 @@ def test_watching_is_left_by_ctrl_c(
     monkeypatch.setattr(status_module.time, "sleep", interrupt)
     status, said, errors = command(run.out, "--watch")
     assert status == 130
-    assert "4 shards (4 waiting)" in said and "Traceback" not in errors
+    assert "4 shards (4 waiting)" in said and errors == "", "nothing was at work here that could go on"

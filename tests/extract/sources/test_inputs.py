@@ -1,6 +1,7 @@
 """Where clips come from: each way gives the same table, and what is ambiguous or leads out is one sentence."""
 
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -164,7 +165,7 @@ def test_a_manifest_of_what_is_in_archives(archives: str, drawn_footage: Path, t
 def test_two_clips_of_one_name(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4", "a.avi"):
         (tmp_path / name).touch()
-    with pytest.raises(UserError, match=r"a\.avi and a\.mp4 would both be called a"):
+    with pytest.raises(UserError, match=r"a\.avi and a\.mp4 would both be called a; leave one of each out"):
         read_clips(str(tmp_path), None)
     (tmp_path / "list.txt").write_text("b.mp4\na.mp4\nb.mp4\n")
     with pytest.raises(UserError, match=r"b\.mp4 and b\.mp4 would both be called b"):
@@ -192,7 +193,12 @@ def test_names_that_cannot_be_written_down(tmp_path: Path, name: str) -> None:
     [
         ("clips.csv", None, r"the paths in .*clips\.csv are relative to a folder: give it \(--videos\)"),
         ("clips.csv", "nowhere", "the video folder .*nowhere does not exist"),
-        ("nowhere.csv", "videos", "is missing; a manifest is NAME.csv"),
+        ("nope", None, "/nope does not exist; give a manifest, a folder, a list of paths, or tar archives"),
+        ("videos/nope.avi", None, "nope.avi does not exist"),
+        ("videos", "clips.csv", r"the video folder .*clips\.csv is a file; give the clips first, then --videos FOLDER"),
+        ("clips.csv", "clips.csv", r"the video folder .*clips\.csv is a file"),
+        ("binary.h5", "videos", "binary.h5 is no list of paths: it has bytes that no text has"),
+        ("nowhere.csv", "videos", "nowhere.csv does not exist; give a manifest"),
         ("nowhere", "videos", "nowhere does not exist"),
         ("empty", None, "no clips in .*empty: no file there ends in .3gp, .asf, .avi"),
         ("empty.txt", "videos", "no clips in .*empty.txt"),
@@ -206,8 +212,76 @@ def test_names_that_cannot_be_written_down(tmp_path: Path, name: str) -> None:
 def test_what_cannot_be_is_one_sentence(footage: Path, clips: str, videos: str | None, sentence: str) -> None:
     (footage / "empty").mkdir()
     (footage / "empty.txt").write_text("# nothing\n")
+    (footage / "binary.h5").write_bytes(b"\x89HDF\r\n\x1a\n\0\0")
     with pytest.raises(UserError, match=sentence):
         read_clips(f"{footage}/{clips}", None if videos is None else f"{footage}/{videos}")
+
+
+def test_clips_of_one_name_are_all_told_up_to_twenty_pairs(tmp_path: Path) -> None:
+    for number in range(25):
+        for suffix in ("avi", "mp4"):
+            (tmp_path / f"{number:02}.{suffix}").touch()
+    with pytest.raises(UserError) as told:
+        read_clips(str(tmp_path), None)
+    assert str(told.value).count(" would both be called ") == 20
+    assert "00.avi and 00.mp4 would both be called 00; 01.avi and 01.mp4" in str(told.value)
+    assert str(told.value).endswith("; and 5 more pairs; leave one of each out, or rename it")
+
+
+def test_a_list_of_absolute_paths_needs_no_root(footage: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"# all of them\n{footage}/videos/c3.avi\n{footage}/videos/c1.avi\n")
+    listing = read_clips(str(tmp_path / "list.txt"), None)
+    assert listing.videos == str(footage / "videos") and ids(listing) == ["c3", "c1"]
+    other = footage / "more" / "c9.avi"
+    other.parent.mkdir()
+    shutil.copy(footage / "videos" / "c0.avi", other)
+    (tmp_path / "list.txt").write_text(f"{footage}/videos/c3.avi\n{other}\n")
+    listing = read_clips(str(tmp_path / "list.txt"), None)
+    assert listing.videos == str(footage) and ids(listing) == ["videos/c3", "more/c9"]
+
+
+def test_a_list_of_urls_needs_no_root(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("s3://bucket/a/x.mp4\ns3://bucket/a/b/y.mp4\n")
+    listing = read_clips(str(tmp_path / "list.txt"), None)
+    assert listing.videos == "s3://bucket/a" and listing.clips["path"].tolist() == ["x.mp4", "b/y.mp4"]
+    for lines in ("s3://one/x.mp4\ns3://two/x.mp4\n", "s3://one/x.mp4\n/data/x.mp4\n"):
+        (tmp_path / "list.txt").write_text(lines)
+        with pytest.raises(UserError, match="have no beginning in common"):
+            read_clips(str(tmp_path / "list.txt"), None)
+
+
+@pytest.mark.parametrize("lines", ["c3.avi\n", "/videos/c3.avi\nc1.avi\n", "# nothing\n"])
+def test_any_other_list_needs_one(lines: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(lines)
+    with pytest.raises(UserError, match=r"the paths in .*list\.txt are relative to a folder: give it \(--videos\)"):
+        read_clips(str(tmp_path / "list.txt"), None)
+
+
+def test_a_line_with_a_hash_is_a_clip_where_it_is_a_file(footage: Path) -> None:
+    """As HMDB51 has some: `#20_Rhythm_clap_u_nm_np1_fr_goo_0.avi`."""
+    shutil.copy(footage / "videos" / "c0.avi", footage / "videos" / "#20_clap.avi")
+    (footage / "list.txt").write_text(f"# the good ones\n#20_clap.avi\n#21_clap.avi\nc1.avi\n#{'x' * 5000}\n")
+    assert ids(read_clips(str(footage / "list.txt"), str(footage / "videos"))) == ["#20_clap", "c1"]
+    assert ids(read_clips(str(footage / "videos"), None))[0] == "#20_clap"
+
+
+def test_in_a_list_of_urls_a_hash_is_a_comment(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("#20_clap.avi\nx.avi\n")
+    assert ids(read_clips(str(tmp_path / "list.txt"), "s3://bucket/videos")) == ["x"]
+
+
+def test_an_unreadable_folder_inside_is_named_itself(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (footage / "videos" / "a" / "b").mkdir(parents=True)
+    scandir = os.scandir
+
+    def refusing(folder: str) -> object:  # root may list everything
+        if str(folder).endswith("/b"):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(UserError, match="cannot read .*/videos/a/b: Permission denied"):
+        read_clips(f"{footage}/videos", None)
 
 
 def test_suffixes_may_be_capitals(footage: Path, archives: str) -> None:
