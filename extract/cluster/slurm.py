@@ -4,10 +4,12 @@ The script passes signals on, starts a killed worker again, and puts itself back
 Preempted tasks and those of lost nodes SLURM requeues by itself. What a worker does is not known here.
 """
 
+import re
 import shlex
 import shutil
 import subprocess
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from extract.cluster.work import Work
@@ -15,6 +17,7 @@ from manifests.errors import UserError
 from manifests.files import write_text
 
 NOTICE = 120  # seconds before its time limit that a task is told
+CONFIG_SECONDS = 30.0  # to wait for SLURM's configuration
 SCRIPT = """\
 #!/bin/bash
 #SBATCH --job-name=extract
@@ -46,8 +49,17 @@ exit "$status"
 """
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Shards that one array has: shard = offset + index; SLURM limits the index, not the shard."""
+
+    offset: int
+    indexes: tuple[int, ...]
+    at_once: int | None
+
+
 def submit_to_slurm(work: Work, sbatch: str, container: str, *, dry_run: bool) -> None:
-    """Write the array job's batch script and hand it to SLURM.
+    """Write the batch script and hand it to SLURM, as several arrays where one would be larger than SLURM allows.
 
     Args:
         work: what is to be done.
@@ -58,28 +70,78 @@ def submit_to_slurm(work: Work, sbatch: str, container: str, *, dry_run: bool) -
     Raises:
         UserError: there is no sbatch here, or it refuses the job.
     """
-    script = work.jobs / "slurm.sh"
-    write_text(script, slurm_script(work, sbatch, container, Path.cwd()))
-    command = ["sbatch", "--parsable", str(script)]
+    commands = []
+    pieces = cut(work, max_array_size())
+    for number, piece in enumerate(pieces):
+        script = work.jobs / (f"slurm-{number}.sh" if len(pieces) > 1 else "slurm.sh")
+        write_text(script, slurm_script(work, piece, sbatch, container, Path.cwd()))
+        commands.append(["sbatch", "--parsable", str(script)])
+    typed = " && ".join(map(shlex.join, commands))
     if dry_run:
-        print(f"{script} is written; start it with: {shlex.join(command)}")
+        written = (
+            "is written; start it" if len(commands) == 1 else f"and {len(commands) - 1} more are written; start them"
+        )
+        print(f"{commands[0][-1]} {written} with: {typed}")
         return
     if shutil.which("sbatch") is None:
-        raise UserError(f"there is no sbatch here; on a machine of the cluster run: {shlex.join(command)}")
-    handed_in = subprocess.run(command, capture_output=True, text=True)
-    if handed_in.returncode:
-        raise UserError(f"sbatch refuses {script}: {' '.join(handed_in.stderr.split())}")
-    job = handed_in.stdout.strip().split(";")[0]
-    print(f"job {job}: {len(work.shards)} of {work.of} shards; logs in {work.jobs}")
-    print(f"how it goes: python -m extract status {shlex.quote(str(work.out))} --watch    end it: scancel {job}")
+        raise UserError(f"there is no sbatch here; on a machine of the cluster run: {typed}")
+    jobs: list[str] = []
+    for command in commands:
+        handed_in = subprocess.run(command, capture_output=True, text=True)
+        if handed_in.returncode:
+            before = f"; handed in before: {', '.join(jobs)}" if jobs else ""
+            raise UserError(f"sbatch refuses {command[-1]}: {' '.join(handed_in.stderr.split())}{before}")
+        jobs.append(handed_in.stdout.strip().split(";")[0])
+    print(f"job {' and '.join(jobs)}: {len(work.shards)} of {work.of} shards; logs in {work.jobs}")
+    watch = f"python -m extract status {shlex.quote(str(work.out))} --watch"
+    print(f"how it goes: {watch}    end it: scancel {' '.join(jobs)}")
     print(f"The task that finishes last makes {work.out.name}; the same command hands in what is missing.")
 
 
-def slurm_script(work: Work, sbatch: str, container: str, here: Path) -> str:
+def max_array_size() -> int | None:
+    """Return SLURM's MaxArraySize, which every index of an array is less than; None: it cannot be asked here."""
+    if shutil.which("scontrol") is None:
+        return None
+    try:
+        asked = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True, timeout=CONFIG_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+    size = re.search(r"^MaxArraySize\s*=\s*(\d+)", asked.stdout, re.MULTILINE)
+    return int(size[1]) if size else None
+
+
+def cut(work: Work, size: int | None) -> list[Piece]:
+    """Cut the shards into arrays whose indexes are less than `size`; None: there is no limit.
+
+    Raises:
+        UserError: SLURM takes no arrays, or fewer tasks are wanted at once than there are arrays.
+    """
+    if size == 0:
+        raise UserError("this SLURM takes no job arrays (MaxArraySize = 0); start `extract run --shard I/N` by sbatch")
+    size = size or work.of
+    groups = [(number * size, tuple(shards)) for number, shards in groupby(work.shards, lambda shard: shard // size)]
+    if work.at_once is not None and work.at_once < len(groups):
+        raise UserError(
+            f"the shards make {len(groups)} arrays, for an array has {size} tasks at most here (MaxArraySize), and "
+            f"each runs one task at least: give --at-once {len(groups)} or more, or plan with at most {size} shards"
+        )
+    shares = [None] * len(groups) if work.at_once is None else _shares(work.at_once, len(groups))
+    return [
+        Piece(offset, tuple(shard - offset for shard in shards), share)
+        for (offset, shards), share in zip(groups, shares, strict=True)
+    ]
+
+
+def _shares(total: int, parts: int) -> list[int | None]:
+    return [total // parts + (part < total % parts) for part in range(parts)]
+
+
+def slurm_script(work: Work, piece: Piece, sbatch: str, container: str, here: Path) -> str:
     """Return the batch script of an array job.
 
     Args:
         work: what is to be done.
+        piece: the array's part of it.
         sbatch: as in `submit_to_slurm`.
         container: likewise.
         here: the folder that workers without a container run in.
@@ -89,16 +151,17 @@ def slurm_script(work: Work, sbatch: str, container: str, here: Path) -> str:
     """
     if strange := set('%"\\\n') & set(str(work.jobs)):
         raise UserError(f"{work.out} has {strange.pop()!r} in it, which SLURM cannot take in a log's path; rename it")
-    most = f"%{work.at_once}" if work.at_once else ""
+    most = f"%{piece.at_once}" if piece.at_once else ""
     script = SCRIPT if sbatch else SCRIPT.replace("#SBATCH {own}\n", "")
     command = f"{container} {shlex.join(work.command('python'))}" if container else shlex.join(work.command())
+    shard = f"$((SLURM_ARRAY_TASK_ID + {piece.offset}))" if piece.offset else "$SLURM_ARRAY_TASK_ID"
     return script.format(
-        array=_ranges(work.shards) + most,
+        array=_ranges(piece.indexes) + most,
         jobs=work.jobs,
         folder="" if container else f"cd {shlex.quote(str(here))} || exit\n",
         notice=NOTICE,
         own=sbatch,
-        worker=f'{command} --shard "$SLURM_ARRAY_TASK_ID/{work.of}"',
+        worker=f'{command} --shard "{shard}/{work.of}"',
     )
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from extract.cluster.slurm import slurm_script
+from extract.cluster.slurm import Piece, cut, max_array_size, slurm_script, submit_to_slurm
 from extract.cluster.work import Work
 from extract.shards.run_folder import RunFolder
 from manifests.errors import UserError
 
 MINUTES = "--time=10"
+ONE = Piece(0, (0,), None)
 
 
 class Array:
@@ -115,19 +116,20 @@ def test_failed_clips_are_no_failed_task(
 
 def test_the_script(out: Path) -> None:
     work = Work(out, (0, 1, 2, 5, 7, 8), 9, at_once=4)
-    script = slurm_script(work, "--gres=gpu:1 --time=4:00:00", "", Path("/a place"))
+    (piece,) = cut(work, None)
+    script = slurm_script(work, piece, "--gres=gpu:1 --time=4:00:00", "", Path("/a place"))
     assert "#SBATCH --array=0-2,5,7-8%4\n" in script
     assert "#SBATCH --gres=gpu:1 --time=4:00:00\n" in script
     assert f'#SBATCH --output="{out.parent}/features.h5.run/jobs/slurm-%A_%a.log"\n' in script
     assert "cd '/a place' || exit\n" in script
     assert f"run --out '{out}' --shard \"$SLURM_ARRAY_TASK_ID/9\" &\n" in script
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
-    assert "#SBATCH \n" not in slurm_script(Work(out, (3,), 9), "", "", Path())
+    assert "#SBATCH \n" not in slurm_script(work, piece, "", "", Path())
 
 
 def test_workers_in_a_container(out: Path) -> None:
     """They find another Python there, and what is named relative to this folder; SLURM starts them in it."""
-    script = slurm_script(Work(out, (0,), 1), "", "apptainer exec --bind '/a b' image.sif", Path("/a place"))
+    script = slurm_script(Work(out, (0,), 1), ONE, "", "apptainer exec --bind '/a b' image.sif", Path("/a place"))
     assert f"apptainer exec --bind '/a b' image.sif python -m extract run --out '{out}' --shard" in script
     assert "\ncd " not in script and "/a place" not in script
 
@@ -135,4 +137,90 @@ def test_workers_in_a_container(out: Path) -> None:
 @pytest.mark.parametrize("name", ["100%.h5", 'a".h5', "a\\b.h5", "a\nb.h5"])
 def test_a_name_that_slurm_cannot_write_beside(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="which SLURM cannot take in a log's path"):
-        slurm_script(Work(tmp_path / name, (0,), 1), "", "", Path())
+        slurm_script(Work(tmp_path / name, (0,), 1), ONE, "", "", Path())
+
+
+@pytest.mark.parametrize(
+    ("shards", "size", "at_once", "pieces"),
+    [
+        (range(5), None, None, [(0, (0, 1, 2, 3, 4), None)]),
+        (range(5), 5, 3, [(0, (0, 1, 2, 3, 4), 3)]),
+        (range(5), 4, None, [(0, (0, 1, 2, 3), None), (4, (0,), None)]),
+        (range(9), 4, 7, [(0, (0, 1, 2, 3), 3), (4, (0, 1, 2, 3), 2), (8, (0,), 2)]),
+        ((1, 9, 11), 4, None, [(0, (1,), None), (8, (1, 3), None)]),
+        ((1200,), 1001, 1, [(1001, (199,), 1)]),
+    ],
+)
+def test_no_index_reaches_what_slurm_allows(
+    shards: Any, size: int | None, at_once: int | None, pieces: Any, tmp_path: Path
+) -> None:
+    work = Work(tmp_path / "f.h5", tuple(shards), max(shards) + 1, at_once=at_once)
+    found = cut(work, size)
+    assert found == [Piece(*piece) for piece in pieces]
+    assert [piece.offset + index for piece in found for index in piece.indexes] == list(shards)
+    assert size is None or all(index < size for piece in found for index in piece.indexes)
+    assert at_once is None or sum(piece.at_once or 0 for piece in found) == at_once
+
+
+def test_arrays_that_cannot_be(tmp_path: Path) -> None:
+    work = Work(tmp_path / "f.h5", tuple(range(9)), 9, at_once=2)
+    with pytest.raises(UserError, match="3 arrays, .* give --at-once 3 or more, or plan with at most 4 shards"):
+        cut(work, 4)
+    with pytest.raises(UserError, match="takes no job arrays"):
+        cut(work, 0)
+
+
+@pytest.mark.parametrize(("offset", "shard"), [(0, 199), (1001, 1200)])
+def test_the_script_of_a_piece_does_its_shards(offset: int, shard: int, tmp_path: Path) -> None:
+    work = Work(tmp_path / "f.h5", (shard,), 1500)
+    script = slurm_script(work, Piece(offset, (199,), None), "", "echo", Path())
+    assert "#SBATCH --array=199\n" in script
+    environment = os.environ | {"SLURM_ARRAY_TASK_ID": "199"}
+    done = subprocess.run(["bash"], input=script, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"python -m extract run --out {tmp_path}/f.h5 --shard {shard}/1500\n"
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """A function that puts a program in front of all others."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+
+    def put(name: str, script: str) -> None:
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("script", "size"),
+    [
+        ("echo 'Configuration data'; echo 'MaxArraySize            = 1001'; echo 'MaxJobCount = 7'", 1001),
+        ("echo 'MaxArraySize=0'", 0),
+        ("echo 'slurm_load_ctl_conf error: Unable to contact slurm controller' >&2; exit 1", None),
+    ],
+)
+def test_slurm_is_asked_how_large_arrays_may_be(
+    script: str, size: int | None, programs: Callable[[str, str], None]
+) -> None:
+    programs("scontrol", script)
+    assert max_array_size() == size
+
+
+def test_more_shards_than_an_array_has_are_several_arrays(
+    programs: Callable[[str, str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    work = Work(tmp_path / "f.h5", tuple(range(12)), 12)
+    programs("scontrol", "echo 'MaxArraySize = 10'")
+    programs("sbatch", "basename $2 .sh")
+    submit_to_slurm(work, "", "", dry_run=False)
+    said = capsys.readouterr().out
+    assert said.startswith("job slurm-0 and slurm-1: 12 of 12 shards;") and "scancel slurm-0 slurm-1\n" in said
+    assert "#SBATCH --array=0-9\n" in (work.jobs / "slurm-0.sh").read_text()
+    assert "#SBATCH --array=0-1\n" in (work.jobs / "slurm-1.sh").read_text()
+    submit_to_slurm(work, "", "", dry_run=True)
+    assert "slurm-0.sh && sbatch --parsable " in capsys.readouterr().out
+    programs("sbatch", 'case $2 in *-1.sh) echo "too many jobs" >&2; exit 1;; esac; echo 77')
+    with pytest.raises(UserError, match=r"sbatch refuses .*slurm-1\.sh: too many jobs; handed in before: 77"):
+        submit_to_slurm(work, "", "", dry_run=False)
