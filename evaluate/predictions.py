@@ -22,6 +22,7 @@ from evaluate.earliness import Decision, choose_threshold, judge, time_to_correc
 from evaluate.early_gain import accuracy_by_class
 from evaluate.metrics import accuracy_by_ratio, auc_mean, auc_trapezoid, correct_by_ratio, topk_accuracy_by_ratio
 from manifests.errors import UserError
+from manifests.file_kind import CSV, EMPTY, FOLDER, TEXT, TOML, kind_of
 from manifests.files import atomic_write
 from manifests.schema import SPLITS, Manifest
 
@@ -132,6 +133,8 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         UserError: missing, not HDF5, a part missing or of the wrong kind, or a rule of the format is broken.
     """
+    if (kind := kind_of(path)) in (FOLDER, CSV, TOML, TEXT, EMPTY):
+        raise UserError(f"{path} is not a predictions file but {kind}; give an .h5 of a run's folder predictions")
     try:
         with h5py.File(path, "r") as file:
             missing = [name for name in ("probabilities", "clip_id") if name not in file]

@@ -171,7 +171,7 @@ def open_cache(path: Path) -> Iterator[CacheFile]:
     """
     kind = kind_of(path)
     if kind in (FOLDER, CSV, TOML, TEXT):
-        raise UserError(f"{path} is {kind}, and not a feature cache; give the .h5 that `python -m extract run` made")
+        raise UserError(f"{path} is not a feature cache but {kind}; give the .h5 that `python -m extract run` made")
     with contextlib.ExitStack() as stack:
         with _whole(path):
             cache = CacheFile(path, stack.enter_context(h5py.File(path, "r")))

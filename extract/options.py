@@ -6,11 +6,24 @@ from typing import Annotated
 
 import typer
 
+from manifests.errors import UserError
 from manifests.recipe import Extract
 from manifests.tables import parse_table
 
-CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).")]
-Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).")]
+
+def _with_a_name(path: Path) -> Path:
+    """Return the path of a file.
+
+    Raises:
+        UserError: it can only be a folder, as "." is.
+    """
+    if path.name in ("", ".."):
+        raise UserError(f"{str(path)!r} is no name of a feature cache; give one, as in features.h5")
+    return path
+
+
+CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).", callback=_with_a_name)]
+Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).", callback=_with_a_name)]
 Backbone = Annotated[
     str, typer.Option(help="tsm_resnet50, efficientnet_lite0, timm:NAME, va_cnn, joints, joint_statistics, …")
 ]

@@ -18,6 +18,7 @@ from rich.table import Table
 from extract.cache import check_cache
 from extract.options import (
     Backbone,
+    CacheFile,
     Column,
     Compile,
     Decoder,
@@ -164,7 +165,7 @@ def run(
 
 
 def retry(
-    out: Annotated[Path, typer.Argument(help="The feature cache (HDF5).")],
+    out: CacheFile,
     shard: Annotated[str | None, typer.Option(help=SHARD)] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1; default: as in that run.")] = None,
     workers: Workers = None,

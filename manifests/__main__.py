@@ -9,7 +9,7 @@ import typer
 from manifests import ntu60, sysu, ucf101, utd_mhad
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
-from manifests.files import inside
+from manifests.files import inside, refuse_no_folder
 from manifests.schema import SPLITS, Manifest, path_columns, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
 from manifests.unpack_command import unpack
@@ -117,6 +117,7 @@ def check_manifest(
     if "validation" not in set(checked.clips["split"]):
         print("no validation split: training needs one to select its models; set some training groups apart for it")
     if videos is not None:
+        refuse_no_folder(videos, "the video folder")
         paths = dict.fromkeys(path for column in path_columns(checked.clips) for path in checked.clips[column])
         missing = [path for path in paths if not _is_there(inside(videos, path))]
         if missing:

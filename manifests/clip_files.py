@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from manifests.errors import UserError
+from manifests.files import refuse_no_folder
 
 
 def find_clips(folder: Path, pattern: str) -> dict[str, str]:
@@ -18,8 +19,7 @@ def find_clips(folder: Path, pattern: str) -> dict[str, str]:
     Raises:
         UserError: no such folder, two files for one clip.
     """
-    if not folder.is_dir():
-        raise UserError(f"the folder {folder} does not exist")
+    refuse_no_folder(folder)
     name = re.compile(pattern)
     found: dict[str, str] = {}
     for file in sorted(folder.rglob("*")):

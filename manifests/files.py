@@ -64,6 +64,22 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def refuse_no_folder(folder: Path, what: str = "the folder", remedy: str = "") -> None:
+    """Refuse what is no folder.
+
+    Args:
+        folder: what must be one.
+        what: the folder is called in the sentence.
+        remedy: what to do about it, if that is not plain.
+
+    Raises:
+        UserError: it does not exist, or is a file.
+    """
+    if not folder.is_dir():
+        wrong = "is a file and not a folder" if folder.is_file() else "does not exist"
+        raise UserError(f"{what} {folder} {wrong}{f'; {remedy}' if remedy else ''}")
+
+
 def inside(root: Path, relative: str) -> Path:
     """Return `root / relative`, refusing a path that leads out of `root`.
 

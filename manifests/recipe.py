@@ -87,7 +87,7 @@ class Extract(Table):
 
     backbone: str  # a network for videos; for skeletons "va_cnn", or without a network "joints" or "joint_statistics"
     weights: str  # a name of weights.toml, a file, "timm-package", "random" if so named, "train": see va_cnn, or "none"
-    column: str = Field(default="path", pattern=r"^path(_\w+)?$")  # the manifest's column of the files
+    column: str = Field(default="path", min_length=1)  # the manifest's column of the files, path or path_SOMETHING
     segments: int = Field(default=10, ge=1)
     frames_per_segment: int = Field(default=8, ge=1)  # of skeletons: what "joints" resamples to; no part in va_cnn
     pictures: Pictures = "segment"  # what va_cnn sees: each segment by itself, the beginning up to its end, or both
@@ -214,7 +214,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         if (kind := kind_of(path)) not in (None, TOML, TEXT):
-            raise UserError(f"{path} is {kind}, and not a recipe; give a TOML file or the name of a recipe") from error
+            raise UserError(f"{path} is not a recipe but {kind}; give a TOML file or the name of a recipe") from error
         raise UserError(f"cannot read the recipe {path}: {error}") from error
 
 
@@ -223,6 +223,10 @@ def _find(name: Path, folder: Path) -> Path:
     for path in (folder / name, *(place / f"{name}.toml" for place in shipped)):
         if path.is_file():
             return path
+    if (folder / name).is_dir():
+        raise UserError(f"{folder / name} is not a recipe but a folder; give a TOML file or the name of a recipe")
+    if (RECIPES / "tables" / f"{name}.toml").is_file():
+        raise UserError(f"{name} is a whole table and not one recipe; give one of its rows, or `reproduce` the table")
     known = ", ".join(sorted(path.stem for place in shipped for path in place.glob("*.toml")))
     tables = ", ".join(sorted(path.stem for path in (RECIPES / "tables").glob("*.toml")))
     raise UserError(f"no recipe {name}; give a file, or one of: {known}; whole tables are {tables}")

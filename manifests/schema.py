@@ -115,7 +115,7 @@ def read_manifest(path: Path) -> Manifest:
         raise UserError(f"{path} is missing; a manifest is NAME.csv with NAME.classes.txt beside it")
     kind = kind_of(path)
     if kind not in (None, CSV, TEXT):
-        raise UserError(f"{path} is {kind}, and not a manifest; give a CSV in UTF-8 with NAME.classes.txt beside it")
+        raise UserError(f"{path} is not a manifest but {kind}; give a CSV in UTF-8 with NAME.classes.txt beside it")
     try:
         # The ids stay text: `007` is not `7`. An empty cell is an empty string, found by `check`.
         with warnings.catch_warnings():

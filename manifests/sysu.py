@@ -14,6 +14,7 @@ import numpy as np
 
 from manifests.clip_files import path_table
 from manifests.errors import UserError
+from manifests.files import refuse_no_folder
 from manifests.hold_out import hold_out as hold_out_subjects
 from manifests.schema import COLUMNS, Manifest, check
 
@@ -125,8 +126,7 @@ def _draw(protocol: str, times: int) -> list[list[int]]:
 
 def _actors(folder: Path) -> list[Path]:
     """Return the 40 actors' folders in byte order."""
-    if not folder.is_dir():
-        raise UserError(f"the folder {folder} does not exist")
+    refuse_no_folder(folder)
     roots = [folder / _ROOT, *sorted(folder.glob(f"*/{_ROOT}")), folder]
     root = next(root for root in roots if root.is_dir())
     folders = sorted(root.iterdir(), key=os.fsencode)

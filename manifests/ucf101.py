@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from manifests.errors import UserError
+from manifests.files import refuse_no_folder
 from manifests.schema import SPLITS, Manifest, check
 
 _DATA = Path(__file__).parent / "ucf101_data"
@@ -137,8 +138,7 @@ def build(
 
 def _find_videos(videos: Path, official: Collection[str]) -> dict[str, str]:
     """Return the files named like official clips, by clip id in lower case; others may be called anything."""
-    if not videos.is_dir():
-        raise UserError(f"the video folder {videos} does not exist")
+    refuse_no_folder(videos, "the video folder")
     found: dict[str, str] = {}
     for file in sorted(videos.rglob("*")):
         clip_id = file.stem.lower()

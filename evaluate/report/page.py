@@ -14,8 +14,7 @@ from evaluate.report.provenance import origins, versions
 from evaluate.report.runs import BASELINE, choose, find_manifest, read_runs, refuse_other_folder
 from evaluate.report.sections import looked_into, results
 from evaluate.text_tables import printed
-from manifests.errors import UserError
-from manifests.files import write_text
+from manifests.files import refuse_no_folder, write_text
 from manifests.schema import read_manifest
 
 
@@ -43,10 +42,8 @@ def write_report(
     """
     for folder in folders:
         refuse_other_folder(folder)
-    if videos is not None and not videos.is_dir():
-        raise UserError(
-            f"the folder of videos {videos} does not exist; leave --videos out for a report without pictures"
-        )
+    if videos is not None:
+        refuse_no_folder(videos, "the folder of videos", "leave --videos out for a report without pictures")
     drawn = folders[0] / "videos"  # the stick figures' own
     videos = videos or (drawn if drawn.is_dir() else None)
     clips = read_manifest(manifest or find_manifest(folders[0]))

@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from manifests.errors import UserError
+from manifests.file_kind import CSV, EMPTY, HDF5, TOML, UTF16, kind_of
 from manifests.files import sha256_of, write_text
 from manifests.weights import WeightsFile, read_weights
 
@@ -47,13 +48,15 @@ def find_weights(name_or_path: str, folder: Path | None = None) -> Path:
     Raises:
         UserError: it is not there (with what to do), its bytes are not those released, or the name is unknown.
     """
-    folder = folder or weights_folder()
     entry = read_weights().get(name_or_path)
     if entry is None:
         path = Path(name_or_path)
         if path.is_file():
+            if (kind := kind_of(path)) in (CSV, TOML, HDF5, EMPTY, UTF16):
+                raise UserError(f"{path} is no file of weights but {kind}")
             return path
         raise UserError(f"{name_or_path} is neither a file nor the name of known weights{_nearest(name_or_path)}")
+    folder = folder or weights_folder()
     path = folder / entry.file
     if not path.is_file():
         raise UserError(

@@ -20,7 +20,8 @@ from extract.skeletons.files import READERS
 from extract.sources.archives import archive_names, are_archives, members, relative_name
 from extract.sources.location import filesystem, is_url, join, reading
 from manifests.errors import UserError
-from manifests.files import inside
+from manifests.file_kind import CSV, EMPTY, TEXT, kind_of
+from manifests.files import inside, refuse_no_folder
 from manifests.schema import Manifest, read_manifest
 
 VIDEOS = ".3gp .asf .avi .divx .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv"
@@ -70,8 +71,12 @@ def read_clips(clips: str, videos: str | None, column: str = "path") -> Listing:
         table, root = _of_folder(clips, root)
     elif _is_clip(PurePosixPath(clips).name):
         raise UserError(f"{clips} is one clip; give a folder, or a list of paths")
+    elif not is_url(clips) and (kind := kind_of(Path(clips))) not in (None, CSV, TEXT, EMPTY):
+        raise UserError(f"{clips} is no list of clips but {kind}; give a manifest, a folder, a list or tar archives")
     else:
         table, root = _of_list(clips, root, column)
+    if table.empty and not is_url(clips) and Path(clips).is_file() and not are_archives(clips):
+        raise UserError(f"no clips in {clips}: it has no line with a path")
     if table.empty:
         raise UserError(f"no clips in {clips}: no file there ends in {', '.join(sorted(SUFFIXES))}")
     if "clip_id" not in table:
@@ -113,7 +118,7 @@ def _of_folder(folder: str, root: str | None) -> tuple[pd.DataFrame, str]:
     if root is not None and are_archives(root):
         raise UserError(f"{folder} is a folder, and {root} are archives: give a manifest or a list of their members")
     if root is not None and not is_url(root):
-        _refuse_no_folder(root)
+        refuse_no_folder(Path(root), "the video folder")
     root = (folder if root is None else root).rstrip("/") or "/"
     beginning = PurePosixPath(_relative(root, folder))
     with reading(folder):
@@ -173,17 +178,10 @@ def _of_list(place: str, root: str | None, column: str) -> tuple[pd.DataFrame, s
         folder, archives = archive_names(root)
         return _placed(table, _members(folder, archives, frozenset(table["path"])), root), folder
     if not is_url(root):
-        _refuse_no_folder(root)
+        refuse_no_folder(Path(root), "the video folder")
         if not table["frames"].any():  # to ask a network's file system for every file takes its time
             table["bytes"] = np.array([_size(f"{root}/{path}") for path in table["path"]], np.int64)
     return table, root.rstrip("/") or "/"
-
-
-def _refuse_no_folder(root: str) -> None:
-    if Path(root).is_file():
-        raise UserError(f"the video folder {root} is a file; give the clips first, then --videos FOLDER")
-    if not Path(root).is_dir():
-        raise UserError(f"the video folder {root} does not exist")
 
 
 def _placed(table: pd.DataFrame, found: pd.DataFrame, root: str) -> pd.DataFrame:
@@ -214,10 +212,7 @@ def _brought(url: str, folder: str) -> Path:
 def _lines(file: Path, name: str) -> list[tuple[int, str]]:
     """Read the lines of a list with their numbers, without those that are empty."""
     with reading(name):
-        content = file.read_bytes()
-        if b"\0" in content:
-            raise UserError(f"{name} is no list of paths: it has bytes that no text has; give a manifest or a list")
-        lines = content.decode("utf-8-sig").split("\n")
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     return [(number, line) for number, line in enumerate(map(str.strip, lines), start=1) if line]
 
 

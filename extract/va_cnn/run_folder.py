@@ -25,7 +25,7 @@ from extract.va_cnn.train import State, train
 from extract.va_cnn.weights import load_state, save_state, save_weights
 from manifests.claim import claim, only_writer, read_record, refuse_other
 from manifests.errors import UserError
-from manifests.files import inside, sha256_of, write_text
+from manifests.files import inside, refuse_no_folder, sha256_of, write_text
 from manifests.recipe import VaCnn
 from manifests.schema import Manifest, labels_sha256
 
@@ -68,8 +68,7 @@ def train_va_cnn(
         UserError: no validation split, files that cannot be read, another run's folder, no such device or network.
     """
     device = torch.device(choose_device(machine.device))
-    if not root.is_dir():
-        raise UserError(f"the folder {root} of the skeletons does not exist")
+    refuse_no_folder(root, "the folder of the skeletons")
     clips = {split: manifest.split(split) for split in ("train", "validation")}
     settings = {
         "va_cnn": table.model_dump(),

@@ -177,7 +177,7 @@ def unknown_weights(_folder: Path) -> list[object]:
         (train_under_another_protocol, "recipe ucf101 is for protocol ucf101-early-15-3-7"),
         (extract_from_nowhere, "nowhere does not exist"),
         (retry_what_was_not_begun, "no extraction of"),
-        (verify_what_is_no_cache, "own.csv is a CSV file, as manifests are, and not a feature cache"),
+        (verify_what_is_no_cache, "own.csv is not a feature cache but a CSV file, as manifests are"),
         (unknown_weights, "tsm-r50-8f-kinetics400"),
     ],
 )

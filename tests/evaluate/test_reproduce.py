@@ -375,7 +375,7 @@ def own_data(folder: Path) -> Recipe:
         (
             shrunken_sysu,
             {"manifest": "sysu.csv", "features": "sysu.csv"},
-            "sysu.csv is a CSV file, as manifests are, and not a feature cache",
+            "sysu.csv is not a feature cache but a CSV file, as manifests are",
         ),
         (
             sysu_from_videos,

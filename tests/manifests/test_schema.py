@@ -118,13 +118,13 @@ def test_missing_files_and_nonsense(tmp_path: Path) -> None:
         read_manifest(path)
     classes_path(path).write_text("wave\ndrink\n")
     path.write_bytes(b"")
-    with pytest.raises(UserError, match=r"m\.csv is an empty file, and not a manifest"):
+    with pytest.raises(UserError, match=r"m\.csv is not a manifest but an empty file"):
         read_manifest(path)
     path.write_text(",".join(clips().columns) + "\n")
     with pytest.raises(UserError, match="no clips"):
         read_manifest(path)
     path.write_bytes(b"\xff\xfea\x00")
-    with pytest.raises(UserError, match="is a text in UTF-16, .*give a CSV in UTF-8"):
+    with pytest.raises(UserError, match="but a text in UTF-16, .*give a CSV in UTF-8"):
         read_manifest(path)
     path.write_bytes("clip_id;Übung".encode("latin-1"))
     with pytest.raises(UserError, match="is not in UTF-8 .*; save it in UTF-8"):
@@ -146,9 +146,9 @@ def test_another_kind_of_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "video.avi").write_bytes(b"RIFF\0\0\0\0AVI ")
     (tmp_path / "recipe.toml").write_text("name = 'x'\n")
     for file, kind in (("cache.h5", "an HDF5 file"), ("video.avi", "a binary file"), ("recipe.toml", "a TOML file")):
-        with pytest.raises(UserError, match=f"{file} is {kind}.* and not a manifest"):
+        with pytest.raises(UserError, match=f"{file} is not a manifest but {kind}"):
             read_manifest(tmp_path / file)
-    with pytest.raises(UserError, match="is a folder, and not a manifest"):
+    with pytest.raises(UserError, match="is not a manifest but a folder"):
         read_manifest(tmp_path)
 
 

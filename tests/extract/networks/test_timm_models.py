@@ -12,7 +12,7 @@ from extract.machine import Machine
 from extract.networks import timm_models
 from extract.networks.backbones import load_backbone
 from extract.networks.timm_models import check_timm_name, create_timm_model, try_network
-from extract.networks.weights import weights_folder
+from extract.networks.weights import find_weights, weights_folder
 from extract.run import load_network
 from manifests.errors import UserError
 from manifests.recipe import Extract
@@ -134,7 +134,7 @@ def test_a_precision_that_fails_is_a_sentence(precision: str, monkeypatch: pytes
         load_network(recipe, machine)
 
 
-def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def getpwuid(number: int) -> None:
         raise KeyError(f"getpwuid(): uid not found: {number}")
 
@@ -143,6 +143,9 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pwd, "getpwuid", getpwuid)
     with pytest.raises(UserError, match="this user has no home folder; set EARLY_WEIGHTS or HOME"):
         weights_folder()
+    own = tmp_path / "own.pth"
+    own.write_bytes(b"PK\x03\x04")
+    assert find_weights(str(own)) == own, "a file of one's own needs no folder"
     monkeypatch.setenv("EARLY_WEIGHTS", "/data/weights")
     assert weights_folder() == Path("/data/weights")
     monkeypatch.setenv("EARLY_WEIGHTS", "~nobody-has-this-name/weights")

@@ -131,8 +131,12 @@ def test_find(tmp_path: Path) -> None:
     (tmp_path / entry.file).write_bytes(b"another file")
     with pytest.raises(UserError, match="expected 64d69186"):
         find_weights(entry.name, tmp_path)
+    for content, kind in ((b"", "an empty file"), (b"\x89HDF\r\n\x1a\n", "an HDF5 file")):
+        (tmp_path / "none.h5").write_bytes(content)
+        with pytest.raises(UserError, match=rf"none\.h5 is no file of weights but {kind}"):
+            find_weights(str(tmp_path / "none.h5"), tmp_path)
     own = tmp_path / "own.pth"
-    own.write_bytes(b"")
+    own.write_bytes(b"PK\x03\x04")
     assert find_weights(str(own), tmp_path) == own
     with pytest.raises(UserError, match="near are tsm-r50-8f-kinetics400"):
         find_weights("tsm-r50-8f-kinetic400", tmp_path)
