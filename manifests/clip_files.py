@@ -3,6 +3,7 @@
 What the names are called, and which clips there should be, stands with each data set. No file is opened here.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,21 @@ import pandas as pd
 
 from manifests.errors import UserError
 from manifests.files import refuse_no_folder
+
+
+def all_below(folder: Path) -> list[Path]:
+    """Return the files and folders below a folder, at any depth, sorted. Links to folders are not followed.
+
+    Raises:
+        UserError: a folder may not be read; pathlib's `rglob` passes over it.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"cannot read {error.filename}: {error.strerror}; look at its owner and mode") from error
+
+    return sorted(
+        Path(place, name) for place, folders, files in os.walk(folder, onerror=refuse) for name in (*folders, *files)
+    )
 
 
 def find_clips(folder: Path, pattern: str) -> dict[str, str]:
@@ -22,7 +38,7 @@ def find_clips(folder: Path, pattern: str) -> dict[str, str]:
     refuse_no_folder(folder)
     name = re.compile(pattern)
     found: dict[str, str] = {}
-    for file in sorted(folder.rglob("*")):
+    for file in all_below(folder):
         match = name.fullmatch(file.name)
         if match is None:
             continue

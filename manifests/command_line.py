@@ -62,7 +62,10 @@ def run_cli(app: Callable[[], None]) -> None:
 
 
 def _refused_by_the_system(error: Exception) -> str | None:
-    """Return what to say where a file, a folder or a disk of the user's is the reason; None: it is something else."""
+    """Return what to say where a file, a disk or the memory is the reason; None: it is something else."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's
+        what = str(error).partition("\n")[0] or "of this machine"
+        return f"memory is not enough ({what}); use smaller batches or images, or fewer workers"
     if not isinstance(error, OSError):
         return None
     if error.filename is None:

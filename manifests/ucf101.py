@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from manifests.clip_files import all_below
 from manifests.errors import UserError
 from manifests.files import refuse_no_folder
 from manifests.schema import SPLITS, Manifest, check
@@ -140,7 +141,7 @@ def _find_videos(videos: Path, official: Collection[str]) -> dict[str, str]:
     """Return the files named like official clips, by clip id in lower case; others may be called anything."""
     refuse_no_folder(videos, "the video folder")
     found: dict[str, str] = {}
-    for file in sorted(videos.rglob("*")):
+    for file in all_below(videos):
         clip_id = file.stem.lower()
         if file.suffix.lower() not in _VIDEO_SUFFIXES or clip_id not in official:
             continue

@@ -110,6 +110,11 @@ def test_nvdec_is_exact_where_every_pixel_is_pyavs(
             doctor.check_decoder("nvdec")
 
 
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARLY_WEIGHTS", "~nobody-has-this-name/weights")
+    assert "set EARLY_WEIGHTS or HOME" in doctor.describe()["weights folder"]
+
+
 def test_describe_has_versions_and_devices() -> None:
     facts = doctor.describe()
     assert {"early-recognition", "python", "machine", "gpu", "torch", "timm", "av", "decord", "h5py"} <= facts.keys()

@@ -12,6 +12,10 @@ from manifests.command_line import QuietExit, run_cli
 from manifests.errors import UserError
 
 
+class OutOfMemoryError(RuntimeError):
+    """As torch calls it."""
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
@@ -20,6 +24,11 @@ from manifests.errors import UserError
         (FileNotFoundError(2, "No such file or directory", "/a/b"), "error: /a/b: No such file or directory\n"),
         (IsADirectoryError(21, "Is a directory", "/a/b"), "error: /a/b: Is a directory\n"),
         (OSError(errno.EROFS, "Read-only file system", "/a/b"), "error: /a/b: Read-only file system\n"),
+        (MemoryError(), "error: memory is not enough (of this machine); use smaller batches"),
+        (
+            OutOfMemoryError("Tried to allocate 2 GiB.\nMore"),
+            "error: memory is not enough (Tried to allocate 2 GiB.); u",
+        ),
         (OSError(errno.ENOSPC, "No space left on device"), "error: no space is left on the disk; make room and run"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "error: no space is left on the disk; make room and run"),
     ],
