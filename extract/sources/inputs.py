@@ -4,7 +4,6 @@ No video is opened here; archives are read for where their members begin. How a 
 `fetch`, which clip goes to which worker in `plan`.
 """
 
-import itertools
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,10 +17,11 @@ import pandas as pd
 
 from extract.skeletons.files import READERS
 from extract.sources.archives import archive_names, are_archives, members, relative_name
-from extract.sources.location import filesystem, is_url, join, reading
+from extract.sources.location import filesystem, is_url, join, reading, relative_to
+from extract.sources.path_list import common_root, needs_videos, read_lines, read_paths
 from manifests.errors import UserError
 from manifests.file_kind import CSV, EMPTY, TEXT, kind_of
-from manifests.files import inside, refuse_no_folder
+from manifests.files import refuse_no_folder
 from manifests.schema import Manifest, read_manifest
 
 VIDEOS = ".3gp .asf .avi .divx .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv"
@@ -93,7 +93,7 @@ def _of_archives(pattern: str, root: str | None) -> tuple[pd.DataFrame, str]:
     """Every clip of some archives; those of `root` must be relative to it."""
     folder, archives = archive_names(pattern)
     if root is not None and not are_archives(root):
-        beginning = _relative(root, folder)
+        beginning = relative_to(root, folder)
         folder, archives = root, [str(PurePosixPath(beginning, archive)) for archive in archives]
     return _members(folder, archives, None), folder
 
@@ -120,7 +120,7 @@ def _of_folder(folder: str, root: str | None) -> tuple[pd.DataFrame, str]:
     if root is not None and not is_url(root):
         refuse_no_folder(Path(root), "the video folder")
     root = (folder if root is None else root).rstrip("/") or "/"
-    beginning = PurePosixPath(_relative(root, folder))
+    beginning = PurePosixPath(relative_to(root, folder))
     with reading(folder):
         sizes = dict(_remote_files(folder) if is_url(folder) else _local_files(folder))
     paths = sorted(sizes)
@@ -161,11 +161,11 @@ def _of_list(place: str, root: str | None, column: str) -> tuple[pd.DataFrame, s
     with tempfile.TemporaryDirectory() as scratch:
         file = _brought(place, scratch) if is_url(place) else Path(place)
         if not place.lower().endswith(".csv"):
-            lines = _lines(file, place)
-            root = _common_root(lines, place) if root is None else root
-            table = _loose(_read_list(lines, place, root))
+            lines = read_lines(file, place)
+            root = common_root(lines, place) if root is None else root
+            table = _loose(read_paths(lines, place, root))
         elif root is None:
-            raise UserError(_needs_videos(place))
+            raise UserError(needs_videos(place))
         else:
             manifest = read_manifest(file)
             manifest.fingerprint(column)  # refuses a column that is none of paths
@@ -207,68 +207,6 @@ def _brought(url: str, folder: str) -> Path:
         with reading(name):
             Path(folder, PurePosixPath(name).name).write_bytes(files.cat_file(name))
     return Path(folder, PurePosixPath(path).name)
-
-
-def _lines(file: Path, name: str) -> list[tuple[int, str]]:
-    """Read the lines of a list with their numbers, without those that are empty."""
-    with reading(name):
-        lines = file.read_text(encoding="utf-8-sig").split("\n")
-    return [(number, line) for number, line in enumerate(map(str.strip, lines), start=1) if line]
-
-
-def _read_list(lines: list[tuple[int, str]], name: str, root: str) -> list[str]:
-    folder, paths = Path(root), []
-    for number, line in lines:
-        if _is_comment(line, root):
-            continue
-        try:
-            path = _relative(root, line) if _is_absolute(line) else line
-            inside(folder, path)
-        except UserError as error:
-            raise UserError(f"{name}, line {number}: {error}") from error
-        paths.append(str(PurePosixPath(path)))
-    return paths
-
-
-def _is_comment(line: str, root: str) -> bool:
-    """Tell whether a line of a list is a comment. In a local folder a file may be called so, as some of HMDB51 are."""
-    # os.path: pathlib raises where the line is longer than a name may be.
-    return line.startswith("#") and (is_url(root) or are_archives(root) or not os.path.exists(f"{root}/{line}"))  # noqa: PTH110
-
-
-def _common_root(lines: list[tuple[int, str]], name: str) -> str:
-    """Return the folder that a list of absolute paths has in common, or the beginning of a list of URLs."""
-    paths = [line for _, line in lines if not line.startswith("#")]
-    if not paths or not all(map(_is_absolute, paths)):
-        raise UserError(_needs_videos(name))
-    if not any(map(is_url, paths)):
-        return os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120
-    folders = [path.rpartition("/")[0].split("/") for path in paths]
-    common = [
-        parts[0] for parts in itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
-    ]
-    if len(common) < 3:  # as in s3: / "" / bucket
-        raise UserError(f"the paths in {name} have no beginning in common; give lists that have one")
-    return "/".join(common)
-
-
-def _needs_videos(name: str) -> str:
-    return f"the paths in {name} are relative to a folder: give it (--videos)"
-
-
-def _is_absolute(line: str) -> bool:
-    return line.startswith("/") or is_url(line)
-
-
-def _relative(root: str, place: str) -> str:
-    """Return a place relative to the root it is in, as both are written."""
-    if not is_url(root) and not is_url(place):
-        # absolute, for one of them may be; links are not followed
-        place, root = os.path.abspath(place), os.path.abspath(root)  # noqa: PTH100
-    root, place = root.rstrip("/"), place.rstrip("/")
-    if place != root and not place.startswith(f"{root}/"):
-        raise UserError(f"{place} is not inside {root}")
-    return place[len(root) + 1 :]
 
 
 def _loose(paths: list[str], sizes: list[int] | None = None) -> pd.DataFrame:

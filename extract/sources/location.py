@@ -4,6 +4,7 @@ The packages behind s3://, gs:// and http:// are optional extras. What is read f
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,21 @@ def filesystem(url: str) -> tuple[Any, str]:
     except ValueError as error:
         raise UserError(f"nothing is known that reads {url}: {error}") from error
     return found
+
+
+def relative_to(root: str, place: str) -> str:
+    """Return a place relative to the root it is in, as both are written.
+
+    Raises:
+        UserError: it is not in the root.
+    """
+    if not is_url(root) and not is_url(place):
+        # absolute, for one of them may be; links are not followed
+        place, root = os.path.abspath(place), os.path.abspath(root)  # noqa: PTH100
+    root, place = root.rstrip("/"), place.rstrip("/")
+    if place != root and not place.startswith(f"{root}/"):
+        raise UserError(f"{place} is not inside {root}")
+    return place[len(root) + 1 :]
 
 
 @contextlib.contextmanager
