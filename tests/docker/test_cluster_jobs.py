@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from extract.cluster.kubernetes import GRACE, job_manifest
-from extract.cluster.slurm import slurm_script
+from extract.cluster.slurm import cut, slurm_script
 from extract.cluster.work import Work
 
 DOCKER = Path(__file__).parent.parent.parent / "docker"
@@ -90,7 +90,8 @@ def written(tmp_path: Path) -> Path:
     """A folder where the container writes the job that `extract submit` would, and sbatch says what it is given."""
     work = Work(tmp_path / "tsm.h5", (0, 1, 5), 6)
     work.jobs.mkdir(parents=True)
-    script = slurm_script(work, "--gres=gpu:1", CONTAINER, Path.cwd())
+    (piece,) = cut(work, None)
+    script = slurm_script(work, piece, "--gres=gpu:1", CONTAINER, Path.cwd())
     (work.jobs / "slurm.sh").write_text(script)
     inside = rf'case "$*" in *--dry-run) echo {work.jobs / "slurm.sh"} is written\; start it ;; *) exit 3 ;; esac'
     play(tmp_path, "in_container", f'echo "$*" >>{tmp_path / "asked"}\n{inside}')
