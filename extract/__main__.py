@@ -81,7 +81,7 @@ def verify(out: CacheFile, as_json: Json = False) -> None:
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Say what this machine has, and which decoders return the right frames of an XviD clip with B-frames.
+    """Say what this machine has, and which decoders return the right frames: of XviD, and of a trimmed MP4.
 
     Example: `python -m extract doctor`
     """

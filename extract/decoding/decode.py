@@ -5,33 +5,26 @@ the file is decoded in order keeping the frames that count asks for, and only if
 decoded again with the true one. Seeking, where other readers return wrong frames, is never done.
 """
 
-import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
 import numpy as np
-from av.codec.hwaccel import HWAccel
 from numpy.typing import NDArray
 
 from extract.clip import Clip, DecodeError
 from extract.decoding.frame_folder import frame_files, read_frames
+from extract.decoding.picture import RgbPictures
+from extract.decoding.promise import Promise, Promises, promise_video, refuse_cut
+from extract.decoding.video_file import open_video
 from extract.segments import frame_indices
 
+# Which frames a video has and how they are shown. Another rule must have another text: it tells caches apart.
+FRAMES_RULE = "shown frames of FFmpeg's best stream; upright by the display matrix; rgb24 as ffmpeg makes it"
 NVDEC_CODECS = ("h264", "hevc")  # their standards fix every bit of a picture, so that NVDEC's are PyAV's
+DECORD_TOLERANCE = 3  # grey levels
 
-
-@dataclass(frozen=True)
-class Promise:
-    """What a file says of itself before it is decoded: packets found, frames its header declares (0: silent)."""
-
-    packets: int
-    declared: int
-
-
-# What a file says of itself while its packets are being counted; the last one counts.
-Promises = Iterator[Promise]
 # Frames in order from the first to the last; each is converted to RGB only when its function is called.
 Frames = Iterator[Callable[[], NDArray[np.uint8]]]
 
@@ -94,33 +87,15 @@ def _keep(
     return kept, count
 
 
-def refuse_cut(num_frames: int, promised: int, who: str) -> None:
-    """Raise DecodeError where a recording has clearly fewer frames than `who` promised."""
-    # Headers are a frame or two off on healthy files; a shorter file has other segments, so it is refused.
-    if num_frames < promised - max(3, promised // 20):
-        raise DecodeError(f"cut: {num_frames} frames can be decoded, {who} {promised}")
-
-
-def _promise_pyav(path: Path) -> Promises:
-    with _open(path) as container:
-        stream = container.streams.video[0]
-        packets, declared = 0, stream.frames
-        yield Promise(packets, declared)
-        for packet in container.demux(stream):
-            packets += packet.size > 0
-            yield Promise(packets, declared)
-
-
 def _read_pyav(path: Path, nvdec: bool = False) -> Frames:
-    with _open(path, nvdec) as container:
-        stream = container.streams.video[0]
+    with open_video(path, nvdec) as (container, stream):
         stream.codec_context.thread_count = 1  # one worker, one core
-        count = 0
+        convert, count = RgbPictures(), 0
         try:
             for frame in container.decode(stream):
                 if frame.is_corrupt:
                     raise DecodeError(f"damaged at frame {count}")
-                yield lambda frame=frame: _rgb(frame)  # type: ignore[misc]
+                yield partial(convert, frame)
                 count += 1
         except av.FFmpegError as error:
             raise DecodeError(f"damaged after frame {count}: {error.strerror}") from error
@@ -128,41 +103,10 @@ def _read_pyav(path: Path, nvdec: bool = False) -> Frames:
 
 def _read_nvdec(path: Path) -> Frames:
     # On the first GPU that CUDA_VISIBLE_DEVICES shows. Other codecs and kinds of pictures are left to PyAV.
-    with _open(path) as container:
-        context = container.streams.video[0].codec_context
+    with open_video(path) as (_, stream):
+        context = stream.codec_context
         taken = context.name in NVDEC_CODECS and context.pix_fmt == "yuv420p"
     yield from _read_pyav(path, nvdec=taken)
-
-
-@functools.cache
-def _nvdec() -> tuple[HWAccel, HWAccel]:
-    """Return NVDEC, and what keeps its context: making one for every file would take longer than a short clip."""
-    nvdec = HWAccel("cuda", allow_software_fallback=False, options={"primary_ctx": "1"})
-    return nvdec, nvdec.create(av.Codec("h264"))
-
-
-def _open(path: Path, nvdec: bool = False) -> "av.container.InputContainer":
-    try:
-        container = av.open(str(path), metadata_errors="replace", hwaccel=_nvdec()[0] if nvdec else None)
-    except FileNotFoundError as error:
-        raise DecodeError("the file does not exist") from error
-    except (av.FFmpegError, OSError) as error:
-        if nvdec:  # without, it could be opened
-            raise DecodeError(f"NVDEC does not take it: {error}") from error
-        reason = "the file is empty" if path.is_file() and not path.stat().st_size else error.strerror
-        raise DecodeError(f"not a video that can be opened: {reason}") from error
-    if not container.streams.video:
-        container.close()
-        raise DecodeError("no video stream in it")
-    return container
-
-
-def _rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    # NVDEC's own layout of the same samples; RGB made of it directly differs by up to 54 grey levels (measured).
-    planar = frame.reformat(format="yuv420p") if frame.format.name == "nv12" else frame
-    picture = np.asarray(planar.to_ndarray(format="rgb24"), dtype=np.uint8)
-    # Phones store turned pictures with a note how to turn them back, in degrees against the clock.
-    return np.rot90(picture, frame.rotation // 90) if frame.rotation else picture
 
 
 def _promise_folder(path: Path) -> Promises:
@@ -172,9 +116,30 @@ def _promise_folder(path: Path) -> Promises:
 
 
 def _promise_decord(path: Path) -> Promises:
-    # decord's own count decides; PyAV tells what the header declares.
-    declared = next(_promise_pyav(path)).declared
-    yield Promise(len(_decord_reader(path)), declared)
+    """Decode the file with PyAV too: decord repeats frames of some files and shows others turned or in other colours.
+
+    Raises:
+        DecodeError: its number of frames or its first picture is not PyAV's.
+    """
+    promised = Promise(0, 0)
+    for promised in promise_video(path):
+        yield promised
+    count, first = 0, None
+    for convert in _read_pyav(path):
+        first = convert() if first is None else first
+        count += 1
+        yield Promise(count, 0)
+    reader = _decord_reader(path)
+    if len(reader) != count:
+        raise DecodeError(f"decord counts {len(reader)} frames where {count} are shown; use --decoder pyav")
+    if first is not None and not _look_the_same(next(_read_decord(path))(), first):
+        raise DecodeError("decord shows its first picture in another way than ffmpeg; use --decoder pyav")
+    yield Promise(count, promised.declared)
+
+
+def _look_the_same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    # decord's older FFmpeg rounds pictures of MPEG-4 otherwise, by up to 2 grey levels (measured).
+    return one.shape == other.shape and int(np.abs(one.astype(np.int16) - other).max()) <= DECORD_TOLERANCE
 
 
 def _read_decord(path: Path) -> Frames:
@@ -195,7 +160,7 @@ def _decord_reader(path: Path):  # type: ignore[no-untyped-def]  # decord has no
 
 
 DECODERS: dict[str, tuple[Callable[[Path], Promises], Callable[[Path], Frames]]] = {
-    "pyav": (_promise_pyav, _read_pyav),
+    "pyav": (promise_video, _read_pyav),
     "decord": (_promise_decord, _read_decord),
-    "nvdec": (_promise_pyav, _read_nvdec),
+    "nvdec": (promise_video, _read_nvdec),
 }

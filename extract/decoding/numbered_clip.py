@@ -4,6 +4,7 @@ MPEG-4 ASP with B-frames in AVI under the tag XVID, as UCF101's files are, or H.
 white blocks, which survive compression; the background moves, so that the encoder has something to predict.
 """
 
+import struct
 from pathlib import Path
 from typing import Literal
 
@@ -31,6 +32,31 @@ def write_numbered_clip(
             frame = av.VideoFrame.from_ndarray(_draw(number, width, height), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def hide_beginning(path: Path, frames: int) -> None:
+    """Hide the first frames of an MP4 that `write_numbered_clip` wrote, as a cut without encoding does.
+
+    The frames stay in the file; its edit list begins behind them, so that players decode but do not show them.
+    """
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.time_base is not None and stream.average_rate is not None
+        seconds = frames / stream.average_rate
+        ticks = int(seconds / stream.time_base)
+    content = bytearray(path.read_bytes())
+    at = content.index(b"elst") + 12  # after its name, version and number of edits: a duration in ms, a beginning
+    duration, beginning = struct.unpack_from(">Ii", content, at)
+    struct.pack_into(">Ii", content, at, duration - int(1000 * seconds), beginning + ticks)
+    path.write_bytes(content)
+
+
+def set_display_matrix(path: Path, matrix: tuple[float, float, float, float]) -> None:
+    """Write a, b, c, d of a display matrix into an MP4's first track: how a player is to turn and mirror it."""
+    content = bytearray(path.read_bytes())
+    a, b, c, d = (round(value * 0x10000) for value in matrix)
+    struct.pack_into(">9i", content, content.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 0x40000000)
+    path.write_bytes(content)
 
 
 def read_number(picture: NDArray[np.uint8]) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.clip import Clip
-from extract.decoding.decode import refuse_cut
+from extract.decoding.promise import refuse_cut
 from extract.segments import segment_bounds
 from extract.skeletons.actors import choose_actors
 from extract.skeletons.files import read_skeleton

@@ -1,0 +1,160 @@
+"""How many frames a video file promises, from its packets and its header, before anything is decoded.
+
+Headers count samples or time units, not the frames that are shown. So each container's number is compared with the same
+kind of thing in the file, and what is missing there tells whether the file is cut.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from extract.clip import DecodeError
+from extract.decoding.file_end import cut_box, indexed_chunks, segment_is_cut
+from extract.decoding.video_file import open_video
+
+PROGRESSIVE = (0, 1)  # FFmpeg's field orders of pictures that are not made of two fields, and of unknown ones
+TIMED_FORMATS = ("avi", "matroska,webm")  # that declare times, of which a number of frames is estimated
+# Containers of pictures, and the brands of MP4-like ones (HEIF, AVIF); with one picture, they are no video.
+PICTURE_FORMATS = ("image2", "gif", "apng", "ico")
+PICTURE_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1")
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a file says of itself before it is decoded.
+
+    Attributes:
+        packets: of frames that are to be shown; the number of frames, nearly always.
+        declared: how many frames must be decoded of a whole file, by its header; 0: its header does not say.
+    """
+
+    packets: int
+    declared: int
+
+
+# What a file says of itself while its packets are being counted; the last one counts.
+Promises = Iterator[Promise]
+
+
+def promise_video(path: Path) -> Promises:
+    """Count the packets of a video file, and compare them with its header.
+
+    Raises:
+        DecodeError: not a video, only a picture, or cut.
+    """
+    with open_video(path) as (container, stream):
+        seen = _Seen()
+        yield Promise(0, 0)
+        for packet in container.demux(stream):
+            seen.add(packet)
+            yield Promise(seen.shown, 0)
+        if seen.found == 1 or seen.several_pictures:
+            _refuse_picture(container)
+        missing = _missing(container, stream, path, seen)
+        if missing is None:
+            return
+        estimated = container.format.name in TIMED_FORMATS and seen.step != 1
+        refuse_cut(seen.shown, seen.shown + missing, f"its header declares{' about' if estimated else ''}")
+        if seen.incomplete:
+            raise DecodeError("damaged: a packet in it is incomplete")
+        # The two fields of an interlaced picture may be two packets.
+        frames = seen.shown if stream.codec_context.field_order in PROGRESSIVE else (seen.shown + 1) // 2
+        yield Promise(seen.shown, frames + missing)
+
+
+def refuse_cut(num_frames: int, promised: int, who: str) -> None:
+    """Raise DecodeError where a recording has clearly fewer frames than `who` promised."""
+    # Headers are a frame or two off on healthy files; a shorter file has other segments, so it is refused.
+    if num_frames < promised - max(3, promised // 20):
+        raise DecodeError(f"cut: {num_frames} frames can be decoded, {who} {promised}")
+
+
+class _Seen:
+    """The packets of one stream so far."""
+
+    def __init__(self) -> None:
+        self.found = 0  # with content
+        self.shown = 0  # of them, those whose frame is shown
+        self.first, self.last = 0, 0  # decoding times, in the stream's units
+        self.end = 0  # of the last shown picture, in the stream's units
+        self.incomplete = False  # one of them, as the last one of a cut file
+        self.several_pictures = False  # one photograph in a format that holds several pictures of it
+
+    def add(self, packet: "av.Packet[av.VideoStream]") -> None:
+        if not packet.size:  # the demuxer's last one, or an empty one: a frame that a camera dropped
+            return
+        if not self.found:
+            self.first = self.last = packet.dts or 0
+            self.several_pictures = b"MPF\0" in memoryview(packet)[:65536].tobytes()
+        self.found += 1
+        self.incomplete |= packet.is_corrupt
+        self.last = self.last if packet.dts is None else packet.dts
+        self.end = max(self.end, (packet.pts or 0) + (packet.duration or 0))
+        self.shown += not (packet.is_discard or _is_hidden(packet))
+
+    @property
+    def step(self) -> float:
+        """The mean time between two packets; 1 where there are not two."""
+        return (self.last - self.first) / (self.found - 1) if self.found > 1 and self.last > self.first else 1.0
+
+
+def _is_hidden(packet: "av.Packet[av.VideoStream]") -> bool:
+    """Tell whether a packet of VP8 only serves to predict others: a bit in its first byte says so."""
+    return packet.stream.codec_context.codec.canonical_name == "vp8" and not memoryview(packet)[0] & 0x10
+
+
+def _missing(container: "av.container.InputContainer", stream: "av.VideoStream", path: Path, seen: _Seen) -> int | None:
+    """Return how many packets a container declares beyond those in the file; None where it declares nothing."""
+    kind = container.format.name
+    if kind.startswith("mov"):
+        return _missing_mp4(stream, path, seen)
+    if kind.startswith("matroska"):
+        return _missing_matroska(container, stream, seen) if segment_is_cut(path) else None
+    if not stream.frames:
+        return None
+    if kind == "avi":
+        return _missing_avi(stream, path, seen)
+    return max(stream.frames - seen.found, 0)
+
+
+def _missing_mp4(stream: "av.VideoStream", path: Path, seen: _Seen) -> int | None:
+    """Compare with the list of samples after the edit list was applied; the header counts samples before it."""
+    if not stream.frames:  # fragmented: its header declares nothing, but a fragment declares its size
+        if (box := cut_box(path)) in ("moof", "mdat"):
+            raise DecodeError(f"cut: the file ends within a fragment (box {box})")
+        return None
+    listed = len(stream.index_entries)
+    missing = sum(entry.size > 0 for entry in stream.index_entries) - seen.found
+    if listed < stream.frames:  # by an edit list, or by damage
+        with open_video(path, options={"ignore_editlist": "1"}) as (container, _):
+            missing += max(stream.frames - len(container.streams[stream.index].index_entries), 0)
+    return max(missing, 0)
+
+
+def _missing_avi(stream: "av.VideoStream", path: Path, seen: _Seen) -> int:
+    """Compare times: the header counts the chunks for dropped frames too, and H.264 may have several units a frame."""
+    reached = seen.last + 1
+    if reached < stream.frames:  # the last chunks may be empty, which only the index tells
+        reached = max(reached, indexed_chunks(path, stream.index))
+    return max(int((stream.frames - reached) / seen.step), 0)
+
+
+def _missing_matroska(container: "av.container.InputContainer", stream: "av.VideoStream", seen: _Seen) -> int:
+    """Estimate the packets of a cut file from its duration, of the stream where that is given."""
+    if "DURATION" in stream.metadata:
+        hours, minutes, rest = stream.metadata["DURATION"].split(":")
+        seconds = 3600 * int(hours) + 60 * int(minutes) + float(rest)
+    elif container.duration:
+        seconds = container.duration / av.time_base
+    else:
+        raise DecodeError("cut: the file ends before its Matroska segment does")
+    unit = float(stream.time_base or 1)
+    return max(int((seconds / unit - seen.end) / seen.step), 0)
+
+
+def _refuse_picture(container: "av.container.InputContainer") -> None:
+    kind, brand = container.format.name, container.metadata.get("major_brand", "")
+    if kind.endswith("_pipe") or kind in PICTURE_FORMATS or brand in PICTURE_BRANDS:
+        raise DecodeError(f"not a video, but a single picture ({brand if brand in PICTURE_BRANDS else kind})")

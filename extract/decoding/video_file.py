@@ -1,0 +1,69 @@
+"""Opening a video file, and which of its streams is the clip: one rule for counting, decoding and NVDEC."""
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import av
+from av.codec.hwaccel import HWAccel
+from av.stream import Disposition
+
+from extract.clip import DecodeError
+
+
+@contextlib.contextmanager
+def open_video(
+    path: Path, nvdec: bool = False, options: Mapping[str, str] | None = None
+) -> Iterator[tuple["av.container.InputContainer", "av.VideoStream"]]:
+    """Open a video file and choose its stream.
+
+    Args:
+        path: the file.
+        nvdec: decode on the first GPU that CUDA_VISIBLE_DEVICES shows.
+        options: of FFmpeg's demuxer.
+
+    Raises:
+        DecodeError: not a file that can be opened, or without a video stream.
+    """
+    with _open(path, nvdec, options) as container:
+        yield container, _choose_stream(container)
+
+
+def _choose_stream(container: "av.container.InputContainer") -> "av.VideoStream":
+    """Return the stream that FFmpeg finds best, but never an attached picture, such as the cover of a song."""
+    streams = container.streams.video
+    if not streams:
+        raise DecodeError("no video stream in it")
+    moving = [stream for stream in streams if not stream.disposition & Disposition.attached_pic]
+    if not moving:
+        raise DecodeError("no video in it: its only picture is a cover (an attached picture)")
+    best = container.streams.best("video")
+    stream = best if isinstance(best, av.VideoStream) and best in moving else moving[0]
+    if stream.codec_context is None:
+        raise DecodeError("FFmpeg has no decoder for its video stream")
+    return stream
+
+
+def _open(path: Path, nvdec: bool, options: Mapping[str, str] | None) -> "av.container.InputContainer":
+    try:
+        return av.open(
+            str(path),
+            metadata_errors="replace",
+            hwaccel=_nvdec()[0] if nvdec else None,
+            options=dict(options or {}),
+        )
+    except FileNotFoundError as error:
+        raise DecodeError("the file does not exist") from error
+    except (av.FFmpegError, OSError) as error:
+        if nvdec:  # without, it could be opened
+            raise DecodeError(f"NVDEC does not take it: {error}") from error
+        reason = "the file is empty" if path.is_file() and not path.stat().st_size else error.strerror
+        raise DecodeError(f"not a video that can be opened: {reason}") from error
+
+
+@functools.cache
+def _nvdec() -> tuple[HWAccel, HWAccel]:
+    """Return NVDEC, and what keeps its context: making one for every file would take longer than a short clip."""
+    nvdec = HWAccel("cuda", allow_software_fallback=False, options={"primary_ctx": "1"})
+    return nvdec, nvdec.create(av.Codec("h264"))
