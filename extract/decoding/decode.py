@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from extract.clip import Clip, DecodeError
 from extract.decoding.frame_folder import frame_files, read_frames
 from extract.decoding.picture import RgbPictures
-from extract.decoding.promise import Promise, Promises, promise_video, refuse_cut
+from extract.decoding.promise import Promise, Promises, is_interlaced, promise_video, refuse_cut
 from extract.decoding.video_file import open_video
 from extract.segments import frame_indices
 
@@ -59,7 +59,10 @@ def decode_clip(
     kept, num_frames = _keep(read(path), indices, alive)
     if num_frames == 0:
         raise DecodeError("no frame in it can be decoded")
-    refuse_cut(num_frames, promised.declared, "its header declares")
+    declared = promised.declared
+    if num_frames < declared and is_interlaced(path):
+        declared = (declared + 1) // 2
+    refuse_cut(num_frames, declared, "its header declares")
     refuse_cut(num_frames, expected, "the manifest gives")
     if num_frames != promised.packets:
         indices = frame_indices(num_frames, segments, frames_per_segment)

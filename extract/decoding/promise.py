@@ -4,6 +4,7 @@ Headers count samples or time units, not the frames that are shown. So each cont
 kind of thing in the file, and what is missing there tells whether the file is cut.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,9 @@ from extract.clip import DecodeError
 from extract.decoding.file_end import cut_box, indexed_chunks, segment_is_cut
 from extract.decoding.video_file import open_video
 
-PROGRESSIVE = (0, 1)  # FFmpeg's field orders of pictures that are not made of two fields, and of unknown ones
 TIMED_FORMATS = ("avi", "matroska,webm")  # that declare times, of which a number of frames is estimated
 # Containers of pictures, and the brands of MP4-like ones (HEIF, AVIF); with one picture, they are no video.
-PICTURE_FORMATS = ("image2", "gif", "apng", "ico")
+PICTURE_FORMATS = ("image2", "mjpeg", "gif", "apng", "ico")
 PICTURE_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1")
 
 
@@ -27,7 +27,7 @@ class Promise:
 
     Attributes:
         packets: of frames that are to be shown; the number of frames, nearly always.
-        declared: how many frames must be decoded of a whole file, by its header; 0: its header does not say.
+        declared: the packets of such frames that its header makes to expect; 0: it does not say.
     """
 
     packets: int
@@ -52,16 +52,20 @@ def promise_video(path: Path) -> Promises:
             yield Promise(seen.shown, 0)
         if seen.found == 1 or seen.several_pictures:
             _refuse_picture(container)
-        missing = _missing(container, stream, path, seen)
+        missing = _missing(container, stream, path, seen) if seen.found else None
         if missing is None:
             return
         estimated = container.format.name in TIMED_FORMATS and seen.step != 1
         refuse_cut(seen.shown, seen.shown + missing, f"its header declares{' about' if estimated else ''}")
         if seen.incomplete:
             raise DecodeError("damaged: a packet in it is incomplete")
-        # The two fields of an interlaced picture may be two packets.
-        frames = seen.shown if stream.codec_context.field_order in PROGRESSIVE else (seen.shown + 1) // 2
-        yield Promise(seen.shown, frames + missing)
+        yield Promise(seen.shown, seen.shown + missing)
+
+
+def is_interlaced(path: Path) -> bool:
+    """Tell whether the first picture of a video is made of two fields, which may be two packets."""
+    with open_video(path) as (container, stream):
+        return any(frame.interlaced_frame for frame in itertools.islice(container.decode(stream), 1))
 
 
 def refuse_cut(num_frames: int, promised: int, who: str) -> None:

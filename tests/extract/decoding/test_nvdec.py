@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from extract.clip import DecodeError
-from extract.decoding import decode
+from extract.decoding import decode, video_file
 from extract.decoding.decode import decode_clip
 from extract.decoding.numbered_clip import read_number, write_numbered_clip
+from extract.decoding.picture import RgbPictures
 from extract.sampling import sampling_settings
 from manifests.recipe import Extract
 
@@ -27,7 +28,7 @@ def h264(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine with a driver, but decoded on the CPU: the rest of the way is the same."""
-    monkeypatch.setattr(decode, "_nvdec", lambda: (None, None))
+    monkeypatch.setattr(video_file, "_nvdec", lambda: (None, None))
 
 
 def pictures(path: Path) -> list[av.VideoFrame]:
@@ -48,11 +49,11 @@ def test_every_frame_is_there_in_order(h264: Path, without_gpu: None) -> None:
 
 
 def test_nvdecs_layout_gives_pyavs_pixels(h264: Path) -> None:
-    differing = 0
+    differing, rgb = 0, RgbPictures()
     for frame in pictures(h264):
         nv12 = frame.reformat(format="nv12")
-        assert np.array_equal(decode._rgb(nv12), decode._rgb(frame))
-        differing += (nv12.to_ndarray(format="rgb24") != decode._rgb(frame)).any()
+        assert np.array_equal(rgb(nv12), rgb(frame))
+        differing += (nv12.to_ndarray(format="rgb24") != rgb(frame)).any()
     assert differing  # what comes of not going back to FFmpeg's layout
 
 
