@@ -127,6 +127,10 @@ def _promise_decord(path: Path) -> Promises:
     promised = Promise(0, 0)
     for promised in promise_video(path):
         yield promised
+    with open_video(path) as (_, stream):
+        samples = stream.codec_context.format
+        if samples and any(component.bits > 8 for component in samples.components):
+            raise DecodeError("decord shows colours of more than 8 bits in another way than ffmpeg; use --decoder pyav")
     count, first = 0, None
     for convert in _read_pyav(path):
         first = convert() if first is None else first

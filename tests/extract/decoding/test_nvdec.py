@@ -90,3 +90,10 @@ def test_the_settings_say_who_decoded_what() -> None:
     assert sampling_settings(recipe, "pyav", "video")["decoder"] == f"pyav {av.__version__}"
     said = sampling_settings(recipe, "nvdec", "video")["decoder"]
     assert said == f"nvdec (h264 and hevc in yuv420p; others pyav) {av.__version__}"
+
+
+def test_the_settings_say_by_which_rule_frames_are_shown() -> None:
+    """A cache of before, when some files had other frames, is not continued."""
+    recipe = Extract(backbone="timm:resnet10t", weights="random")
+    assert sampling_settings(recipe, "pyav", "video")["frames_rule"] == decode.FRAMES_RULE
+    assert "frames_rule" not in sampling_settings(recipe, "pyav", "skeleton")
