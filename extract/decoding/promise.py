@@ -5,6 +5,7 @@ kind of thing in the file, and what is missing there tells whether the file is c
 """
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,9 +148,8 @@ def _missing_avi(stream: "av.VideoStream", path: Path, seen: _Seen) -> int:
 
 def _missing_matroska(container: "av.container.InputContainer", stream: "av.VideoStream", seen: _Seen) -> int:
     """Estimate the packets of a cut file from its duration, of the stream where that is given."""
-    if "DURATION" in stream.metadata:
-        hours, minutes, rest = stream.metadata["DURATION"].split(":")
-        seconds = 3600 * int(hours) + 60 * int(minutes) + float(rest)
+    if tag := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
+        seconds = 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3])
     elif container.duration:
         seconds = container.duration / av.time_base
     else:
