@@ -72,10 +72,11 @@ class VaCnnNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Classify pictures in metres (B, 3, S, S): logits (B, C), or features (B, D) where C is 0."""
-        # Coordinates stay in float32, also where the networks do not: eight bits would round them to centimetres.
+        # The coordinates keep their own precision when the networks have half of it: eight bits would round them to
+        # centimetres.
         precision = self.view_adaptation.view.weight.dtype
         grey = scale(pictures, self.minimum, self.maximum)
-        view = self.view_adaptation((grey - GREY).to(precision)).float()
+        view = self.view_adaptation((grey - GREY).to(precision)).to(grey.dtype)
         with torch.autocast(pictures.device.type, enabled=False):
             seen = change_view(grey, view, self.minimum, self.maximum) - GREY
         logits: Tensor = self.main(seen.to(precision))

@@ -41,6 +41,23 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def assert_as_exact() -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]:
+    """A function that checks a float32 result against a float64 run of the same network.
+
+    Two float32 runs differ from one another by an amount that depends on the processor. So the result may be at most
+    eight times as far from the float64 run as a plain float32 run is on this processor. The floor is sixteen float32
+    roundings of the largest value.
+    """
+
+    def check(found: torch.Tensor, plain: torch.Tensor, exact: torch.Tensor) -> None:
+        assert found.dtype == plain.dtype == torch.float32 and exact.dtype == torch.float64
+        floor = 16 * torch.finfo(torch.float32).eps * exact.abs().max()
+        assert (found - exact).abs().max() <= 8 * (plain - exact).abs().max() + floor
+
+    return check
+
+
+@pytest.fixture(scope="session")
 def drawn_footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with clips.csv and videos/c0.avi … c7.avi, of 12, 15, … 33 frames. Not to be changed."""
     folder = tmp_path_factory.mktemp("footage")

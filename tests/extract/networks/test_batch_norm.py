@@ -1,5 +1,8 @@
 """Folded normalisations: the same features for every backbone, and nothing folded that something else still needs."""
 
+import copy
+from collections.abc import Callable
+
 import pytest
 import torch
 from timm.layers.norm_act import BatchNormAct2d
@@ -12,6 +15,8 @@ from extract.networks.batch_norm import fold_batch_norm
 from extract.networks.network import SegmentNetwork, _example_images
 from extract.networks.temporal_shift import TemporalShift
 from extract.va_cnn.backbone import va_cnn_backbone
+
+AssertAsExact = Callable[[Tensor, Tensor, Tensor], None]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,17 +45,21 @@ def backbone(name: str) -> Backbone:
 
 
 @pytest.mark.parametrize("name", [*BACKBONES, "timm:regnety_002", "va_cnn"])
-def test_features_stay_and_every_normalisation_goes(name: str) -> None:
+def test_features_stay_and_every_normalisation_goes(name: str, assert_as_exact: AssertAsExact) -> None:
     given = backbone(name)
     network = stir(given.network)
+    double = copy.deepcopy(network).double()
     images = torch.rand(_example_images(given).shape[1:], generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         before = network(images)
         folded, count = fold_batch_norm(network, images)
         after = folded(images)
         assert torch.equal(network(images), before)  # left as it was
+        exact = double(images.double())
+        folded_exact = fold_batch_norm(double, images.double())[0](images.double())
     assert count == len(norms(network)) > 10 and not norms(folded)
-    assert (after - before).abs().max() / before.abs().max() < 1e-5
+    assert (folded_exact - exact).abs().max() < 1e-12 * exact.abs().max()
+    assert_as_exact(after, before, exact)
     assert before.std() > 1e-3 * before.abs().max()
 
 
@@ -172,11 +181,11 @@ def test_a_norm_that_still_learns_stays() -> None:
     ],
 )
 def test_kinds_of_pairs(network: Small) -> None:
-    stir(network)
-    images = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    stir(network).double()
+    images = torch.randn(2, 3, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     folded, count = fold_batch_norm(network, images)
     assert count == 1 and not norms(folded)
-    torch.testing.assert_close(folded(images), network(images))
+    torch.testing.assert_close(folded(images), network(images), rtol=1e-12, atol=1e-12)
     assert isinstance(network.norm, _BatchNorm)
 
 

@@ -82,8 +82,8 @@ def test_places_in_mobilenetv2() -> None:
 
 def test_non_local_equals_attention_place_by_place() -> None:
     torch.manual_seed(0)
-    module = NonLocal(4).eval()
-    x = torch.randn(1, 4, 2, 3, 5)  # odd sizes: the pooling drops the last row and column
+    module = NonLocal(4).eval().double()
+    x = torch.randn(1, 4, 2, 3, 5, dtype=torch.float64)  # odd sizes: the pooling drops the last row and column
 
     def project(conv: torch.nn.Module, values: Tensor) -> Tensor:
         return torch.einsum("oc,cfhw->ofhw", conv.weight[:, :, 0, 0, 0], values) + conv.bias[:, None, None, None]
@@ -95,14 +95,14 @@ def test_non_local_equals_attention_place_by_place() -> None:
             window = (slice(None), frame, slice(0, 2), slice(2 * column, 2 * column + 2))
             keys.append(phi[window].flatten(1).max(dim=1).values)
             values.append(g[window].flatten(1).max(dim=1).values)
-    y = torch.zeros(2, 2, 3, 5)
+    y = torch.zeros(2, 2, 3, 5, dtype=torch.float64)
     for f in range(2):
         for h in range(3):
             for w in range(5):
                 scores = torch.stack([theta[:, f, h, w] @ key for key in keys]).exp()
                 y[:, f, h, w] = sum(s * v for s, v in zip(scores / scores.sum(), values, strict=True))
     w_y = project(module.w, y) / (1 + module.norm.eps) ** 0.5  # fresh normalisation: mean 0, variance 1
-    torch.testing.assert_close(module(x)[0], w_y + x[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(module(x)[0], w_y + x[0], rtol=1e-12, atol=1e-12)
 
 
 def test_non_local_adds_the_published_parameters() -> None:
