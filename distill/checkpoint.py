@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from distill.models import KINDS, Classifier
 from distill.state import Epoch, State
+from extract.tensor_bytes import tensor_bytes
 from manifests.errors import UserError
 from manifests.files import atomic_write
 
@@ -46,7 +46,7 @@ def load_network(path: Path) -> Classifier:
 def save_state(path: Path, state: State, members: Sequence[str]) -> None:
     """Write all that a training of some models needs to go on; `members` tells which models they are."""
     groups = {"weights": state.weights, "momentum": state.momentum, "best": state.best}
-    tensors = {f"{group}/{name}": tensor.detach() for group, named in groups.items() for name, tensor in named.items()}
+    tensors = {f"{group}/{name}": tensor for group, named in groups.items() for name, tensor in named.items()}
     histories = [[asdict(epoch) for epoch in history] for history in state.histories]
     _save(path, tensors, {"histories": histories, "members": list(members)})
 
@@ -70,10 +70,9 @@ def load_state(path: Path) -> tuple[State, list[str]]:
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_write(path) as temporary:
         # Bytes first: the library's own writing turns a full disk into an error of its own.
-        temporary.write_bytes(save(whole, {"json": json.dumps(metadata, sort_keys=True)}))
+        temporary.write_bytes(tensor_bytes(tensors, {"json": json.dumps(metadata, sort_keys=True)}))
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

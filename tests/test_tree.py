@@ -181,6 +181,46 @@ def test_there_is_a_torch_load_to_look_at() -> None:
     assert any(node.attr == "load" for path in SOURCES for node in attributes(parse(path), "torch"))
 
 
+SAVES_TENSORS = "extract/tensor_bytes.py"
+
+
+def safetensors_saves(tree: ast.AST) -> list[str]:
+    """Return where a tree imports one of safetensors' functions that save, or a whole module that has them."""
+    found = []
+    for node in ast.walk(tree):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "safetensors":
+            found += [name for name in names if re.match(r"save|serialize|numpy$|torch$|\*", name)]
+        elif isinstance(node, ast.Import):
+            found += [name for name in names if name.split(".")[0] == "safetensors"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "saves"),
+    [
+        ("from safetensors.numpy import save", True),
+        ("from safetensors.torch import load_file, save_file as write", True),
+        ("from safetensors.torch import save_model", True),
+        ("from safetensors import serialize_file", True),
+        ("from safetensors import numpy", True),
+        ("from safetensors.torch import *", True),
+        ("import safetensors.torch", True),
+        ("from safetensors.torch import load_file", False),
+        ("from safetensors import SafetensorError, safe_open", False),
+        ("from torch import save", False),
+    ],
+)
+def test_saving_with_safetensors_is_recognised(code: str, saves: bool) -> None:
+    assert bool(safetensors_saves(ast.parse(code))) == saves
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_one_file_saves_with_safetensors(path: Path) -> None:
+    """It hands the library arrays in C order only: others are scrambled without an error."""
+    assert bool(safetensors_saves(parse(path))) == (name_of(path) == SAVES_TENSORS)
+
+
 def without_docstring(tree: ast.Module) -> list[str]:
     """Return the module, public functions, classes and methods that have no docstring."""
     missing = [] if ast.get_docstring(tree) else ["the file itself"]

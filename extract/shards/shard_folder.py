@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
-from safetensors.numpy import save
 
 from extract.cache import Row
 from extract.decoding.pool import Failure
 from extract.shards.sealed import sealed, unsealed
+from extract.tensor_bytes import tensor_bytes
 from manifests.errors import UserError
 from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
 
@@ -91,7 +91,7 @@ class ShardFolder:
         part = self._new_part()
         features = np.stack([row.features for row in rows])  # (k, N, D)
         with atomic_write(part) as temporary:
-            temporary.write_bytes(save({"features": features}))
+            temporary.write_bytes(tensor_bytes({"features": features}))
         record = {
             "clip_id": [row.clip_id for row in rows],
             "num_frames": [row.num_frames for row in rows],

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
+from extract.tensor_bytes import tensor_bytes
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.train import Epoch, State
 from manifests.errors import UserError
@@ -73,7 +73,7 @@ def load_state(path: Path) -> State:
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     with atomic_write(path) as temporary:
         # Bytes first: the library's own writing turns a full disk into an error of its own.
-        temporary.write_bytes(save(dict(tensors), {"va_cnn": json.dumps(metadata, sort_keys=True)}))
+        temporary.write_bytes(tensor_bytes(tensors, {"va_cnn": json.dumps(metadata, sort_keys=True)}))
 
 
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
