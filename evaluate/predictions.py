@@ -8,7 +8,7 @@ a threshold of confidence is chosen on them. No formulas (`metrics` and its neig
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from manifests.file_kind import CSV, EMPTY, FOLDER, TEXT, TOML, kind_of
 from manifests.files import atomic_write
 from manifests.schema import SPLITS, Manifest
 
+ROUNDING = 1e-6  # how far a float32 probability that was computed as a quotient or a sum may be outside [0, 1]
 ATTRIBUTES = ("protocol", "method", "seed", "classes", "provenance")
 
 
@@ -130,6 +131,8 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 def read_predictions(path: Path) -> Predictions:
     """Read and check a predictions file, ours or a stranger's.
 
+    Probabilities that rounding took out of [0, 1] are set to 0 or 1.
+
     Raises:
         UserError: missing, not HDF5, a part missing or of the wrong kind, or a rule of the format is broken.
     """
@@ -155,7 +158,7 @@ def read_predictions(path: Path) -> Predictions:
     except (OSError, TypeError, ValueError) as error:
         raise UserError(f"{path} is not a predictions file: {error}; write it again") from error
     _check(predictions, str(path))
-    return predictions
+    return replace(predictions, probabilities=predictions.probabilities.clip(0, 1))
 
 
 def score(predictions: Predictions, manifest: Manifest) -> Scores:
@@ -229,7 +232,8 @@ def _check(predictions: Predictions, name: str) -> None:
         twice = next(clip for clip in clips if clips.count(clip) > 1)
         raise UserError(f"{name}: clip id {twice!r} stands twice; keep one row a clip")
     _refuse(~np.isfinite(probabilities).all(axis=2), clips, f"{name}: a probability is not a finite number")
-    _refuse(((probabilities < 0) | (probabilities > 1)).any(axis=2), clips, f"{name}: a probability is not in [0, 1]")
+    outside = (probabilities < -ROUNDING) | (probabilities > 1 + ROUNDING)
+    _refuse(outside.any(axis=2), clips, f"{name}: a probability is not in [0, 1]")
     sums = probabilities.sum(axis=2, dtype=np.float64)  # (clips, N)
     _refuse(np.abs(sums - 1) > 1e-3, clips, f"{name}: the probabilities do not add up to 1")
 

@@ -61,7 +61,8 @@ def vote(neighbours: Tensor, k: int, num_classes: int) -> Tensor:
     weight = 1 + NEARNESS * 0.5 ** torch.arange(k, device=neighbours.device)
     votes = weight.new_zeros(*neighbours.shape[:-1], num_classes)
     votes.scatter_add_(-1, neighbours[..., :k], weight.expand(*neighbours.shape[:-1], k))
-    return votes / weight.sum()
+    # Each clip's own sum: another one may be rounded to less than the votes of one class, and the share be above 1.
+    return votes / votes.sum(-1, keepdim=True)
 
 
 def _levels(features: Tensor) -> Iterator[Tensor]:

@@ -183,6 +183,18 @@ def test_sums_within_a_thousandth_pass(tmp_path, predictions):
     write_predictions(tmp_path / "p.h5", with_cell(0.1009)(predictions))
 
 
+@pytest.mark.parametrize("value", [1 + 1e-7, -1e-7])
+def test_what_rounding_took_out_of_range_is_put_back(tmp_path, predictions, value):
+    """As 1.0000001, which shares of votes are that were divided by a sum in another order."""
+    probabilities = predictions.probabilities.copy()
+    probabilities[1, 1] = [value, 1 - value, 0]
+    path = tmp_path / "p.h5"
+    write_predictions(path, changed(predictions, probabilities=probabilities))
+    read = read_predictions(path).probabilities
+    assert read[1, 1].tolist() == [round(value), 1 - round(value), 0]
+    assert (read >= 0).all() and (read <= 1).all()
+
+
 def drop_dataset(file):
     del file["clip_id"]
 

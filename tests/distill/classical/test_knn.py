@@ -87,3 +87,17 @@ def test_few_clips_leave_few_voices() -> None:
     features = torch.randn(2, 3, 4)
     assert nearest_labels(features, torch.tensor([4, 5]), features)[:, :, 0].tolist() == [[4] * 3, [5] * 3]
     assert nearest_labels(features, torch.tensor([4, 5]), features).shape == (2, 3, 2)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 101])
+@pytest.mark.parametrize("k", range(1, 20))
+def test_shares_are_probabilities_for_every_k(k: int, classes: int) -> None:
+    random = torch.Generator().manual_seed(k)
+    drawn = torch.randint(classes, (500, k), generator=random)
+    of_one = torch.full((1, k), classes - 1)
+    for neighbours in (drawn, of_one):
+        shares = vote(neighbours, k, classes)
+        assert shares.dtype == torch.float32 and shares.isfinite().all()
+        assert shares.min() >= 0 and shares.max() <= 1
+        assert (shares.double().sum(-1) - 1).abs().max() < 1e-6
+    assert vote(of_one, k, classes).max() == 1

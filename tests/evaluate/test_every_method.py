@@ -1,0 +1,98 @@
+"""Every method of a recipe, on as little data as there can be, from a cache to the results table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from distill.classical import CLASSICAL, knn
+from distill.methods import METHODS
+from evaluate.inputs import Inputs
+from evaluate.predictions import read_predictions
+from evaluate.reproduce import reproduce
+from extract.cache import Row, write_cache
+from extract.machine import Machine
+from manifests.recipe import MethodName, Recipe
+from manifests.schema import COLUMNS, SPLITS, Manifest, write_manifest
+
+N, D = 3, 5
+CLASSES = ("fall", "rise")
+EVERY = list(get_args(MethodName))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def made_up(folder: Path, per_class: int, apart: float) -> Inputs:
+    """Write a manifest of two classes and a cache in which the classes are `apart`."""
+    random = np.random.default_rng(0)
+    clips = pd.DataFrame(
+        [
+            (f"{split}-{name}-{index}", f"{split}/{name}/{index}.avi", label, name, str(index), split, "made-up")
+            for split in SPLITS
+            for label, name in enumerate(CLASSES)
+            for index in range(per_class)
+        ],
+        columns=list(COLUMNS),
+    )
+    write_manifest(Manifest(clips, CLASSES), folder / "m.csv")
+    rows = [
+        Row(clip, (random.normal(size=(N, D)) + apart * label).astype(np.float32), 30, True)
+        for clip, label in zip(clips["clip_id"], clips["label"], strict=True)
+    ]
+    write_cache(folder / "f.h5", rows, clips["clip_id"].tolist(), (N, D), {"backbone": "none", "weights": "none"})
+    return Inputs(folder / "out", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
+
+
+def make_recipe(methods: list[str], **more: object) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "name": "every",
+            "data": {"dataset": "other", "protocol": "made-up"},
+            "methods": methods,
+            "teacher": {"hidden": 4},
+            "student": {"hidden": 6},
+            "distillation": {"beta": 0.5},
+            "training": {"epochs": 2, "batch_size": 3},
+            "seeds": [0],
+        }
+        | more
+    )
+
+
+def assert_probabilities(out: Path, methods: list[str]) -> None:
+    files = sorted(out.glob("predictions/**/*.h5"))
+    assert len(files) == len(methods)
+    for file in files:
+        probabilities = read_predictions(file).probabilities
+        assert np.isfinite(probabilities).all()
+        assert probabilities.min() >= 0 and probabilities.max() <= 1
+        np.testing.assert_allclose(probabilities.sum(2, dtype=np.float64), 1, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("per_class", "labels"), [(1, {}), (2, {}), (2, {"fraction": 0.5, "rows_per_batch": 1})])
+def test_every_method_ends_in_a_table_with_few_clips(tmp_path: Path, per_class: int, labels: dict[str, float]) -> None:
+    inputs = made_up(tmp_path, per_class, apart=3)
+    result = reproduce(make_recipe(EVERY, labels=labels), inputs, Machine(device="cpu"), say=lambda text: None)
+    assert_probabilities(inputs.out, EVERY)
+    assert list(result.scores) == [(METHODS.get(method) or CLASSICAL[method]).title for method in EVERY]
+    assert result.table.read_text().count("| this run") == len(EVERY)
+
+
+@pytest.mark.parametrize("k", [*knn.K, 2, 20])
+@pytest.mark.parametrize("apart", [0, 3])
+def test_knn_with_every_k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k: int, apart: float) -> None:
+    monkeypatch.setattr(knn, "K", (k,))
+    inputs = made_up(tmp_path, per_class=12, apart=apart)
+    result = reproduce(make_recipe(["knn"]), inputs, Machine(device="cpu"), say=lambda text: None)
+    assert_probabilities(inputs.out, ["knn"])
+    assert "| KNN |" in result.table.read_text()
