@@ -50,7 +50,9 @@ def train(
     cache: CacheFiles,
     out: Annotated[Path, typer.Option(help="Run folder; an interrupted run in it is gone on with.")],
     method: Annotated[str, typer.Option(help=f"What to train: {', '.join(METHODS)}.")] = "with",
-    seed: Annotated[int, typer.Option(min=0, help="Of the initial weights, the batches and the dropout.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Of the initial weights, the batches and the dropout.")
+    ] = 0,
     teacher: Annotated[
         Path | None, typer.Option(help="Run folder of the trained teacher, for a method with one.")
     ] = None,

@@ -49,6 +49,11 @@ class FeatureSet:
         return next(iter(self.splits.values())).features.shape[2]
 
     @property
+    def num_segments(self) -> int:
+        """N, the segments of a clip."""
+        return next(iter(self.splits.values())).features.shape[1]
+
+    @property
     def labels_sha256(self) -> str:
         """Fingerprint of which clips stand in which split with which label."""
         return labels_sha256(
@@ -71,6 +76,22 @@ def rows_with_features(cache: Cache) -> dict[str, int]:
     return {clip: row for row, clip in enumerate(cache.clip_id) if cache.valid[row]}
 
 
+def refuse_not_finite(features: Tensor, clip_ids: Sequence[str]) -> None:
+    """Refuse features (clips, N, D) with a value that is not a finite number.
+
+    Raises:
+        UserError: with how many clips have one, and the first.
+    """
+    wrong = [
+        clip for clip, fine in zip(clip_ids, features.isfinite().all(-1).all(-1).tolist(), strict=True) if not fine
+    ]
+    if wrong:
+        raise UserError(
+            f"the features of {len(wrong)} of {len(clip_ids)} clips are not all finite numbers; the first: {wrong[0]}; "
+            "make the cache again"
+        )
+
+
 def load_features(
     cache: Cache,
     manifest: Manifest,
@@ -86,7 +107,8 @@ def load_features(
         allow_missing: leave out clips without features, and name them in `missing`, instead of refusing.
 
     Raises:
-        UserError: a split is empty, or clips are absent from the cache or invalid in it.
+        UserError: a split is empty, or clips are absent from the cache or invalid in it, or a feature is not a finite
+            number.
     """
     row_of = rows_with_features(cache)
     clips = {name: manifest.split(name) for name in splits}
@@ -102,9 +124,11 @@ def load_features(
         if split.empty:
             raise UserError(f"no clip of split {name!r} has features in the cache; is it the cache of this manifest?")
         rows = [row_of[clip] for clip in split["clip_id"]]
+        features = torch.from_numpy(np.asarray(cache.features[rows], dtype=np.float32))
+        refuse_not_finite(features, split["clip_id"].tolist())
         joined[name] = Split(
             clip_id=tuple(split["clip_id"]),
-            features=torch.from_numpy(np.asarray(cache.features[rows], dtype=np.float32)),
+            features=features,
             labels=torch.tensor(split["label"].tolist(), dtype=torch.int64),
         )
     return FeatureSet(joined, len(manifest.classes), manifest.protocol, cache.content_sha256, missing)

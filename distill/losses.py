@@ -46,18 +46,26 @@ def self_distillation_loss(
     Raises:
         UserError: τ leaves no pair of steps.
     """
-    num_steps = student_logits.shape[-2]
-    if not 1 <= tau < num_steps:
+    check_tau(tau, student_logits.shape[-2])
+    earlier, later = student_logits[..., :-tau, :], student_logits[..., tau:, :]  # (..., B, N-τ, C) each
+    return _kl_divergence(later.detach() if detach_target else later, earlier, temperature)
+
+
+def check_tau(tau: int, num_segments: int) -> None:
+    """Refuse a lead τ that leaves no pair of progress levels among N.
+
+    Raises:
+        UserError: with the values that work.
+    """
+    if not 1 <= tau < num_segments:
         raise UserError(
-            f"tau = {tau} leaves no pair of steps among N = {num_steps} progress levels; "
+            f"tau = {tau} leaves no pair of steps among N = {num_segments} progress levels; "
             + (
-                f"set distillation.tau to a value from 1 to {num_steps - 1}"
-                if num_steps > 1
+                f"set distillation.tau to a value from 1 to {num_segments - 1}"
+                if num_segments > 1
                 else "leave self-distillation out"
             )
         )
-    earlier, later = student_logits[..., :-tau, :], student_logits[..., tau:, :]  # (..., B, N-τ, C) each
-    return _kl_divergence(later.detach() if detach_target else later, earlier, temperature)
 
 
 def classification_loss(student_logits: Tensor, labels: Tensor, labelled: Tensor | None = None) -> Tensor:

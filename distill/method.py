@@ -52,6 +52,7 @@ class Method:
         imitates_states: the loss needs the teacher's states, not its logits alone.
         targets: (data, labelled (clips,), recipe, teacher) → what the training clips (clips, C) should be taken for,
             computed once, before the training; the teacher has no other say then. None: the method needs none.
+        needs_tau: with β > 0 the loss compares outputs τ levels apart, so N must be greater than τ.
         settings: the table of the recipe that the loss reads; None: none.
         published: what `published.csv` calls it; None: no row of it.
     """
@@ -65,6 +66,7 @@ class Method:
     own: Callable[[int, int], Mapping[str, Tensor]] = no_parameters
     imitates_states: bool = False
     targets: Callable[[FeatureSet, Tensor, Recipe, Classifier | None], Tensor] | None = None
+    needs_tau: bool = False
     settings: str | None = None
     published: str | None = None
 

@@ -22,6 +22,7 @@ from distill.curves import TensorBoard, write_metrics
 from distill.features import FeatureSet
 from distill.labelled import labelled_clips
 from distill.models import Classifier
+from distill.recipe_check import check_classes, check_recipe
 from distill.settings import data_settings, fingerprint, run_settings
 from distill.stack import models_at_once
 from distill.standardisation import fold, moments
@@ -74,8 +75,10 @@ def train_runs(
 
     Raises:
         UserError: a folder is another run's, in use or not writable; no teacher where one is needed, or one trained
-            on other data; the training failed.
+            on other data; the recipe cannot work (see `recipe_check`); the training failed.
     """
+    check_recipe(recipe, data.num_segments, [run.job.method for run in runs])
+    check_classes(data.splits["train"].labels.tolist(), data.protocol)
     settings = {run: _settings(run, recipe, data) for run in runs}
     teachers = {run.teacher: _load_teacher_for(run, recipe, data) for run in runs if run.teacher}
     for run in runs:

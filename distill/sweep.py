@@ -19,6 +19,7 @@ import numpy as np
 from distill.features import FeatureSet
 from distill.methods import METHODS
 from distill.plan import Tally, stages
+from distill.recipe_check import check_classes, check_recipe
 from distill.run_folder import Run, read_finished
 from distill.settings import data_settings, fingerprint, run_settings
 from distill.state import Job
@@ -121,11 +122,18 @@ def sweep(
         The outcomes, best mean validation AUC first.
 
     Raises:
-        UserError: a key or value that is none, another sweep's folder, a training that failed.
+        UserError: a key or value that is none, a combination that cannot work (before any is trained), another
+            sweep's folder, a training that failed.
     """
     planned = combinations(recipe, axes)
     if untrained := [method for _, made in planned for method in made.methods if method not in METHODS]:
         raise UserError(f"{untrained[0]} is not trained, so there is nothing to sweep; leave it out of methods")
+    for values, made in planned:
+        try:
+            check_recipe(made, data.num_segments)
+        except UserError as error:
+            raise UserError(f"with {label(values)}: {error}") from error
+    check_classes(data.splits["train"].labels.tolist(), data.protocol)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -15,6 +15,7 @@ from evaluate.inputs import Bars, Move
 from evaluate.predictions import Scores
 from evaluate.programme_table import as_json as rows_as_json
 from manifests.command_line import new_app, run_cli
+from manifests.errors import UserError
 from manifests.recipe import read_recipe
 from manifests.schema import read_manifest
 
@@ -115,13 +116,15 @@ def score(
     manifest: Annotated[Path, typer.Option(help="The manifest with the test labels.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write tables and figure into.")] = None,
     baseline: Annotated[
-        str, typer.Option(help="Name of the method that the others are compared with.")
-    ] = "Without distillation",
+        str | None,
+        typer.Option(help="Name of the method that the others are compared with; default: Without distillation."),
+    ] = None,
 ) -> None:
     """Score predictions files, ours or anybody's, and print their table; with --out also what compares them.
 
     Example: `python -m evaluate score mine/*.h5 --manifest ucf101.csv --out mine`
     """
+    from evaluate.comparison import baseline_of
     from evaluate.predictions import read_predictions
     from evaluate.predictions import score as score_one
     from evaluate.results import published_beside, write_results
@@ -132,10 +135,12 @@ def score(
     for path in predictions:
         scored = score_one(read_predictions(path), clips)
         scores[scored.method].append(scored)
+    if baseline is not None and not any(baseline_of(method, scores, baseline) for method in scores):
+        raise UserError(f"--baseline {baseline}: no other method has it as its baseline; there is {', '.join(scores)}")
     if out is None:
         print(render_markdown(make_table(scores, published_beside(clips, scores))))
         return
-    write_results(out, clips, scores, baseline)
+    write_results(out, clips, scores, baseline or "Without distillation")
     _tell_results(out)
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from distill.classical import CLASSICAL
-from distill.features import FeatureSet, load_features
+from distill.features import FeatureSet, load_features, refuse_not_finite
 from distill.labelled import labelled_clips
 from distill.methods import METHODS
 from distill.models import predict_probabilities
@@ -57,6 +57,7 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
     for source in sources:
         row = {clip_id: index for index, clip_id in enumerate(source.cache.clip_id)}
         features = torch.from_numpy(source.cache.features[[row[clip_id] for clip_id in clips]])
+        refuse_not_finite(features, clips)
         data = load_features(source.cache, manifest) if set(recipe.methods) - METHODS.keys() else None
         of_all_seeds: dict[str, NDArray[np.float32]] = {}  # what no seed has a part in
         for method, seed in product(recipe.methods, recipe.seeds):

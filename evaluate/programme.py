@@ -10,6 +10,7 @@ from pathlib import Path
 
 from distill.classical import CLASSICAL
 from distill.methods import METHODS
+from distill.recipe_check import check_recipe
 from evaluate.fusion import method_name
 from evaluate.inputs import Bars, Inputs, Say
 from evaluate.notes import notes
@@ -57,6 +58,8 @@ def run_programme(
     Raises:
         UserError: as `reproduce`.
     """
+    for row in rows:  # before the first of them is trained
+        check_recipe(row, None)
     sections, results = [], []
     for recipe in merge_rows(rows):
         result = None

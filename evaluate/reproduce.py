@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill.methods import METHODS
+from distill.recipe_check import check_classes, check_recipe
 from evaluate.fusion import method_name, sources
 from evaluate.inputs import Bars, Inputs, Say
 from evaluate.methods import score_methods
@@ -111,10 +111,5 @@ def _check_early(recipe: Recipe, manifest: Manifest) -> None:
     """Refuse before hours of extraction what would be refused after them."""
     for split in SPLITS:
         manifest.split(split)
-    for method in recipe.methods:
-        if method in METHODS:
-            METHODS[method].hidden(recipe)  # refuses a size that the method cannot have
-    segments = min((table.segments for table in recipe.stream_tables.values()), default=None)
-    looks_ahead = {"with", "self_distillation"} & set(recipe.methods) and recipe.distillation.beta > 0
-    if segments is not None and looks_ahead and recipe.distillation.tau >= segments:
-        raise UserError(f"recipe {recipe.name}: tau = {recipe.distillation.tau} leaves no pair of {segments} segments")
+    check_recipe(recipe, None)
+    check_classes(manifest.split("train")["label"], manifest.protocol)

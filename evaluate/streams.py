@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill.fusion import clips_without_features
+from distill.recipe_check import check_recipe
 from evaluate.inputs import Bars, Inputs, Move, Say
 from extract.cache import Cache, read_cache
 from extract.machine import Machine
@@ -60,6 +61,8 @@ def get_streams(
     for name in inputs.caches.keys() - tables.keys():
         raise UserError(f"recipe {recipe.name} has no stream {name}; its streams are {', '.join(tables)}")
     streams = {name: _read(recipe, name, path, manifest) for name, path in inputs.caches.items()}
+    for stream in streams.values():  # before others are extracted
+        check_recipe(recipe, stream.cache.features.shape[1])
     todo = _to_extract(recipe, {name: table for name, table in tables.items() if name not in streams}, manifest)
     if todo and root is None:
         raise UserError(f"give --videos, the folder of the files that {' and '.join(todo)} are made of")

@@ -8,9 +8,9 @@ is different. Which rows make a table is in `programme`.
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, NonNegativeInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from manifests.errors import UserError
 from manifests.file_kind import TEXT, TOML, kind_of
@@ -33,6 +33,7 @@ Pictures = Literal["segment", "beginning", "both"]
 
 RECIPES = Path(__file__).parent / "recipes"
 ONLY_STREAM = "features"  # what the one stream of a recipe without [streams.*] is called
+MOST_PIXELS, MOST_FRAMES = 8192, 10_000  # beyond these a value is a typing error
 TRAIN = "train"  # weights that are trained first
 
 MethodName = Literal[
@@ -54,30 +55,47 @@ MethodName = Literal[
 ]
 
 
+V = TypeVar("V")
+
+
+def _each_once(values: list[V]) -> list[V]:
+    twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} stands twice; keep one")
+    return values
+
+
 class Data(Table):
     """Which clips, under which protocol."""
 
     dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60", "utd-mhad", "other"]  # "other": a manifest of your own
     protocol: str = Field(min_length=1)
-    classes: list[str] | None = None  # a subset of the classes, in any order; None: all
+    classes: list[str] | None = Field(default=None, min_length=2)  # a subset of the classes, in any order; None: all
     compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
+
+    @field_validator("classes")
+    @classmethod
+    def _each_class_once(cls, names: list[str] | None) -> list[str] | None:
+        return None if names is None else _each_once(names)
 
 
 class VaCnn(Table):
     """How a VA-CNN is trained on the training split (§2.3-2.5 of the method's facts; the paper trains its own too)."""
 
     network: str = "resnet50"  # the main network: any timm model
-    image_size: int = Field(default=224, ge=40)  # side of a segment's picture
+    image_size: int = Field(default=224, ge=40, le=MOST_PIXELS)  # side of a segment's picture
     initial_weights: str = "scratch"  # of the main network: "scratch", "timm-package", or a file of ImageNet weights
     learning_rate: float = Field(default=1e-4, gt=0)  # Adam
-    batch_size: int = Field(default=32, ge=2)
-    epochs: int = Field(default=100, ge=1)
-    samples_per_clip: int = Field(default=4, ge=1)  # pictures of each clip in an epoch, of segments and beginnings
+    batch_size: int = Field(default=32, ge=2, le=10**6)
+    epochs: int = Field(default=100, ge=1, le=10**6)
+    samples_per_clip: int = Field(
+        default=4, ge=1, le=10**4
+    )  # pictures of each clip in an epoch, of segments and beginnings
     rotation: float = Field(default=0.3, ge=0)  # radians: each picture's joints turn by up to this about every axis
     plateau: int = Field(default=5, ge=1)  # epochs without gain on validation before the rate falls to a tenth
     cooldown: int = Field(default=3, ge=0)  # epochs after a fall that do not count towards the next
     patience: int = Field(default=15, ge=1)  # epochs without gain before the training ends
-    seed: NonNegativeInt = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     legacy_sequence_stretch: bool = False  # each clip's own minimum and maximum, as the released code: sees the future
     legacy_sequence_actors: bool = False  # the actors by the whole clip's motion, as the released code: sees the future
 
@@ -88,10 +106,14 @@ class Extract(Table):
     backbone: str  # a network for videos; for skeletons "va_cnn", or without a network "joints" or "joint_statistics"
     weights: str  # a name of weights.toml, a file, "timm-package", "random" if so named, "train": see va_cnn, or "none"
     column: str = Field(default="path", min_length=1)  # the manifest's column of the files, path or path_SOMETHING
-    segments: int = Field(default=10, ge=1)
-    frames_per_segment: int = Field(default=8, ge=1)  # of skeletons: what "joints" resamples to; no part in va_cnn
+    segments: int = Field(default=10, ge=1, le=MOST_FRAMES)
+    frames_per_segment: int = Field(
+        default=8, ge=1, le=MOST_FRAMES
+    )  # of skeletons: what "joints" resamples to; no part in va_cnn
     pictures: Pictures = "segment"  # what va_cnn sees: each segment by itself, the beginning up to its end, or both
-    image_size: int | None = Field(default=None, ge=32)  # side of the square the network sees; None: the backbone's own
+    image_size: int | None = Field(
+        default=None, ge=32, le=MOST_PIXELS
+    )  # side of the square the network sees; None: the backbone's own
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     va_cnn: VaCnn | None = None  # with weights = "train": how they are trained first; None: as its defaults say
 
@@ -139,10 +161,8 @@ class Recipe(Table):
 
     @field_validator("seeds", "methods")
     @classmethod
-    def _each_once(cls, values: list[object]) -> list[object]:
-        if len(set(values)) != len(values):
-            raise ValueError("one stands twice")
-        return values
+    def _each_value_once(cls, values: list[object]) -> list[object]:
+        return _each_once(values)
 
     @field_validator("streams")
     @classmethod

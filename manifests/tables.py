@@ -7,15 +7,25 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from manifests.errors import UserError
+
+SMALLEST, LARGEST = 1e-37, 1e38  # what float32 holds with all of its digits
 
 
 class Table(BaseModel):
     """A table whose every key is known, with values of the type they are declared with."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _fits_float32(cls, value: object) -> object:
+        """Refuse a number that the networks' float32 makes infinite or 0."""
+        if isinstance(value, float) and value and not SMALLEST <= abs(value) <= LARGEST:
+            raise ValueError(f"{value:g} is beyond the range of float32; use 0, or {SMALLEST:g} to {LARGEST:g} in size")
+        return value
 
 
 T = TypeVar("T", bound=Table)

@@ -9,17 +9,19 @@ from pydantic import Field
 
 from manifests.tables import Table
 
+MOST_UNITS = 2**16  # a typing error, not a network: its weights alone would take tens of gigabytes
+
 
 class Teacher(Table):
     """BiGRU on the whole sequence, its output at each step (paper §2.1)."""
 
-    hidden: int = Field(default=256, ge=1)  # per direction; the paper's value
+    hidden: int = Field(default=256, ge=1, le=MOST_UNITS)  # per direction; the paper's value
 
 
 class Student(Table):
     """GRU on the observed part (paper §2.1)."""
 
-    hidden: int = Field(default=512, ge=1)  # the paper's value
+    hidden: int = Field(default=512, ge=1, le=MOST_UNITS)  # the paper's value
 
 
 class Distillation(Table):
@@ -43,8 +45,8 @@ class Training(Table):
     schedule: Literal["constant", "cosine"] = "cosine"  # of the learning rate: as it is, or falling to 0 at the end
     momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
-    batch_size: int = Field(default=32, ge=1)
-    epochs: int = Field(default=100, ge=1)
+    batch_size: int = Field(default=32, ge=1, le=10**6)
+    epochs: int = Field(default=100, ge=1, le=10**6)
     gradient_clip: float = Field(default=5.0, gt=0)
     standardize: bool = True  # features to mean 0 and deviation 1, by the moments of the training clips
     input_dropout: float = Field(default=0.5, ge=0, lt=1)  # share of the features' dimensions, the same at all steps
@@ -99,7 +101,7 @@ class East(Table):
 class DeepScn(Table):
     """DeepSCN's layers (Kong et al., CVPR 2017), each solved in closed form; the paper's values are not known to us."""
 
-    layers: int = Field(default=2, ge=1)
+    layers: int = Field(default=2, ge=1, le=100)
     dropout: float = Field(default=0.2, ge=0, lt=1)  # share of a layer's inputs that are missing, in expectation
     order: float = Field(default=0.1, ge=0)  # weight of: neighbouring levels of a clip come out alike
     pull: float = Field(default=1.0, ge=0)  # weight of: clips of a class come out alike

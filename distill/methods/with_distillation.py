@@ -45,6 +45,7 @@ WITH = Method(
     _both,
     "teacher",
     unlabelled=True,
+    needs_tau=True,
     settings="distillation",
     published="GRU with distillation",
 )
@@ -59,5 +60,11 @@ TEACHER_STUDENT = Method(
     published="GRU with teacher-student distillation only",
 )
 SELF_DISTILLATION = Method(
-    "Self-distillation only", "gru", student_hidden, _self_distillation, unlabelled=True, settings="distillation"
+    "Self-distillation only",
+    "gru",
+    student_hidden,
+    _self_distillation,
+    unlabelled=True,
+    needs_tau=True,
+    settings="distillation",
 )

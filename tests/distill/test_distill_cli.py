@@ -106,6 +106,52 @@ def test_several_caches_are_joined(
     assert read_settings(files / "run")["data"] == data_settings(seen)
 
 
+def one_stream(files: Path, text: str) -> list[str]:
+    (files / "r.toml").write_text(text)
+    return ["--cache", str(files / "rgb.h5")]
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "sentence"),
+    [
+        (recipe_text().replace("beta = 0.5", "beta = 0.5\ntau = 5"), "self_distillation", "tau = 5 leaves no pair"),
+        (recipe_text().replace("hidden = 4", "hidden = 5", 1), "teacher_lstm", "student.hidden = 5 is odd"),
+        (recipe_text("rgb").replace("segments = 5", "segments = 6"), "without", "has 6 segments a clip, and the cache"),
+    ],
+)
+def test_values_that_cannot_work_are_refused_before_the_run_folder_is_made(
+    files: Path, capsys: pytest.CaptureFixture[str], text: str, method: str, sentence: str
+) -> None:
+    assert train(files, *one_stream(files, text), "--method", method) == 1
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert not (files / "run").exists()
+
+
+def test_a_value_that_the_method_does_not_read_is_no_hindrance(files: Path) -> None:
+    text = recipe_text().replace("beta = 0.5", "beta = 0.5\ntau = 5").replace("hidden = 4", "hidden = 5", 1)
+    assert train(files, *one_stream(files, text)) == 0
+
+
+def test_one_class_and_features_that_are_not_finite_are_refused(
+    files: Path, manifest: Manifest, cache: Cache, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = one_stream(files, recipe_text())
+    clips = manifest.clips
+    one = clips[(clips["split"] != "train") | (clips["class_name"] == "jump")]
+    write_manifest(Manifest(one, manifest.classes), files / "m.csv")
+    assert train(files, *options) == 1
+    assert "all training clips of made-up are of one class" in " ".join(capsys.readouterr().err.split())
+    write_manifest(manifest, files / "m.csv")
+    features = cache.features.copy()
+    features[cache.clip_id.index("validation_wave_2"), 3, 1] = np.nan
+    rows = [Row(clip, each, 40, True) for clip, each in zip(cache.clip_id, features, strict=True)]
+    write_cache(files / "rgb.h5", rows, cache.clip_id, cache.features.shape[1:], {"backbone": "x"})
+    assert train(files, *options) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the features of 1 of 18 clips are not all finite numbers; the first: validation_wave_2" in said
+    assert not (files / "run").exists()
+
+
 def test_early_fusion_needs_every_stream_and_late_fusion_trains_one(
     files: Path, make: Callable[..., Recipe], capsys: pytest.CaptureFixture[str]
 ) -> None:

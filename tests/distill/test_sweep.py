@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,25 @@ def test_what_cannot_be_swept_is_a_sentence(data: FeatureSet, recipe: Recipe, tm
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot make the folder .*file: File exists; give another"):
         sweep(recipe, {"distillation.tau": [1]}, data, tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("axes", "sentence"),
+    [
+        ({"distillation.tau": [1, 5]}, r"with distillation\.tau=5: .*method with: tau = 5 .*from 1 to 4"),
+        ({"distillation.beta": [0.0, 1.0], "distillation.tau": [9]}, r"with distillation\.beta=1\.0, .*tau = 9"),
+        (
+            {"student.hidden": [8, 7], "methods": [["without"], ["ts_lstm"]]},
+            r"with student\.hidden=7, methods=\[\"ts_lstm\"\]: student\.hidden = 7 is odd",
+        ),
+    ],
+)
+def test_every_combination_is_checked_before_the_first_is_trained(
+    data: FeatureSet, recipe: Recipe, tmp_path: Path, axes: dict[str, list[Any]], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=sentence):
+        sweep(recipe, axes, data, tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_a_killed_sweep_goes_on(

@@ -85,6 +85,14 @@ def test_score_without_a_folder_writes_nothing(predicted: Path, capsys: pytest.C
     assert set(predicted.iterdir()) == before
 
 
+def test_a_baseline_that_no_method_has_is_refused(predicted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--manifest", predicted / "own.csv", "--out", predicted / "out"]
+    assert call(APPS["evaluate"], "score", predicted / "seed1.h5", *options, "--baseline", "thiers") == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "--baseline thiers: no other method has it as its baseline; there is theirs" in said
+    assert not (predicted / "out").exists()
+
+
 def commands() -> Iterator[tuple[str, ...]]:
     """Every command of every room, groups left out: ("extract", "weights", "get") and so on."""
 
@@ -218,10 +226,9 @@ def test_wrong_options_are_told_apart_from_failures(
 def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The terminal's library takes [bold] for a style and drops it."""
     videos = tmp_path / "[bold] videos"
-    for group in ("01", "16", "19"):
-        path = videos / f"v_Archery_g{group}_c01.avi"
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
+    videos.mkdir()
+    for name in ("Archery_g01", "Archery_g16", "Archery_g19", "YoYo_g19"):
+        (videos / f"v_{name}_c01.avi").touch()
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
         'name = "x"\nseeds = [0]\n[data]\ndataset = "ucf101"\nprotocol = "ucf101-early-15-3-7"\n'
@@ -230,9 +237,9 @@ def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytes
     options = ["--videos", videos, "--out", tmp_path / "out", "--device", "cpu", "--workers", 1]
     assert call(APPS["evaluate"], "reproduce", recipe, *options) == 1
     said = "".join(capsys.readouterr().err.split())
-    assert "13317oftheclipswantedarenotin" in said
+    assert "13316oftheclipswantedarenotin" in said
     assert "[bold]videos" in said
-    assert "everyoneofthe3clipsfailed" in said
+    assert "everyoneofthe4clipsfailed" in said
 
 
 def test_weights_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -346,7 +346,9 @@ def sysu_from_videos(folder: Path) -> Recipe:
 
 
 def some_classes_of_ntu(folder: Path) -> Recipe:
-    ntu = RECIPE.replace('"stick-figures-v1"', '"ntu60-xsub"\nclasses = ["throw"]').replace("stick-figures", "ntu60")
+    ntu = RECIPE.replace('"stick-figures-v1"', '"ntu60-xsub"\nclasses = ["throw", "drink water"]').replace(
+        "stick-figures", "ntu60"
+    )
     return write_recipe(folder, ntu)
 
 
@@ -441,8 +443,16 @@ def test_what_would_fail_late_fails_early(tmp_path: Path) -> None:
             "distillation": recipe.distillation.model_copy(update={"tau": 10}),
         }
     )
-    with pytest.raises(UserError, match="tau = 10 leaves no pair of 10 segments"):
+    with pytest.raises(UserError, match=r"method with: tau = 10 leaves no pair .* a value from 1 to 9"):
         reproduce(late, inputs, MACHINE)
+    only_cache = late.model_copy(update={"extract": None})
+    with pytest.raises(UserError, match=r"method with: tau = 10 leaves no pair .* a value from 1 to 9"):
+        reproduce(only_cache, inputs, MACHINE)
+    odd = recipe.model_copy(
+        update={"methods": ["without", "ts_lstm"], "student": recipe.student.model_copy(update={"hidden": 5})}
+    )
+    with pytest.raises(UserError, match=r"student\.hidden = 5 is odd"):
+        reproduce(odd, inputs, MACHINE)
     manifest = read_manifest(inputs.manifest)
     clips = manifest.clips.assign(split=manifest.clips["split"].replace("validation", "train"))
     write_manifest(Manifest(clips, manifest.classes), inputs.manifest)

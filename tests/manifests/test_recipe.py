@@ -1,13 +1,16 @@
 """Recipes: the shipped ones read, with the paper's values in them; wrong keys are refused with the nearest."""
 
+import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import pytest
 
 from manifests.errors import UserError
-from manifests.recipe import ONLY_STREAM, RECIPES, Extract, read_recipe
-from manifests.tables import parse_table
+from manifests.recipe import ONLY_STREAM, RECIPES, Extract, Recipe, read_recipe
+from manifests.tables import Table, parse_table
 
 MINIMAL = 'name = "x"\nseeds = [0]\n[data]\ndataset = "ucf101"\nprotocol = "p"\n[distillation]\nbeta = 0.5\n'
 
@@ -102,7 +105,7 @@ def test_wrong_values(tmp_path: Path, line: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seeds = [0]", "seeds = [0, 0]", "seeds: .*one stands twice"),
+        ("seeds = [0]", "seeds = [0, 0]", "seeds: .*0 stands twice; keep one"),
         ("seeds = [0]", "seeds = [-1]", r"seeds\.0: .*greater than or equal to 0"),
         ("seeds = [0]", "seeds = []", "seeds: .*at least 1 item"),
         ('name = "x"', 'name = "../x"', "name: .*pattern"),
@@ -111,6 +114,78 @@ def test_wrong_values(tmp_path: Path, line: str, message: str) -> None:
 def test_wrong_top_level_values(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_recipe(write(tmp_path, MINIMAL.replace(old, new)))
+
+
+def numeric_keys(kind: type[Table], path: str = "") -> Iterator[tuple[str, type]]:
+    """Yield every key of a recipe that takes a number, as in `training.epochs`, with its type."""
+    for key, field in kind.model_fields.items():
+        if get_origin(field.annotation) is dict:  # streams: each as `extract`
+            continue
+        for part in get_args(field.annotation) or (field.annotation,):
+            if isinstance(part, type) and issubclass(part, Table):
+                yield from numeric_keys(part, f"{path}{key}.")
+            elif part in (int, float):
+                yield f"{path}{key}", part
+
+
+NUMBERS = dict(numeric_keys(Recipe))
+MOST = {"teacher.hidden": 10**6, "student.hidden": 10**6, "extract.segments": 10**6, "extract.image_size": 10**6}
+MOST |= {"extract.frames_per_segment": 10**6, "training.batch_size": 10**9, "training.epochs": 10**9}
+MOST |= {"extract.va_cnn.seed": 2**63, "extract.va_cnn.epochs": 10**9, "deep_scn.layers": 10**6}
+
+
+def test_every_numeric_key_is_looked_at() -> None:
+    assert {"distillation.tau", "training.mixup", "extract.va_cnn.rotation", "spreading.reach"} <= NUMBERS.keys()
+    assert MOST.keys() <= NUMBERS.keys() and len(NUMBERS) > 40
+
+
+def with_value(key: str, value: object) -> dict[str, Any]:
+    recipe: dict[str, Any] = {
+        "name": "x",
+        "seeds": [0],
+        "data": {"dataset": "other", "protocol": "p"},
+        "distillation": {"beta": 0.5},
+        "extract": {"backbone": "va_cnn", "weights": "train", "va_cnn": {}},
+    }
+    *tables, last = key.split(".")
+    inner = recipe
+    for table in tables:
+        inner = inner.setdefault(table, {})
+    inner[last] = value
+    return recipe
+
+
+@pytest.mark.parametrize("key", NUMBERS)
+def test_numbers_that_cannot_work_are_refused(key: str) -> None:
+    for value in (math.nan, math.inf, -math.inf, 1e300, 1e-300, -1.0, -1, True, "1"):
+        with pytest.raises(UserError, match=f"recipe: {key.replace('.', '[.]')}: "):
+            parse_table(Recipe, with_value(key, value), "recipe")
+
+
+@pytest.mark.parametrize("key", MOST)
+def test_sizes_that_are_typing_errors_are_refused(key: str) -> None:
+    with pytest.raises(UserError, match=f"recipe: {key.replace('.', '[.]')}: .* less than"):
+        parse_table(Recipe, with_value(key, MOST[key]), "recipe")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("data.classes", [], "data.classes: .*at least 2 items"),
+        ("data.classes", ["wave"], "data.classes: .*at least 2 items"),
+        ("data.classes", ["wave", "jump", "wave"], "data.classes: 'wave' stands twice; keep one"),
+        ("methods", ["with", "without", "with"], "methods: 'with' stands twice; keep one"),
+        ("methods", ["witth"], "methods.0: Input should be 'teacher'"),
+        ("methods", [], "methods: .*at least 1 item"),
+        ("seeds", [2**63], r"seeds\.0: .*less than"),
+        ("seeds", [0.5], r"seeds\.0: .*integer"),
+        ("training.learning_rate", 1e-40, "beyond the range of float32"),
+        ("labels.rows_per_batch", 32, r"rows_per_batch = 32 leaves no room in batches of 32"),
+    ],
+)
+def test_lists_and_sizes_that_cannot_work_are_refused(key: str, value: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_table(Recipe, with_value(key, value), "recipe")
 
 
 def test_no_such_recipe_lists_the_known() -> None:
