@@ -1,5 +1,6 @@
 """Command line of the manifests: build one, draw the data set that draws itself, check one."""
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 
 from manifests import ntu60, sysu, ucf101, utd_mhad
+from manifests.audit import refuse_unusable, remarks
 from manifests.command_line import new_app, run_cli
 from manifests.errors import UserError
 from manifests.files import inside, refuse_no_folder
@@ -108,12 +110,18 @@ def check_manifest(
     manifest: Annotated[Path, typer.Argument(help="The manifest's CSV.")],
     videos: Annotated[Path | None, typer.Option(help="Also check that every path leads to something here.")] = None,
 ) -> None:
-    """Check a manifest of your own against every rule of the schema.
+    """Check a manifest of your own against every rule of the schema, and for what spoils its numbers.
+
+    A file that two clips have, and a class without training clips, are refused. Groups with clips in more than one
+    split are named on standard error.
 
     Example: `python -m manifests check mine.csv --videos /data/mine`
     """
     checked = read_manifest(manifest)
+    refuse_unusable(checked.clips, videos)
     print(summary(checked))
+    for remark in remarks(checked.clips, videos):
+        print(remark, file=sys.stderr)
     if "validation" not in set(checked.clips["split"]):
         print("no validation split: training needs one to select its models; set some training groups apart for it")
     if videos is not None:

@@ -12,7 +12,7 @@ import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -111,22 +111,7 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         UserError: the file is missing or not a CSV, or breaks a rule of `check`.
     """
-    if not path.exists():
-        raise UserError(f"{path} is missing; a manifest is NAME.csv with NAME.classes.txt beside it")
-    kind = kind_of(path)
-    if kind not in (None, CSV, TEXT):
-        raise UserError(f"{path} is not a manifest but {kind}; give a CSV in UTF-8 with NAME.classes.txt beside it")
-    try:
-        # The ids stay text: `007` is not `7`. An empty cell is an empty string, found by `check`.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the header
-            clips = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"cannot read the manifest {path}: it is not in UTF-8 ({error}); save it in UTF-8") from error
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:
-        _refuse_other_separator(path)  # with commas in the cells pandas may have stumbled over it
-        raise UserError(f"cannot read the manifest {path}: {error}") from error
-    _refuse_other_separator(path)
+    clips = _read_cells(path)
     try:
         classes = tuple(classes_path(path).read_text(encoding="utf-8-sig").split("\n"))
     except FileNotFoundError as error:
@@ -139,6 +124,63 @@ def read_manifest(path: Path) -> Manifest:
     check(clips, classes, str(path))
     numeric = [column for column in ("label", "num_frames") if column in clips]
     return Manifest(clips.astype(dict.fromkeys(numeric, int)), classes)
+
+
+def read_clip_list(path: Path, column: str = "path") -> pd.DataFrame:
+    """Read what an extraction needs of a manifest. Labels and splits need not be there, and are not looked at.
+
+    Args:
+        path: the CSV; no class order is needed beside it.
+        column: which paths.
+
+    Returns:
+        One row a clip, in order: `path`; `clip_id` and `num_frames` (int) where the file has them.
+
+    Raises:
+        UserError: the file is missing or not a CSV, has no such column of paths or no rows, a clip id stands twice, or
+            a path leads out of the root.
+    """
+    clips = _read_cells(path)
+    columns = path_columns(clips)
+    if column not in columns:
+        there = f"there is {', '.join(columns)}" if columns else f"its columns are {', '.join(clips.columns)}"
+        raise UserError(f"no column {column!r} of paths in the manifest {path}; {there}")
+    if clips.empty:
+        raise UserError(f"{path}: no clips in it")
+    listed = pd.DataFrame({"path": clips[column]})
+    if "clip_id" in clips:
+        _check_ids(clips, str(path))
+        listed.insert(0, "clip_id", clips["clip_id"])
+    _check_paths(clips, column, str(path))
+    # num_frames counts the frames of `path`; another recording of the same clip may have more or fewer
+    if "num_frames" in clips and column == "path":
+        _check_num_frames(clips, str(path))
+        listed["num_frames"] = clips["num_frames"].astype(int)
+    return listed
+
+
+def _read_cells(path: Path) -> pd.DataFrame:
+    """Read a CSV as text: `007` is not `7`. An empty cell is an empty string.
+
+    Raises:
+        UserError: the file is missing, of another kind, not in UTF-8, or a CSV with other separators than commas.
+    """
+    if not path.exists():
+        raise UserError(f"{path} is missing; a manifest is NAME.csv with NAME.classes.txt beside it")
+    kind = kind_of(path)
+    if kind not in (None, CSV, TEXT):
+        raise UserError(f"{path} is not a manifest but {kind}; give a CSV in UTF-8 with NAME.classes.txt beside it")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # rows with more cells than the header
+            cells = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"cannot read the manifest {path}: it is not in UTF-8 ({error}); save it in UTF-8") from error
+    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+        _refuse_other_separator(path)  # with commas in the cells pandas may have stumbled over it
+        raise UserError(f"cannot read the manifest {path}: {error}") from error
+    _refuse_other_separator(path)
+    return cells
 
 
 def _refuse_other_separator(path: Path) -> None:
@@ -174,15 +216,10 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
     if len(set(classes)) != len(classes):
         raise UserError(f"{name}: the class order names a class twice")
     order = {class_name: str(index) for index, class_name in enumerate(classes)}
-    first_row: dict[str, int] = {}
+    _check_ids(clips, name)
     rows = zip(*(clips[column].astype(str) for column in COLUMNS), strict=True)
-    for row, (clip_id, _path, label, class_name, _group, split, protocol) in enumerate(rows, start=2):
+    for row, (_clip_id, _path, label, class_name, _group, split, protocol) in enumerate(rows, start=2):
         where = f"{name}, row {row}, column"
-        if not clip_id or not clip_id.isprintable():
-            raise UserError(f"{where} clip_id: {'empty' if not clip_id else f'{clip_id!r} has a control character'}")
-        if clip_id in first_row:
-            raise UserError(f"{where} clip_id: {clip_id!r} stands in row {first_row[clip_id]} already")
-        first_row[clip_id] = row
         if class_name not in order:
             raise UserError(f"{where} class_name: {class_name!r} is not in the class order beside the manifest")
         if label != order[class_name]:
@@ -195,10 +232,9 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
             raise UserError(f"{where} protocol: empty; it is part of every number")
     for column in path_columns(clips):
         _check_paths(clips, column, name)
+        _check_splits_of_paths(clips, column, name)
     if "num_frames" in clips:
-        for row, frames in enumerate(clips["num_frames"].astype(str), start=2):
-            if not frames.isdecimal() or len(frames) > 9:
-                raise UserError(f"{name}, row {row}, column num_frames: {frames!r} is not a number of frames")
+        _check_num_frames(clips, name)
     for split in ("train", "test"):
         if split not in set(clips["split"]):
             raise UserError(f"{name}, column split: no clip of split {split!r}")
@@ -207,17 +243,43 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
         raise UserError(f"{name}, column protocol: more than one: {', '.join(protocols)}")
 
 
+def _check_ids(clips: pd.DataFrame, name: str) -> None:
+    """Check that every clip has an id of its own that can be printed."""
+    first_row: dict[str, int] = {}
+    for row, clip_id in enumerate(clips["clip_id"].astype(str), start=2):
+        where = f"{name}, row {row}, column clip_id"
+        if not clip_id or not clip_id.isprintable():
+            raise UserError(f"{where}: {'empty' if not clip_id else f'{clip_id!r} has a control character'}")
+        if clip_id in first_row:
+            raise UserError(f"{where}: {clip_id!r} stands in row {first_row[clip_id]} already")
+        first_row[clip_id] = row
+
+
 def _check_paths(clips: pd.DataFrame, column: str, name: str) -> None:
-    """Check that every path of a column stays inside the root, and that none is used by two splits."""
-    first_use: dict[str, tuple[int, str]] = {}  # of a path: its row and split
-    for row, (path, split) in enumerate(zip(clips[column].astype(str), clips["split"], strict=True), start=2):
+    """Check that every path of a column stays inside the root."""
+    for row, path in enumerate(clips[column].astype(str), start=2):
         where = f"{name}, row {row}, column {column}"
         if not path:
             raise UserError(f"{where}: empty")
-        other_row, other_split = first_use.setdefault(path, (row, split))
-        if other_split != split:
-            raise UserError(f"{where}: {path} is a {split} clip here and a {other_split} clip in row {other_row}")
         try:
             inside(Path(), path)
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
+
+
+def _check_splits_of_paths(clips: pd.DataFrame, column: str, name: str) -> None:
+    """Check that no path of a column is used by two splits, however it is written (`a.avi` and `./a.avi` are one)."""
+    first_use: dict[PurePosixPath, tuple[int, str]] = {}  # of a path: its row and split
+    for row, (path, split) in enumerate(zip(clips[column].astype(str), clips["split"], strict=True), start=2):
+        other_row, other_split = first_use.setdefault(PurePosixPath(path), (row, split))
+        if other_split != split:
+            raise UserError(
+                f"{name}, row {row}, column {column}: {path} is a {split} clip here and a {other_split} clip in row "
+                f"{other_row}"
+            )
+
+
+def _check_num_frames(clips: pd.DataFrame, name: str) -> None:
+    for row, frames in enumerate(clips["num_frames"].astype(str), start=2):
+        if not frames.isdecimal() or len(frames) > 9:
+            raise UserError(f"{name}, row {row}, column num_frames: {frames!r} is not a number of frames")

@@ -22,7 +22,7 @@ from extract.sources.path_list import common_root, needs_videos, read_lines, rea
 from manifests.errors import UserError
 from manifests.file_kind import CSV, EMPTY, TEXT, kind_of
 from manifests.files import refuse_no_folder
-from manifests.schema import Manifest, read_manifest
+from manifests.schema import Manifest, read_clip_list
 
 VIDEOS = ".3gp .asf .avi .divx .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv"
 SUFFIXES = frozenset((*VIDEOS.split(), *READERS))
@@ -51,7 +51,8 @@ def read_clips(clips: str, videos: str | None, column: str = "path") -> Listing:
     """List the clips.
 
     Args:
-        clips: a manifest (.csv); a folder, for every video and skeleton file below it; a text file with a path a line
+        clips: a manifest (.csv), of which only the paths, `clip_id` and `num_frames` are read, the last two where they
+            are there; a folder, for every video and skeleton file below it; a text file with a path a line
             (# begins a comment, unless a file has that name); tar archives as in `archives`; each also as a URL that
             fsspec reads.
         videos: what the paths are relative to: a folder, a URL, or tar archives that have them as members. None: the
@@ -167,13 +168,12 @@ def _of_list(place: str, root: str | None, column: str) -> tuple[pd.DataFrame, s
         elif root is None:
             raise UserError(needs_videos(place))
         else:
-            manifest = read_manifest(file)
-            manifest.fingerprint(column)  # refuses a column that is none of paths
-            table = _loose(manifest.clips[column].tolist())
-            table.insert(0, "clip_id", manifest.clips["clip_id"])
-            # num_frames counts the frames of `path`; another recording of the same clip may have more or fewer
-            if "num_frames" in manifest.clips and column == "path":
-                table["frames"] = manifest.clips["num_frames"].to_numpy(np.int64)
+            listed = read_clip_list(file, column)
+            table = _loose(listed["path"].tolist())
+            if "clip_id" in listed:
+                table.insert(0, "clip_id", listed["clip_id"])
+            if "num_frames" in listed:
+                table["frames"] = listed["num_frames"].to_numpy(np.int64)
     if are_archives(root):
         folder, archives = archive_names(root)
         return _placed(table, _members(folder, archives, frozenset(table["path"])), root), folder
@@ -200,13 +200,12 @@ def _placed(table: pd.DataFrame, found: pd.DataFrame, root: str) -> pd.DataFrame
 
 
 def _brought(url: str, folder: str) -> Path:
-    """Bring a list, or a manifest with the class order beside it, to a folder of this machine."""
+    """Bring a list or a manifest to a folder of this machine."""
     files, path = filesystem(url)
-    names = [path, path[: -len(".csv")] + ".classes.txt"] if path.lower().endswith(".csv") else [path]
-    for name in names:
-        with reading(name):
-            Path(folder, PurePosixPath(name).name).write_bytes(files.cat_file(name))
-    return Path(folder, PurePosixPath(path).name)
+    copy = Path(folder, PurePosixPath(path).name)
+    with reading(path):
+        copy.write_bytes(files.cat_file(path))
+    return copy
 
 
 def _loose(paths: list[str], sizes: list[int] | None = None) -> pd.DataFrame:

@@ -227,7 +227,7 @@ def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytes
     """The terminal's library takes [bold] for a style and drops it."""
     videos = tmp_path / "[bold] videos"
     videos.mkdir()
-    for name in ("Archery_g01", "Archery_g16", "Archery_g19", "YoYo_g16"):
+    for name in ("Archery_g01", "Archery_g16", "Archery_g19", "YoYo_g01"):
         (videos / f"v_{name}_c01.avi").touch()
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(

@@ -76,9 +76,10 @@ def test_ucf101_refuses_in_a_sentence_and_writes_nothing(
 
 
 def test_check_counts_the_videos_that_are_missing(videos: Path, tmp_path: Path) -> None:
+    (videos / "Archery" / "v_Archery_g01_c01.avi").touch()
     invoke("ucf101", videos, "--out", tmp_path / "m.csv")
     whole = invoke("check", tmp_path / "m.csv", "--videos", videos)
-    assert "3 clips (1 train / 1 validation / 1 test)" in whole.output
+    assert "4 clips (2 train / 1 validation / 1 test)" in whole.output
     for clip in CLIPS[1:]:
         (videos / f"{clip}.avi").unlink()
     invoke("check", tmp_path / "m.csv")  # videos are looked for on request only

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from manifests.errors import UserError
-from manifests.schema import Manifest, classes_path, path_columns, read_manifest, write_manifest
+from manifests.schema import Manifest, classes_path, path_columns, read_clip_list, read_manifest, write_manifest
 
 CLASSES = ("wave", "drink")
 
@@ -61,6 +61,10 @@ def test_ids_stay_text(tmp_path: Path) -> None:
         (
             {"path": ["a.avi", "b.avi", "a.avi"]},
             r"row 4, column path: a.avi is a test clip here and a train clip in row 2",
+        ),
+        (
+            {"path": ["s/a.avi", "b.avi", "./s//a.avi"]},
+            r"row 4, column path: ./s//a.avi is a test clip here and a train clip in row 2",
         ),
         ({"protocol": ["x", "x", ""]}, r"row 4, column protocol: empty"),
         ({"protocol": ["x", "x", "y"]}, r"column protocol: more than one: x, y"),
@@ -191,3 +195,46 @@ def test_each_column_of_paths_has_its_fingerprint() -> None:
     for column in ("path_rgb", "clip_id"):
         with pytest.raises(UserError, match=f"no column '{column}' of paths in the manifest; there is path, path_skel"):
             one.fingerprint(column)
+
+
+def test_a_clip_list_needs_no_labels_splits_or_class_order(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    for dropped in ([], ["label", "class_name", "group", "split", "protocol"]):
+        clips(num_frames=[10, 20, 30], split=["test"] * 3).drop(columns=dropped).to_csv(path, index=False)
+        listed = read_clip_list(path)
+        assert list(listed.columns) == ["clip_id", "path", "num_frames"]
+        assert listed["clip_id"].tolist() == ["a", "b", "c"] and listed["num_frames"].sum() == 60
+    path.write_text("path\n007.avi\nNA\n")
+    listed = read_clip_list(path)
+    assert list(listed.columns) == ["path"] and listed["path"].tolist() == ["007.avi", "NA"]
+
+
+def test_a_clip_list_of_another_column(tmp_path: Path) -> None:
+    clips(path_depth=["x", "y", "z"], path=["", "..", "/"], num_frames=["", "", ""]).to_csv(tmp_path / "m.csv")
+    listed = read_clip_list(tmp_path / "m.csv", "path_depth")
+    assert list(listed.columns) == ["clip_id", "path"] and listed["path"].tolist() == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("clip_id,path\na,a.avi\na,b.avi\n", "row 3, column clip_id: 'a' stands in row 2"),
+        ("clip_id,path\na,a.avi\n,b.avi\n", "row 3, column clip_id: empty"),
+        ("clip_id,path\na,../a.avi\n", "row 2, column path: .*leads out"),
+        ("clip_id,path\na,\n", "row 2, column path: empty"),
+        ("path,num_frames\na.avi,many\n", "row 2, column num_frames: 'many' is not"),
+        ("clip_id,file\na,a.avi\n", "no column 'path' of paths in the manifest .*; its columns are clip_id, file"),
+        ("path_b\na.avi\n", "no column 'path' of paths in the manifest .*; there is path_b"),
+        ("clip_id,path\n", "no clips in it"),
+        ("", "cannot read the clips in"),
+    ],
+)
+def test_broken_rule_of_a_clip_list(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_clip_list(tmp_path / "m.csv")
+
+
+def test_no_clip_list() -> None:
+    with pytest.raises(UserError, match="nowhere.csv is missing"):
+        read_clip_list(Path("nowhere.csv"))

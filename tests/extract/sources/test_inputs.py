@@ -5,6 +5,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -46,6 +47,21 @@ def test_a_manifest(drawn_footage: Path) -> None:
     assert listing.clips["bytes"].tolist() == sizes(drawn_footage / "videos"), "frames are not known"
     for column in ("frames", "bytes", "offset"):
         assert listing.clips[column].dtype == np.int64
+
+
+def test_a_manifest_needs_no_labels_and_no_splits(drawn_footage: Path, tmp_path: Path) -> None:
+    """The same listing of the same clips, whatever else is in the file."""
+    videos, manifest = str(drawn_footage / "videos"), read_manifest(drawn_footage / "clips.csv")
+    whole = read_clips(str(drawn_footage / "clips.csv"), videos)
+    unlabelled = {"test only": manifest.clips.assign(split="test"), "two columns": manifest.clips[["clip_id", "path"]]}
+    memory = fsspec.filesystem("memory")
+    unlabelled["a path alone"] = manifest.clips[["path"]]
+    for name, clips in unlabelled.items():
+        clips.to_csv(tmp_path / f"{name}.csv", index=False)
+        listing = read_clips(str(tmp_path / f"{name}.csv"), videos)
+        assert listing.fingerprint == whole.fingerprint and listing.clips.equals(whole.clips), name
+        memory.pipe("/lists/clips.csv", (tmp_path / f"{name}.csv").read_bytes())  # no class order beside it
+        assert read_clips("memory://lists/clips.csv", videos).fingerprint == whole.fingerprint
 
 
 def test_a_manifest_that_knows_its_frames(drawn_footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,86 @@
+"""What `manifests check` looks at beyond the schema: files listed twice, classes that cannot be learned, shared groups.
+
+A manifest has one protocol (`schema.check`), so the same clip may stand in the manifests of several.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PurePosixPath
+
+import pandas as pd
+
+from manifests.errors import UserError
+from manifests.files import inside
+from manifests.schema import SPLITS, path_columns
+
+SHOWN = 3
+
+
+def refuse_unusable(clips: pd.DataFrame, videos: Path | None) -> None:
+    """Refuse a manifest whose numbers would mean something else than they say.
+
+    Args:
+        clips: of a checked manifest.
+        videos: where its files are, so that links are followed; None: paths are compared as they are written.
+
+    Raises:
+        UserError: two clips have one file, or a class has no training clips.
+    """
+    twice = listed_twice(clips, "path", videos)
+    if twice:
+        raise UserError(f"{_counted(len(twice), 'file')} listed more than once: {_first(twice)}; keep one clip of each")
+    trained = set(clips["class_name"][clips["split"] == "train"])
+    untrained = [name for name in dict.fromkeys(clips["class_name"]) if name not in trained]
+    if untrained:
+        raise UserError(
+            f"no training clip of {len(untrained)} of {clips['class_name'].nunique()} classes: {_first(untrained)}; "
+            "add training clips, or leave out the other clips of these classes"
+        )
+
+
+def remarks(clips: pd.DataFrame, videos: Path | None) -> list[str]:
+    """Return sentences about what is allowed and rarely meant.
+
+    Args:
+        clips: of a checked manifest.
+        videos: as in `refuse_unusable`.
+    """
+    said = []
+    for column in path_columns(clips):
+        if column != "path" and (twice := listed_twice(clips, column, videos)):
+            said.append(f"column {column}: {_counted(len(twice), 'file')} listed more than once: {_first(twice)}")
+    if shared := groups_in_two_splits(clips):
+        verb = "stands" if len(shared) == 1 else "stand"
+        said.append(
+            f"{len(shared)} of {clips['group'].nunique()} groups {verb} in more than one split, so clips of one person "
+            f"or scene may be trained and tested on: {_first(shared)}"
+        )
+    return said
+
+
+def listed_twice(clips: pd.DataFrame, column: str, videos: Path | None) -> list[str]:
+    """Return the files that several clips have in a column of paths, each with the clips."""
+    of_file: dict[PurePath, list[str]] = defaultdict(list)
+    for clip_id, path in zip(clips["clip_id"], clips[column], strict=True):
+        of_file[PurePosixPath(path) if videos is None else inside(videos, path).resolve()].append(clip_id)
+    return [f"{file} ({' and '.join(ids)})" for file, ids in of_file.items() if len(ids) > 1]
+
+
+def groups_in_two_splits(clips: pd.DataFrame) -> list[str]:
+    """Return the groups with clips in several splits, each with how many; an empty group is none."""
+    of_group: dict[str, Counter[str]] = defaultdict(Counter)
+    for group, split in zip(clips["group"].astype(str), clips["split"], strict=True):
+        of_group[group][split] += 1
+    return [
+        f"{group} ({', '.join(f'{own[split]} {split}' for split in SPLITS if split in own)})"
+        for group, own in of_group.items()
+        if group and len(own) > 1
+    ]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
