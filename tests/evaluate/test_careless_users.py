@@ -22,10 +22,12 @@ IS_TOML = "but a TOML file, as recipes are"
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with one file of each kind, none of which is what it is taken for."""
     splits = ("train", "train", "validation", "test")
+    classes = ("wave", "jump")
     rows = [
-        (f"c{index}", f"c{index}.avi", 0, "wave", f"{index}", split, "made-up") for index, split in enumerate(splits)
+        (f"c{index}", f"c{index}.avi", index % 2, classes[index % 2], f"{index}", split, "made-up")
+        for index, split in enumerate(splits)
     ]
-    write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), ("wave",)), tmp_path / "m.csv")
+    write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), classes), tmp_path / "m.csv")
     (tmp_path / "semicolons.csv").write_text((tmp_path / "m.csv").read_text().replace(",", ";"))
     (tmp_path / "r.toml").write_text(RECIPE)
     (tmp_path / "tau.toml").write_text(RECIPE + "[student]\ntau = 1\n")
@@ -77,7 +79,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (
             f"extract run m.csv --videos folder --out f.h5 {RANDOM} --column label",
-            "of paths in the manifest; there is p",
+            "of paths in the manifest m.csv; there is path",
         ),
         (
             f"extract run m.csv --videos folder --out f.h5 {RANDOM} --frames-per-segment 0",

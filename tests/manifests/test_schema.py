@@ -226,7 +226,7 @@ def test_a_clip_list_of_another_column(tmp_path: Path) -> None:
         ("clip_id,file\na,a.avi\n", "no column 'path' of paths in the manifest .*; its columns are clip_id, file"),
         ("path_b\na.avi\n", "no column 'path' of paths in the manifest .*; there is path_b"),
         ("clip_id,path\n", "no clips in it"),
-        ("", "cannot read the clips in"),
+        ("", "is not a manifest but an empty file"),
     ],
 )
 def test_broken_rule_of_a_clip_list(tmp_path: Path, text: str, message: str) -> None:
