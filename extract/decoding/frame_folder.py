@@ -1,37 +1,99 @@
 """A recording that is a folder of pictures, as SYSU 3DHOI's, read as a video is: its frames in order, exact.
 
-Order is that of the numbers in the names, so `10.jpg` comes after `9.jpg`. Videos are in `decode.py`.
+A name is text around the frame's number. The numbers give the order, so `10.jpg` comes after `9.jpg`. A folder whose
+names leave a doubt about which frames there are, or in which order, is refused. Videos are in `decode.py`, the reading
+of one picture in `picture.py`.
 """
 
+import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from extract.clip import DecodeError
+from extract.decoding.picture_file import open_picture
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
+LISTED = 3  # of prefixes, names and gaps, an error lists so many
+
+Numbered = dict[str, dict[int, list[Path]]]  # text around the number → number → pictures
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """Return the pictures of a folder in the order of their numbers; other files are not looked at."""
-    files = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    return sorted(files, key=lambda path: ([int(number) for number in re.findall(r"\d+", path.stem)], path.name))
+    """Return the pictures of a folder in the order of their numbers; other files are not looked at.
+
+    Raises:
+        DecodeError: pictures of several kinds or without a number, a number that is there twice or is missing.
+    """
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    if len(paths) < 2:
+        return paths
+    paths.sort()
+    unnumbered = [path.name for path in paths if not re.search("[0-9]", path.stem)]
+    if unnumbered:
+        raise DecodeError(f"pictures without a number in their name have no place in the order: {_some(unnumbered)}")
+    kinds = _numbered(paths)
+    if len(kinds) > 1:
+        counted = [f"{kind} ({len(numbers)})" for kind, numbers in kinds.items()]
+        raise DecodeError(
+            f"the folder holds pictures of several kinds: {_some(counted)}; give each kind a folder of its own"
+        )
+    (numbers,) = kinds.values()
+    twice = [" and ".join(path.name for path in same) for same in numbers.values() if len(same) > 1]
+    if twice:
+        raise DecodeError(f"pictures of the same number: {_some(twice)}")
+    _refuse_gaps(sorted(numbers))
+    return [numbers[number][0] for number in sorted(numbers)]
 
 
 def read_frames(folder: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
     """Yield each frame in order, opened only when its function is called: (H, W, 3) uint8 RGB."""
     for path in frame_files(folder):
-        yield partial(_open, path)
+        yield partial(open_picture, path)
 
 
-def _open(path: Path) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise DecodeError(f"the picture {path.name} cannot be read: {error}") from error
+def _numbered(paths: list[Path]) -> Numbered:
+    """Tell the frame's number from the text around it. Upper and lower case are one kind."""
+    names = [re.split("([0-9]+)", path.stem.casefold()) for path in paths]  # text, number, text, … text
+    place = _changing_number(names)
+    kinds: Numbered = defaultdict(lambda: defaultdict(list))
+    for path, name in zip(paths, names, strict=True):
+        kind = "".join([*name[:place], "#", *name[place:][1:]])
+        kinds[kind][int(name[place])].append(path)
+    return kinds
+
+
+def _changing_number(names: list[list[str]]) -> int:
+    """Return where the one number stands that is not the same in all names; else where the last one stands."""
+    last = -2
+    if len({tuple(name[::2]) for name in names}) > 1:
+        return last
+    changing = [place for place in range(1, len(names[0]), 2) if len({int(name[place]) for name in names}) > 1]
+    return changing[0] if len(changing) == 1 else last
+
+
+def _refuse_gaps(numbers: list[int]) -> None:
+    """Every fifth frame, say, is no gap: the step is the largest that could have led to all the numbers."""
+    step = math.gcd(*(after - before for before, after in pairwise(numbers)))
+    gaps = [(before + step, after - step) for before, after in pairwise(numbers) if after - before > step]
+    if not gaps:
+        return
+    missing = sum((last - first) // step + 1 for first, last in gaps)
+    listed = _some([f"{first} to {last}" if last > first else str(first) for first, last in gaps])
+    steps = f" in steps of {step}" if step > 1 else ""
+    raise DecodeError(
+        f"of the frames {numbers[0]} to {numbers[-1]}{steps}, {missing} are missing: {listed}; "
+        "if the recording never had them, number its pictures without gaps"
+    )
+
+
+def _some(items: list[str]) -> str:
+    """List the first few items, and say how many more there are."""
+    more = len(items) - LISTED
+    return ", ".join(items[:LISTED]) + (f" and {more} more" if more > 0 else "")
