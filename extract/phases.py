@@ -67,8 +67,8 @@ def _arrivals(tasks: list[DecodeTask]) -> list[float]:
 def _on_device(network: SegmentNetwork, clips: list[Clip]) -> tuple[float, float, float]:
     """Return seconds per clip until its frames are on the device, until its images are, and of the network."""
     if (batches := network.batches) is None:
-        images = network.images(clips[0])
-        return 0.0, _each(network.images, clips), _each(lambda _: network.features(images), clips)
+        images, segments = network.network_input(clips[0]), torch.from_numpy(clips[0].segments)
+        return 0.0, _each(network.network_input, clips), _each(lambda _: network.features(images, segments), clips)
     with torch.cuda.stream(batches.staging):
         upload = _each(lambda clip: [batches.upload(piece) for piece in batches.pieces(clip)], clips)
     stage = _each(lambda clip: batches.stage(clip, 0), clips)

@@ -27,6 +27,7 @@ class Backbone:
         pooling: what becomes of the F features of a segment.
         legacy_sequence_actors: of skeletons; see `extract.skeletons.observe`.
         joints: of an actor, where the network knows skeletons of one kind only.
+        per_frame: the network sees one frame at a time, so that a frame that is repeated is computed once.
     """
 
     network: nn.Module
@@ -36,6 +37,11 @@ class Backbone:
     pooling: Literal["mean", "concatenated"] = "mean"
     legacy_sequence_actors: bool = False
     joints: int | None = None
+    per_frame: bool = False
+
+    def pool(self, every: Tensor) -> Tensor:
+        """Return the features (N, D') of the features (N, F, D) of a segment's images."""
+        return every.mean(1) if self.pooling == "mean" else every.flatten(1)
 
 
 def draw_frames(preprocess: Preprocess) -> Draw:

@@ -113,7 +113,8 @@ def load_backbone(
         "weights_sha256": sha256,
         "preprocess": preprocess.as_settings(),
     }
-    return Backbone(network.eval().requires_grad_(False), draw_frames(preprocess), settings)
+    per_frame = not (spec.shift or spec.non_local)
+    return Backbone(network.eval().requires_grad_(False), draw_frames(preprocess), settings, per_frame=per_frame)
 
 
 def _spec(name: str) -> Spec:

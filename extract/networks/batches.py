@@ -1,8 +1,10 @@
 """Clips through a network many at a time, in batches of one shape, so that a GPU need not wait for the host.
 
 While one batch is computed the next is staged: frames go to the device through pinned memory in pieces and become
-images there, on a stream of their own. Where in a batch a clip lies must not matter; that is tried out first. Works
-on a CPU too, only without anything to gain. What a network is and how a clip is decoded is not here.
+images there, on a stream of their own. Where in a batch a clip lies must not matter; that is tried out first. A place
+of a batch is a segment, or a single frame where the network sees one frame at a time: then a frame that segments share
+is computed once, and a batch holds as many clips as their distinct frames leave room for. Works on a CPU too, only
+without anything to gain. What a network is and how a clip is decoded is not here.
 """
 
 from collections import deque
@@ -25,21 +27,31 @@ Features = tuple[str, int, NDArray[np.float32]]  # clip_id, num_frames, (N, D)
 
 
 @dataclass(frozen=True)
-class _Flight:
-    """A batch on its way: (clip_id, num_frames) of its clips, features (K, N, D) on the host, and when they are."""
+class _Waiting:
+    """A clip whose images are staged: all that is kept of it, and its places in the batch."""
 
-    clips: list[tuple[str, int]]
+    clip_id: str
+    num_frames: int
+    segments: NDArray[np.int64]
+    places: slice
+
+
+@dataclass(frozen=True)
+class _Flight:
+    """A batch on its way: its clips, their features (clips, N, D) on the host, and when they are."""
+
+    clips: list[_Waiting]
     features: Tensor
     arrived: torch.cuda.Event | None
 
 
 class Batches:
-    """A network that takes K clips at once, always in the same shape.
+    """A network that takes as many images at once as K clips have at most, always in the same shape.
 
     Args:
         segments: the network; on a CUDA device it is recorded as a graph where that gives the same bits.
         backbone: how a clip becomes images.
-        shape: (N, F, …) of a clip's images.
+        shape: (N, F, …) of a clip's images, segment by segment.
         dtype: of the network's input.
         device: where it is.
         clips_at_once: K.
@@ -56,12 +68,15 @@ class Batches:
     ) -> None:
         self.segments = segments
         self.backbone = backbone
-        self.shape = shape
+        self.segments_shape = shape[:2]
+        self.shape = (
+            (shape[0] * shape[1], 1, *shape[2:]) if backbone.per_frame else shape
+        )  # of a clip's places, at most
         self.device = device
         self.clips_at_once = clips_at_once
         cuda = device.type == "cuda"
         # Staged is what comes next, input what the network reads. A copy between them is short beside the network.
-        self.staged, self.input = (_empty(clips_at_once, shape, dtype, device) for _ in range(2))
+        self.staged, self.input = (_empty(clips_at_once, self.shape, dtype, device) for _ in range(2))
         # Before the network's kernels, which fill the device: what is staged late is computed late.
         self.staging = torch.cuda.Stream(device, priority=-1) if cuda else None  # type: ignore[no-untyped-call]
         self.taken: torch.cuda.Event | None = None
@@ -81,13 +96,18 @@ class Batches:
             alone: the network for a clip whose images have another shape.
         """
         flights: deque[_Flight] = deque()
-        waiting: list[tuple[str, int]] = []
+        waiting: list[_Waiting] = []
         errors: list[BaseException] = []
         for clip_id, clip in _until_error(clips, errors):
-            fits = self.stage(clip, len(waiting))
+            if waiting and waiting[-1].places.stop + self._size(clip) > len(self.input):
+                flights.append(self._launch(waiting))
+                waiting = []
+            first = waiting[-1].places.stop if waiting else 0
+            fits = self.stage(clip, first)
             if fits:
-                waiting.append((clip_id, clip.num_frames))
-            if waiting and (len(waiting) == self.clips_at_once or not fits):
+                places = slice(first, first + self._size(clip))
+                waiting.append(_Waiting(clip_id, clip.num_frames, clip.segments, places))
+            if waiting and (self._is_full(waiting) or not fits):
                 flights.append(self._launch(waiting))
                 waiting = []
             while len(flights) > (1 if fits else 0):  # the device has the next batch before the host waits for this one
@@ -102,20 +122,22 @@ class Batches:
             raise errors[0]
 
     @torch.inference_mode()
-    def stage(self, clip: Clip, place: int) -> bool:
-        """Put a clip's images into a place of the next batch; False, and nothing is put, where their shape differs."""
+    def stage(self, clip: Clip, first: int) -> bool:
+        """Put a clip's images into the next batch from a place on; False, and nothing is put, where they do not fit."""
+        if self.backbone.per_frame and clip.segments.shape != self.segments_shape:
+            return False
         with torch.cuda.stream(self.staging):
-            images = self._images(clip)  # (N, F, …)
-            if images.shape != self.shape:
+            images = self._images(clip)  # (N, F, …), or (U, 1, …)
+            if images.shape != (self._size(clip), *self.shape[1:]) or first + len(images) > len(self.staged):
                 return False
             if self.staging is not None and self.taken is not None:
                 self.staging.wait_event(self.taken)
-            self.staged[place * self.shape[0] : (place + 1) * self.shape[0]].copy_(images)
+            self.staged[first : first + len(images)].copy_(images)
         return True
 
     @torch.inference_mode()
     def compute(self) -> Tensor:
-        """Return the features of the input, (K·N, D), on the device."""
+        """Return the features of the input, (places, D), on the device."""
         if self.graph is None or self.output is None:
             return self.segments(self.input)
         self.graph.replay()
@@ -123,15 +145,19 @@ class Batches:
 
     @torch.inference_mode()
     def place_matters(self) -> bool:
-        """Tell whether a clip gets other bits in the first place than in the last, among other neighbours."""
+        """Tell whether a clip gets other bits at other places, among other neighbours."""
         noise = torch.Generator(self.device).manual_seed(0)
-        first, other = (
-            torch.rand(self.input.shape, generator=noise, device=self.device, dtype=torch.float32) for _ in range(2)
+        first, other, later = (
+            torch.rand(self.input.shape, generator=noise, device=self.device, dtype=torch.float32) for _ in range(3)
         )
         length = self.shape[0]
         other[-length:], other[:length] = first[:length], first[-length:]
-        before, after = (self.segments(self.input.copy_(images)).view(torch.int32).clone() for images in (first, other))
-        return not (torch.equal(before[:length], after[-length:]) and torch.equal(before[-length:], after[:length]))
+        later[1:] = first[:-1]  # where frames are single, a clip may begin anywhere
+        tried = (first, other, later) if self.backbone.per_frame else (first, other)
+        bits = [self.segments(self.input.copy_(images)).view(torch.int32).clone() for images in tried]
+        before, after = bits[:2]
+        same = torch.equal(before[:length], after[-length:]) and torch.equal(before[-length:], after[:length])
+        return not (same and all(torch.equal(before[:-1], moved[1:]) for moved in bits[2:]))
 
     @torch.inference_mode()
     def record(self) -> None:
@@ -164,19 +190,34 @@ class Batches:
         for frames in uploaded:  # (u, H, W, 3)
             every = torch.arange(len(frames), device=self.device)[None]
             drawn.append(self.backbone.draw(frames, every)[0])  # (u, 3, S, S)
-        return torch.cat(drawn)[chosen]
+        images = torch.cat(drawn)
+        return images[:, None] if self.backbone.per_frame else images[chosen]
 
     @torch.inference_mode()
-    def _launch(self, clips: list[tuple[str, int]]) -> _Flight:
+    def _launch(self, clips: list[_Waiting]) -> _Flight:
         main = None
         if self.staging is not None:
             main = torch.cuda.current_stream(self.device)
             main.wait_stream(self.staging)
         self.input.copy_(self.staged)
         self.taken = mark(main)
-        features = self.compute().view(self.clips_at_once, self.shape[0], -1)  # (K, N, D)
+        every = self.compute()
+        features = torch.stack([self._of_clip(every[clip.places], clip.segments) for clip in clips])
         on_host = torch.empty(features.shape, pin_memory=main is not None).copy_(features, non_blocking=True)
         return _Flight(clips, on_host, mark(main))
+
+    def _of_clip(self, every: Tensor, segments: NDArray[np.int64]) -> Tensor:
+        """Return the features (N, D) of what a clip's places gave."""
+        if not self.backbone.per_frame:
+            return every
+        return self.backbone.pool(every[torch.from_numpy(segments).to(self.device, non_blocking=True)])
+
+    def _size(self, clip: Clip) -> int:
+        """Return how many places a clip takes."""
+        return len(clip.content) if self.backbone.per_frame else self.shape[0]
+
+    def _is_full(self, waiting: list[_Waiting]) -> bool:
+        return self.clips_at_once == 1 or waiting[-1].places.stop == len(self.input)
 
 
 def best_batches(
@@ -206,8 +247,8 @@ def _until_error(clips: Iterable[tuple[str, Clip]], errors: list[BaseException])
 def _collect(flight: _Flight) -> Iterator[Features]:
     if flight.arrived is not None:
         flight.arrived.synchronize()
-    for (clip_id, num_frames), features in zip(flight.clips, flight.features.numpy(), strict=False):
-        yield clip_id, num_frames, features.copy()
+    for clip, features in zip(flight.clips, flight.features.numpy(), strict=True):
+        yield clip.clip_id, clip.num_frames, features.copy()
 
 
 def _empty(clips: int, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -1,7 +1,8 @@
 """A backbone on a device: clips in, videos' frames or skeletons' points, their (N, D) features out.
 
-On a CPU batches are cut out of one clip, always the same way, and on a GPU all have one shape: a clip's features never
-depend on its neighbours. Nothing here decodes.
+On a CPU batches are cut out of one clip, and all batches have one shape: kernels are chosen by it, and with them the
+last bits. So a clip's features never depend on its neighbours, nor a frame's on how many others there are. Nothing here
+decodes.
 """
 
 import ctypes
@@ -83,20 +84,36 @@ class SegmentNetwork:
     @torch.inference_mode()
     def __call__(self, clip: Clip) -> NDArray[np.float32]:
         """Return the features (N, D) of one clip, by itself."""
-        features: NDArray[np.float32] = self.features(self.images(self._fitting(clip))).cpu().numpy()
+        images, segments = self.network_input(self._fitting(clip)), torch.from_numpy(clip.segments).to(self.device)
+        features: NDArray[np.float32] = self.features(images, segments).cpu().numpy()
         return features
 
     def images(self, clip: Clip) -> Tensor:
-        """Return what the network sees of a clip: (N, F, …), on the device."""
+        """Return a clip's images segment by segment: (N, F, …), on the device."""
         content = torch.from_numpy(clip.content).to(self.device, non_blocking=True)
         return self.backbone.draw(content, torch.from_numpy(clip.segments).to(self.device))
 
+    def network_input(self, clip: Clip) -> Tensor:
+        """Return what the network computes of a clip: (N, F, …); of frames one by one (U, 1, …), each frame once."""
+        if not self.backbone.per_frame:
+            return self.images(clip)
+        content = torch.from_numpy(clip.content).to(self.device, non_blocking=True)
+        return self.backbone.draw(content, torch.arange(len(content), device=self.device)[:, None])
+
     @torch.inference_mode()
-    def features(self, images: Tensor) -> Tensor:
-        """Return the features (N, D) of one clip's images (N, F, …); on a CPU part by part, all equal."""
-        segments, frames_per_segment = images.shape[:2]
-        at_once = segments if self.device.type == "cuda" else _even_share(segments, CPU_FRAMES // frames_per_segment)
-        return torch.cat([self.pooled(batch) for batch in torch.split(images, at_once)])  # no segment is divided
+    def features(self, images: Tensor, segments: Tensor) -> Tensor:
+        """Return the features (N, D) of one clip, on a CPU part by part, all parts equal.
+
+        Args:
+            images: as from `network_input`.
+            segments: the clip's; of frames one by one (N, F) which of them stand where.
+        """
+        count, frames = (len(segments), segments.shape[1]) if self.backbone.per_frame else images.shape[:2]
+        at_once = count if self.device.type == "cuda" else _even_share(count, CPU_FRAMES // frames)
+        if not self.backbone.per_frame:
+            return torch.cat([self.pooled(batch) for batch in torch.split(images, at_once)])  # no segment is divided
+        every = torch.cat([self.pooled(batch) for batch in _filled(images, at_once * frames)])
+        return self.backbone.pool(every[segments])
 
     def pooled(self, images: Tensor) -> Tensor:
         """Return the features (B, D), float32, of the images (B, F, …) of B segments."""
@@ -105,9 +122,7 @@ class SegmentNetwork:
             flat = flat.to(self.dtype)
         if flat.dim() == 4:
             flat = flat.contiguous(memory_format=torch.channels_last)
-        every = self.network(flat).float().view(*images.shape[:2], -1)  # (B, F, D)
-        features: Tensor = every.mean(1) if self.backbone.pooling == "mean" else every.flatten(1)
-        return features
+        return self.backbone.pool(self.network(flat).float().view(*images.shape[:2], -1))  # from (B, F, D)
 
     def _fitting(self, clip: Clip) -> Clip:
         joints = self.backbone.joints
@@ -129,6 +144,13 @@ def _example_images(backbone: Backbone) -> Tensor:
 def _even_share(segments: int, most: int) -> int:
     """Return the largest divisor of `segments` that is at most `most`, so that every batch has the same shape."""
     return max(share for share in range(1, segments + 1) if segments % share == 0 and share <= max(most, 1))
+
+
+def _filled(images: Tensor, at_once: int) -> Iterator[Tensor]:
+    """Yield batches of `at_once` images; the last one is filled up with zeros."""
+    for batch in torch.split(images, at_once):
+        lacking = at_once - len(batch)
+        yield torch.cat([batch, batch.new_zeros((lacking, *batch.shape[1:]))]) if lacking else batch
 
 
 def _keep_freed_memory() -> None:

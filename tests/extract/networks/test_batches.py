@@ -66,6 +66,41 @@ def test_clips_of_all_sizes_in_order_as_if_alone(network: SegmentNetwork, count:
     assert all(features.base is None for _, _, features in got)  # a row keeps no batch in memory
 
 
+def repeating(seed: int, distinct: int) -> Clip:
+    """A clip so short that its segments share frames."""
+    content = np.random.default_rng(seed).integers(0, 256, (distinct, 40, 52, 3), np.uint8)
+    positions = np.arange(SEGMENTS * FRAMES) * distinct // (SEGMENTS * FRAMES)
+    return Clip(content, positions.reshape(SEGMENTS, FRAMES), distinct)
+
+
+@pytest.mark.parametrize("clips_at_once", [1, 3])
+def test_frames_one_by_one_are_each_computed_once(clips_at_once: int) -> None:
+    per_frame = SegmentNetwork(
+        load_backbone("timm:resnet10t", "random", frames_per_segment=FRAMES, image_size=SIDE), device="cpu"
+    )
+    batches = batches_of(per_frame, clips_at_once)
+    shapes: list[tuple[int, ...]] = []
+    batches.segments = lambda images: (shapes.append(tuple(images.shape)), per_frame.pooled(images))[1]
+    clips = [(f"c{seed}", repeating(seed, distinct)) for seed, distinct in enumerate([2, 6, 1, 6, 3, 4, 5, 6, 6, 6, 2])]
+    clips.insert(5, ("long", clip(7, segments=5)))
+    same(list(batches.stream(clips, per_frame)), per_frame, clips)
+    places = clips_at_once * SEGMENTS * FRAMES
+    filled = 11 if clips_at_once == 1 else 4  # 2+6+1+6+3 | 4+5+6 | 6+6+2 of 18, cut by the long one: as many as fit
+    assert len(shapes) <= filled and set(shapes) == {(places, 1, 3, SIDE, SIDE)}
+
+
+def test_frames_one_by_one_may_lie_anywhere(network: SegmentNetwork) -> None:
+    def by_parity(images: Tensor) -> Tensor:
+        features = images.flatten(1).mean(1, keepdim=True)
+        features[1::2] += 1
+        return features
+
+    backbone = replace(network.backbone, per_frame=True)
+    shape = (SEGMENTS, FRAMES, 3, SIDE, SIDE)
+    assert Batches(by_parity, backbone, shape, torch.float32, CPU, 3).place_matters()
+    assert not Batches(by_parity, network.backbone, (2, FRAMES, 3, SIDE, SIDE), torch.float32, CPU, 3).place_matters()
+
+
 def test_the_network_sees_one_shape_only(network: SegmentNetwork) -> None:
     shapes: list[tuple[int, ...]] = []
 

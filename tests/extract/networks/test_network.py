@@ -1,0 +1,62 @@
+"""Frames that segments share are computed once, and not a bit of a feature shows it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from extract.clip import Clip
+from extract.networks.backbones import load_backbone
+from extract.networks.network import SegmentNetwork
+from extract.segments import frame_indices
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def clip_of(num_frames: int, segments: int, frames_per_segment: int) -> Clip:
+    video = np.random.default_rng(num_frames).integers(0, 256, (num_frames, 34, 44, 3), np.uint8)
+    wanted, positions = np.unique(frame_indices(num_frames, segments, frames_per_segment), return_inverse=True)
+    return Clip(video[wanted], positions.reshape(segments, frames_per_segment), num_frames)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "timm:convnext_atto"])
+def test_repeated_frames_give_the_same_bytes_computed_once(backbone: str, precision: str) -> None:
+    for segments, frames_per_segment, lengths in ((10, 8, (1, 7, 60)), (7, 3, (20,)), (1, 1, (5,))):
+        once = load_backbone(backbone, "random", frames_per_segment=frames_per_segment, image_size=32)
+        assert once.per_frame
+        networks = [
+            SegmentNetwork(replace(once, per_frame=per_frame), device="cpu", precision=precision)
+            for per_frame in (True, False)
+        ]
+        for num_frames in lengths:
+            clip = clip_of(num_frames, segments, frames_per_segment)
+            one, other = (network(clip) for network in networks)
+            assert np.array_equal(one.view(np.int32), other.view(np.int32)), f"{num_frames} frames"
+
+
+@pytest.mark.parametrize("num_frames", [1, 17, 60, 300])
+def test_batches_have_one_shape_whatever_the_clip(num_frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = SegmentNetwork(
+        load_backbone("timm:resnet10t", "random", frames_per_segment=8, image_size=32), device="cpu"
+    )
+    sizes: list[int] = []
+    pooled = network.pooled
+
+    def noting(images: Tensor) -> Tensor:
+        sizes.append(len(images))
+        return pooled(images)
+
+    monkeypatch.setattr(network, "pooled", noting)
+    clip = clip_of(num_frames, 10, 8)
+    network(clip)
+    assert sizes == [16] * -(-len(clip.content) // 16)
+
+
+@pytest.mark.parametrize("backbone", ["tsm_resnet50", "tsm_mobilenetv2", "tsm_resnet50_nl"])
+def test_where_frames_of_a_segment_mix_all_are_computed(backbone: str) -> None:
+    loaded = load_backbone(backbone, "random", frames_per_segment=4, image_size=32)
+    assert not loaded.per_frame
+    network = SegmentNetwork(loaded, device="cpu")
+    assert network.network_input(clip_of(6, 5, 4)).shape[:2] == (5, 4)
