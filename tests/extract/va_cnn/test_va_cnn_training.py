@@ -250,7 +250,7 @@ def test_a_typo_claims_nothing(drawn_skeletons: Path, tmp_path: Path) -> None:
         with pytest.raises(UserError, match=sentence):
             misspelt = table.model_copy(update=update)
             train_va_cnn(tmp_path / "run", manifest, drawn_skeletons, misspelt, SEGMENTS, CPU)
-    with pytest.raises(UserError, match="folder .*nowhere of the skeletons does not exist"):
+    with pytest.raises(UserError, match="the folder of the skeletons .*nowhere does not exist"):
         train_va_cnn(tmp_path / "run", manifest, tmp_path / "nowhere", table, SEGMENTS, CPU)
     assert train_va_cnn(tmp_path / "run", manifest, drawn_skeletons, table, SEGMENTS, CPU).exists()
 
