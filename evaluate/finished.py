@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 from pydantic import ConfigDict, Field
 
 from evaluate.students import labels_folder
 from evaluate.text_tables import Value
+from extract.hdf5 import open_hdf5, refuse_system_error
 from manifests.errors import UserError
 from manifests.recipe import Recipe
 from manifests.tables import Table, parse_table
@@ -109,11 +109,12 @@ def _provenance(predictions: Path, labels: str) -> dict[str, dict[int, Made]]:
     files: dict[tuple[str, int], Path] = {}
     for path in sorted(predictions.rglob("*.h5")):
         try:
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as file:
                 classes = {"num_classes": len(json.loads(file.attrs["classes"]))}
                 about = parse_table(Made, json.loads(file.attrs["provenance"]) | classes, "its provenance")
                 method, seed = str(file.attrs["method"]), int(file.attrs["seed"])
         except (UserError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            refuse_system_error(path, error)
             raise UserError(
                 f"{path} is not a predictions file of ours ({error}); remove it, and if `reproduce` wrote it, "
                 "run the same `reproduce` again"

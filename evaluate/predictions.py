@@ -21,6 +21,7 @@ from evaluate.calibration import expected_calibration_error
 from evaluate.earliness import Decision, choose_threshold, judge, time_to_correct
 from evaluate.early_gain import accuracy_by_class
 from evaluate.metrics import accuracy_by_ratio, auc_mean, auc_trapezoid, correct_by_ratio, topk_accuracy_by_ratio
+from extract.hdf5 import open_hdf5, refuse_system_error
 from manifests.errors import UserError
 from manifests.file_kind import CSV, EMPTY, FOLDER, TEXT, TOML, kind_of
 from manifests.files import atomic_write
@@ -118,7 +119,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     _check(predictions, str(path))
     identifiers = [clip.encode() for clip in predictions.clip_ids]
     text = h5py.string_dtype("utf-8", max(map(len, identifiers)))
-    with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_write(path) as temporary, open_hdf5(temporary, "w") as file:
         file.create_dataset("probabilities", data=predictions.probabilities, dtype=np.float32, track_times=False)
         file.create_dataset("clip_id", data=np.array(identifiers, dtype=text), track_times=False)
         file.attrs["protocol"] = predictions.protocol
@@ -139,7 +140,7 @@ def read_predictions(path: Path) -> Predictions:
     if (kind := kind_of(path)) in (FOLDER, CSV, TOML, TEXT, EMPTY):
         raise UserError(f"{path} is not a predictions file but {kind}; give an .h5 of a run's folder predictions")
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             missing = [name for name in ("probabilities", "clip_id") if name not in file]
             missing += [f"attribute {name}" for name in ATTRIBUTES if name not in file.attrs]
             if missing:
@@ -156,6 +157,7 @@ def read_predictions(path: Path) -> Predictions:
     except FileNotFoundError as error:
         raise UserError(f"there are no predictions at {path}; write them first, one file a method and seed") from error
     except (OSError, TypeError, ValueError) as error:
+        refuse_system_error(path, error)
         raise UserError(f"{path} is not a predictions file: {error}; write it again") from error
     _check(predictions, str(path))
     return replace(predictions, probabilities=predictions.probabilities.clip(0, 1))

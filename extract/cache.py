@@ -19,6 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.hdf5 import open_hdf5, refuse_system_error
 from manifests.errors import UserError
 from manifests.file_kind import CSV, FOLDER, TEXT, TOML, kind_of
 from manifests.files import atomic_write
@@ -174,7 +175,7 @@ def open_cache(path: Path) -> Iterator[CacheFile]:
         raise UserError(f"{path} is not a feature cache but {kind}; give the .h5 that `python -m extract run` made")
     with contextlib.ExitStack() as stack:
         with _whole(path):
-            cache = CacheFile(path, stack.enter_context(h5py.File(path, "r")))
+            cache = CacheFile(path, stack.enter_context(open_hdf5(path)))
         yield cache
 
 
@@ -209,12 +210,13 @@ def check_cache(path: Path) -> CacheFacts:
 
 @contextlib.contextmanager
 def _whole(path: Path) -> Iterator[None]:
-    """Turn what HDF5 says of a file that is missing or not a whole cache into a sentence."""
+    """Turn what HDF5 says of a file that is missing, cannot be read or is not a whole cache into a sentence."""
     try:
         yield
     except FileNotFoundError as error:
         raise UserError(f"no feature cache {path}; `python -m extract run` makes it") from error
     except (OSError, LookupError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+        refuse_system_error(path, error)
         raise UserError(f"{path} is not a whole feature cache ({error}); merge it again") from error
 
 
@@ -223,7 +225,7 @@ def _open_with_room(path: Path, size: int) -> h5py.File:
     if hasattr(os, "posix_fallocate"):
         with path.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
-    return h5py.File(path, "w")  # starts empty
+    return open_hdf5(path, "w")
 
 
 def _gather(rows: Iterable[Row], count: int, shape: tuple[int, int]) -> Rows:

@@ -1,6 +1,6 @@
 """A folder that belongs to one training: what decides its result is written first, anything else is refused.
 
-One process writes at a time; the system frees its lock when it dies.
+One process writes at a time: it holds a lock of `manifests.locks`.
 """
 
 import contextlib
@@ -9,35 +9,38 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from manifests.errors import UserError
 from manifests.files import remove_leftovers, write_text
+from manifests.locks import locked
 
 
 @contextlib.contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Make the folder and hold its lock.
+    """Make the folder, hold its lock, and remove what a killed process left half-written in it.
+
+    Where the file system has no locks, nothing is held and nothing removed. Two trainings of one folder then do the
+    same twice.
 
     Raises:
         UserError: another process trains there, or it cannot be written.
     """
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(f"another process is training into {folder}; wait for it, or give another folder") from error
-    except OSError as error:
-        raise UserError(f"cannot write the run folder {folder}: {error.strerror or error}") from error
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            if stack.enter_context(locked(folder / ".lock")):
+                remove_leftovers(folder)
+        except Timeout as error:
+            raise UserError(
+                f"another process is training into {folder}; wait for it, or give another folder"
+            ) from error
+        except OSError as error:
+            raise UserError(f"cannot write the run folder {folder}: {error.strerror or error}") from error
         yield
-    finally:
-        lock.release()
 
 
 def claim(record: Path, decisive: Mapping[str, Any], remarks: Mapping[str, Any]) -> None:
-    """Write down whose folder it is, or refuse it if it is another run's; sweep what a killed process left.
+    """Write down whose folder it is, or refuse it if it is another run's.
 
     Args:
         record: the JSON file in the folder that says so.
@@ -52,7 +55,6 @@ def claim(record: Path, decisive: Mapping[str, Any], remarks: Mapping[str, Any])
     else:
         _refuse_strangers(record.parent)
         write_text(record, json.dumps({**decisive, **remarks}, indent=2) + "\n")
-    remove_leftovers(record.parent)
 
 
 def refuse_other(record: Path, wanted: Mapping[str, Any]) -> None:

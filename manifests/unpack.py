@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from manifests.errors import UserError
+from manifests.locks import locked
 
 Move = Callable[[int, int], None]  # (bytes done, all)
 BLOCK = 4096  # a file takes whole blocks of the disk
@@ -186,18 +187,14 @@ def _refuse_two_for_one(members: Mapping[Path, Sequence[_Member]]) -> None:
 
 @contextlib.contextmanager
 def _only_one(out: Path) -> Iterator[None]:
-    lock = FileLock(out / ".unpack.lock", timeout=0)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise UserError(f"another process is unpacking into {out}; wait for it") from error
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(out / ".unpack.lock"))
+        except Timeout as error:
+            raise UserError(f"another process is unpacking into {out}; wait for it") from error
+        except OSError as error:
+            raise UserError(f"cannot write {out}: {error.strerror or error}") from error
         yield
-    finally:
-        lock.release()
 
 
 def _check_space(out: Path, sizes: Sequence[int]) -> None:

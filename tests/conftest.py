@@ -1,6 +1,10 @@
 """What several rooms' tests share: the real data's folder, and small clips that carry their frame numbers."""
 
+import errno
 import os
+import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 # Before torch is imported, here or in the processes that tests start: a thread that waits must not spin, or tests
@@ -24,3 +28,15 @@ def early_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not here: {folder} (set EARLY_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def without_locks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, str]]:
+    """A function from the name of an error to the environment of a process whose every lock fails with that error."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler here to build the library whose locks fail")
+    library = tmp_path_factory.mktemp("no_locks") / "no_locks.so"
+    source = ROOT / "tests" / "data" / "cases" / "no_locks.c"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return lambda name: {"LD_PRELOAD": str(library), "NOLOCK_ERRNO": str(getattr(errno, name))}

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from evaluate.comparison import baseline_of
 from evaluate.metrics import accuracy_by_ratio, auc_mean
 from evaluate.notes import comparable
 from evaluate.predictions import Predictions, Scores, read_predictions, score
+from extract.hdf5 import open_hdf5
 from manifests.errors import UserError
 from manifests.schema import Manifest, read_manifest
 
@@ -190,7 +190,7 @@ def _files(folder: Path) -> list[Path]:
 def _protocol(path: Path) -> str:
     """Look up a file's protocol only; `read_predictions` says what is wrong with one that is damaged."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return str(file.attrs.get("protocol", ""))
     except OSError:
         return ""

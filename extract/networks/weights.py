@@ -13,11 +13,10 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
-from filelock import FileLock
-
 from manifests.errors import UserError
 from manifests.file_kind import CSV, EMPTY, HDF5, TOML, UTF16, kind_of
 from manifests.files import sha256_of, write_text
+from manifests.locks import WAIT_FOR_EVER, locked
 from manifests.weights import WeightsFile, read_weights
 
 TIMEOUT = 30.0  # seconds without a byte
@@ -89,8 +88,7 @@ def download(entry: WeightsFile, folder: Path, *, progress: Progress | None = No
         verify(entry, path)
         return path
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{entry.file}.lock"):
+        with locked(folder / f"{entry.file}.lock", WAIT_FOR_EVER):
             if not path.is_file():
                 _fetch(entry.url, part, progress)
                 _check_download(entry, part, path)

@@ -6,7 +6,6 @@ workers without a lock between them would only make the same bytes twice. Anythi
 """
 
 import contextlib
-import errno
 import json
 import os
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from extract.cache import Row
 from extract.decoding.pool import Failure
@@ -23,9 +22,9 @@ from extract.shards.sealed import sealed, unsealed
 from extract.tensor_bytes import tensor_bytes
 from manifests.errors import UserError
 from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
+from manifests.locks import locked
 
 NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "source_bytes": [], "part_sha256": ""}
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 LOCK_SECONDS = 60.0  # how long to wait for a worker that is being ended: a scheduler kills it within less
 
 
@@ -230,10 +229,10 @@ class ShardFolder:
 
 @contextlib.contextmanager
 def held(lock: Path, doing: str, patience: float, files: Sequence[str] = ("*",)) -> Iterator[bool]:
-    """Hold a lock file, freed by the system when the process dies. Sweeps what killed writers left beside it.
+    """Hold a lock file, and remove what killed writers left beside it.
 
-    Where the file system has no locks (Lustre without -o flock), nothing is held and nothing swept, and False is given:
-    two workers would then do the same twice, and neither disturbs the other.
+    Where the file system has no locks, nothing is held and nothing removed. Two workers may then do the same twice;
+    neither disturbs the other.
 
     Args:
         lock: the file.
@@ -241,25 +240,23 @@ def held(lock: Path, doing: str, patience: float, files: Sequence[str] = ("*",))
         patience: seconds to wait for it.
         files: names beside it that nobody writes without it.
 
+    Yields:
+        Whether the lock is held.
+
     Raises:
         BusyError: another process holds it.
         UserError: its folder cannot be written.
     """
-    file_lock = FileLock(lock, fallback_to_soft=False)
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file_lock.acquire(timeout=patience, poll_interval=0.1)
-        for name in files:
-            remove_leftovers(lock.parent, name)
-    except Timeout as error:
-        raise BusyError(f"another process is {doing}; wait for it, or choose another output") from error
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
+    with contextlib.ExitStack() as stack:
+        try:
+            alone = stack.enter_context(locked(lock, patience))
+            for name in files if alone else ():
+                remove_leftovers(lock.parent, name)
+        except Timeout as error:
+            raise BusyError(f"another process is {doing}; wait for it, or choose another output") from error
+        except OSError as error:
             raise UserError(f"cannot write {lock.parent}: {error.strerror or error}") from error
-    try:
-        yield file_lock.is_locked
-    finally:
-        file_lock.release()
+        yield alone
 
 
 def read_record(path: Path) -> dict[str, Any]:

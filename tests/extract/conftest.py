@@ -24,6 +24,7 @@ import torch
 from extract.decoding.numbered_clip import write_numbered_clip
 from manifests.schema import COLUMNS, Manifest, write_manifest
 
+ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 300.0  # seconds for a command to end
 CLASSES = ("jump", "wave")
 NUM_CLIPS = 8
@@ -175,13 +176,12 @@ Hold = Callable[[str], tuple[Path, Callable[[], str]]]
 class CommandLine:
     """`python -m extract` by name: started, or run to its end."""
 
-    def __init__(self, sabotage: Path, output: Path) -> None:
-        self.environment = os.environ | {
-            "PYTHONPATH": str(sabotage),
-            "OMP_NUM_THREADS": "1",
-            "COLUMNS": "200",
-            "EARLY_TRACEBACK": "1",  # what fails in a test says where
-        }
+    def __init__(self, sabotage: Path, output: Path, **environment: str) -> None:
+        # Python imports `sitecustomize` before it looks into the current folder: this tree's packages are named too.
+        path = os.pathsep.join([str(sabotage), str(ROOT)])
+        own = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        own["EARLY_TRACEBACK"] = "1"  # what fails in a test says where
+        self.environment = os.environ | own | environment
         self.output, self.count = output, 0
         self.launcher = subprocess.Popen(
             [sys.executable, "-c", LAUNCHER],
@@ -246,12 +246,34 @@ class CommandLine:
 
 
 @pytest.fixture(scope="session")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
-    sabotage = tmp_path_factory.mktemp("sabotage")
-    (sabotage / "sitecustomize.py").write_text(HOLD)
+def sabotage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder on the path of every process of `command`."""
+    folder = tmp_path_factory.mktemp("sabotage")
+    (folder / "sitecustomize.py").write_text(HOLD)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def command(sabotage: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     command = CommandLine(sabotage, tmp_path_factory.mktemp("output"))
     yield command
     command.close()
+
+
+@pytest.fixture(scope="session")
+def command_without_locks(
+    sabotage: Path, without_locks: Callable[[str], dict[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CommandLine]:
+    """The same where no lock can be taken: with ENOLCK, or with the error that `answering` gives."""
+    command = CommandLine(sabotage, tmp_path_factory.mktemp("output"), **without_locks("ENOLCK"))
+    yield command
+    command.close()
+
+
+@pytest.fixture(scope="session")
+def answering() -> Callable[[str], str]:
+    """What stands before a command line of `command_without_locks` so that its locks fail with another error."""
+    return lambda error: f"import errno, os; os.environ['NOLOCK_ERRNO'] = str(errno.{error})\n"
 
 
 @pytest.fixture
