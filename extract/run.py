@@ -1,49 +1,38 @@
-"""A whole run, or one shard of it, on any engine: what is missing is done, and when nothing is, the cache is made.
+"""A whole run, or one shard of it, on any engine: extract what is missing, and make the cache when nothing is.
 
-It knows nobody who started it. What is on disk is in `run_folder` and `shard_folder`, the work itself in
-`shard_worker`.
+A run that is finished is only read, on whatever machine: no network is needed for it, and no decoder. What is on disk
+is in `run_folder` and `shard_folder`, the work itself in `shard_worker`.
 """
 
-import platform
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
 from extract.clip import Clip
-from extract.decoding.pool import DecodeTask
 from extract.doctor import check_decoder
 from extract.machine import Machine
-from extract.networks.backbone import Backbone
 from extract.networks.backbones import load_backbone
 from extract.networks.network import SegmentNetwork, choose_device
 from extract.networks.timm_models import first_line
 from extract.sampling import sampling_settings
-from extract.shards.heartbeat import Heartbeat
-from extract.shards.plan import Plan, make_plan, shard_sha256
+from extract.shards.clip_changes import ClipChanges
+from extract.shards.plan import Plan, make_plan, refuse_other_recipe
 from extract.shards.run_folder import RunFolder
-from extract.shards.shard_folder import LOCK_SECONDS, BusyError, LedgerRow, ShardFolder
-from extract.shards.shard_worker import ShardWorker
+from extract.shards.run_shards import Progress, conclude, refuse_replaced, work
+from extract.shards.settings import recorded_threads, refuse_other_content
+from extract.shards.shard_folder import LedgerRow
 from extract.skeletons.joint_statistics import joint_statistics_backbone
 from extract.skeletons.joints import joints_backbone
-from extract.sources.fetch import check_scratch
 from extract.sources.inputs import read_clips
-from extract.sources.location import is_url, join
 from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.errors import UserError
-from manifests.files import inside
 from manifests.recipe import Extract
-
-Progress = Callable[[int, int], None]  # (clips finished by this run or before, all clips)
-
-
-class Stopped(Exception):
-    """The run was asked to stop before it was done. What was finished is kept."""
 
 
 def extract(
@@ -57,8 +46,11 @@ def extract(
     only: int | None = None,
     stop: threading.Event | None = None,
     progress: Progress = lambda finished, total: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, LedgerRow]:
     """Make a feature cache, or what is missing of it.
+
+    Clips may be added and removed between two calls: the features of the others are used again.
 
     Args:
         clips: a manifest, or another list of clips; see `extract.sources.inputs`.
@@ -70,6 +62,7 @@ def extract(
         only: work on this shard alone; None: on all of them, one after the other.
         stop: once it is set, the current clip is finished, everything is kept, and `Stopped` is raised.
         progress: called after every clip.
+        say: told which clips were added or removed since the run was begun.
 
     Returns:
         The clips that failed; their features are zeros and not valid.
@@ -77,14 +70,27 @@ def extract(
     Raises:
         UserError: weights are missing, the output belongs to other settings or another process, disk trouble.
     """
-    listing = read_clips(str(clips), None if videos is None else str(videos), recipe.column)
+    run = RunFolder(cache)
+    plan, rows = _planned(run, clips, videos, recipe, machine, shards)
+    if _is_finished(run, plan, rows):
+        return _read_finished(run, plan, rows, only, say)
+    machine = _with_recorded_threads(run, machine)
     network = load_network(recipe, machine)
     if network.backbone.input == "video":
         check_decoder(machine.decoder)
-    plan, rows = make_plan(str(clips), listing, recipe, machine, shards)
+    plan = plan.model_copy(update={"machine": replace(plan.machine, threads=machine.threads)})
+    _tell(run, run.begin(plan, rows, _settings(recipe, machine, network)), say)
+    return work(
+        run, network, _settings(recipe, machine, network), plan.machine, only=only, stop=stop, progress=progress
+    )
+
+
+def nothing_to_extract(
+    clips: str | Path, videos: str | Path | None, cache: Path, recipe: Extract, machine: Machine
+) -> bool:
+    """Tell whether `extract` with the same arguments would find every clip done or failed, and need no network."""
     run = RunFolder(cache)
-    run.begin(plan, rows, _settings(recipe, machine, network))
-    return _work(run, network, only, stop, progress)
+    return run.is_planned and _is_finished(run, *_planned(run, clips, videos, recipe, machine, run.plan.shards))
 
 
 def go_on(
@@ -117,19 +123,79 @@ def go_on(
         UserError: nothing is planned, and all that `extract` raises.
     """
     run = RunFolder(cache)
-    machine = run.plan.machine
+    if only is not None:
+        run.shard(only)  # refuses one that is not there before a network is loaded
+    chosen = run.clips if only is None else run.clips[run.clips["shard"] == only]
+    if not retry and run.is_finished(chosen):
+        refuse_replaced(run, chosen, run.plan)
+        return conclude(run, only)
+    machine = _with_recorded_threads(run, run.plan.machine)
     machine = replace(
         machine,
         device=device or machine.device,
         workers=workers or machine.workers,
         deadline=deadline or machine.deadline,
     )
-    if only is not None:
-        run.shard(only)  # refuses one that is not there before a network is loaded
     network = load_network(run.plan.recipe, machine)
     if network.backbone.input == "video":
         check_decoder(machine.decoder)
-    return _work(run, network, only, stop, progress, machine=machine, retry=retry)
+    settings = _settings(run.plan.recipe, machine, network)
+    return work(run, network, settings, machine, only=only, retry=retry, stop=stop, progress=progress)
+
+
+def _planned(
+    run: RunFolder, clips: str | Path, videos: str | Path | None, recipe: Extract, machine: Machine, shards: int
+) -> tuple[Plan, pd.DataFrame]:
+    """Return the plan and its clips, each in the shard where the run folder has it already."""
+    listing = read_clips(str(clips), None if videos is None else str(videos), recipe.column)
+    return run.keep_shards(*make_plan(str(clips), listing, recipe, machine, shards))
+
+
+def _is_finished(run: RunFolder, plan: Plan, rows: pd.DataFrame) -> bool:
+    if not run.is_planned or not run.is_claimed or run.plan.shards != plan.shards:
+        return False  # `begin` says what is wrong
+    run.changes(plan, rows)  # refuses clips with other paths
+    return run.is_finished(rows)
+
+
+def _read_finished(
+    run: RunFolder, plan: Plan, rows: pd.DataFrame, only: int | None, say: Callable[[str], None]
+) -> dict[str, LedgerRow]:
+    """Find the cache as it is wanted; merge it only where it is not there, or the clips are not those it has."""
+    _refuse_other_content(run, plan)
+    refuse_replaced(run, rows, plan)
+    there, done = run.plan, run.done()
+    failures = run.failures(done)
+    if run.merged(done) and there.fingerprint == plan.fingerprint and (not failures or there.videos == plan.videos):
+        return failures  # nothing is written: it may be another user's, or on a disk that is read-only
+    plan = plan.model_copy(update={"recipe": there.recipe, "machine": there.machine})
+    _tell(run, run.begin(plan, rows), say)
+    return conclude(run, only)
+
+
+def _refuse_other_content(run: RunFolder, plan: Plan) -> None:
+    """Refuse a finished run that is not what is wanted; what it was computed with does not matter."""
+    machine = replace(plan.machine, device="cpu", compiled=False, threads=None)
+    try:
+        settings = _settings(plan.recipe, machine, load_network(plan.recipe, machine))
+    except (UserError, PackageNotFoundError):  # its weights or its decoder are not on this machine
+        own = replace(plan.machine, threads=run.plan.machine.threads)
+        refuse_other_recipe(run.plan, plan.model_copy(update={"machine": own}), run.cache)
+    else:
+        refuse_other_content(run.settings(), settings | {"compiled": plan.machine.compiled}, run.cache)
+
+
+def _with_recorded_threads(run: RunFolder, machine: Machine) -> Machine:
+    """Go on with as many threads as the run was begun with, unless a number is given: they decide the last bits."""
+    if machine.threads is not None or not run.is_planned:
+        return machine
+    recorded = recorded_threads(run.settings()) if run.is_claimed else None
+    return replace(machine, threads=recorded or run.plan.machine.threads)
+
+
+def _tell(run: RunFolder, changes: ClipChanges, say: Callable[[str], None]) -> None:
+    if changes:
+        say(f"{run.cache}: since it was begun, clips were {changes}; the features of the others are used again")
 
 
 def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
@@ -184,92 +250,7 @@ def _blank_clip(recipe: Extract) -> Clip:
     return Clip(np.zeros((1, 32, 32, 3), np.uint8), segments, 1)
 
 
-def _work(
-    run: RunFolder,
-    network: SegmentNetwork,
-    only: int | None,
-    stop: threading.Event | None,
-    progress: Progress,
-    *,
-    machine: Machine | None = None,
-    retry: bool = False,
-) -> dict[str, LedgerRow]:
-    """Do what is missing of one shard or of all; then merge, if nothing is missing any more."""
-    recipe, machine = run.plan.recipe, machine or run.plan.machine
-    if not is_url(run.plan.videos) and not Path(run.plan.videos).is_dir():
-        raise UserError(f"the video folder {run.plan.videos} is not there; is it mounted on {platform.node()}?")
-    if is_url(run.plan.videos) or (run.clips["archive"] != "").any():
-        check_scratch()
-    run.claim(_settings(recipe, machine, network))
-    numbers = range(run.plan.shards) if only is None else [only]
-    chosen = run.clips[run.clips["shard"].isin(numbers)]
-    finished, failures = 0, {}
-
-    def clip_done() -> None:
-        nonlocal finished
-        finished += 1
-        progress(finished, len(chosen))
-
-    for number in numbers:
-        clips = run.clips[run.clips["shard"] == number]
-        with run.shard(number, LOCK_SECONDS if only is not None else 0.0) as shard:
-            dropped = shard.drop_damaged_parts()
-            done, failed = _state(shard, clips)
-            _refuse_replaced(shard, clips, run.plan)
-            wanted = failed if retry else set(clips["clip_id"]) - done - failed
-            todo = clips[clips["clip_id"].isin(wanted)]
-            finished += len(clips) - len(todo)
-            if dropped or len(todo):
-                shard.incomplete()
-            with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
-                tasks = (_task(clip, run.plan, machine, network.backbone) for clip in todo.itertuples())
-                ShardWorker(shard, network, machine, stop, heartbeat, clip_done).work(tasks)
-            done, failed = _state(shard, clips)
-            if len(done) + len(failed) == len(clips):
-                shard.complete(shard_sha256(clips), len(done), len(failed))
-            failures.update({clip_id: row for clip_id, row in shard.failures(done).items() if clip_id in failed})
-        if stop is not None and stop.is_set():
-            raise Stopped
-    run.forget()
-    if run.unfinished():
-        return failures
-    try:
-        every = run.merge()
-    except BusyError:  # the last two shards were finished at once, and the other one's worker merges
-        return failures
-    return every if only is None else failures
-
-
 def _settings(recipe: Extract, machine: Machine, network: SegmentNetwork) -> dict[str, object]:
     """Return everything that decides a value."""
     sampling = sampling_settings(recipe, machine.decoder, network.backbone.input)
     return {**sampling, **network.backbone.settings, **network.settings}
-
-
-def _state(shard: ShardFolder, clips: pd.DataFrame) -> tuple[set[str], set[str]]:
-    """Return which of a shard's clips are done, and which of the others have failed."""
-    planned, done = set(clips["clip_id"]), shard.done().keys()
-    return planned & done, planned & shard.failures(done).keys()
-
-
-def _refuse_replaced(shard: ShardFolder, clips: pd.DataFrame, plan: Plan) -> None:
-    if not is_url(plan.videos):
-        files = clips[clips["archive"] == ""]
-        paths = zip(files["clip_id"], files["path"], strict=True)
-        shard.refuse_replaced({clip_id: inside(Path(plan.videos), path) for clip_id, path in paths})
-
-
-def _task(clip: Any, plan: Plan, machine: Machine, backbone: Backbone) -> DecodeTask:
-    """Return what a decoder is told of a row of `clips.csv`."""
-    return DecodeTask(
-        clip.clip_id,
-        join(plan.videos, clip.archive or clip.path),
-        plan.recipe.segments,
-        plan.recipe.frames_per_segment,
-        machine.decoder if backbone.input == "video" else "skeleton",
-        clip.frames,
-        backbone.legacy_sequence_actors,
-        offset=clip.offset if clip.archive else 0,
-        size=clip.bytes if clip.archive else 0,
-        name=clip.path,
-    )

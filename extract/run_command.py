@@ -91,7 +91,8 @@ def plan(
     if load_network(recipe, replace(machine, device="cpu", compiled=False)).backbone.input == "video":
         check_decoder(decoder)  # a slip of the pen is told now, not by every worker
     frozen, rows = make_plan(clips, read_clips(clips, videos, column), recipe, machine, shards)
-    RunFolder(out).begin(frozen, rows)
+    if changes := RunFolder(out).begin(frozen, rows):
+        print(f"{out}: since it was begun, clips were {changes}; the features of the others are used again")
     sizes = rows.groupby("shard").size().reindex(range(shards), fill_value=0)
     print(f"{out}: {len(rows)} clips in {shards} shards of {sizes.min()} to {sizes.max()} clips")
     print(f"each: python -m extract run --out {out} --shard I/{shards}    all of them: python -m extract submit {out}")
@@ -159,7 +160,7 @@ def run(
             machine = Machine(device, workers or usable_cores(), deadline, decoder, compile_, threads)
             only, shards = _parse(shard) if shard else (None, 1)
             failures = extract(
-                clips, videos, out, recipe, machine, shards=shards, only=only, stop=stop, progress=progress
+                clips, videos, out, recipe, machine, shards=shards, only=only, stop=stop, progress=progress, say=_say
             )
     conclude(out, failures, only)
 
@@ -212,10 +213,14 @@ def conclude(out: Path, failures: dict[str, LedgerRow], only: int | None = None)
         raise typer.Exit(3)
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
     """Give what a scheduler sets by SIGTERM or SIGUSR1; a run that it has stopped ends with a sentence."""
-    from extract.run import Stopped
+    from extract.shards.run_shards import Stopped
 
     stop = threading.Event()
     signals = (signal.SIGTERM, signal.SIGUSR1)

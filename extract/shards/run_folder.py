@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from extract.cache import Row, write_cache
+from extract.shards.clip_changes import ClipChanges, compare_clips, first_few
 from extract.shards.plan import (
     Plan,
     clips_sha256,
@@ -27,7 +28,9 @@ from extract.shards.plan import (
     refuse_other_recipe,
     shard_sha256,
 )
+from extract.shards.reasons import why_failed
 from extract.shards.sealed import sealed, unsealed
+from extract.shards.settings import refuse_other_settings
 from extract.shards.shard_folder import LOCK_SECONDS, LedgerRow, ShardFolder, Where, held
 from manifests.errors import UserError
 from manifests.files import remove_leftovers, sha256_of, write_text
@@ -47,17 +50,23 @@ class RunFolder:
         self.cache = cache
         self.folder = cache.with_name(cache.name + ".run")
 
-    def begin(self, plan: Plan, clips: pd.DataFrame, settings: Mapping[str, Any] | None = None) -> None:
-        """Begin the run that is planned, or find that it is begun already; one whose list of clips has grown grows.
+    def begin(self, plan: Plan, clips: pd.DataFrame, settings: Mapping[str, Any] | None = None) -> ClipChanges:
+        """Begin the run that is planned, or find that it is begun already.
+
+        Clips may be added and removed. What is done of a clip that is removed stays in the folder.
 
         Args:
             plan: the run.
             clips: its clips with their shards.
             settings: what would decide a value here, as for `claim`; None: no network is at hand that knows.
 
+        Returns:
+            Which clips were added or removed since it was begun.
+
         Raises:
-            UserError: the folder belongs to other settings or other clips, or cannot be written.
+            UserError: the folder belongs to other settings, a clip has another path, or it cannot be written.
         """
+        changes = ClipChanges()
         if self.cache.is_dir():
             raise UserError(f"{self.cache} is a folder; give the file to write, as in {self.cache / 'features.h5'}")
         if self.cache.exists() and not self._plan.exists() and not self._settings.exists():
@@ -68,7 +77,7 @@ class RunFolder:
         with self._beginning():
             there = read_plan(self._plan) if self._plan.exists() else None
             if settings is not None and self._settings.exists():
-                self._refuse_other_settings(settings)
+                refuse_other_settings(self.settings(), settings, self.cache)
             if there is not None:
                 if there.shards != plan.shards:
                     raise UserError(
@@ -77,14 +86,14 @@ class RunFolder:
                     )
                 if settings is None or not self._settings.exists():
                     refuse_other_recipe(there, plan, self.cache)
-                plan, clips = self._keep_shards(plan, clips)
-                if there.clips_sha256 != plan.clips_sha256:
-                    self._refuse_other_clips(there, plan, clips)
+                plan, clips = self.keep_shards(plan, clips)
+                changes = self.changes(plan, clips)
             if not self._clips.exists() or sha256_of(self._clips) != plan.clips_sha256:
                 write_text(self._clips, clips_text(clips))
             if there != plan:
                 write_text(self._plan, sealed(plan.model_dump(mode="json"), indent=1))
         self.forget()
+        return changes
 
     def forget(self) -> None:
         """Read the plan and the clips anew when they are next needed: somebody may have planned more."""
@@ -104,7 +113,17 @@ class RunFolder:
             with self._beginning():
                 if not self._settings.exists():  # still
                     write_text(self._settings, sealed(settings, indent=1))
-        self._refuse_other_settings(settings)
+        refuse_other_settings(self.settings(), settings, self.cache)
+
+    @property
+    def is_planned(self) -> bool:
+        """Tell whether a run was begun here."""
+        return self._plan.exists()
+
+    @property
+    def is_claimed(self) -> bool:
+        """Tell whether it is written down what decides the values."""
+        return self._settings.exists()
 
     @cached_property
     def plan(self) -> Plan:
@@ -130,6 +149,49 @@ class RunFolder:
             raise UserError(f"no extraction of {self.cache} was begun; `python -m extract run` begins one") from error
         except ValueError as error:
             raise UserError(f"{self._settings} is damaged; remove {self.folder} and {self.cache}, run again") from error
+
+    def keep_shards(self, plan: Plan, clips: pd.DataFrame) -> tuple[Plan, pd.DataFrame]:
+        """Leave every clip in the shard where it is planned or done already."""
+        if not self.is_planned:
+            return plan, clips
+        try:
+            there = pd.read_csv(self._clips, dtype={"clip_id": "str", "shard": "int64"}, keep_default_na=False)
+            there = there[there["shard"].isin(range(plan.shards))]
+            before = dict(zip(there["clip_id"].tolist(), there["shard"].tolist(), strict=True))
+        except (OSError, ValueError, KeyError):  # damaged: it is about to be written anew
+            return plan, clips
+        if not before.keys() >= set(clips["clip_id"]):  # some may have been removed and be back
+            done = {clip: int(where.part.parent.name) for clip, where in self.done().items()}
+            before = {clip: shard for clip, shard in done.items() if shard < plan.shards} | before
+        rows = zip(clips["clip_id"].tolist(), clips["shard"].tolist(), strict=True)
+        kept = clips.assign(shard=[before.get(clip, shard) for clip, shard in rows])
+        return plan.model_copy(update={"clips_sha256": clips_sha256(kept)}), kept
+
+    def changes(self, plan: Plan, clips: pd.DataFrame) -> ClipChanges:
+        """Return which clips were added or removed since the run was begun.
+
+        Raises:
+            UserError: some have another path, so their features are those of other files.
+        """
+        if not self.is_planned or (there := read_plan(self._plan)).clips_sha256 == plan.clips_sha256:
+            return ClipChanges()
+        if self._clips.exists() and sha256_of(self._clips) == plan.clips_sha256:
+            return ClipChanges()  # killed while it changed: the clips were written, the plan was not
+        changes = compare_clips(read_clips(self._clips, there.clips_sha256), clips)
+        if changes.changed:
+            places = [f"{clip}: {before} there, {now} now" for clip, before, now in changes.changed]
+            raise UserError(
+                f"{self.cache} was begun with other files of {len(places)} clips ({first_few(places)}); give them as "
+                "they were, or choose another output, and what is there stays as it is"
+            )
+        return changes
+
+    def is_finished(self, clips: pd.DataFrame) -> bool:
+        """Tell whether every one of these clips is done or has failed, and every part is whole."""
+        shards = [(self.shard(int(str(number))), own["clip_id"]) for number, own in clips.groupby("shard")]
+        return all(sum(map(len, shard.state(own))) == len(own) for shard, own in shards) and not any(
+            shard.damaged_parts() for shard, _ in shards
+        )
 
     def shard(self, number: int, patience: float = 0.0) -> ShardFolder:
         """Return the folder of a shard; `patience` is how many seconds to wait for its lock."""
@@ -201,8 +263,8 @@ class RunFolder:
             clip_ids = self.clips["clip_id"].tolist()
             if missing := [clip_id for clip_id in clip_ids if clip_id not in done and clip_id not in failures]:
                 raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to go on")
-            if not done:
-                raise UserError(f"every one of the {len(clip_ids)} clips failed; see {self._a_ledger()}")
+            if done.keys().isdisjoint(clip_ids):
+                raise UserError(f"every one of the {len(clip_ids)} clips failed: {why_failed(failures, self.folder)}")
             self._write_cache(clip_ids, done, settings)
             record = {"clips_done": len(done), "fingerprint": self.plan.fingerprint, "sha256": sha256_of(self.cache)}
             write_text(self._merged, json.dumps(record) + "\n")
@@ -229,7 +291,7 @@ class RunFolder:
                 # a row is read, not the part
                 return safe_open(part, framework="numpy").get_slice("features")  # type: ignore[no-untyped-call]
 
-            first = next(iter(done.values()))
+            first = next(done[clip_id] for clip_id in clip_ids if clip_id in done)
             shape = opened(first.part)[first.row].shape
             files.callback(opened.cache_clear)
 
@@ -243,47 +305,9 @@ class RunFolder:
 
             write_cache(self.cache, rows(), clip_ids, shape, settings)
 
-    def _refuse_other_settings(self, settings: Mapping[str, Any]) -> None:
-        old = self.settings()
-        keys = sorted(key for key in old.keys() | settings.keys() if old.get(key) != settings.get(key))
-        if keys:
-            changes = "; ".join(f"{key}: {old.get(key)!r} there, {settings.get(key)!r} now" for key in keys)
-            raise UserError(
-                f"{self.cache} was begun with other settings ({changes}); choose another output,"
-                f" or remove {self.folder} and {self.cache}"
-            )
-
     def _beginning(self) -> contextlib.AbstractContextManager[bool]:
         names = [path.name for path in (self._plan, self._clips, self._settings)]
         return held(self.folder / "lock", f"beginning {self.cache}", LOCK_SECONDS, names)
-
-    def _keep_shards(self, plan: Plan, clips: pd.DataFrame) -> tuple[Plan, pd.DataFrame]:
-        """Leave every clip that is planned already in its shard: what is done of it is there."""
-        try:
-            there = pd.read_csv(self._clips, dtype={"clip_id": "str", "shard": "int64"}, keep_default_na=False)
-            there = there[there["shard"].isin(range(plan.shards))]
-            before = dict(zip(there["clip_id"].tolist(), there["shard"].tolist(), strict=True))
-        except (OSError, ValueError, KeyError):  # damaged: it is about to be written anew
-            return plan, clips
-        rows = zip(clips["clip_id"].tolist(), clips["shard"].tolist(), strict=True)
-        kept = clips.assign(shard=[before.get(clip, shard) for clip, shard in rows])
-        return plan.model_copy(update={"clips_sha256": clips_sha256(kept)}), kept
-
-    def _refuse_other_clips(self, there: Plan, plan: Plan, clips: pd.DataFrame) -> None:
-        if self._clips.exists() and sha256_of(self._clips) == plan.clips_sha256:
-            return  # killed while growing: the clips were written, the plan was not
-        columns = ["clip_id", "path", "archive"]
-        old = read_clips(self._clips, there.clips_sha256)[columns]
-        both = old.merge(clips[columns], how="left", indicator=True, on=columns)
-        gone = both.loc[both["_merge"] == "left_only", "clip_id"].tolist()
-        if gone:
-            raise UserError(
-                f"{self.cache} was begun with other clips ({len(gone)} of them are not there any more, or have another "
-                f"path; first: {gone[0]}); choose another output, or remove {self.folder} and {self.cache}"
-            )
-
-    def _a_ledger(self) -> Path:
-        return next(shard.ledger for shard in self.shards() if shard.ledger.exists())
 
     @property
     def _plan(self) -> Path:

@@ -8,7 +8,7 @@ workers without a lock between them would only make the same bytes twice. Anythi
 import contextlib
 import json
 import os
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -108,24 +108,24 @@ class ShardFolder:
                 where[clip_id] = Where(part, row, frames)
         return where
 
-    def refuse_replaced(self, videos: Mapping[str, Path]) -> None:
-        """Refuse to go on where a finished clip's video is another file by now, as its size tells.
+    def state(self, clip_ids: Iterable[str]) -> tuple[set[str], set[str]]:
+        """Return which of some clips are done, and which of the others have failed."""
+        wanted, done = set(clip_ids), self.done().keys()
+        return wanted & done, wanted & self.failures(done).keys()
+
+    def replaced(self, videos: Mapping[str, Path]) -> list[str]:
+        """Name the finished clips whose video is another file by now, as its size tells.
 
         Args:
             videos: where each clip's video is; one that is gone does not matter any more.
-
-        Raises:
-            UserError: naming the first such clip.
         """
+        found = []
         for record in map(read_record, self.records()):
             for clip_id, size in zip(record["clip_id"], record["source_bytes"], strict=True):
                 path = videos.get(clip_id)
-                if size is not None and path is not None and path.is_file() and path.stat().st_size != size:
-                    raise UserError(
-                        f"{path} has {path.stat().st_size} bytes, and the features of {clip_id} were made of a video "
-                        f"of {size}: it was replaced, or --videos is another folder; choose another output, or "
-                        f"remove {self.folder.parent.parent} and its cache"
-                    )
+                if size is not None and path is not None and path.is_file() and (now := path.stat().st_size) != size:
+                    found.append(f"{path} has {now} bytes, and the features of {clip_id} are of a video of {size}")
+        return found
 
     def damaged_parts(self) -> list[Path]:
         """Return completion records that are damaged, or whose part is missing or not what was written."""

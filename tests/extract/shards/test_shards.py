@@ -171,10 +171,11 @@ def test_more_videos_and_what_is_done_stays_done(command: Any, footage: Path, ou
     assert out.read_bytes() == whole
 
     manifest.write_text(few.to_csv(index=False, lineterminator="\n"))
-    assert "was begun with other clips (3 of them are not there any more" in in_one_sentence(
-        command(*plan_of(footage, out))
-    )
+    planned = command(*plan_of(footage, out))
+    assert planned.status == 0 and "clips were 3 removed (c2, c4, c7); " in planned.stdout
     assert out.read_bytes() == whole
+    assert command(*worker(out)).status == 0
+    assert out.read_bytes() == small
 
 
 def test_failed_clips_of_a_shard(command: Any, footage: Path, out: Path, whole: bytes) -> None:

@@ -1,0 +1,50 @@
+"""How a list of clips differs from the one that a run was begun with, by name."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+NAMED = 3  # clips that a sentence names
+
+
+@dataclass(frozen=True)
+class ClipChanges:
+    """What became of a list of clips.
+
+    Attributes:
+        added: clips that were not there.
+        removed: clips that are not there any more.
+        changed: clips with another path, or in another archive: (name, place before, place now).
+    """
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[tuple[str, str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+    def __str__(self) -> str:
+        kinds = (("added", self.added), ("removed", self.removed), ("changed", [name for name, _, _ in self.changed]))
+        return ", ".join(f"{len(names)} {kind} ({first_few(names)})" for kind, names in kinds if names)
+
+
+def first_few(names: Sequence[str]) -> str:
+    """Return the first names of a list, and a sign where there are more."""
+    return ", ".join([*names[:NAMED], *(["…"] if len(names) > NAMED else [])])
+
+
+def compare_clips(before: pd.DataFrame, now: pd.DataFrame) -> ClipChanges:
+    """Compare two lists of clips; each has the columns clip_id, path and archive."""
+    old, new = _places(before), _places(now)
+    return ClipChanges(
+        added=tuple(clip for clip in new if clip not in old),
+        removed=tuple(clip for clip in old if clip not in new),
+        changed=tuple((clip, old[clip], place) for clip, place in new.items() if old.get(clip, place) != place),
+    )
+
+
+def _places(clips: pd.DataFrame) -> dict[str, str]:
+    rows = zip(clips["clip_id"].tolist(), clips["path"].tolist(), clips["archive"].tolist(), strict=True)
+    return {clip: f"{path} in {archive}" if archive else path for clip, path, archive in rows}

@@ -1,0 +1,271 @@
+"""A finished run is read on any machine; an unfinished one goes on as it was begun; clips may come and go."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from extract import run
+from extract.machine import Machine
+from extract.networks import network
+from extract.run import extract, go_on, nothing_to_extract
+from extract.shards import shard_worker
+from extract.shards.run_folder import RunFolder
+from extract.shards.run_shards import Progress
+from extract.shards.settings import recorded_threads, refuse_other_settings
+from extract.shards.shard_folder import LedgerRow
+from manifests.errors import UserError
+from manifests.recipe import Extract
+from manifests.schema import read_manifest
+
+RECIPE = Extract(backbone="joints", weights="none", frames_per_segment=2, segments=5)
+MACHINE = Machine(device="cpu", workers=1)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def stop_after(clips: int) -> Progress:
+    def progress(finished: int, total: int) -> None:
+        if finished == clips:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+@pytest.fixture
+def skeletons(drawn_skeletons: Path, tmp_path: Path) -> Path:
+    """The test's own copy of `drawn_skeletons`."""
+    return Path(shutil.copytree(drawn_skeletons, tmp_path / "skeletons"))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "features.h5"
+
+
+@pytest.fixture
+def make(skeletons: Path, out: Path) -> Callable[..., dict[str, LedgerRow]]:
+    def make(cache: Path = out, recipe: Extract = RECIPE, machine: Machine = MACHINE, **options: object):  # type: ignore[no-untyped-def]
+        return extract(skeletons / "clips.csv", skeletons, cache, recipe, machine, **options)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def interrupted(make: Callable[..., object], out: Path) -> Path:
+    """A run of which six clips are done."""
+    with pytest.raises(KeyboardInterrupt):
+        make(progress=stop_after(6))
+    assert 6 <= len(RunFolder(out).done()) < 20
+    return out
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The clips that were given to the decoders."""
+    names: list[str] = []
+    original = shard_worker.decode_all
+
+    def noted(tasks, **options):  # type: ignore[no-untyped-def]
+        chosen = list(tasks)
+        names.extend(task.clip_id for task in chosen)
+        return original(chosen, **options)
+
+    monkeypatch.setattr(shard_worker, "decode_all", noted)
+    return names
+
+
+def another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "device_name", lambda device: "cpu (Another CPU, AVX2, 7 threads)")
+    monkeypatch.setattr("extract.sampling.version", lambda package: "0.0.1")
+
+
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_network(*_: object) -> None:
+        raise UserError("the weights are not on this machine")
+
+    monkeypatch.setattr(run, "load_network", load_network)
+
+
+@pytest.mark.parametrize("machine", ["other threads", "another machine", "no weights"])
+def test_a_finished_run_is_only_read(
+    make: Callable[..., object], skeletons: Path, out: Path, monkeypatch: pytest.MonkeyPatch, machine: str
+) -> None:
+    broken = (skeletons / "s5.npy").read_bytes()
+    (skeletons / "s5.npy").write_bytes(b"no skeleton")
+    assert list(make()) == ["s5"]
+    before = contents(out.parent)
+    if machine == "other threads":
+        torch.set_num_threads(2)
+    else:
+        another_machine(monkeypatch)
+    if machine == "no weights":
+        no_network(monkeypatch)
+    assert list(make()) == ["s5"]
+    assert list(make(machine=Machine(device="cpu", workers=1, threads=3))) == ["s5"]
+    assert list(go_on(out)) == ["s5"]
+    assert nothing_to_extract(skeletons / "clips.csv", skeletons, out, RECIPE, MACHINE)
+    assert contents(out.parent) == before, "nothing is written"
+
+    for changes in ({"segments": 4}, {"frames_per_segment": 3}, {"backbone": "joint_statistics"}):
+        with pytest.raises(UserError, match=r"(begun|planned) with other settings .*choose another output") as refusal:
+            make(recipe=RECIPE.model_copy(update=changes))
+        assert next(iter(changes)) in str(refusal.value)
+    assert contents(out.parent) == before
+
+    (skeletons / "s5.npy").write_bytes(broken)
+    if machine != "other threads":  # something would be computed
+        with pytest.raises(UserError, match=r"is not finished|weights are not on this machine"):
+            go_on(out, retry=True)
+        monkeypatch.undo()
+    assert go_on(out, retry=True) == {}
+
+
+def test_a_finished_run_is_merged_again_without_a_network(
+    make: Callable[..., object], skeletons: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make()
+    whole = out.read_bytes()
+    another_machine(monkeypatch)
+    no_network(monkeypatch)
+    for again in (make, lambda: go_on(out)):
+        out.unlink()
+        again()
+        assert out.read_bytes() == whole
+    part = next(out.parent.rglob("*.safetensors"))
+    part.write_bytes(part.read_bytes()[:-1])
+    assert not nothing_to_extract(skeletons / "clips.csv", skeletons, out, RECIPE, MACHINE)
+    with pytest.raises(UserError, match="the weights are not on this machine"):
+        make()
+
+
+@pytest.mark.parametrize("how", ["run", "go on"])
+def test_an_unfinished_run_goes_on_with_the_recorded_threads(
+    make: Callable[..., object], interrupted: Path, tmp_path: Path, how: str, decoded: list[str]
+) -> None:
+    torch.set_num_threads(2)
+    make() if how == "run" else go_on(interrupted)
+    assert torch.get_num_threads() == 1
+    assert 0 < len(decoded) <= 14
+    make(tmp_path / "whole.h5")
+    assert interrupted.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_threads_that_are_given_are_not_overruled(make: Callable[..., object], interrupted: Path) -> None:
+    before = contents(interrupted.parent)
+    with pytest.raises(UserError, match=r"is not finished.*1 threads.* there, .*2 threads.* now") as refusal:
+        make(machine=Machine(device="cpu", workers=1, threads=2))
+    assert "Nothing is lost" in str(refusal.value) and "remove" not in str(refusal.value)
+    assert contents(interrupted.parent) == before
+
+
+@pytest.mark.parametrize("how", ["run", "go on"])
+def test_an_unfinished_run_is_refused_on_another_machine_and_goes_on_on_its_own(
+    make: Callable[..., object], interrupted: Path, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        another_machine(patch)
+        with pytest.raises(UserError, match=r"device: .* there, 'cpu \(Another CPU.*' now") as refusal:
+            make() if how == "run" else go_on(interrupted)
+        for words in ("Nothing is lost", "where it was begun, and it goes on", "another output here"):
+            assert words in str(refusal.value)
+        assert "remove" not in str(refusal.value)
+    make()
+    make(tmp_path / "whole.h5")
+    assert interrupted.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_on_a_machine_with_a_gpu_what_was_begun_on_a_cpu_is_told_how(tmp_path: Path) -> None:
+    there, now = {"device": "cpu (A, AVX2, 12 threads)"}, {"device": "cuda (B)"}
+    with pytest.raises(UserError, match="or --device cpu here"):
+        refuse_other_settings(there, now, tmp_path / "c.h5")
+    assert (recorded_threads(there), recorded_threads(now), recorded_threads({})) == (12, None, None)
+
+
+def edit(skeletons: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    manifest = read_manifest(skeletons / "clips.csv")
+    (skeletons / "clips.csv").write_text(change(manifest.clips).to_csv(index=False, lineterminator="\n"))
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_clips_come_and_go(
+    make: Callable[..., object], skeletons: Path, out: Path, decoded: list[str], tmp_path: Path, shards: int
+) -> None:
+    """Back and forth between two lists: each time the same bytes, and nothing is computed twice."""
+    said: list[str] = []
+    every = (skeletons / "clips.csv").read_bytes()
+    edit(skeletons, lambda clips: clips[~clips["clip_id"].isin(["s3", "s17"])])
+    few = (skeletons / "clips.csv").read_bytes()
+    make(tmp_path / "few.h5")
+    (skeletons / "clips.csv").write_bytes(every)
+    make(tmp_path / "every.h5")
+    decoded.clear()
+    for clips, name, change in (
+        (few, "few", ""),
+        (every, "every", "2 added (s3, s17)"),
+        (few, "few", "2 removed (s3, s17)"),
+        (few, "few", ""),
+        (every, "every", "2 added (s3, s17)"),
+    ):
+        (skeletons / "clips.csv").write_bytes(clips)
+        said.clear()
+        assert make(shards=shards, say=said.append) == {}
+        assert out.read_bytes() == (tmp_path / f"{name}.h5").read_bytes()
+        assert len(said) == bool(change) and all(f"clips were {change}; " in line for line in said)
+    assert sorted(decoded) == sorted(read_manifest(skeletons / "clips.csv").clips["clip_id"])
+
+
+def test_a_folder_with_one_more_clip_and_without_it_again(skeletons: Path, out: Path) -> None:
+    (skeletons / "clips.csv").unlink()
+    (skeletons / "s19.npy").rename(skeletons / "s19.gone")
+
+    def run_folder() -> bytes:
+        extract(skeletons, None, out, RECIPE, MACHINE)
+        return out.read_bytes()
+
+    without = run_folder()
+    (skeletons / "s19.gone").rename(skeletons / "s19.npy")
+    with_it = run_folder()
+    (skeletons / "s19.npy").rename(skeletons / "s19.gone")
+    assert run_folder() == without != with_it
+    (skeletons / "s19.gone").rename(skeletons / "s19.npy")
+    assert run_folder() == with_it
+
+
+def test_clips_with_other_paths_are_refused_by_name(make: Callable[..., object], skeletons: Path, out: Path) -> None:
+    make()
+    before = contents(out.parent)
+    names = [f"s{index}" for index in (1, 4, 9, 12)]
+    for name in names:
+        (skeletons / f"{name}.npy").rename(skeletons / f"{name}-moved.npy")
+    old = (skeletons / "clips.csv").read_bytes()
+    edit(skeletons, lambda clips: clips.replace({"path": {f"{name}.npy": f"{name}-moved.npy" for name in names}}))
+    sentence = "begun with other files of 4 clips (s1: s1.npy there, s1-moved.npy now, s4: .*, s9: .*, …)"
+    with pytest.raises(UserError, match=re.escape(sentence).replace(r"\.\*", ".*")) as refusal:
+        make()
+    assert "remove" not in str(refusal.value)
+    assert contents(out.parent) == before
+    (skeletons / "clips.csv").write_bytes(old)
+    make()
+    assert contents(out.parent) == before
+
+
+def test_files_that_were_replaced_are_refused_by_name(make: Callable[..., object], skeletons: Path, out: Path) -> None:
+    make()
+    before, old = contents(out.parent), (skeletons / "s2.npy").read_bytes()
+    shutil.copy(skeletons / "s9.npy", skeletons / "s2.npy")
+    for again in (make, lambda: go_on(out)):
+        with pytest.raises(UserError, match=r"1 videos were replaced.*s2\.npy has \d+ bytes, and the features of s2"):
+            again()
+    (skeletons / "s2.npy").write_bytes(old)
+    make()
+    assert contents(out.parent) == before
