@@ -13,6 +13,7 @@ from evaluate.fusion import method_name, sources
 from evaluate.inputs import Bars, Inputs, Say
 from evaluate.methods import score_methods
 from evaluate.predictions import Scores
+from evaluate.result_folder import result_folder
 from evaluate.results import write_results
 from evaluate.streams import get_streams, without_failed
 from evaluate.students import labels_folder, train_students
@@ -60,13 +61,14 @@ def reproduce(recipe: Recipe, inputs: Inputs, machine: Machine, say: Say = print
     device = choose_device(machine.device)
     lap("manifest")
     streams = get_streams(recipe, inputs, path, manifest, root, machine, say, bars)
-    manifest = without_failed(manifest, streams, inputs)
+    manifest = without_failed(manifest, streams, inputs, say)
     seen = sources(recipe, {name: stream.cache for name, stream in streams.items()})
     lap("extract")
-    train_students(recipe, inputs.out / "runs", manifest, seen, device, bars.epochs)
+    out = result_folder(inputs.out, manifest, seen, say)
+    train_students(recipe, out / "runs", manifest, seen, device, bars.epochs)
     lap("distill")
-    scores = score_methods(recipe, inputs.out, manifest, seen)
-    results = inputs.out / labels_folder(recipe)  # beside those with all labels, never over them
+    scores = score_methods(recipe, out, manifest, seen)
+    results = out / labels_folder(recipe)  # beside those with all labels, never over them
     table, figure = write_results(results, manifest, scores, baseline=method_name(BASELINE, ""))
     lap("evaluate")
     return Result(table, figure, manifest, scores, seconds)

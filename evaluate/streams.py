@@ -3,7 +3,7 @@
 All that can be refused is refused before the first hour of work. What is seen of several streams is in `fusion`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,11 @@ from evaluate.inputs import Bars, Inputs, Move, Say
 from extract.cache import Cache, read_cache
 from extract.machine import Machine
 from extract.networks.weights import get_weights
-from extract.run import extract, load_network
-from extract.va_cnn.run_folder import train_va_cnn
+from extract.run import extract, load_network, nothing_to_extract
+from extract.shards.clip_changes import NAMED
+from extract.shards.run_folder import RunFolder
+from extract.va_cnn.run_folder import SETTINGS, clip_settings, train_va_cnn
+from manifests.claim import folder_of
 from manifests.errors import UserError
 from manifests.recipe import ONLY_STREAM, TRAIN, Extract, Recipe, VaCnn
 from manifests.schema import Manifest, path_columns, write_manifest
@@ -67,21 +70,30 @@ def get_streams(
     if todo and root is None:
         raise UserError(f"give --videos, the folder of the files that {' and '.join(todo)} are made of")
     if todo and root is not None:
-        for table in todo.values():
+        for name, table in todo.items():
+            if table.weights != TRAIN and nothing_to_extract(manifest_path, root, _path(inputs, name), table, machine):
+                continue  # its network is not needed
             if inputs.get_weights and table.weights in read_weights():
                 get_weights(table.weights, machine.weights_folder, progress=_in_megabytes(bars.weights))
             if table.weights != TRAIN:
                 load_network(table, machine)  # refuses weights that are not there, before another stream's training
         trained = _train_networks(todo, inputs, manifest, root, machine, say, bars.va_cnn)
         for index, (name, table) in enumerate(trained.items()):
-            path = inputs.out / f"{name}.h5"
-            extract(manifest_path, root, path, table, machine, progress=_part(bars.clips, index, len(trained)))
+            path = _path(inputs, name, _va_cnn_folder(inputs, name, todo[name], manifest))
+            part = _part(bars.clips, index, len(trained))
+            extract(manifest_path, root, path, table, machine, progress=part, say=say)
             streams[name] = _read(recipe, name, path, manifest)
     return {name: streams[name] for name in tables}
 
 
-def without_failed(manifest: Manifest, streams: Mapping[str, Stream], inputs: Inputs) -> Manifest:
+def without_failed(manifest: Manifest, streams: Mapping[str, Stream], inputs: Inputs, say: Say) -> Manifest:
     """Return the clips that every stream has features of, as a subset of the protocol if that is not all.
+
+    Args:
+        manifest: all clips.
+        streams: their features.
+        inputs: whether to go on without those that failed.
+        say: told which those are, and why they failed.
 
     Raises:
         UserError: clips failed, and to go on without them was not asked for; with each stream's, and what to do.
@@ -90,25 +102,51 @@ def without_failed(manifest: Manifest, streams: Mapping[str, Stream], inputs: In
     failed = clips_without_features(caches, manifest.clips["clip_id"])
     if not failed:
         return manifest
+    counts, ways = [], []
+    for name, missing in failed.items():
+        path, where = streams[name].path, f" in stream {name}" if len(streams) > 1 else ""
+        counts.append(f"{len(missing)} of {len(manifest.clips)} clips have no features{where}: {_why(path, missing)}")
+        here = RunFolder(path).is_planned
+        ways.append(f"run `python -m extract retry {path}`" if here else f"extract them where {path} was made")
     if not inputs.skip_failed:
-        counts, retries = [], []
-        for name, missing in failed.items():
-            path, where = streams[name].path, f" in stream {name}" if len(streams) > 1 else ""
-            counts.append(
-                f"{len(missing)} of {len(manifest.clips)} clips have no features{where} (first: {missing[0]}); "
-                f"the reasons are in {path}.run/shards/*/failures.jsonl"
-            )
-            retries.append(f"`python -m extract retry {path}`")
         raise UserError(
-            f"{'. '.join(counts)}. Mend them and run {' and '.join(retries)}, "
+            f"{'. '.join(counts)}. Mend them and {' and '.join(ways)}, "
             "or give --skip-failed to go on without them as a subset of the protocol"
         )
+    for count in counts:
+        say(f"{count}. They are left out")
     lost = {clip_id for missing in failed.values() for clip_id in missing}
     clips = manifest.clips[~manifest.clips["clip_id"].isin(lost)].reset_index(drop=True)
     clips["protocol"] = manifest.protocol.removesuffix("-subset") + "-subset"
     subset = Manifest(clips, manifest.classes)
     write_manifest(subset, inputs.out / "manifest-without-failed.csv")
     return subset
+
+
+def _why(path: Path, missing: Sequence[str]) -> str:
+    """Name the first clips without features, each with its reason, and say where all reasons are."""
+    run = RunFolder(path)
+    reasons = run.failures() if run.is_planned else {}
+    named = [
+        f"{clip} (stage {reasons[clip].stage}: {reasons[clip].reason})" if clip in reasons else clip
+        for clip in missing[:NAMED]
+    ]
+    if len(missing) > NAMED:
+        named.append("…")
+    where = f"all reasons are in {run.folder}/shards/*/failures.jsonl" if reasons else "its run has no reasons here"
+    return f"{', '.join(named)}; {where}"
+
+
+def _path(inputs: Inputs, name: str, va_cnn: Path | None = None) -> Path:
+    """Return the file of a stream's features: of each VA-CNN that is trained for it, one of its own."""
+    return inputs.out / f"{va_cnn.name.replace('-va_cnn', '', 1) if va_cnn else name}.h5"
+
+
+def _va_cnn_folder(inputs: Inputs, name: str, table: Extract, manifest: Manifest) -> Path | None:
+    """Return the run folder of the VA-CNN that is trained for a stream on these clips; None: there is none."""
+    if table.weights != TRAIN:
+        return None
+    return folder_of(inputs.out / f"{name}-va_cnn", SETTINGS, clip_settings(manifest, table.column))
 
 
 def _read(recipe: Recipe, name: str, path: Path, manifest: Manifest) -> Stream:
@@ -167,8 +205,12 @@ def _train_networks(
             move(before + done, total)
 
         table = todo[name]
+        folder = _va_cnn_folder(inputs, name, table, manifest)
+        assert folder is not None
+        if folder.name != f"{name}-va_cnn" and not folder.exists():
+            say(f"{inputs.out / f'{name}-va_cnn'} was trained on other clips; on these one is trained into {folder}")
         weights = train_va_cnn(
-            inputs.out / f"{name}-va_cnn",
+            folder,
             manifest,
             root,
             own,

@@ -4,6 +4,7 @@ One process writes at a time: it holds a lock of `manifests.locks`.
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -57,6 +58,27 @@ def claim(record: Path, decisive: Mapping[str, Any], remarks: Mapping[str, Any])
         write_text(record, json.dumps({**decisive, **remarks}, indent=2) + "\n")
 
 
+def folder_of(folder: Path, record: str, wanted: Mapping[str, Any]) -> Path:
+    """Return where a run with these settings goes: a folder, or where that holds another run, one beside it.
+
+    Args:
+        folder: of the first run.
+        record: the JSON file in it that says whose it is, in the part `settings`.
+        wanted: some of the settings; the folder beside is named after them.
+    """
+    if not (folder / record).exists():
+        return folder
+    there = read_record(folder / record).get("settings", {})
+    if all(there.get(key) == value for key, value in wanted.items()):
+        return folder
+    return folder.with_name(f"{folder.name}-{short_name(wanted)}")
+
+
+def short_name(settings: Mapping[str, Any]) -> str:
+    """Return eight letters that stand for settings, the same for equal ones."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+
+
 def refuse_other(record: Path, wanted: Mapping[str, Any]) -> None:
     """Refuse a folder whose record differs from `wanted` in one of its keys.
 
@@ -65,10 +87,13 @@ def refuse_other(record: Path, wanted: Mapping[str, Any]) -> None:
     """
     there = read_record(record)
     if differing := differences({key: there.get(key) for key in wanted}, wanted):
-        raise UserError(
-            f"{record.parent} holds a run with other settings ({', '.join(differing)}); give another folder, "
-            "or remove it"
-        )
+        hint = "give another folder, or remove it"
+        if all(line.startswith("versions.") for line in differing):  # which only unfinished runs are compared by
+            hint = (
+                "it is not finished: give the same command where it was begun, and it goes on; or remove this one "
+                "folder, which loses the epochs of its training and nothing else"
+            )
+        raise UserError(f"{record.parent} holds a run with other settings ({', '.join(differing)}); {hint}")
 
 
 def read_record(path: Path) -> dict[str, Any]:

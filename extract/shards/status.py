@@ -49,6 +49,7 @@ class Status:
         merged: the cache is there and holds everything that is done.
         reasons: the most frequent reasons of failure.
         shards: each of them.
+        other_reasons: how many reasons are not among `reasons`.
     """
 
     clips: int
@@ -60,6 +61,7 @@ class Status:
     merged: bool
     reasons: list[Reason]
     shards: list[ShardStatus]
+    other_reasons: int = 0
 
     def count(self, state: State) -> int:
         """Return how many shards are in a state."""
@@ -103,6 +105,7 @@ def read_status(out: Path) -> Status:
         seconds_left=missing / pace if missing and pace else None,
         merged=merged == _Merged(clips_done=done, fingerprint=run.plan.fingerprint) and out.is_file(),
         reasons=[Reason(clips, *why, examples[why]) for why, clips in failures.most_common(REASONS)],
+        other_reasons=max(len(failures) - REASONS, 0),
         shards=shards,
     )
 

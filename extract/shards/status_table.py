@@ -27,6 +27,11 @@ def drawn(status: Status, out: Path) -> Group:
         lines.append(f"… and {len(notable) - SHOWN} more; --json has them all")
     if status.reasons:
         lines.append(_reasons(status))
+    if status.other_reasons:
+        clips = status.failed - sum(reason.clips for reason in status.reasons)
+        reasons = "reason" if status.other_reasons == 1 else "reasons"
+        ledgers = f"{out}.run/shards/*/failures.jsonl"
+        lines.append(f"… and {status.other_reasons} more {reasons} of {clips} clips; all are in {ledgers}")
     return Group(*lines)
 
 

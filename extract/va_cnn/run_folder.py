@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 import torch
@@ -70,19 +70,7 @@ def train_va_cnn(
     device = torch.device(choose_device(machine.device))
     refuse_no_folder(root, "the folder of the skeletons")
     clips = {split: manifest.split(split) for split in ("train", "validation")}
-    settings = {
-        "va_cnn": table.model_dump(),
-        "segments": segments,
-        "protocol": manifest.protocol,
-        "num_classes": len(manifest.classes),
-        "clips": {split: len(own) for split, own in clips.items()},
-        "manifest_sha256": manifest.fingerprint(column),
-        "labels_sha256": labels_sha256(
-            (split, clip, label)
-            for split, own in clips.items()
-            for clip, label in zip(own["clip_id"], own["label"], strict=True)
-        ),
-    }
+    settings = {"va_cnn": table.model_dump(), "segments": segments, **clip_settings(manifest, column)}
     if (folder / SETTINGS).exists():
         refuse_other(folder / SETTINGS, {"settings": settings})
     if (folder / DONE).exists():
@@ -124,6 +112,26 @@ def train_va_cnn(
         write_text(folder / DONE, json.dumps(done, indent=2) + "\n")
         (folder / RESUME).unlink(missing_ok=True)
     return folder / WEIGHTS
+
+
+def clip_settings(manifest: Manifest, column: str) -> dict[str, Any]:
+    """Return the settings of a training that say which clips it sees, with which labels.
+
+    Raises:
+        UserError: a split is empty, or there is no such column of paths.
+    """
+    clips = {split: manifest.split(split) for split in ("train", "validation")}
+    return {
+        "protocol": manifest.protocol,
+        "num_classes": len(manifest.classes),
+        "clips": {split: len(own) for split, own in clips.items()},
+        "manifest_sha256": manifest.fingerprint(column),
+        "labels_sha256": labels_sha256(
+            (split, clip, label)
+            for split, own in clips.items()
+            for clip, label in zip(own["clip_id"], own["label"], strict=True)
+        ),
+    }
 
 
 def _finished(folder: Path, skip_failed: bool) -> Path:

@@ -256,8 +256,9 @@ def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
     cache = inputs.out / "features.h5"
     ledger = Path(f"{cache}.run") / "shards" / "00000" / "failures.jsonl"
     for words in (
-        f"2 of 50 clips have no features (first: {broken[0]})",
-        f"{cache}.run/shards/*/failures.jsonl",
+        f"2 of 50 clips have no features: {broken[0]} (stage decode: ",
+        f"), {broken[1]} (stage decode: ",
+        f"all reasons are in {cache}.run/shards/*/failures.jsonl",
         f"`python -m extract retry {cache}`",
         "--skip-failed",
     ):
@@ -273,7 +274,10 @@ def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
 
 def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tuple[Inputs, list[str]]) -> None:
     inputs, broken = two_broken
-    result = reproduce(recipe, Inputs(inputs.out, skip_failed=True), MACHINE)
+    said: list[str] = []
+    result = reproduce(recipe, Inputs(inputs.out, skip_failed=True), MACHINE, said.append)
+    (line,) = [line for line in said if "no features" in line]
+    assert f"{broken[0]} (stage decode: " in line and line.endswith("They are left out")
     scores = [score for runs in result.scores.values() for score in runs]
     assert {score.protocol for score in scores} == {"stick-figures-v1-subset"}
     caption = "stick-figures-v1-subset: 10 classes; 19 train, 10 validation, 19 test clips; "
@@ -282,6 +286,58 @@ def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tup
     assert len(clip_ids) == 10 + 19
     assert not set(broken) & set(clip_ids)
     assert read_manifest(inputs.out / "manifest-without-failed.csv").protocol == "stick-figures-v1-subset"
+
+
+def test_where_every_clip_fails_the_reason_is_said(recipe: Recipe, copied: Inputs) -> None:
+    for video in copied.out.glob("videos/**/*.avi"):
+        video.write_bytes(b"not a video")
+    shutil.rmtree(copied.out / "features.h5.run")
+    (copied.out / "features.h5").unlink()
+    with pytest.raises(UserError, match=r"every one of the 50 clips failed: 50 in stage decode: .* \(first: "):
+        reproduce(recipe, copied, MACHINE)
+
+
+@pytest.fixture
+def other_threads() -> Iterator[None]:
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.mark.usefixtures("other_threads")
+def test_a_finished_run_is_read_with_other_threads_on_another_machine_without_the_weights(
+    recipe: Recipe, whole: Result, copied: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_network(*_: object) -> None:
+        raise UserError("the weights are not on this machine")
+
+    monkeypatch.setattr("extract.networks.network.device_name", lambda device: "cpu (Another CPU, AVX2, 2 threads)")
+    for module in ("extract.run", "evaluate.streams"):
+        monkeypatch.setattr(f"{module}.load_network", load_network)
+    reproduce(recipe, copied, MACHINE)
+    assert results(copied.out) == results(whole.table.parent)
+
+
+def test_clips_come_and_go_and_nothing_is_overwritten(recipe: Recipe, whole: Result, copied: Inputs) -> None:
+    """One clip less: models of its own. With it again: the first ones, to the byte."""
+    manifest = read_manifest(copied.out / "videos" / "manifest.csv")
+    own = Inputs(copied.out, copied.out / "videos", copied.out / "own.csv")
+    first, said = results(whole.table.parent), list[str]()
+    tables = []
+    for lost in ([], [manifest.clips["clip_id"][0]], [], [manifest.clips["clip_id"][0]]):
+        clips = manifest.clips[~manifest.clips["clip_id"].isin(lost)].reset_index(drop=True)
+        write_manifest(Manifest(clips, manifest.classes), own.manifest)
+        said.clear()
+        result = reproduce(recipe, own, MACHINE, said.append)
+        assert results(copied.out).items() >= first.items()
+        tables.append((result.table, result.table.read_bytes()))
+        if lost:
+            assert any(f"clips were 1 removed ({lost[0]})" in line for line in said)
+            assert any("clips.train: 20 there, 19 wanted" in line for line in said)
+            assert "19 train, " in result.table.read_text()
+    assert tables[0] == tables[2] != tables[1] == tables[3]
+    assert tables[0][0].parent == copied.out
+    assert tables[1][0].parent.parent == copied.out and tables[1][0].parent.name.startswith("clips-")
 
 
 def shrunken_sysu(folder: Path) -> Recipe:

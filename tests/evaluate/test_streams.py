@@ -24,6 +24,7 @@ from evaluate.predictions import Predictions, read_predictions
 from evaluate.reproduce import Result, reproduce
 from extract.cache import Row, read_cache, write_cache
 from extract.machine import Machine
+from extract.va_cnn.run_folder import clip_settings
 from manifests.command_line import run_cli
 from manifests.errors import UserError
 from manifests.recipe import Extract, Recipe, VaCnn, read_recipe
@@ -267,16 +268,19 @@ def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: Inputs
     with pytest.raises(UserError) as refused:
         reproduce(recipe, inputs, MACHINE)
     for words in (
-        "2 of 15 clips have no features in stream rgb (first: train2); the reasons are in "
-        f"{rgb}.run/shards/*/failures.jsonl",
-        f"3 of 15 clips have no features in stream skeleton (first: validation0); the reasons are in {skeleton}.run",
-        f"run `python -m extract retry {rgb}` and `python -m extract retry {skeleton}`, or give --skip-failed",
+        "2 of 15 clips have no features in stream rgb: train2, test1; its run has no reasons here. ",
+        "3 of 15 clips have no features in stream skeleton: validation0, test1, test4; ",
+        f"Mend them and extract them where {rgb} was made and extract them where {skeleton} was made, or give --skip",
     ):
         assert words in str(refused.value)
     assert not inputs.out.exists()
 
     lenient = Inputs(inputs.out, manifest=inputs.manifest, caches=inputs.caches, skip_failed=True)
-    result = reproduce(recipe, lenient, MACHINE)
+    said: list[str] = []
+    result = reproduce(recipe, lenient, MACHINE, said.append)
+    assert [line.partition(":")[0] for line in said] == [
+        f"{count} of 15 clips have no features in stream {name}" for count, name in ((2, "rgb"), (3, "skeleton"))
+    ]
     for scores in result.scores.values():
         assert scores[0].protocol == "made-up-subset"
         assert scores[0].clips == {"train": 5, "validation": 2, "test": 4}
@@ -302,11 +306,18 @@ def stand_ins(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any
     asked: list[tuple[Any, ...]] = []
 
     def extract(
-        manifest: Path, root: Path, path: Path, table: Extract, machine: Machine, *, progress: Callable[..., None]
+        manifest: Path,
+        root: Path,
+        path: Path,
+        table: Extract,
+        machine: Machine,
+        *,
+        progress: Callable[..., None],
+        say: Callable[[str], None],
     ) -> None:
         name = path.stem
         asked.append(("extract", manifest, root, name, table, machine))
-        write_stream(path, name, read_manifest(manifest).clips)
+        write_stream(path, name.partition("-")[0], read_manifest(manifest).clips)
         for done in range(1, 16):
             progress(done, 15)
 
@@ -540,3 +551,28 @@ def test_predictions_of_both_fusions_stand_in_one_table(
     files = sorted((tmp_path / "p").rglob("*.h5"))
     assert call("score", *files, "--manifest", compared.table.parent.parent / "m.csv") == 0
     assert capsys.readouterr().out.count("| this run, 2 seeds |") == 8
+
+
+def test_a_va_cnn_of_other_clips_is_trained_beside_and_its_features_too(
+    inputs: Inputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]]
+) -> None:
+    """The stand-in leaves no settings; they are written here as the training writes them."""
+    recipe = make_recipe(tmp_path, "early", SKELETON)
+    of_files = Inputs(inputs.out, tmp_path, inputs.manifest)
+    every = read_manifest(inputs.manifest)
+    folder = inputs.out / "skeleton-va_cnn"
+    folder.mkdir(parents=True)
+    settings = clip_settings(every, "path_skeleton")
+    (folder / "settings.json").write_text(json.dumps({"settings": {"segments": 3, **settings}}))
+    reproduce(recipe, of_files, MACHINE)
+    assert [asked[1].name for asked in stand_ins if asked[0] == "train"] == ["skeleton-va_cnn"]
+    first = results(inputs.out)
+    stand_ins.clear()
+
+    write_manifest(Manifest(every.clips[every.clips["clip_id"] != "train4"], CLASSES), inputs.manifest)
+    said: list[str] = []
+    fewer = reproduce(recipe, of_files, MACHINE, said.append)
+    ((_, own, *_), (_, _, _, stream, *_)) = stand_ins
+    assert own.name.startswith("skeleton-va_cnn-") and stream == own.name.replace("-va_cnn", "")
+    assert fewer.table.parent.parent == inputs.out and results(inputs.out).items() >= first.items()
+    assert any(f"was trained on other clips; on these one is trained into {own}" in line for line in said)

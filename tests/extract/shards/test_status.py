@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +234,11 @@ def test_the_most_frequent_reasons(run: Run) -> None:
     assert [(reason.clips, reason.reason, reason.stage) for reason in found.reasons] == [
         (count, f"reason {count}", "decode") for count in range(7, 2, -1)
     ]
-    assert found.failed == 28
+    assert (found.failed, found.other_reasons) == (28, 2)
+    assert "… and 2 more reasons of 3 clips; all are in features.h5.run/shards/*/failures.jsonl" in " ".join(
+        printed(found).split()
+    )
+    assert "more reason" not in printed(replace(found, other_reasons=0))
 
 
 @pytest.mark.parametrize(("age", "state"), [(-59, "running"), (59, "running"), (-3600, "stopped"), (3600, "stopped")])
