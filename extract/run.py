@@ -126,7 +126,7 @@ def go_on(
     if only is not None:
         run.shard(only)  # refuses one that is not there before a network is loaded
     chosen = run.clips if only is None else run.clips[run.clips["shard"] == only]
-    if not retry and run.is_finished(chosen):
+    if not retry and run.is_claimed and run.is_finished(chosen):
         refuse_replaced(run, chosen, run.plan)
         return conclude(run, only)
     machine = _with_recorded_threads(run, run.plan.machine)

@@ -1,10 +1,13 @@
 """The fault campaign's tools: runs under a time limit, what must hold at their end, the table of what came of them.
 
 As tests a sample of each fault is made. EARLY_FAULTS=full makes them as often as docs/faults.md says and prints its
-table; EARLY_FAULTS_SEED chooses other moments. The faults themselves are in the test files.
+table, also where pytest-xdist runs the files side by side: each row travels with the report of its test.
+EARLY_FAULTS_TABLE names a file that has the rows so far after every test. EARLY_FAULTS_SEED chooses other moments. The
+faults themselves are in the test files.
 """
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -12,7 +15,7 @@ import signal
 import tarfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +28,8 @@ from manifests.schema import COLUMNS, Manifest, write_manifest
 
 FULL = os.environ.get("EARLY_FAULTS") == "full"
 SEED = os.environ.get("EARLY_FAULTS_SEED", "0")
+TABLE = os.environ.get("EARLY_FAULTS_TABLE", "")
 QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
-# In front of a command line: the file system knows no locks, as Lustre without -o flock.
-NO_LOCKS = """
-import errno, fcntl
-def flock(*_):
-    raise OSError(errno.ENOSYS, "Function not implemented")
-fcntl.flock = flock
-"""
 TROUBLES = ("lost", "wrong", "hung", "traceback", "left behind")
 LIMIT = 120.0  # seconds, for any command
 SHARDS = 3
@@ -57,6 +54,11 @@ class Fault:
         self.notes: list[str] = []
         self.outcome = ""  # in words, for the table
 
+    def row(self) -> str:
+        """Return the row of the table."""
+        counts = " | ".join(str(self.counts[kind]) for kind in TROUBLES)
+        return f"| {self.name} | {self.times} | {self.clips} | {counts} | {self.outcome} |"
+
     def trouble(self, kind: str, what: object, count: int = 1) -> None:
         assert kind in TROUBLES
         self.counts[kind] += count
@@ -64,7 +66,7 @@ class Fault:
 
 
 class Campaign:
-    """All faults; how often, and when."""
+    """The faults of one test; how often, and when."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -79,16 +81,6 @@ class Campaign:
     def chance(self, name: str) -> random.Random:
         return random.Random(f"{SEED} {name}")
 
-    def table(self) -> list[str]:
-        lines = [
-            f"| fault | times | clips | {' | '.join(TROUBLES)} | what came of it |",
-            "|---|--:|--:|" + "--:|" * len(TROUBLES) + "---|",
-        ]
-        for fault in self.faults:
-            counts = " | ".join(str(fault.counts[kind]) for kind in TROUBLES)
-            lines.append(f"| {fault.name} | {fault.times} | {fault.clips} | {counts} | {fault.outcome} |")
-        return lines
-
 
 class Trial:
     """One cache, made in spite of a fault.
@@ -99,10 +91,22 @@ class Trial:
         clips: arguments that name the clips, as `clips.csv --videos videos`.
         folder: an empty one.
         whole: the bytes that must come out.
+        without_locks: a function that starts a command line whose locks fail with an error, by its name.
+        error: that error, for every command of the trial; "": they have locks.
     """
 
-    def __init__(self, command: Any, fault: Fault, clips: list[str | Path], folder: Path, whole: bytes) -> None:
+    def __init__(
+        self,
+        command: Any,
+        fault: Fault,
+        clips: list[str | Path],
+        folder: Path,
+        whole: bytes,
+        without_locks: Callable[..., Any],
+        error: str = "",
+    ) -> None:
         self.command, self.fault, self.clips, self.whole = command, fault, clips, whole
+        self.without_locks, self.error = without_locks, error
         self.out, self.scratch = folder / "out" / "features.h5", folder / "scratch"
         for made in (self.out.parent, self.scratch):
             made.mkdir(parents=True, exist_ok=True)
@@ -112,12 +116,19 @@ class Trial:
         return RunFolder(self.out)
 
     def plan(self, shards: int = SHARDS) -> Any:
-        return self.end(self.command.start("plan", *self.clips, "--out", self.out, "--shards", str(shards), *QUICK))
+        return self.do("plan", *self.clips, "--out", self.out, "--shards", str(shards), *QUICK)
 
-    def start(self, *options: str, before: str = "", locks: bool = True) -> Any:
+    def do(self, *words: str | Path) -> Any:
+        """Run a command to its end."""
+        return self.end(self._begin(words, "", self.error))
+
+    def start(self, *options: str, before: str = "", error: str = "") -> Any:
+        """Start a worker; with the name of an error, one whose locks fail with it."""
         worker = ["run", "--out", self.out, "--device", "cpu", "--workers", "2", *options]
-        before = BEFORE.format(scratch=str(self.scratch)) + ("" if locks else NO_LOCKS) + before
-        return self.command.start(*worker, before=before)
+        return self._begin(worker, BEFORE.format(scratch=str(self.scratch)) + before, error or self.error)
+
+    def _begin(self, words: Sequence[str | Path], before: str, error: str) -> Any:
+        return self.without_locks(error, *words, before=before) if error else self.command.start(*words, before=before)
 
     def end(self, running: Any) -> Any:
         """Wait for a command, not for ever, and look at how it ended."""
@@ -160,7 +171,7 @@ class Trial:
         """Run it until it is done, undisturbed; take what failed again; look at what is there."""
         finished = self.end(self.start())
         if finished.status == 3 and status == 0:
-            finished = self.end(self.command.start("retry", self.out))
+            finished = self.do("retry", self.out)
         if finished.status != status:
             self.fault.trouble("wrong", f"it does not end: {finished}")
         self.look()
@@ -172,7 +183,7 @@ class Trial:
             self.fault.trouble("lost", missing, len(missing))
         if not self.out.exists() or self.out.read_bytes() != self.whole:
             self.fault.trouble("wrong", f"other bytes in {self.out}")
-        if (verified := self.end(self.command.start("verify", self.out))).status != 0:
+        if (verified := self.do("verify", self.out)).status != 0:
             self.fault.trouble("wrong", verified)
         leftovers = [*self.out.parent.rglob("*.tmp"), *self.out.parent.rglob("heartbeat.json"), *self.scratch.iterdir()]
         if leftovers:
@@ -198,22 +209,44 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-_campaign = Campaign()
-
-
 @pytest.fixture
-def campaign() -> Iterator[Campaign]:
+def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
     """The campaign; the test fails where one of its faults had consequences."""
-    before = len(_campaign.faults)
-    yield _campaign
-    notes = [f"{fault.name}: {note}" for fault in _campaign.faults[before:] for note in fault.notes]
+    campaign = Campaign()
+    yield campaign
+    place = request.session.items.index(request.node)
+    for fault in campaign.faults:
+        request.node.user_properties.append(("fault", json.dumps([place, fault.row()])))
+    notes = [f"{fault.name}: {note}" for fault in campaign.faults for note in fault.notes]
     assert not notes, "\n".join(notes)
 
 
+_rows: list[tuple[int, str]] = []  # place of the test, and a row of its faults
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Gather the rows of a test, in the process that prints the table."""
+    if not FULL or report.when != "teardown" or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    _rows.extend(tuple(json.loads(value)) for name, value in report.user_properties if name == "fault")
+    if TABLE:
+        Path(TABLE).write_text(table(), encoding="utf-8")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if FULL and _campaign.faults:
+    if FULL and _rows:
         terminalreporter.section(f"faults, seed {SEED}")
-        terminalreporter.write("\n".join(_campaign.table()) + "\n")
+        terminalreporter.write(table())
+
+
+def table() -> str:
+    """Return the table in Markdown, in the order of the tests whoever ran them."""
+    head = [
+        f"| fault | times | clips | {' | '.join(TROUBLES)} | what came of it |",
+        "|---|--:|--:|" + "--:|" * len(TROUBLES) + "---|",
+    ]
+    rows = [row for _, row in sorted(_rows, key=lambda found: found[0])]
+    return "".join(f"{line}\n" for line in head + rows)
 
 
 @pytest.fixture(scope="session")
@@ -253,9 +286,15 @@ def whole(command: Any, videos: list[str | Path], tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture
-def trial(command: Any, videos: list[str | Path], whole: bytes, tmp_path: Path) -> Callable[..., Trial]:
+def trial(
+    request: pytest.FixtureRequest, command: Any, videos: list[str | Path], whole: bytes, tmp_path: Path
+) -> Callable[..., Trial]:
     """A function that begins a trial: `trial(fault)`, with other clips or another folder where that is wanted."""
     count = 0
+
+    def without_locks(error: str, *words: str | Path, before: str) -> Any:
+        command, answering = (request.getfixturevalue(name) for name in ("command_without_locks", "answering"))
+        return command.start(*words, before=answering(error) + before)
 
     def begin(
         fault: Fault,
@@ -264,10 +303,12 @@ def trial(command: Any, videos: list[str | Path], whole: bytes, tmp_path: Path) 
         folder: Path | None = None,
         shards: int = SHARDS,
         expected: bytes | None = None,
+        error: str = "",
     ) -> Trial:
         nonlocal count
         count += 1
-        trial = Trial(command, fault, of or videos, folder or tmp_path / f"trial{count}", expected or whole)
+        folder = folder or tmp_path / f"trial{count}"
+        trial = Trial(command, fault, of or videos, folder, expected or whole, without_locks, error)
         assert (planned := trial.plan(shards)).status == 0, planned
         return trial
 

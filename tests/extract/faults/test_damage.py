@@ -97,7 +97,7 @@ def test_damaged_after_completion(
         DAMAGES[kind](chosen, chance)
         fault.times += 1
 
-        verified = damaged.end(damaged.command.start("verify", damaged.out))
+        verified = damaged.do("verify", damaged.out)
         found += verified.status == 1
         if verified.status == 0 and file not in PASSED_OVER:
             fault.trouble("wrong", f"{chosen} {kind}, and `verify` does not see it")
@@ -107,7 +107,7 @@ def test_damaged_after_completion(
             mend(damaged, ran.stderr)
         damaged.finish(status=3)
         damaged.out.unlink()  # the parts have to be right as well
-        damaged.end(damaged.command.start("merge", damaged.out))
+        damaged.do("merge", damaged.out)
         if damaged.out.read_bytes() != whole:
             fault.trouble("wrong", "merged again, other bytes")
         if fault.notes:

@@ -107,7 +107,7 @@ def test_a_disk_remounted_read_only_in_the_middle(campaign: Any, trial: Callable
     for time_ in range(campaign.times(2, 20)):
         with disk(tmp_path / f"disk{time_}") as folder:
             remounted = trial(fault, folder=folder)
-            running = remounted.start(locks=False)
+            running = remounted.start(error="ENOLCK")
             time.sleep(chance.uniform(0, 0.6))
             for _ in range(1000):
                 if not subprocess.run(

@@ -28,18 +28,17 @@ time.time = lambda: real() + chance.uniform(-10_000, 10_000)
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "one-killed"])
-@pytest.mark.parametrize("locks", [True, False], ids=["with-locks", "without-locks"])
+@pytest.mark.parametrize("error", ["", "ENOLCK", "EOPNOTSUPP"], ids=["with-locks", "enolck", "eopnotsupp"])
 @pytest.mark.parametrize("workers", [2, 3])
-def test_workers_on_one_shard(
-    campaign: Any, trial: Callable[..., Any], workers: int, locks: bool, killed: bool
-) -> None:
-    name = f"{workers} workers on a shard, {'with' if locks else 'without'} locks{', one killed' if killed else ''}"
+def test_workers_on_one_shard(campaign: Any, trial: Callable[..., Any], workers: int, error: str, killed: bool) -> None:
+    locks = f"without locks ({error})" if error else "with locks"
+    name = f"{workers} workers on a shard, {locks}{', one killed' if killed else ''}"
     fault, chance = campaign.fault(name), campaign.chance(name)
     for _ in range(campaign.times(1, 6)):
         shared = trial(fault, shards=1)
         running = []
         for _ in range(workers):
-            running.append(shared.start("--shard", "0/1", locks=locks, before=SLOW))
+            running.append(shared.start("--shard", "0/1", error=error, before=SLOW))
             time.sleep(chance.choice([0.0, chance.uniform(0, 1.5)]))  # into the middle of the others
         if killed:
             time.sleep(chance.uniform(0, 0.4))
