@@ -195,7 +195,7 @@ def _with_recorded_threads(run: RunFolder, machine: Machine) -> Machine:
 
 def _tell(run: RunFolder, changes: ClipChanges, say: Callable[[str], None]) -> None:
     if changes:
-        say(f"{run.cache}: since it was begun, clips were {changes}; the features of the others are used again")
+        say(f"{run.cache}: its list of clips changed: {changes}; the features of the others are used again")
 
 
 def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:

@@ -92,7 +92,7 @@ def plan(
         check_decoder(decoder)  # a slip of the pen is told now, not by every worker
     frozen, rows = make_plan(clips, read_clips(clips, videos, column), recipe, machine, shards)
     if changes := RunFolder(out).begin(frozen, rows):
-        print(f"{out}: since it was begun, clips were {changes}; the features of the others are used again")
+        print(f"{out}: its list of clips changed: {changes}; the features of the others are used again")
     sizes = rows.groupby("shard").size().reindex(range(shards), fill_value=0)
     print(f"{out}: {len(rows)} clips in {shards} shards of {sizes.min()} to {sizes.max()} clips")
     print(f"each: python -m extract run --out {out} --shard I/{shards}    all of them: python -m extract submit {out}")

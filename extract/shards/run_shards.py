@@ -3,6 +3,7 @@
 Which network makes the features, and whether anything is missing at all, is found out in `extract.run`.
 """
 
+import contextlib
 import platform
 import threading
 from collections.abc import Callable, Mapping
@@ -102,6 +103,8 @@ def conclude(run: RunFolder, only: int | None) -> dict[str, LedgerRow]:
     failures = {}
     for number in range(run.plan.shards) if only is None else [only]:
         with run.shard(number, LOCK_SECONDS if only is not None else 0.0) as shard:
+            with contextlib.suppress(OSError):  # on a disk that is read-only by now
+                shard.heartbeat.unlink(missing_ok=True)  # of a worker that was killed
             failures.update(_complete(shard, run.clips[run.clips["shard"] == number]))
     return _merge(run, only, failures)
 

@@ -288,6 +288,10 @@ def test_other_settings_are_refused_by_name(
             with pytest.raises(UserError, match=r"versions\.torch: .* there, 0\.0 wanted"):
                 run(make_recipe(), data, 0)
             monkeypatch.undo()
+        else:  # a finished run is only read
+            monkeypatch.setattr(run_folder.torch, "__version__", "0.0")
+            monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+            train_run(folder, make_recipe(), data)
         assert contents(folder) == before
 
 

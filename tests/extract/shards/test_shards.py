@@ -172,7 +172,7 @@ def test_more_videos_and_what_is_done_stays_done(command: Any, footage: Path, ou
 
     manifest.write_text(few.to_csv(index=False, lineterminator="\n"))
     planned = command(*plan_of(footage, out))
-    assert planned.status == 0 and "clips were 3 removed (c2, c4, c7); " in planned.stdout
+    assert planned.status == 0 and "list of clips changed: 3 removed (c2, c4, c7); " in planned.stdout
     assert out.read_bytes() == whole
     assert command(*worker(out)).status == 0
     assert out.read_bytes() == small
