@@ -9,6 +9,7 @@ import importlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import timm
 import torch
@@ -30,6 +31,7 @@ from manifests.weights import read_weights
 RANDOM = "random"
 PACKAGE = "timm-package"  # weights that come as a Python package
 TIMM = "timm:"
+ASPECTS: dict[str, Literal["kept", "squashed"]] = {"center": "kept", "squash": "squashed"}  # by timm's crop mode
 
 # mit-han-lab/temporal-shift-module, ops/transforms.py and test_models.py; MMAction2 has the same values times 255
 TSM_TEST = Preprocess(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), "bilinear")
@@ -136,12 +138,13 @@ def _timm_preprocess(model: str) -> Preprocess:
     if interpolation not in ("bilinear", "bicubic"):
         raise UserError(f"timm resizes for {model} with {interpolation!r}; known here are bilinear and bicubic")
     resize = math.floor(crop / config["crop_pct"])
-    if resize < crop:
+    if config["crop_mode"] not in ASPECTS or resize < crop:
         raise UserError(
-            f"timm resizes pictures for {model} to {resize} and puts a border of up to {crop} pixels around them; "
+            f"timm resizes pictures for {model} to {resize} and puts a border around them; "
             "borders are not known here; choose another model"
         )
-    return Preprocess(resize, crop, tuple(config["mean"]), tuple(config["std"]), interpolation)
+    aspect = ASPECTS[config["crop_mode"]]
+    return Preprocess(resize, crop, tuple(config["mean"]), tuple(config["std"]), interpolation, aspect)
 
 
 def _weights_file(backbone: str, weights: str, folder: Path | None) -> Path:

@@ -4,7 +4,8 @@ Sizes and the crop are torchvision's Resize and CenterCrop, grey levels are Pill
 were trained and measured on pictures made so. No decoding, no augmentation.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,11 +21,12 @@ class Preprocess:
     """What is done to a frame before a network sees it.
 
     Attributes:
-        resize: length of the short side after resizing; the aspect is kept.
+        resize: length after resizing, of the short side where the aspect is kept, else of both sides.
         crop: side of the central square, at most `resize`.
         mean: per channel, of values in 0…1.
         std: per channel.
         interpolation: of the antialiased resize.
+        aspect: "squashed" as timm's crop mode "squash": the whole picture becomes a square.
     """
 
     resize: int
@@ -32,6 +34,7 @@ class Preprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: Interpolation = "bilinear"
+    aspect: Literal["kept", "squashed"] = "kept"
 
     def __post_init__(self) -> None:
         if not 1 <= self.crop <= self.resize:
@@ -58,7 +61,7 @@ class Preprocess:
 
     def for_size(self, crop: int) -> "Preprocess":
         """Return the same for another crop, `resize` in proportion."""
-        return Preprocess(round(self.resize * crop / self.crop), crop, self.mean, self.std, self.interpolation)
+        return replace(self, resize=round(self.resize * crop / self.crop), crop=crop)
 
     def as_settings(self) -> dict[str, object]:
         """Return every value that decides the result, fit for JSON."""
@@ -66,5 +69,5 @@ class Preprocess:
 
     def _axis(self, side: int, short: int) -> Axis:
         """Return where one side of a frame goes whose shorter side is `short` pixels long."""
-        resized = self.resize * side // short
+        resized = self.resize * side // short if self.aspect == "kept" else self.resize
         return Axis(side, resized, round((resized - self.crop) / 2), self.crop)

@@ -50,7 +50,8 @@ TSM = {
     "frames_per_segment": 8,
     "preprocess": {
         "resize": 256, "crop": 224, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
-        "interpolation": "bilinear", "rounding": "whole grey levels after each pass of the resize, as Pillow",
+        "interpolation": "bilinear", "aspect": "kept",
+        "rounding": "whole grey levels after each pass of the resize, as Pillow",
     },
 }  # fmt: skip
 VA_CNN = {

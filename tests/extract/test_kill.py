@@ -238,7 +238,9 @@ def test_what_cannot_be_is_one_sentence(
 
 
 def test_manifests_and_outputs_that_are_not_there(command: Any, footage: Path, out: Path) -> None:
-    assert "clips.csv does not exist; give a manifest" in in_one_sentence(command(*run_of(footage.with_name("nowhere"), out)))
+    assert "clips.csv does not exist; give a manifest" in in_one_sentence(
+        command(*run_of(footage.with_name("nowhere"), out))
+    )
     for arguments in (["retry", out], ["merge", out]):
         assert "no extraction of" in in_one_sentence(command(*arguments))
     with pytest.raises(UserError, match="no feature cache"):

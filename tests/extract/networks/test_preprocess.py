@@ -4,13 +4,16 @@ import json
 
 import numpy as np
 import pytest
+import timm
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from timm.data import create_transform, resolve_data_config
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
+from extract.networks.backbones import _timm_preprocess
 from extract.networks.preprocess import Interpolation, Preprocess
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -66,6 +69,20 @@ def test_common_sizes_are_as_torchvisions_transforms_in_one_call(
     assert np.array_equal(grey_levels(frame, 256, 224, interpolation), expected.astype(np.float32))
 
 
+@pytest.mark.parametrize(
+    "name", ["convnext_atto.d2_in1k", "convnext_base.fb_in22k_ft_in1k_384", "coat_lite_medium_384"]
+)
+def test_a_timm_model_sees_what_timm_shows_it(name: str) -> None:
+    """One of them sees the centre of a picture, the others all of it, squashed into a square."""
+    config = resolve_data_config(pretrained_cfg=timm.get_pretrained_cfg(name).to_dict())
+    transform = create_transform(**config, is_training=False)
+    frame = np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8)
+    expected = transform(Image.fromarray(frame))
+    found = _timm_preprocess(name)(torch.from_numpy(frame[None]))[0]
+    assert (config["crop_mode"] == "squash") == ("384" in name)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_values_are_normalised_by_channel() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     grey = torch.from_numpy(by_torchvision(frame, 64, 56, "bilinear").copy()).permute(2, 0, 1)
@@ -90,6 +107,7 @@ def test_settings_and_size() -> None:
         "mean": list(MEAN),
         "std": list(STD),
         "interpolation": "bicubic",
+        "aspect": "kept",
         "rounding": "whole grey levels after each pass of the resize, as Pillow",
     }
     assert preprocess.for_size(112) == Preprocess(128, 112, MEAN, STD, "bicubic")

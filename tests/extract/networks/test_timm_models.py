@@ -30,7 +30,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
         ("timm:", "no model ''; near are timm:resnet18, timm:resnet50"),
         ("timm:hf-hub:someone/else", "no model 'hf-hub:someone/else'"),
         ("resnet18", "there is no backbone resnet18; near are .*timm:resnet18"),
-        ("timm:volo_d5_512", "puts a border of up to 512 pixels around them"),
+        ("timm:volo_d5_512", "puts a border around them"),
+        ("timm:deepseek_vit_412m", "puts a border around them"),
     ],
 )
 def test_a_wrong_name_is_told_the_right_one(name: str, sentence: str) -> None:
