@@ -10,7 +10,7 @@ NAMED = 3  # reasons that a sentence names
 
 
 def why_failed(failures: Mapping[str, LedgerRow], folder: Path) -> str:
-    """Return the most frequent reasons, each with how many clips have it and the first of them.
+    """Return the most frequent reasons, each with how many clips have it and the first name of them.
 
     Args:
         failures: the last failed attempt of each clip, as the ledgers have it.
@@ -18,7 +18,7 @@ def why_failed(failures: Mapping[str, LedgerRow], folder: Path) -> str:
     """
     counts = Counter((row.stage, row.reason) for row in failures.values())
     first: dict[tuple[str, str], str] = {}
-    for row in failures.values():
+    for row in sorted(failures.values(), key=lambda row: row.clip_id):  # ledgers are in the order of the decoders
         first.setdefault((row.stage, row.reason), row.clip_id)
     named = [
         f"{count} in stage {stage}: {reason} (first: {first[stage, reason]})"

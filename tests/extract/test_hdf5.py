@@ -68,7 +68,7 @@ def test_what_the_system_refuses_is_no_damage(
 
 
 def test_a_folder_is_no_damage(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot read .*: Is a directory; give the file"):
+    with pytest.raises(UserError, match="is not a feature cache but a folder; give the .h5"):
         read_cache(tmp_path)
 
 
