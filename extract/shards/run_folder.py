@@ -95,6 +95,15 @@ class RunFolder:
         self.forget()
         return changes
 
+    def sweep(self) -> None:
+        """Remove what killed workers left half-written beside the plan.
+
+        Raises:
+            BusyError: another process is planning.
+        """
+        with self._beginning():
+            pass
+
     def forget(self) -> None:
         """Read the plan and the clips anew when they are next needed: somebody may have planned more."""
         self.__dict__.pop("plan", None)
@@ -264,7 +273,8 @@ class RunFolder:
             if missing := [clip_id for clip_id in clip_ids if clip_id not in done and clip_id not in failures]:
                 raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to go on")
             if done.keys().isdisjoint(clip_ids):
-                raise UserError(f"every one of the {len(clip_ids)} clips failed: {why_failed(failures, self.folder)}")
+                in_order = {clip_id: failures[clip_id] for clip_id in clip_ids}
+                raise UserError(f"every one of the {len(clip_ids)} clips failed: {why_failed(in_order, self.folder)}")
             self._write_cache(clip_ids, done, settings)
             record = {"clips_done": len(done), "fingerprint": self.plan.fingerprint, "sha256": sha256_of(self.cache)}
             write_text(self._merged, json.dumps(record) + "\n")

@@ -123,6 +123,7 @@ def _merge(run: RunFolder, only: int | None, failures: dict[str, LedgerRow]) -> 
     if run.unfinished():
         return failures
     try:
+        run.sweep()
         every = run.merge()
     except BusyError:  # the last two shards were finished at once, and the other one's worker merges
         return failures
