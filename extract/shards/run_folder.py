@@ -276,18 +276,26 @@ class RunFolder:
                 in_order = {clip_id: failures[clip_id] for clip_id in clip_ids}
                 raise UserError(f"every one of the {len(clip_ids)} clips failed: {why_failed(in_order, self.folder)}")
             self._write_cache(clip_ids, done, settings)
-            record = {"clips_done": len(done), "fingerprint": self.plan.fingerprint, "sha256": sha256_of(self.cache)}
+            record = {
+                "clips_done": self._planned(done),
+                "fingerprint": self.plan.fingerprint,
+                "sha256": sha256_of(self.cache),
+            }
             write_text(self._merged, json.dumps(record) + "\n")
         return failures
 
     def merged(self, done: dict[str, Where]) -> bool:
-        """Tell whether the cache is there, whole, and holds everything that is done."""
+        """Tell whether the cache is there, whole, and holds everything that is planned and done."""
         try:
             record = json.loads(self._merged.read_bytes())
             promised = record["clips_done"], record["fingerprint"], record["sha256"]
         except (OSError, ValueError, KeyError, TypeError):
             return False
-        return self.cache.exists() and promised == (len(done), self.plan.fingerprint, sha256_of(self.cache))
+        return self.cache.exists() and promised == (self._planned(done), self.plan.fingerprint, sha256_of(self.cache))
+
+    def _planned(self, done: Container[str]) -> int:
+        """Count the planned clips that are done: the folder also keeps those of clips that were removed."""
+        return sum(clip_id in done for clip_id in self.clips["clip_id"])
 
     def _clips_by_shard(self) -> list[pd.DataFrame]:
         groups = self.clips.groupby("shard").indices

@@ -18,6 +18,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import Progress
 from extract.shards.settings import recorded_threads, refuse_other_settings
 from extract.shards.shard_folder import LedgerRow
+from extract.shards.status import read_status
 from manifests.errors import UserError
 from manifests.recipe import Extract
 from manifests.schema import read_manifest
@@ -224,6 +225,7 @@ def test_clips_come_and_go(
         said.clear()
         assert make(shards=shards, say=said.append) == {}
         assert out.read_bytes() == (tmp_path / f"{name}.h5").read_bytes()
+        assert read_status(out).merged  # also with features in the folder of clips that were removed
         assert len(said) == bool(change) and all(f"list of clips changed: {change}; " in line for line in said)
     assert sorted(decoded) == sorted(read_manifest(skeletons / "clips.csv").clips["clip_id"])
 
