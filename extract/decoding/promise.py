@@ -43,14 +43,17 @@ def promise_video(path: Path) -> Promises:
     """Count the packets of a video file, and compare them with its header.
 
     Raises:
-        DecodeError: not a video, only a picture, or cut.
+        DecodeError: not a video, only a picture, damaged, or cut.
     """
     with open_video(path) as (container, stream):
         seen = _Seen()
         yield Promise(0, 0)
-        for packet in container.demux(stream):
-            seen.add(packet)
-            yield Promise(seen.shown, 0)
+        try:
+            for packet in container.demux(stream):
+                seen.add(packet)
+                yield Promise(seen.shown, 0)
+        except av.FFmpegError as error:
+            raise DecodeError(f"damaged after packet {seen.found}: {error.strerror}") from error
         if seen.found == 1 or seen.several_pictures:
             _refuse_picture(container)
         missing = _missing(container, stream, path, seen) if seen.found else None

@@ -125,6 +125,7 @@ KINDS: dict[str, tuple[Make, tuple[float, ...]]] = {
     "Matroska, live": (whole("a.mkv", live="1"), ()),
     "WebM": (whole("a.webm", "libvpx-vp9"), (0.3, 0.6, 0.85)),
     "transport stream": (whole("a.ts"), ()),
+    "APNG": (whole("a.apng", "apng", "rgb24"), (0.3, 0.6, 0.75, 0.9)),
     "GIF": (whole("a.gif", "gif", "rgb8"), ()),
 }
 
