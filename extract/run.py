@@ -79,6 +79,7 @@ def extract(
     if network.backbone.input == "video":
         check_decoder(machine.decoder)
     plan = plan.model_copy(update={"machine": replace(plan.machine, threads=machine.threads)})
+    refuse_replaced(run, rows, plan)  # before the new list of clips is written
     _tell(run, run.begin(plan, rows, _settings(recipe, machine, network)), say)
     return work(
         run, network, _settings(recipe, machine, network), plan.machine, only=only, stop=stop, progress=progress
@@ -126,8 +127,8 @@ def go_on(
     if only is not None:
         run.shard(only)  # refuses one that is not there before a network is loaded
     chosen = run.clips if only is None else run.clips[run.clips["shard"] == only]
+    refuse_replaced(run, chosen, run.plan)
     if not retry and run.is_claimed and run.is_finished(chosen):
-        refuse_replaced(run, chosen, run.plan)
         return conclude(run, only)
     machine = _with_recorded_threads(run, run.plan.machine)
     machine = replace(
@@ -164,10 +165,12 @@ def _read_finished(
     """Find the cache as it is wanted; merge it only where it is not there, or the clips are not those it has."""
     _refuse_other_content(run, plan)
     refuse_replaced(run, rows, plan)
-    there, done = run.plan, run.done()
-    failures = run.failures(done)
-    if run.merged(done) and there.fingerprint == plan.fingerprint and (not failures or there.videos == plan.videos):
-        return failures  # nothing is written: it may be another user's, or on a disk that is read-only
+    there = run.plan
+    if run.has_planned_clips and there.fingerprint == plan.fingerprint:
+        done = run.done()
+        failures = run.failures(done)
+        if run.merged(done) and (not failures or there.videos == plan.videos):
+            return failures  # nothing is written: it may be another user's, or on a disk that is read-only
     plan = plan.model_copy(update={"recipe": there.recipe, "machine": there.machine})
     _tell(run, run.begin(plan, rows), say)
     return conclude(run, only)

@@ -75,6 +75,7 @@ def plan(
     from extract.machine import Machine
     from extract.run import load_network
     from extract.shards.plan import make_plan
+    from extract.shards.run_shards import refuse_replaced
     from extract.sources.inputs import read_clips
 
     recipe = recipe_of(
@@ -90,8 +91,10 @@ def plan(
     machine = Machine(workers=usable_cores(), decoder=decoder, compiled=compile_, threads=threads)
     if load_network(recipe, replace(machine, device="cpu", compiled=False)).backbone.input == "video":
         check_decoder(decoder)  # a slip of the pen is told now, not by every worker
-    frozen, rows = make_plan(clips, read_clips(clips, videos, column), recipe, machine, shards)
-    if changes := RunFolder(out).begin(frozen, rows):
+    planned = RunFolder(out)
+    frozen, rows = planned.keep_shards(*make_plan(clips, read_clips(clips, videos, column), recipe, machine, shards))
+    refuse_replaced(planned, rows, frozen)
+    if changes := planned.begin(frozen, rows):
         print(f"{out}: its list of clips changed: {changes}; the features of the others are used again")
     sizes = rows.groupby("shard").size().reindex(range(shards), fill_value=0)
     print(f"{out}: {len(rows)} clips in {shards} shards of {sizes.min()} to {sizes.max()} clips")

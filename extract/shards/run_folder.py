@@ -130,6 +130,11 @@ class RunFolder:
         return self._plan.exists()
 
     @property
+    def has_planned_clips(self) -> bool:
+        """Tell whether the list of clips is the plan's: a kill between the writing of the two leaves another one."""
+        return self._clips.exists() and sha256_of(self._clips) == read_plan(self._plan).clips_sha256
+
+    @property
     def is_claimed(self) -> bool:
         """Tell whether it is written down what decides the values."""
         return self._settings.exists()
@@ -184,8 +189,8 @@ class RunFolder:
         """
         if not self.is_planned or (there := read_plan(self._plan)).clips_sha256 == plan.clips_sha256:
             return ClipChanges()
-        if self._clips.exists() and sha256_of(self._clips) == plan.clips_sha256:
-            return ClipChanges()  # killed while it changed: the clips were written, the plan was not
+        if not self.has_planned_clips:  # damaged, or killed between the two files: it is written anew
+            return ClipChanges()
         changes = compare_clips(read_clips(self._clips, there.clips_sha256), clips)
         if changes.changed:
             places = [f"{clip}: {before} there, {now} now" for clip, before, now in changes.changed]

@@ -22,10 +22,10 @@ from extract.shards.plan import Plan, shard_sha256
 from extract.shards.run_folder import RunFolder
 from extract.shards.shard_folder import LOCK_SECONDS, BusyError, LedgerRow, ShardFolder
 from extract.shards.shard_worker import ShardWorker
+from extract.shards.source import Source, source_of
 from extract.sources.fetch import check_scratch
 from extract.sources.location import is_url, join
 from manifests.errors import UserError
-from manifests.files import inside
 
 Progress = Callable[[int, int], None]  # (clips finished by this run or before, all clips)
 
@@ -62,7 +62,7 @@ def work(
 
     Raises:
         Stopped: `stop` was set.
-        UserError: the videos are not there or were replaced, other settings, disk trouble.
+        UserError: the videos are not there, other settings, disk trouble.
     """
     if not is_url(run.plan.videos) and not Path(run.plan.videos).is_dir():
         raise UserError(f"the video folder {run.plan.videos} is not there; is it mounted on {platform.node()}?")
@@ -71,7 +71,6 @@ def work(
     run.claim(settings)
     numbers = range(run.plan.shards) if only is None else [only]
     chosen = run.clips[run.clips["shard"].isin(numbers)]
-    refuse_replaced(run, chosen, run.plan)
     finished, failures = 0, {}
 
     def clip_done() -> None:
@@ -131,22 +130,28 @@ def _merge(run: RunFolder, only: int | None, failures: dict[str, LedgerRow]) -> 
 
 
 def refuse_replaced(run: RunFolder, clips: pd.DataFrame, plan: Plan) -> None:
-    """Refuse to go on where videos are other files than the features were made of.
+    """Refuse to go on where the files of clips are others than those that the features were made of.
 
     Args:
         run: what is done.
         clips: some clips of the plan.
-        plan: says where their videos are.
+        plan: says where their files are.
 
     Raises:
         UserError: naming the first of them.
     """
-    if is_url(plan.videos):
-        return
-    files = clips[clips["archive"] == ""]
-    paths = zip(files["clip_id"], files["path"], strict=True)
-    videos = {clip_id: inside(Path(plan.videos), path) for clip_id, path in paths}
-    if replaced := [sentence for number in set(clips["shard"]) for sentence in run.shard(number).replaced(videos)]:
+    if not run.is_planned or run.plan.shards != plan.shards:
+        return  # nothing is done, or `begin` refuses the plan
+    columns = (clips[name].tolist() for name in ("clip_id", "path", "archive", "bytes"))
+    places = {clip_id: (path, archive, size) for clip_id, path, archive, size in zip(*columns, strict=True)}
+
+    def source(clip_id: str) -> Source | None:
+        if clip_id not in places:
+            return None
+        path, archive, size = places[clip_id]
+        return source_of(path, join(plan.videos, archive or path), size if archive else 0)
+
+    if replaced := [sentence for number in set(clips["shard"]) for sentence in run.shard(number).replaced(source)]:
         raise UserError(
             f"{len(replaced)} videos were replaced, or --videos is another folder: {first_few(replaced)}. Put the old "
             f"ones back, or choose another output; what is done in {run.folder} stays as it is"

@@ -8,7 +8,7 @@ workers without a lock between them would only make the same bytes twice. Anythi
 import contextlib
 import json
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from filelock import Timeout
 from extract.cache import Row
 from extract.decoding.pool import Failure
 from extract.shards.sealed import sealed, unsealed
+from extract.shards.source import Source
 from extract.tensor_bytes import tensor_bytes
 from manifests.errors import UserError
 from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
 from manifests.locks import locked
 
-NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "source_bytes": [], "part_sha256": ""}
+NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "source": [], "part_sha256": ""}
 LOCK_SECONDS = 60.0  # how long to wait for a worker that is being ended: a scheduler kills it within less
 
 
@@ -80,12 +81,12 @@ class ShardFolder:
     def __exit__(self, *exception: object) -> None:
         self._lock.__exit__(None, None, None)
 
-    def write_part(self, rows: list[Row], sources: Mapping[str, int] | None = None) -> None:
+    def write_part(self, rows: list[Row], sources: Mapping[str, Source] | None = None) -> None:
         """Write finished clips: the part first, its completion record after it.
 
         Args:
             rows: the clips.
-            sources: bytes of each clip's video, to notice on resuming that it was replaced.
+            sources: each clip's file, to notice on resuming that it was replaced.
         """
         part = self._new_part()
         features = np.stack([row.features for row in rows])  # (k, N, D)
@@ -94,7 +95,7 @@ class ShardFolder:
         record = {
             "clip_id": [row.clip_id for row in rows],
             "num_frames": [row.num_frames for row in rows],
-            "source_bytes": [(sources or {}).get(row.clip_id) for row in rows],
+            "source": [asdict(source) if (source := (sources or {}).get(row.clip_id)) else None for row in rows],
             "part_sha256": sha256_of(part),
         }
         write_text(part.with_suffix(".json"), sealed(record))
@@ -113,18 +114,23 @@ class ShardFolder:
         wanted, done = set(clip_ids), self.done().keys()
         return wanted & done, wanted & self.failures(done).keys()
 
-    def replaced(self, videos: Mapping[str, Path]) -> list[str]:
-        """Name the finished clips whose video is another file by now, as its size tells.
+    def replaced(self, source: Callable[[str], Source | None]) -> list[str]:
+        """Name the finished clips whose file is another one by now, as its path or its size tells.
 
         Args:
-            videos: where each clip's video is; one that is gone does not matter any more.
+            source: a clip's file now; None where the clip is not asked for. A file that is gone does not matter.
         """
         found = []
         for record in map(read_record, self.records()):
-            for clip_id, size in zip(record["clip_id"], record["source_bytes"], strict=True):
-                path = videos.get(clip_id)
-                if size is not None and path is not None and path.is_file() and (now := path.stat().st_size) != size:
-                    found.append(f"{path} has {now} bytes, and the features of {clip_id} are of a video of {size}")
+            for clip_id, noted in zip(record["clip_id"], record["source"], strict=True):
+                if noted is None or (now := source(clip_id)) is None:
+                    continue
+                made_of = Source(**noted)
+                if now.path != made_of.path:
+                    found.append(f"the features of {clip_id} are of {made_of.path}, and its path is {now.path}")
+                elif None not in (now.size, made_of.size) and now.size != made_of.size:
+                    sizes = f"has {now.size} bytes, and the features of {clip_id} are of {made_of.size}"
+                    found.append(f"{now.path} {sizes}")
         return found
 
     def damaged_parts(self) -> list[Path]:

@@ -6,7 +6,6 @@ Which clips those are, and what becomes of the shard afterwards, is in `run`.
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from extract.machine import Machine
 from extract.networks.network import SegmentNetwork
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.shard_folder import ShardFolder
+from extract.shards.source import Source, source_of
 from manifests.errors import UserError
 
 PART_CLIPS = 512  # a part is written every so many clips …
@@ -49,7 +49,7 @@ class ShardWorker:
         self.shard, self.network, self.machine = shard, network, machine
         self.stop, self.heartbeat, self.clip_done = stop, heartbeat, clip_done
         self.rows: list[Row] = []
-        self.sources: dict[str, int] = {}
+        self.sources: dict[str, Source] = {}
 
     def work(self, tasks: Iterator[DecodeTask]) -> None:
         """Do the clips; also on an error or Ctrl-C, what is computed by then is kept.
@@ -82,8 +82,7 @@ class ShardWorker:
                 yield outcome
 
     def _note(self, task: DecodeTask) -> DecodeTask:
-        if not task.size and (path := Path(task.path)).is_file():
-            self.sources[task.clip_id] = path.stat().st_size
+        self.sources[task.clip_id] = source_of(task.name, task.path, task.size)
         return task
 
     def _keep(self, row: Row) -> None:
@@ -105,8 +104,4 @@ class ShardWorker:
     def _write(self) -> None:
         if self.rows:
             rows, self.rows = self.rows, []
-            self.shard.write_part(
-                rows, {row.clip_id: self.sources[row.clip_id] for row in rows if row.clip_id in self.sources}
-            )
-            for row in rows:
-                self.sources.pop(row.clip_id, None)
+            self.shard.write_part(rows, {row.clip_id: self.sources.pop(row.clip_id) for row in rows})

@@ -338,7 +338,7 @@ def test_a_video_that_was_replaced_is_noticed(footage: Path, out: Path, whole: b
     there.mkdir()
     for video in elsewhere.glob("*.avi"):
         (there / video.name).write_bytes(video.read_bytes() + b"x")
-    with pytest.raises(UserError, match=r"c\d\.avi has \d+ bytes, and the features of c\d are of a video of \d+"):
+    with pytest.raises(UserError, match=r"c\d\.avi has \d+ bytes, and the features of c\d are of \d+"):
         extract(footage / "clips.csv", there, out, QUICK, Machine(device="cpu", workers=1))
     shutil.rmtree(there)
     elsewhere.rename(there)

@@ -158,4 +158,4 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
 def test_the_record_is_read_by_strangers(shard: ShardFolder) -> None:
     """Its keys are what `docs/cluster.md` says they are."""
     record = json.loads((shard.folder / "000001.json").read_text())
-    assert record.keys() == {"clip_id", "num_frames", "source_bytes", "part_sha256", "sha256"}
+    assert record.keys() == {"clip_id", "num_frames", "source", "part_sha256", "sha256"}
