@@ -27,7 +27,7 @@ from manifests.claim import claim
 from manifests.errors import UserError
 from manifests.files import write_text
 from manifests.recipe import Recipe
-from manifests.tables import parse_table
+from manifests.tables import key_hint, parse_table
 
 PLAN, RUNS, RESULT = "plan.json", "runs", "sweep.csv"
 NOT_TRAINED = {"name", "base", "data", "extract", "streams", "fusion"}  # of a recipe: what comes before the training
@@ -68,7 +68,8 @@ def parse_axes(given: Sequence[str]) -> dict[str, list[Any]]:
             parsed = []
         if not parsed or not key:
             raise UserError(
-                f"--set {text}: write KEY=VALUE,VALUE with values as in a recipe, like training.epochs=50,100"
+                f"--set {text}: write KEY=VALUE,VALUE with values as in a recipe, like training.epochs=50,100 "
+                'or \'training.schedule="cosine","constant"\''
             )
         if key in axes:
             raise UserError(f"--set {key} is given twice; write all its values behind one")
@@ -94,9 +95,7 @@ def combinations(recipe: Recipe, axes: Mapping[str, Sequence[Any]]) -> list[tupl
             for step in path:
                 inner = inner.get(step) if isinstance(inner, dict) else None
             if not isinstance(inner, dict) or last not in inner or key.split(".")[0] in NOT_TRAINED:
-                raise UserError(
-                    f"--set {key}: the training knows no such key of a recipe; name it like distillation.alpha"
-                )
+                raise UserError(f"--set {key}: the training knows no such key of a recipe{key_hint(Recipe, key)}")
             inner[last] = value
         made.append((values, parse_table(Recipe, table, f"recipe {recipe.name} with {label(values)}")))
     return made

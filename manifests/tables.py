@@ -71,6 +71,14 @@ def _what_is_meant(kind: type[Table], path: Sequence[str]) -> str:
     return f"the keys here are {', '.join(own)}"
 
 
+def key_hint(kind: type[Table], key: str) -> str:
+    """Return what an unknown key such as `tau` or `distilation.alpha` may have meant: full names, or nothing at all."""
+    full = [f"{place}.{name}".removeprefix(".") for place, table in _all_tables(kind) for name in table.model_fields]
+    last = key.rpartition(".")[2]
+    meant = [name for name in full if name.rpartition(".")[2] == last] or difflib.get_close_matches(key, full, n=1)
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
+
+
 def _places(kind: type[Table], key: str) -> Iterator[str]:
     """Yield the tables that have a key of this name; the outermost is \"\"."""
     return (place for place, table in _all_tables(kind) if key in table.model_fields)

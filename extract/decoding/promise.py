@@ -19,6 +19,7 @@ from extract.decoding.video_file import open_video
 TIMED_FORMATS = ("avi", "matroska,webm")  # that declare times, of which a number of frames is estimated
 # Containers of pictures, and the brands of MP4-like ones (HEIF, AVIF); with one picture, they are no video.
 PICTURE_FORMATS = ("image2", "mjpeg", "gif", "apng", "ico")
+PICTURE_CODECS = ("bmp", "gif", "jpeg2000", "mjpeg", "png", "tiff", "webp")
 PICTURE_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1")
 
 
@@ -55,7 +56,7 @@ def promise_video(path: Path) -> Promises:
         except av.FFmpegError as error:
             raise DecodeError(f"damaged after packet {seen.found}: {error.strerror}") from error
         if seen.found == 1 or seen.several_pictures:
-            _refuse_picture(container)
+            _refuse_picture(container, stream)
         missing = _missing(container, stream, path, seen) if seen.found else None
         if missing is None:
             return
@@ -161,7 +162,9 @@ def _missing_matroska(container: "av.container.InputContainer", stream: "av.Vide
     return max(int((seconds / unit - seen.end) / seen.step), 0)
 
 
-def _refuse_picture(container: "av.container.InputContainer") -> None:
+def _refuse_picture(container: "av.container.InputContainer", stream: "av.VideoStream") -> None:
     kind, brand = container.format.name, container.metadata.get("major_brand", "")
     if kind.endswith("_pipe") or kind in PICTURE_FORMATS or brand in PICTURE_BRANDS:
         raise DecodeError(f"not a video, but a single picture ({brand if brand in PICTURE_BRANDS else kind})")
+    if container.streams.audio and stream.codec_context.codec.canonical_name in PICTURE_CODECS:
+        raise DecodeError("not a video, but sound with a single picture, which is not marked as a cover")

@@ -31,6 +31,7 @@ from manifests.weights import read_weights
 RANDOM = "random"
 PACKAGE = "timm-package"  # weights that come as a Python package
 TIMM = "timm:"
+OF_SKELETONS = ("va_cnn", "joints", "joint_statistics")  # built elsewhere; here they are proposed to who mistypes them
 ASPECTS: dict[str, Literal["kept", "squashed"]] = {"center": "kept", "squash": "squashed"}  # by timm's crop mode
 
 # mit-han-lab/temporal-shift-module, ops/transforms.py and test_models.py; MMAction2 has the same values times 255
@@ -126,7 +127,7 @@ def _spec(name: str) -> Spec:
         model = name.removeprefix(TIMM)
         check_timm_name(model, TIMM)
         return Spec(model, _timm_preprocess(model), ("timm",))
-    known = [*BACKBONES, *(TIMM + model for model in timm.list_models())]
+    known = [*BACKBONES, *OF_SKELETONS, *(TIMM + model for model in timm.list_models())]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or list(BACKBONES)
     raise UserError(f"there is no backbone {name}; near are {', '.join(near)}")
 

@@ -110,6 +110,13 @@ def test_a_song_with_a_cover_is_no_video(tmp_path: Path) -> None:
         decode_clip(path, 10, 2)
 
 
+@pytest.mark.parametrize("name", ["song.mp4", "song.mkv"])
+def test_sound_with_a_picture_that_is_not_marked_as_a_cover_is_no_video(tmp_path: Path, name: str) -> None:
+    path = write_with_picture(tmp_path / name, True, Disposition(0), video=False)
+    with pytest.raises(DecodeError, match="sound with a single picture"):
+        decode_clip(path, 10, 2)
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "MPO", "AVIF", "JPEG2000"])
 @pytest.mark.parametrize("name", ["picture.avi", "picture.jpg"])
 def test_a_picture_is_no_video(tmp_path: Path, kind: str, name: str) -> None:
