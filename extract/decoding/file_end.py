@@ -1,6 +1,7 @@
 """Whether a file ends before the parts that its container names: read from the file itself, FFmpeg does not tell.
 
-Used where a container declares no number of frames (Matroska, fragmented MP4) or counts empty chunks (AVI).
+Used where a container declares no number of frames (Matroska, fragmented MP4, FLV, GIF, Ogg), or counts empty chunks
+(AVI).
 """
 
 import os
@@ -10,6 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+GIF_TRAILER = b"\x3b"
+OGG_PAGE, OGG_HEADER, OGG_LARGEST = b"OggS", 27, 65307  # its name, and bytes: of a header, of the largest page
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
@@ -43,6 +46,37 @@ def segment_is_cut(path: Path) -> bool:
         if file.read(4) != SEGMENT or (segment := _vint(file)) is None:
             return False
         return file.tell() + segment > end
+
+
+def flv_tag_is_cut(path: Path) -> bool:
+    """Tell whether an FLV ends otherwise than with the size of its last tag."""
+    with path.open("rb") as file:
+        end = _length(file)
+        file.seek(max(end - 4, 0))
+        size = int.from_bytes(file.read(4), "big")
+        if not 11 <= size <= end - 4:
+            return True
+        file.seek(end - 4 - size)
+        header = file.read(4)
+    return header[:1] not in b"\x08\x09\x12" or int.from_bytes(header[1:], "big") != size - 11
+
+
+def gif_is_cut(path: Path) -> bool:
+    """Tell whether a GIF lacks the byte that ends it; zeros behind it do not count."""
+    with path.open("rb") as file:
+        file.seek(max(_length(file) - 512, 0))
+        return not file.read().rstrip(b"\0").endswith(GIF_TRAILER)
+
+
+def ogg_page_is_cut(path: Path) -> bool:
+    """Tell whether an Ogg file ends within a page."""
+    with path.open("rb") as file:
+        file.seek(max(_length(file) - OGG_LARGEST, 0))
+        content = file.read()
+    page = content[content.rfind(OGG_PAGE) :]
+    if len(page) < OGG_HEADER or len(page) < OGG_HEADER + page[26]:
+        return True
+    return len(page) < OGG_HEADER + page[26] + sum(page[OGG_HEADER : OGG_HEADER + page[26]])
 
 
 def indexed_chunks(path: Path, stream: int) -> int:

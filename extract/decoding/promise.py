@@ -13,10 +13,17 @@ from pathlib import Path
 import av
 
 from extract.clip import DecodeError
-from extract.decoding.file_end import cut_box, indexed_chunks, segment_is_cut
+from extract.decoding.file_end import (
+    cut_box,
+    flv_tag_is_cut,
+    gif_is_cut,
+    indexed_chunks,
+    ogg_page_is_cut,
+    segment_is_cut,
+)
 from extract.decoding.video_file import open_video
 
-TIMED_FORMATS = ("avi", "matroska,webm")  # that declare times, of which a number of frames is estimated
+TIMED_FORMATS = ("avi", "flv", "matroska,webm")  # that declare times, of which a number of frames is estimated
 # Containers of pictures, and the brands of MP4-like ones (HEIF, AVIF); with one picture, they are no video.
 PICTURE_FORMATS = ("image2", "mjpeg", "gif", "apng", "ico")
 PICTURE_CODECS = ("bmp", "gif", "jpeg2000", "mjpeg", "png", "tiff", "webp")
@@ -120,7 +127,13 @@ def _missing(container: "av.container.InputContainer", stream: "av.VideoStream",
     if kind.startswith("mov"):
         return _missing_mp4(stream, path, seen)
     if kind.startswith("matroska"):
-        return _missing_matroska(container, stream, seen) if segment_is_cut(path) else None
+        return _missing_by_duration(container, stream, seen) if segment_is_cut(path) else None
+    if kind == "flv":
+        return _missing_by_duration(container, stream, seen) if flv_tag_is_cut(path) else None
+    if kind == "mxf" and stream.duration:
+        return max(stream.duration - seen.found, 0)
+    if (kind == "gif" and gif_is_cut(path)) or (kind == "ogg" and ogg_page_is_cut(path)):
+        raise DecodeError(f"cut: the {kind.upper()} file ends too early")
     if not stream.frames:
         return None
     if kind == "avi":
@@ -150,14 +163,14 @@ def _missing_avi(stream: "av.VideoStream", path: Path, seen: _Seen) -> int:
     return max(int((stream.frames - reached) / seen.step), 0)
 
 
-def _missing_matroska(container: "av.container.InputContainer", stream: "av.VideoStream", seen: _Seen) -> int:
+def _missing_by_duration(container: "av.container.InputContainer", stream: "av.VideoStream", seen: _Seen) -> int:
     """Estimate the packets of a cut file from its duration, of the stream where that is given."""
     if tag := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
         seconds = 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3])
     elif container.duration:
         seconds = container.duration / av.time_base
     else:
-        raise DecodeError("cut: the file ends before its Matroska segment does")
+        raise DecodeError("cut: the file ends within a piece of its container")
     unit = float(stream.time_base or 1)
     return max(int((seconds / unit - seen.end) / seen.step), 0)
 

@@ -126,7 +126,11 @@ KINDS: dict[str, tuple[Make, tuple[float, ...]]] = {
     "WebM": (whole("a.webm", "libvpx-vp9"), (0.3, 0.6, 0.85)),
     "transport stream": (whole("a.ts"), ()),
     "APNG": (whole("a.apng", "apng", "rgb24"), (0.3, 0.6, 0.75, 0.9)),
-    "GIF": (whole("a.gif", "gif", "rgb8"), ()),
+    "GIF": (whole("a.gif", "gif", "rgb8"), (0.3, 0.6, 0.9)),
+    "FLV": (whole("a.flv"), (0.3, 0.6, 0.8)),
+    "FLV with Sorenson": (whole("a.flv", "flv1"), (0.3, 0.6, 0.8)),
+    "MXF": (whole("a.mxf", "mpeg2video"), (0.3, 0.6, 0.9)),
+    "Ogg": (whole("a.ogv", "libvpx"), (0.3, 0.6, 0.9)),
 }
 
 
