@@ -18,7 +18,7 @@ def delete(path: Path, chance: random.Random) -> None:
 
 def cut(path: Path, chance: random.Random) -> None:
     content = path.read_bytes()
-    path.write_bytes(content[: chance.randrange(len(content))])
+    path.write_bytes(content[: chance.randrange(len(content.rstrip()))])  # without its last newline nothing is lost
 
 
 def flip_a_bit(path: Path, chance: random.Random) -> None:
