@@ -1,1 +1,1 @@
-"""Score, draw, report, and reproduce: the end of the street, the only room that calls all the others."""
+"""Score, draw, report, and reproduce: the only package that imports all the others."""

@@ -1,6 +1,6 @@
-"""The whole street: files → manifest → features → teachers → students → predictions → table and figure.
+"""The whole pipeline: files → manifest → features → teachers → students → predictions → table and figure.
 
-The only place that calls all rooms. Each stage does what is missing and leaves the rest, so the same command goes on
+The only module that runs all stages. Each stage does what is missing and leaves the rest, so the same command goes on
 after a kill and is quick when nothing is left to do. Each stage with several streams has its own file beside this one.
 """
 

@@ -1,4 +1,4 @@
-"""The rules of the house, held against every file: the one-way street, safe loading, docstrings, the lock, recipes."""
+"""The rules of the tree, checked on every file: imports one way, safe loading, docstrings, the lock, recipes."""
 
 import ast
 import os
@@ -17,8 +17,8 @@ from manifests.recipe import RECIPES, read_recipe
 from manifests.weights import read_weights
 
 ROOT = Path(__file__).parent.parent
-STREET = ("manifests", "extract", "distill", "evaluate")  # a room imports only what stands before it
-SOURCES = sorted(path for room in STREET for path in (ROOT / room).rglob("*.py"))
+PACKAGES = ("manifests", "extract", "distill", "evaluate")  # a package imports only what stands before it
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 ROWS = sorted(RECIPES.glob("rows/*.toml"))
 ALL_CODE = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py")])
 
@@ -35,8 +35,8 @@ def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """Return the rooms that a file imports from, inside functions too."""
+def imported_packages(path: Path) -> set[str]:
+    """Return the packages that a file imports from, inside functions too."""
     names = []
     for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
@@ -44,20 +44,20 @@ def imported_rooms(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{name_of(path)}: relative import in line {node.lineno}"
             names.append(node.module or "")
-    return {name.split(".")[0] for name in names} & set(STREET)
+    return {name.split(".")[0] for name in names} & set(PACKAGES)
 
 
-def test_every_room_is_looked_at() -> None:
-    assert {path.relative_to(ROOT).parts[0] for path in SOURCES} == set(STREET)
-    rooms = [imported_rooms(path) for path in SOURCES if path.parent.name == "evaluate"]
-    assert set().union(*rooms) == set(STREET)
+def test_every_package_is_checked() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in SOURCES} == set(PACKAGES)
+    packages = [imported_packages(path) for path in SOURCES if path.parent.name == "evaluate"]
+    assert set().union(*packages) == set(PACKAGES)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_the_street_is_walked_one_way(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0]
-    allowed = STREET[: STREET.index(room) + 1]
-    assert imported_rooms(path) <= set(allowed)
+def test_imports_go_one_way(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    allowed = PACKAGES[: PACKAGES.index(package) + 1]
+    assert imported_packages(path) <= set(allowed)
 
 
 def loaded_with(modules: list[str]) -> set[str]:
@@ -71,12 +71,12 @@ def loaded_with(modules: list[str]) -> set[str]:
     return set(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split())
 
 
-def test_manifests_know_no_torch_no_hdf5_no_other_room() -> None:
+def test_manifests_load_no_torch_no_hdf5_no_other_package() -> None:
     modules = [module_of(path) for path in SOURCES if name_of(path).startswith("manifests/")]
     assert "manifests.stick_figures.data_set" in modules
     loaded = loaded_with(modules)
     assert "pandas" in loaded
-    assert not loaded & {"torch", "torchvision", "timm", "h5py", "safetensors", *STREET[1:]}
+    assert not loaded & {"torch", "torchvision", "timm", "h5py", "safetensors", *PACKAGES[1:]}
 
 
 def test_the_decode_worker_starts_without_torch() -> None:

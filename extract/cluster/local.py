@@ -27,19 +27,19 @@ def run_locally(work: Work, follow: Callable[[], None]) -> None:
     Raises:
         UserError: workers ended with an error; those that ran beside them were finished first.
     """
-    rooms = _rooms(work)
-    work = replace(work, workers=work.workers or max(1, usable_cores() // len(rooms)))
+    places = _places(work)
+    work = replace(work, workers=work.workers or max(1, usable_cores() // len(places)))
     waiting, ends = deque(work.shards), list[End]()
-    running = dict[int, Worker]()  # in which room
+    running = dict[int, Worker]()  # in which place
     try:
         while waiting or running:
-            for room in range(len(rooms)):
-                if waiting and room not in running:
-                    running[room] = Worker(work, waiting.popleft(), "local", rooms[room])
+            for place in range(len(places)):
+                if waiting and place not in running:
+                    running[place] = Worker(work, waiting.popleft(), "local", places[place])
             time.sleep(POLL)
-            for room, worker in list(running.items()):
+            for place, worker in list(running.items()):
                 if end := worker.poll():
-                    del running[room]
+                    del running[place]
                     ends.append(end)
             if sum(end.status not in ENDED_IN_ORDER for end in ends) >= MOST_ERRORS:
                 waiting.clear()
@@ -52,13 +52,13 @@ def run_locally(work: Work, follow: Callable[[], None]) -> None:
     refuse_errors(ends, work)
 
 
-def _rooms(work: Work) -> list[dict[str, str]]:
+def _places(work: Work) -> list[dict[str, str]]:
     """Return what the environment of each worker at a time says of its GPU."""
     gpus = [] if work.device == "cpu" else _gpus()
     if gpus and work.device not in (None, "auto", "cuda"):
         raise UserError(f"--device {work.device}: this engine gives each worker a GPU of its own; give --device cuda")
     count = work.at_once or len(gpus) or 1
-    return [{"CUDA_VISIBLE_DEVICES": gpus[room % len(gpus)]} if gpus else {} for room in range(count)]
+    return [{"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {} for place in range(count)]
 
 
 def _gpus() -> list[str]:

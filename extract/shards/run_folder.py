@@ -1,4 +1,4 @@
-"""The workshop beside a cache, `features.h5.run/`: the plan, the settings, a folder for each shard; and the merge.
+"""The folder beside a cache, `features.h5.run/`: the plan, the settings, a folder for each shard; and the merge.
 
 Who merges does not matter: the worker that finds nothing missing any more does, under one lock, and the same parts
 give the same bytes however they were cut. What is in a shard's folder is in `shard_folder`.

@@ -1,6 +1,6 @@
 """How a body stands and moves within each segment: mean, deviation and displacement of every joint.
 
-No network and nothing trained. Unlike `joints`, it does not say where in the room the person is.
+No network and nothing trained. Unlike `joints`, it does not say where the person is.
 """
 
 import torch

@@ -39,7 +39,7 @@ def test_the_features_job_is_what_submit_writes(pod_of_submit: dict[str, Any]) -
     assert read("extract.yaml") == pod_of_submit
 
 
-def test_the_whole_street_runs_as_the_features_do(pod_of_submit: dict[str, Any]) -> None:
+def test_the_whole_pipeline_runs_as_the_features_do(pod_of_submit: dict[str, Any]) -> None:
     ours, theirs = (job["spec"]["template"]["spec"] for job in (read("reproduce.yaml"), pod_of_submit))
     assert ours["securityContext"] == theirs["securityContext"]
     assert ours["terminationGracePeriodSeconds"] == GRACE
@@ -138,7 +138,7 @@ def test_slurm_gets_nothing_where_there_is_nothing_to_do_or_something_is_wrong(w
 @pytest.mark.parametrize(
     ("signal", "status", "requeued"), [("USR1", 143, True), ("TERM", 143, False), ("USR1", 0, False)]
 )
-def test_slurm_ends_and_requeues_the_whole_street(signal: str, status: int, requeued: bool, tmp_path: Path) -> None:
+def test_slurm_ends_and_requeues_the_whole_pipeline(signal: str, status: int, requeued: bool, tmp_path: Path) -> None:
     play(
         tmp_path,
         "in_container",

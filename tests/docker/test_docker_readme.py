@@ -32,10 +32,10 @@ def test_its_commands_exist() -> None:
     from manifests.__main__ import app as manifests
 
     apps = {"evaluate": evaluate, "extract": extract, "manifests": manifests}
-    typed = set(re.findall(r"^(?:street|\$CONTAINER python -m) (\w+) (\w+)", README, flags=re.MULTILINE))
+    typed = set(re.findall(r"^(?:early|\$CONTAINER python -m) (\w+) (\w+)", README, flags=re.MULTILINE))
     commands = {(room, verb) for room, verb in typed if room != "reproduce"}
     assert {("evaluate", "check"), ("manifests", "unpack"), ("extract", "plan")} <= commands
     for room, verb in commands:
         assert CliRunner().invoke(apps[room], [verb, "--help"]).exit_code == 0, f"{room} {verb}"
-    for recipe in re.findall(r"^street reproduce (\w+)", README, flags=re.MULTILINE):
+    for recipe in re.findall(r"^early reproduce (\w+)", README, flags=re.MULTILINE):
         assert recipe == "table1" or read_recipe(Path(recipe)).name == recipe

@@ -1,4 +1,4 @@
-"""The command lines: strangers' predictions scored, every room's help with an example, every error a sentence."""
+"""The command lines: strangers' predictions scored, every package's help with an example, every error a sentence."""
 
 import json
 import os
@@ -94,7 +94,7 @@ def test_a_baseline_that_no_method_has_is_refused(predicted: Path, capsys: pytes
 
 
 def commands() -> Iterator[tuple[str, ...]]:
-    """Every command of every room, groups left out: ("extract", "weights", "get") and so on."""
+    """Every command of every package, groups left out: ("extract", "weights", "get") and so on."""
 
     def walk(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         for name, below in getattr(command, "commands", {}).items():
@@ -102,15 +102,15 @@ def commands() -> Iterator[tuple[str, ...]]:
         if not hasattr(command, "commands"):
             yield words
 
-    for room, app in APPS.items():
-        yield from walk(typer.main.get_command(app), (room,))
+    for package, app in APPS.items():
+        yield from walk(typer.main.get_command(app), (package,))
 
 
 COMMANDS = list(commands())
 
 
 def test_no_command_is_forgotten() -> None:
-    assert {(room, name) for room, name, *_ in COMMANDS} >= {
+    assert {(package, name) for package, name, *_ in COMMANDS} >= {
         ("manifests", "check"), ("extract", "run"), ("extract", "weights"), ("distill", "train"), ("evaluate", "score")
     }  # fmt: skip
     assert len(COMMANDS) >= 14
@@ -118,19 +118,19 @@ def test_no_command_is_forgotten() -> None:
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_help_says_what_it_is_for_and_shows_an_example(words: tuple[str, ...]) -> None:
-    room, *names = words
-    result = CliRunner().invoke(APPS[room], [*names, "--help"], catch_exceptions=False)
+    package, *names = words
+    result = CliRunner().invoke(APPS[package], [*names, "--help"], catch_exceptions=False)
     shown = " ".join(result.output.split())
     assert result.exit_code == 0
     assert "Example" in shown
     assert f"python -m {' '.join(words)}" in shown.split("Example", 1)[1]
 
 
-@pytest.mark.parametrize("room", APPS)
-def test_help_of_a_room_names_its_commands(room: str) -> None:
-    result = CliRunner().invoke(APPS[room], ["--help"], catch_exceptions=False)
+@pytest.mark.parametrize("package", APPS)
+def test_help_of_a_package_names_its_commands(package: str) -> None:
+    result = CliRunner().invoke(APPS[package], ["--help"], catch_exceptions=False)
     assert result.exit_code == 0
-    assert all(names[0] in result.output for first, *names in COMMANDS if first == room)
+    assert all(names[0] in result.output for first, *names in COMMANDS if first == package)
 
 
 def missing_predictions(folder: Path) -> list[object]:
@@ -195,8 +195,8 @@ def test_errors_are_sentences(
     arguments: Callable[[Path], list[object]],
     sentence: str,
 ) -> None:
-    room, *words = arguments(predicted)
-    assert call(APPS[str(room)], *words) == 1
+    package, *words = arguments(predicted)
+    assert call(APPS[str(package)], *words) == 1
     said = capsys.readouterr()
     (line,) = said.err.strip().splitlines()
     assert line.startswith("error: ")
@@ -218,8 +218,8 @@ def test_errors_are_sentences(
 def test_wrong_options_are_told_apart_from_failures(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    room, *words = arguments
-    assert call(APPS[room], *words) == 2
+    package, *words = arguments
+    assert call(APPS[package], *words) == 2
     assert "Traceback" not in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""The whole street in small: every number found again from the files, every stop gone on from, no label read early.
+"""The whole pipeline in small: every number found again from the files, every stop gone on from, no label read early.
 
 The last test is the real thing: real videos, the package's weights, another process.
 """

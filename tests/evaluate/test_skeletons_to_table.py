@@ -1,4 +1,4 @@
-"""The street from skeleton files to the table, nothing stood in for: files drawn in NTU's layout and in SYSU's."""
+"""From skeleton files to the table, without stand-ins: files drawn in NTU's layout and in SYSU's."""
 
 from collections.abc import Iterator
 from pathlib import Path
