@@ -28,6 +28,8 @@ from extract.options import (
     usable_cores,
 )
 from extract.run_command import conclude, plan, retry, run
+from extract.shards.merge import is_merged
+from extract.shards.merge import merge as merge_parts
 from extract.shards.run_folder import RunFolder
 from extract.shards.status import status
 from extract.skeletons.command import bench_reader
@@ -48,7 +50,7 @@ def merge(out: CacheFile) -> None:
 
     Example: `python -m extract merge tsm.h5`
     """
-    conclude(out, RunFolder(out).merge())
+    conclude(out, merge_parts(RunFolder(out)))
 
 
 @app.command()
@@ -61,7 +63,7 @@ def verify(out: CacheFile, as_json: Json = False) -> None:
     begun = run.folder.exists()  # parts may be thrown away once the cache is there
     damaged = [str(record.relative_to(run.folder)) for record in run.damaged_parts()] if begun else []
     missing = run.missing() if begun else []
-    as_merged = not begun or run.merged(run.done())
+    as_merged = not begun or is_merged(run, run.done())
     if as_json:
         findings = {"damaged_parts": damaged, "missing_clips": missing, "as_merged": as_merged}
         print(json.dumps(asdict(facts) | findings))

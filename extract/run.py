@@ -22,6 +22,7 @@ from extract.networks.network import SegmentNetwork, choose_device
 from extract.networks.timm_models import first_line
 from extract.sampling import sampling_settings
 from extract.shards.clip_changes import ClipChanges
+from extract.shards.merge import is_merged
 from extract.shards.plan import Plan, make_plan, refuse_other_recipe
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import Progress, conclude, refuse_replaced, work
@@ -169,7 +170,7 @@ def _read_finished(
     if run.has_planned_clips and there.fingerprint == plan.fingerprint:
         done = run.done()
         failures = run.failures(done)
-        if run.merged(done) and (not failures or there.videos == plan.videos):
+        if is_merged(run, done) and (not failures or there.videos == plan.videos):
             return failures  # nothing is written: it may be another user's, or on a disk that is read-only
     plan = plan.model_copy(update={"recipe": there.recipe, "machine": there.machine})
     _tell(run, run.begin(plan, rows), say)

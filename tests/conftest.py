@@ -1,4 +1,4 @@
-"""What several rooms' tests share: the real data's folder, and small clips that carry their frame numbers."""
+"""What several packages' tests share: the real data's folder, and small clips that carry their frame numbers."""
 
 import errno
 import os

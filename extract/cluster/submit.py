@@ -19,6 +19,7 @@ from extract.cluster.slurm import submit_to_slurm
 from extract.cluster.work import Work, find_work
 from extract.options import CacheFile
 from extract.run_command import conclude
+from extract.shards.merge import merge
 from extract.shards.run_folder import RunFolder
 from extract.shards.status import read_status
 from extract.terminal import progress_bars
@@ -110,7 +111,7 @@ def submit(
 def _conclude(work: Work) -> None:
     """Say what has become of it; and merge, if the worker that was to do it was killed."""
     run = RunFolder(work.out)
-    conclude(work.out, run.failures() if run.unfinished() else run.merge())
+    conclude(work.out, run.failures() if run.unfinished() else merge(run))
 
 
 @contextlib.contextmanager

@@ -1,23 +1,16 @@
-"""The folder beside a cache, `features.h5.run/`: the plan, the settings, a folder for each shard; and the merge.
+"""The folder beside a cache, `features.h5.run/`: the plan, the settings, and a folder for each shard.
 
-Who merges does not matter: the worker that finds nothing missing any more does, under one lock, and the same parts
-give the same bytes however they were cut. What is in a shard's folder is in `shard_folder`.
+What is in a shard's folder is in `shard_folder`, how the cache is made of the parts in `merge`.
 """
 
 import contextlib
-import glob
-import json
-from collections.abc import Container, Iterator, Mapping
-from functools import cached_property, lru_cache
+from collections.abc import Container, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from safetensors import safe_open
 
-from extract.cache import Row, write_cache
 from extract.shards.clip_changes import ClipChanges, compare_clips, first_few
 from extract.shards.plan import (
     Plan,
@@ -28,15 +21,11 @@ from extract.shards.plan import (
     refuse_other_recipe,
     shard_sha256,
 )
-from extract.shards.reasons import why_failed
 from extract.shards.sealed import sealed, unsealed
 from extract.shards.settings import refuse_other_settings
 from extract.shards.shard_folder import LOCK_SECONDS, LedgerRow, ShardFolder, Where, held
 from manifests.errors import UserError
-from manifests.files import remove_leftovers, sha256_of, write_text
-
-MERGE_SECONDS = 600.0  # how long to wait for another worker's merge
-OPEN_PARTS = 256  # files held open while merging: neighbours in the manifest are in different shards
+from manifests.files import sha256_of, write_text
 
 
 class RunFolder:
@@ -247,86 +236,9 @@ class RunFolder:
         failures = self.failures(done)
         return [clip for clip in self.clips["clip_id"].tolist() if clip not in done and clip not in failures]
 
-    def merge(self) -> dict[str, LedgerRow]:
-        """Make the cache of the parts: all clips in the manifest's order, failed ones with valid = False.
-
-        Nothing is done where the cache is there and whole.
-
-        Returns:
-            The failed clips.
-
-        Raises:
-            BusyError: another process is merging.
-            UserError: nothing was begun, clips are missing, parts are damaged, or nothing succeeded.
-        """
-        _ = self.plan  # refuses where nothing was begun, before a folder is made
-        with held(self.folder / "merge.lock", f"merging {self.cache}", MERGE_SECONDS, ["merged.json"]) as alone:
-            self.forget()
-            settings = {**self.settings(), "manifest_sha256": self.plan.fingerprint}
-            if alone:  # else they may be another worker's, who merges too
-                remove_leftovers(self.cache.parent, glob.escape(self.cache.name))
-            done = self.done()
-            failures = self.failures(done)
-            if self.merged(done):
-                return failures
-            if damaged := self.damaged_parts():
-                raise UserError(
-                    f"{len(damaged)} parts in {self.folder} are damaged; `python -m extract run --out {self.cache}` "
-                    "makes them again"
-                )
-            clip_ids = self.clips["clip_id"].tolist()
-            if missing := [clip_id for clip_id in clip_ids if clip_id not in done and clip_id not in failures]:
-                raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to go on")
-            if done.keys().isdisjoint(clip_ids):
-                in_order = {clip_id: failures[clip_id] for clip_id in clip_ids}
-                raise UserError(f"every one of the {len(clip_ids)} clips failed: {why_failed(in_order, self.folder)}")
-            self._write_cache(clip_ids, done, settings)
-            record = {
-                "clips_done": self._planned(done),
-                "fingerprint": self.plan.fingerprint,
-                "sha256": sha256_of(self.cache),
-            }
-            write_text(self._merged, json.dumps(record) + "\n")
-        return failures
-
-    def merged(self, done: dict[str, Where]) -> bool:
-        """Tell whether the cache is there, whole, and holds everything that is planned and done."""
-        try:
-            record = json.loads(self._merged.read_bytes())
-            promised = record["clips_done"], record["fingerprint"], record["sha256"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-        return self.cache.exists() and promised == (self._planned(done), self.plan.fingerprint, sha256_of(self.cache))
-
-    def _planned(self, done: Container[str]) -> int:
-        """Count the planned clips that are done: the folder also keeps those of clips that were removed."""
-        return sum(clip_id in done for clip_id in self.clips["clip_id"])
-
     def _clips_by_shard(self) -> list[pd.DataFrame]:
         groups = self.clips.groupby("shard").indices
         return [self.clips.iloc[groups.get(number, [])] for number in range(self.plan.shards)]
-
-    def _write_cache(self, clip_ids: list[str], done: dict[str, Where], settings: dict[str, Any]) -> None:
-        with contextlib.ExitStack() as files:
-
-            @lru_cache(maxsize=OPEN_PARTS)
-            def opened(part: Path) -> Any:
-                # a row is read, not the part
-                return safe_open(part, framework="numpy").get_slice("features")  # type: ignore[no-untyped-call]
-
-            first = next(done[clip_id] for clip_id in clip_ids if clip_id in done)
-            shape = opened(first.part)[first.row].shape
-            files.callback(opened.cache_clear)
-
-            def rows() -> Iterator[Row]:
-                nothing: NDArray[np.float32] = np.zeros(shape, np.float32)
-                for clip_id in clip_ids:
-                    if where := done.get(clip_id):
-                        yield Row(clip_id, opened(where.part)[where.row], where.num_frames, True)
-                    else:
-                        yield Row(clip_id, nothing, 0, False)
-
-            write_cache(self.cache, rows(), clip_ids, shape, settings)
 
     def _beginning(self) -> contextlib.AbstractContextManager[bool]:
         names = [path.name for path in (self._plan, self._clips, self._settings)]
@@ -343,7 +255,3 @@ class RunFolder:
     @property
     def _settings(self) -> Path:
         return self.folder / "settings.json"
-
-    @property
-    def _merged(self) -> Path:
-        return self.folder / "merged.json"

@@ -18,6 +18,7 @@ from extract.networks.backbone import Backbone
 from extract.networks.network import SegmentNetwork
 from extract.shards.clip_changes import first_few
 from extract.shards.heartbeat import Heartbeat
+from extract.shards.merge import merge
 from extract.shards.plan import Plan, shard_sha256
 from extract.shards.run_folder import RunFolder
 from extract.shards.shard_folder import LOCK_SECONDS, BusyError, LedgerRow, ShardFolder
@@ -123,7 +124,7 @@ def _merge(run: RunFolder, only: int | None, failures: dict[str, LedgerRow]) -> 
         return failures
     try:
         run.sweep()
-        every = run.merge()
+        every = merge(run)
     except BusyError:  # the last two shards were finished at once, and the other one's worker merges
         return failures
     return every if only is None else failures

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from extract.cache import Row, read_cache
 from extract.decoding.pool import Failure
 from extract.machine import Machine
+from extract.shards.merge import is_merged, merge
 from extract.shards.plan import Plan, make_plan, shard_sha256
 from extract.shards.run_folder import RunFolder
 from extract.sources.inputs import Listing
@@ -66,7 +67,7 @@ def out(tmp_path: Path) -> Path:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     run = begun(tmp_path_factory.mktemp("whole") / "c.h5", shards=1)
     work(run, part_clips=12)
-    assert run.merge() == {}
+    assert merge(run) == {}
     return run.cache.read_bytes()
 
 
@@ -77,14 +78,14 @@ def test_the_same_bytes_however_the_clips_were_cut(
 ) -> None:
     run = begun(tmp_path_factory.mktemp("cut") / "c.h5", shards=shards)
     work(run, part_clips)
-    assert run.unfinished() == [] and run.merge() == {}
+    assert run.unfinished() == [] and merge(run) == {}
     assert run.cache.read_bytes() == whole
 
 
 def test_what_is_in_the_cache(out: Path) -> None:
     run = begun(out)
     work(run, failed=["clip5"])
-    assert list(run.merge()) == ["clip5"]
+    assert list(merge(run)) == ["clip5"]
     cache = read_cache(out)
     assert cache.clip_id == IDS
     assert cache.valid.tolist() == [clip != "clip5" for clip in IDS]
@@ -101,28 +102,28 @@ def test_merge_wants_every_clip(out: Path) -> None:
     assert run.missing() == ["clip4", "clip5"]
     assert set(run.unfinished()) == set(run.clips.set_index("clip_id").loc[["clip4", "clip5"], "shard"])
     with pytest.raises(UserError, match=r"2 clips are not extracted yet \(first: clip4\)"):
-        run.merge()
+        merge(run)
     failed = begun(out.with_name("failed.h5"))
     work(failed, failed=IDS)
     with pytest.raises(UserError, match=r"every one of the 12 clips failed: 12 in stage decode: it is cut"):
-        failed.merge()
+        merge(failed)
     assert not out.exists() and not failed.cache.exists()
 
 
 def test_a_merge_is_made_again_only_when_there_is_more_or_it_was_touched(out: Path, whole: bytes) -> None:
     run = begun(out)
     work(run, failed=["clip7"])
-    run.merge()
+    merge(run)
     before = out.stat()
-    run.merge()
+    merge(run)
     assert out.stat() == before
     work(run)  # clip7 is mended
-    assert not run.merged(run.done())
-    run.merge()
+    assert not is_merged(run, run.done())
+    merge(run)
     assert out.read_bytes() == whole
     out.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert not run.merged(run.done())
-    run.merge()
+    assert not is_merged(run, run.done())
+    merge(run)
     assert out.read_bytes() == whole
 
 
@@ -156,7 +157,7 @@ def test_other_settings_are_refused_by_name_before_anything_is_written(out: Path
 def test_a_list_that_grows(out: Path, whole: bytes, stopped: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = begun(out, IDS[7:2:-1])
     work(run)
-    run.merge()
+    merge(run)
     if stopped == "between":  # the new list is written, and the plan that belongs to it is not
 
         def killed(*_: object, **__: object) -> None:
@@ -171,9 +172,9 @@ def test_a_list_that_grows(out: Path, whole: bytes, stopped: str, monkeypatch: p
     if stopped == "after":
         run = begun(out)
     assert run.missing() == [clip for clip in IDS if clip not in IDS[3:8]]
-    assert not run.merged(run.done())
+    assert not is_merged(run, run.done())
     work(run)
-    run.merge()
+    merge(run)
     assert out.read_bytes() == whole
 
 
@@ -181,18 +182,18 @@ def test_a_list_that_shrinks_and_grows_again(out: Path, whole: bytes) -> None:
     """What was done of a clip stays there, in the shard where it was done."""
     run = begun(out, shards=5)
     work(run)
-    run.merge()
+    merge(run)
     before = run.clips.set_index("clip_id")["shard"]
     few = RunFolder(out)
     assert few.begin(*planned(IDS[4:6], 5)).removed == (*IDS[:4], *IDS[6:])
-    assert not few.merged(few.done()) and few.is_finished(few.clips)
+    assert not is_merged(few, few.done()) and few.is_finished(few.clips)
     work(few)
-    few.merge()
+    merge(few)
     assert read_cache(out).clip_id == IDS[4:6]
     assert run.begin(*planned(shards=5)).added == (*IDS[:4], *IDS[6:])
     assert run.clips.set_index("clip_id")["shard"].equals(before) and run.is_finished(run.clips)
     work(run)
-    run.merge()
+    merge(run)
     assert out.read_bytes() == whole
 
 
@@ -211,9 +212,9 @@ def test_a_merge_sees_what_was_planned_meanwhile(out: Path, whole: bytes) -> Non
     assert len(late.clips) == 6
     grown = begun(out)
     with pytest.raises(UserError, match="6 clips are not extracted yet"):
-        late.merge()
+        merge(late)
     work(grown)
-    late.merge()
+    merge(late)
     assert out.read_bytes() == whole
 
 
@@ -222,15 +223,15 @@ def test_a_clip_that_moved_to_another_shard_counts_once(out: Path, whole: bytes)
     work(run)
     with run.shard(0) as shard:
         shard.write_part([row(clip) for clip in IDS])  # the same, made again elsewhere
-    run.merge()
+    merge(run)
     assert out.read_bytes() == whole
 
 
 def test_more_parts_than_files_may_be_open(out: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("extract.shards.run_folder.OPEN_PARTS", 2)
+    monkeypatch.setattr("extract.shards.merge.OPEN_PARTS", 2)
     run = begun(out, shards=7)
     work(run, part_clips=1)
-    run.merge()
+    merge(run)
     assert out.read_bytes() == whole
 
 
@@ -245,7 +246,7 @@ def test_leftovers_of_a_kill_are_cleared_away_and_nothing_else(out: Path) -> Non
     begun(out)
     with run.shard(1):
         pass
-    run.merge()
+    merge(run)
     assert not any(path.exists() for path in mine) and all(path.exists() for path in others)
 
 
