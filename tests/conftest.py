@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Before torch is imported, here or in the processes that tests start: a thread that waits must not spin, or tests
@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import hypothesis
 import pytest
+import torch
 
 # No test is timed: a machine may be as busy as it likes.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -28,6 +29,15 @@ def early_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data not here: {folder} (set EARLY_DATA)")
     return folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tensors this small gain nothing from threads, and lose much on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

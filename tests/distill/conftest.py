@@ -1,12 +1,11 @@
 """A small made-up problem: classes are directions in feature space, noisy in the first steps and clear in the last."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from distill.features import FeatureSet, load_features
 from extract.cache import Cache
@@ -19,12 +18,8 @@ PER_CLASS = {"train": 10, "validation": 6, "test": 4}
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tensors this small gain nothing from threads, and lose much on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def calm(one_thread: None) -> None:
+    """Every test of this folder runs on one thread."""
 
 
 @pytest.fixture

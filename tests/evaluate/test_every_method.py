@@ -1,13 +1,11 @@
 """Every method of a recipe, on as little data as there can be, from a cache to the results table."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from distill.classical import CLASSICAL, knn
 from distill.methods import METHODS
@@ -24,12 +22,7 @@ CLASSES = ("fall", "rise")
 EVERY = list(get_args(MethodName))
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def made_up(folder: Path, per_class: int, apart: float) -> Inputs:

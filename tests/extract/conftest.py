@@ -22,6 +22,7 @@ import pytest
 import torch
 
 from extract.decoding.numbered_clip import write_numbered_clip
+from extract.shards import shard_worker
 from manifests.schema import COLUMNS, Manifest, write_manifest
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,12 +34,18 @@ SKELETON_SPLITS = ("train",) * 12 + ("validation",) * 4 + ("test",) * 4
 
 
 @pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Images this small gain nothing from threads, and lose much on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The clips that were given to the decoders, in that order."""
+    names: list[str] = []
+    original = shard_worker.decode_all
+
+    def noted(tasks, **options):  # type: ignore[no-untyped-def]
+        chosen = list(tasks)
+        names.extend(task.clip_id for task in chosen)
+        return original(chosen, **options)
+
+    monkeypatch.setattr(shard_worker, "decode_all", noted)
+    return names
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from extract import run
 from extract.machine import Machine
 from extract.networks import network
 from extract.run import extract, go_on, nothing_to_extract
-from extract.shards import shard_worker
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import Progress
 from extract.shards.settings import recorded_threads, refuse_other_settings
@@ -68,21 +67,6 @@ def interrupted(make: Callable[..., object], out: Path) -> Path:
         make(progress=stop_after(6))
     assert 6 <= len(RunFolder(out).done()) < 20
     return out
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The clips that were given to the decoders."""
-    names: list[str] = []
-    original = shard_worker.decode_all
-
-    def noted(tasks, **options):  # type: ignore[no-untyped-def]
-        chosen = list(tasks)
-        names.extend(task.clip_id for task in chosen)
-        return original(chosen, **options)
-
-    monkeypatch.setattr(shard_worker, "decode_all", noted)
-    return names
 
 
 def another_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,21 +79,6 @@ def whole(drawn_footage: Path, tmp_path_factory: pytest.TempPathFactory) -> byte
 
 
 @pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The clips that were given to the decoders, in that order."""
-    names: list[str] = []
-    original = shard_worker.decode_all
-
-    def noted(tasks, **options):  # type: ignore[no-untyped-def]
-        chosen = list(tasks)
-        names.extend(task.clip_id for task in chosen)
-        return original(chosen, **options)
-
-    monkeypatch.setattr(shard_worker, "decode_all", noted)
-    return names
-
-
-@pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out" / "features.h5"
 
@@ -278,11 +263,11 @@ def test_retry_goes_on_after_a_stop_between_its_parts_and_the_merge(
     incomplete = out.read_bytes()
     (footage / "videos" / "c3.avi").write_bytes(good)
 
-    def killed(self: RunFolder) -> None:
+    def killed(run: RunFolder) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "merge", killed)
+        patch.setattr("extract.shards.run_shards.merge", killed)
         with pytest.raises(KeyboardInterrupt):
             go_on(out, retry=True)
     assert out.read_bytes() == incomplete
