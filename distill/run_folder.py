@@ -23,12 +23,12 @@ from distill.features import FeatureSet
 from distill.labelled import labelled_clips
 from distill.models import Classifier
 from distill.recipe_check import check_classes, check_recipe
-from distill.settings import data_settings, fingerprint, run_settings
+from distill.settings import data_settings, run_settings
 from distill.stack import models_at_once
 from distill.standardisation import fold, moments
 from distill.state import Epoch, Job, State
 from distill.train import new_network, shape, train_together
-from manifests.claim import claim, differences, only_writer, read_record, refuse_other
+from manifests.claim import claim, differences, fingerprint, only_writer, read_record, refuse_other
 from manifests.errors import UserError
 from manifests.files import sha256_of, write_text
 from manifests.recipe import Recipe

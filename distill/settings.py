@@ -3,9 +3,6 @@
 Nothing is read or written here, and nothing that leaves the weights as they are is listed.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from distill.features import FeatureSet
@@ -41,8 +38,3 @@ def data_settings(data: FeatureSet) -> dict[str, Any]:
         "cache_sha256": data.cache_sha256,
         "labels_sha256": data.labels_sha256,
     }
-
-
-def fingerprint(settings: Mapping[str, Any]) -> str:
-    """Return the sha256 of settings, equal for equal ones."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

@@ -21,9 +21,9 @@ from distill.methods import METHODS
 from distill.plan import Tally, stages
 from distill.recipe_check import check_classes, check_recipe
 from distill.run_folder import Run, read_finished
-from distill.settings import data_settings, fingerprint, run_settings
+from distill.settings import data_settings, run_settings
 from distill.state import Job
-from manifests.claim import claim
+from manifests.claim import claim, fingerprint
 from manifests.errors import UserError
 from manifests.files import write_text
 from manifests.recipe import Recipe

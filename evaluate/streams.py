@@ -14,11 +14,10 @@ from extract.cache import Cache, read_cache
 from extract.machine import Machine
 from extract.networks.weights import get_weights
 from extract.run import extract, load_network, nothing_to_extract
-from extract.shards.clip_changes import NAMED
 from extract.shards.run_folder import RunFolder
 from extract.va_cnn.run_folder import SETTINGS, clip_settings, train_va_cnn
 from manifests.claim import folder_of
-from manifests.errors import UserError
+from manifests.errors import UserError, first_few
 from manifests.recipe import ONLY_STREAM, TRAIN, Extract, Recipe, VaCnn
 from manifests.schema import Manifest, path_columns, write_manifest
 from manifests.weights import read_weights
@@ -128,13 +127,10 @@ def _why(path: Path, missing: Sequence[str]) -> str:
     run = RunFolder(path)
     reasons = run.failures() if run.is_planned else {}
     named = [
-        f"{clip} (stage {reasons[clip].stage}: {reasons[clip].reason})" if clip in reasons else clip
-        for clip in missing[:NAMED]
+        f"{clip} (stage {reasons[clip].stage}: {reasons[clip].reason})" if clip in reasons else clip for clip in missing
     ]
-    if len(missing) > NAMED:
-        named.append("…")
     where = f"all reasons are in {run.folder}/shards/*/failures.jsonl" if reasons else "its run has no reasons here"
-    return f"{', '.join(named)}; {where}"
+    return f"{first_few(named)}; {where}"
 
 
 def _path(inputs: Inputs, name: str, va_cnn: Path | None = None) -> Path:

@@ -4,16 +4,13 @@ A manifest has one protocol (`schema.check`), so the same clip may stand in the 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from pathlib import Path, PurePath, PurePosixPath
 
 import pandas as pd
 
-from manifests.errors import UserError
+from manifests.errors import UserError, first_few
 from manifests.files import inside
 from manifests.schema import SPLITS, path_columns
-
-SHOWN = 3
 
 
 def refuse_unusable(clips: pd.DataFrame, videos: Path | None) -> None:
@@ -28,12 +25,14 @@ def refuse_unusable(clips: pd.DataFrame, videos: Path | None) -> None:
     """
     twice = listed_twice(clips, "path", videos)
     if twice:
-        raise UserError(f"{_counted(len(twice), 'file')} listed more than once: {_first(twice)}; keep one clip of each")
+        raise UserError(
+            f"{_counted(len(twice), 'file')} listed more than once: {first_few(twice)}; keep one clip of each"
+        )
     trained = set(clips["class_name"][clips["split"] == "train"])
     untrained = [name for name in dict.fromkeys(clips["class_name"]) if name not in trained]
     if untrained:
         raise UserError(
-            f"no training clip of {len(untrained)} of {clips['class_name'].nunique()} classes: {_first(untrained)}; "
+            f"no training clip of {len(untrained)} of {clips['class_name'].nunique()} classes: {first_few(untrained)}; "
             "add training clips, or leave out the other clips of these classes"
         )
 
@@ -48,12 +47,12 @@ def remarks(clips: pd.DataFrame, videos: Path | None) -> list[str]:
     said = []
     for column in path_columns(clips):
         if column != "path" and (twice := listed_twice(clips, column, videos)):
-            said.append(f"column {column}: {_counted(len(twice), 'file')} listed more than once: {_first(twice)}")
+            said.append(f"column {column}: {_counted(len(twice), 'file')} listed more than once: {first_few(twice)}")
     if shared := groups_in_two_splits(clips):
         verb = "stands" if len(shared) == 1 else "stand"
         said.append(
             f"{len(shared)} of {clips['group'].nunique()} groups {verb} in more than one split, so clips of one person "
-            f"or scene may be trained and tested on: {_first(shared)}"
+            f"or scene may be trained and tested on: {first_few(shared)}"
         )
     return said
 
@@ -80,7 +79,3 @@ def groups_in_two_splits(clips: pd.DataFrame) -> list[str]:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
-
-
-def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

@@ -74,9 +74,14 @@ def folder_of(folder: Path, record: str, wanted: Mapping[str, Any]) -> Path:
     return folder.with_name(f"{folder.name}-{short_name(wanted)}")
 
 
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """Return the sha256 of settings, equal for equal ones."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
 def short_name(settings: Mapping[str, Any]) -> str:
     """Return eight letters that stand for settings, the same for equal ones."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    return fingerprint(settings)[:8]
 
 
 def refuse_other(record: Path, wanted: Mapping[str, Any]) -> None:

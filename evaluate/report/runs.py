@@ -19,7 +19,7 @@ from evaluate.metrics import accuracy_by_ratio, auc_mean
 from evaluate.notes import comparable
 from evaluate.predictions import Predictions, Scores, read_predictions, score
 from extract.hdf5 import open_hdf5
-from manifests.errors import UserError
+from manifests.errors import UserError, some_of
 from manifests.schema import Manifest, read_manifest
 
 METHOD, BASELINE = METHODS["with"].title, METHODS["without"].title  # looked for where none are named
@@ -79,9 +79,8 @@ def refuse_other_folder(folder: Path) -> None:
     if not (folder / "predictions").is_dir():
         inside = sorted(str(path.parent) for depth in ("*", "*/*") for path in folder.glob(f"{depth}/predictions"))
         if inside:
-            more = f" and {len(inside) - RUNS_SHOWN} more" if len(inside) > RUNS_SHOWN else ""
             raise UserError(
-                f"{folder} is not the folder of one run; the runs inside are {', '.join(inside[:RUNS_SHOWN])}{more}: "
+                f"{folder} is not the folder of one run; the runs inside are {some_of(inside, RUNS_SHOWN)}: "
                 "give one or several of these"
             )
 

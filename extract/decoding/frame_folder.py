@@ -2,7 +2,7 @@
 
 A name is text around the frame's number. The numbers give the order, so `10.jpg` comes after `9.jpg`. A folder whose
 names leave a doubt about which frames there are, or in which order, is refused. Videos are in `decode.py`, the reading
-of one picture in `picture.py`.
+of one picture in `picture_file.py`.
 """
 
 import math
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from extract.clip import DecodeError
 from extract.decoding.picture_file import open_picture
+from manifests.errors import some_of
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
-LISTED = 3  # of prefixes, names and gaps, an error lists so many
 
 Numbered = dict[str, dict[int, list[Path]]]  # text around the number → number → pictures
 
@@ -37,17 +37,17 @@ def frame_files(folder: Path) -> list[Path]:
     paths.sort()
     unnumbered = [path.name for path in paths if not re.search("[0-9]", path.stem)]
     if unnumbered:
-        raise DecodeError(f"pictures without a number in their name have no place in the order: {_some(unnumbered)}")
+        raise DecodeError(f"pictures without a number in their name have no place in the order: {some_of(unnumbered)}")
     kinds = _numbered(paths)
     if len(kinds) > 1:
         counted = [f"{kind} ({len(numbers)})" for kind, numbers in kinds.items()]
         raise DecodeError(
-            f"the folder holds pictures of several kinds: {_some(counted)}; give each kind a folder of its own"
+            f"the folder holds pictures of several kinds: {some_of(counted)}; give each kind a folder of its own"
         )
     (numbers,) = kinds.values()
     twice = [" and ".join(path.name for path in same) for same in numbers.values() if len(same) > 1]
     if twice:
-        raise DecodeError(f"pictures of the same number: {_some(twice)}")
+        raise DecodeError(f"pictures of the same number: {some_of(twice)}")
     _refuse_gaps(sorted(numbers))
     return [numbers[number][0] for number in sorted(numbers)]
 
@@ -85,15 +85,9 @@ def _refuse_gaps(numbers: list[int]) -> None:
     if not gaps:
         return
     missing = sum((last - first) // step + 1 for first, last in gaps)
-    listed = _some([f"{first} to {last}" if last > first else str(first) for first, last in gaps])
+    listed = some_of([f"{first} to {last}" if last > first else str(first) for first, last in gaps])
     steps = f" in steps of {step}" if step > 1 else ""
     raise DecodeError(
         f"of the frames {numbers[0]} to {numbers[-1]}{steps}, {missing} are missing: {listed}; "
         "if the recording never had them, number its pictures without gaps"
     )
-
-
-def _some(items: list[str]) -> str:
-    """List the first few items, and say how many more there are."""
-    more = len(items) - LISTED
-    return ", ".join(items[:LISTED]) + (f" and {more} more" if more > 0 else "")

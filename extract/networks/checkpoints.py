@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from extract.networks.temporal_shift import TemporalShift
-from manifests.errors import UserError
+from manifests.errors import UserError, some_of
 
 Layout = Literal["official", "mmaction2", "efficientnet-lite", "timm"]
 
@@ -90,11 +90,11 @@ def load_checkpoint(network: nn.Module, path: Path, layouts: Iterable[Layout]) -
     if missing:
         key, name = next((key, name) for key, name in names.items() if name not in tensors)
         raise UserError(
-            f"{path} lacks {_some(missing)} ({name} should have the shape {tuple(own[key].shape)}); found no tensor "
+            f"{path} lacks {some_of(missing)} ({name} should have the shape {tuple(own[key].shape)}); found no tensor "
             f"of that name: not a checkpoint of this backbone, or damaged"
         )
     if extra:
-        raise UserError(f"{path} has tensors that this backbone has no place for: {_some(extra)}")
+        raise UserError(f"{path} has tensors that this backbone has no place for: {some_of(extra)}")
     for key, name in names.items():
         if tensors[name].shape != own[key].shape:
             raise UserError(
@@ -208,10 +208,6 @@ def _timm_head(network: nn.Module) -> str:
     config = getattr(network, "pretrained_cfg", {})
     heads = config.get("classifier") or ()
     return "|".join(rf"{re.escape(head)}\..*" for head in ([heads] if isinstance(heads, str) else heads))
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,11 +1,10 @@
 """How a list of clips differs from the one that a run was begun with, by name."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-NAMED = 3  # clips that a sentence names
+from manifests.errors import first_few
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,6 @@ class ClipChanges:
     def __str__(self) -> str:
         kinds = (("added", self.added), ("removed", self.removed), ("changed", [name for name, _, _ in self.changed]))
         return ", ".join(f"{len(names)} {kind} ({first_few(names)})" for kind, names in kinds if names)
-
-
-def first_few(names: Sequence[str]) -> str:
-    """Return the first names of a list, and a sign where there are more."""
-    return ", ".join([*names[:NAMED], *(["…"] if len(names) > NAMED else [])])
 
 
 def compare_clips(before: pd.DataFrame, now: pd.DataFrame) -> ClipChanges:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from extract.shards.clip_changes import ClipChanges, compare_clips, first_few
+from extract.shards.clip_changes import ClipChanges, compare_clips
 from extract.shards.plan import (
     Plan,
     clips_sha256,
@@ -24,7 +24,7 @@ from extract.shards.plan import (
 from extract.shards.sealed import sealed, unsealed
 from extract.shards.settings import refuse_other_settings
 from extract.shards.shard_folder import LOCK_SECONDS, LedgerRow, ShardFolder, Where, held
-from manifests.errors import UserError
+from manifests.errors import UserError, first_few
 from manifests.files import sha256_of, write_text
 
 

@@ -16,7 +16,6 @@ from extract.decoding.pool import DecodeTask
 from extract.machine import Machine
 from extract.networks.backbone import Backbone
 from extract.networks.network import SegmentNetwork
-from extract.shards.clip_changes import first_few
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.merge import merge
 from extract.shards.plan import Plan, shard_sha256
@@ -26,7 +25,7 @@ from extract.shards.shard_worker import ShardWorker
 from extract.shards.source import Source, source_of
 from extract.sources.fetch import check_scratch
 from extract.sources.location import is_url, join
-from manifests.errors import UserError
+from manifests.errors import UserError, first_few
 
 Progress = Callable[[int, int], None]  # (clips finished by this run or before, all clips)
 
