@@ -78,7 +78,7 @@ def test_killed_at_any_moment_the_same_bytes_come_out(
         ("manifests.files", "_fsync", ".complete.json."),  # every part done, and no note of it
         ("extract.cache", "_digest_row", "clip_id='c5'"),  # in the middle of writing the HDF5
         ("manifests.files", "_fsync", ".features.h5."),  # the HDF5 whole under its temporary name
-        ("extract.shards.run_folder", "write_text", "merged.json"),  # the HDF5 in its place, no record of it
+        ("extract.shards.merge", "write_text", "merged.json"),  # the HDF5 in its place, no record of it
     ]
     leftovers = 0
     for module, function, telling in moments:

@@ -80,9 +80,9 @@ def test_every_clip_comes_back_once_and_whole(tmp_path: Path) -> None:
 def test_misbehaving_decoders_fail_their_clip_only(tmp_path: Path, sabotage: None) -> None:
     tasks = clip_files(tmp_path, ["a", "hang1", "segfault", "b", "bug", "stuck2", "print", "exit", "c"])
     started = time.monotonic()
-    found = outcomes(tasks, deadline=3.0)
+    found = outcomes(tasks, deadline=10.0)  # which a decoder's start on a busy machine must not reach
     assert time.monotonic() - started < 60
-    assert found["hang1"] == found["stuck2"] == "decode: the decoder hung: killed after 3 s without progress"
+    assert found["hang1"] == found["stuck2"] == "decode: the decoder hung: killed after 10 s without progress"
     assert found["segfault"] == "decode: the decoder crashed (SIGSEGV)"
     assert found["exit"] == "decode: the decoder crashed (exit status 7)"
     assert found["bug"] == "decode: ZeroDivisionError: a bug"
