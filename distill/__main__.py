@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from common.command_line import new_app, run_cli
+from common.errors import UserError
 from distill.cache_options import name_caches
 from distill.features import FeatureSet, load_features
 from distill.fusion import clips_without_features, join_caches
@@ -22,10 +24,8 @@ from distill.run_folder import Run, train_runs
 from distill.state import Epoch, Job
 from extract.cache import read_cache
 from extract.networks.network import choose_device
-from manifests.command_line import new_app, run_cli
-from manifests.errors import UserError
-from manifests.recipe import Recipe, check_protocol, read_recipe
-from manifests.schema import Manifest, read_manifest
+from manifests.manifest import Manifest, read_manifest
+from manifests.recipes.recipe import Recipe, check_protocol, read_recipe
 
 app = new_app(__doc__)
 

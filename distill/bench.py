@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from common.config import parse_table
 from distill.features import FeatureSet, Split
 from distill.losses import combined_loss
 from distill.models import Classifier, predict_outputs
 from distill.stack import models_at_once
 from distill.state import Job, State
-from distill.train import new_network, train_together
+from distill.training import new_network, train_together
 from extract.networks.network import choose_device, device_name
-from manifests.recipe import Recipe
-from manifests.tables import parse_table
+from manifests.recipes.recipe import Recipe
 
 CLIPS, STEPS, FEATURE_DIM, CLASSES = 8056, 10, 2048, 101  # UCF101's training split, features of a ResNet-50
 METHODS = ("without", "teacher_student", "self_distillation", "with")

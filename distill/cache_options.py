@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from manifests.errors import UserError
-from manifests.recipe import ONLY_STREAM, Recipe
+from common.errors import UserError
+from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
 
 def name_caches(recipe: Recipe, given: Sequence[str]) -> dict[str, Path]:

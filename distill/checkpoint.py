@@ -12,11 +12,11 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from common.errors import UserError
+from common.files import atomic_write
+from common.tensor_bytes import tensor_bytes
 from distill.models import KINDS, Classifier
 from distill.state import Epoch, State
-from extract.tensor_bytes import tensor_bytes
-from manifests.errors import UserError
-from manifests.files import atomic_write
 
 
 def save_network(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from common.files import write_text
 from distill.state import Epoch
-from manifests.files import write_text
 
 
 def write_metrics(path: Path, history: Sequence[Epoch]) -> None:

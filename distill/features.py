@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.errors import UserError
 from extract.cache import Cache
-from manifests.errors import UserError
-from manifests.schema import Manifest, labels_sha256
+from manifests.manifest import Manifest, labels_sha256
 
 
 @dataclass(frozen=True)

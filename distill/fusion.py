@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from common.errors import UserError
 from distill.features import rows_with_features
 from extract.cache import Cache
-from manifests.errors import UserError
 
 
 def join_caches(caches: Mapping[str, Cache]) -> Cache:

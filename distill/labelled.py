@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from extract.random_state import derive_seed
+from common.seeding import derive_seed
 
 
 def labelled_clips(labels: Tensor, fraction: float, seed: int) -> Tensor:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from manifests.errors import UserError
+from common.errors import UserError
 
 
 class Losses(NamedTuple):

@@ -9,7 +9,7 @@ from torch import Tensor
 from distill.features import FeatureSet
 from distill.losses import Losses
 from distill.models import Classifier, Kind, Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 class Lesson(NamedTuple):

@@ -8,7 +8,7 @@ from distill.features import FeatureSet
 from distill.methods import METHODS
 from distill.run_folder import Finished, Run, train_runs
 from distill.state import Epoch, Job
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def stages(methods: Sequence[str]) -> tuple[list[str], list[str]]:

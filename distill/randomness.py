@@ -10,8 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from extract.random_state import derive_seed
-from manifests.training import Training
+from common.seeding import derive_seed
+from manifests.recipes.training import Training
 
 
 class Mixed(NamedTuple):

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from common.errors import UserError
 from distill.losses import check_tau
 from distill.methods import METHODS
-from manifests.errors import UserError
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def check_recipe(recipe: Recipe, num_segments: int | None, methods: Sequence[str] | None = None) -> None:

@@ -17,6 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from common.errors import UserError
+from common.files import sha256_of, write_text
+from common.run_record import claim, differences, fingerprint, only_writer, read_record, refuse_other
 from distill.checkpoint import load_network, load_state, save_network, save_state
 from distill.curves import TensorBoard, write_metrics
 from distill.features import FeatureSet
@@ -27,11 +30,8 @@ from distill.settings import data_settings, run_settings
 from distill.stack import models_at_once
 from distill.standardisation import fold, moments
 from distill.state import Epoch, Job, State
-from distill.train import new_network, shape, train_together
-from manifests.claim import claim, differences, fingerprint, only_writer, read_record, refuse_other
-from manifests.errors import UserError
-from manifests.files import sha256_of, write_text
-from manifests.recipe import Recipe
+from distill.training import new_network, shape, train_together
+from manifests.recipes.recipe import Recipe
 
 RECIPE, METRICS, TENSORBOARD, LABELLED = "recipe.json", "metrics.csv", "tensorboard", "labelled.txt"
 RESUME, WEIGHTS, DONE = "resume.safetensors", "weights.safetensors", "done.json"

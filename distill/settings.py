@@ -7,7 +7,7 @@ from typing import Any
 
 from distill.features import FeatureSet
 from distill.state import Job
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def run_settings(recipe: Recipe, data: FeatureSet, job: Job, teacher_weights_sha256: str | None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from manifests.training import Training
+from manifests.recipes.training import Training
 
 
 class Sgd:

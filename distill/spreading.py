@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distill.standardisation import moments
-from manifests.training import Spreading
+from manifests.recipes.training import Spreading
 
 BLOCK = 1024  # clips compared with all others at once
 SMALLEST = 1e-4  # what is left of r^k when the sum ends

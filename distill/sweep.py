@@ -16,6 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from common.config import key_hint, parse_table
+from common.errors import UserError
+from common.files import write_text
+from common.run_record import claim, fingerprint
 from distill.features import FeatureSet
 from distill.methods import METHODS
 from distill.plan import Tally, stages
@@ -23,11 +27,7 @@ from distill.recipe_check import check_classes, check_recipe
 from distill.run_folder import Run, read_finished
 from distill.settings import data_settings, run_settings
 from distill.state import Job
-from manifests.claim import claim, fingerprint
-from manifests.errors import UserError
-from manifests.files import write_text
-from manifests.recipe import Recipe
-from manifests.tables import key_hint, parse_table
+from manifests.recipes.recipe import Recipe
 
 PLAN, RUNS, RESULT = "plan.json", "runs", "sweep.csv"
 NOT_TRAINED = {"name", "base", "data", "extract", "streams", "fusion"}  # of a recipe: what comes before the training

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from evaluate.check_command import check
-from evaluate.inputs import Bars, Move
-from evaluate.predictions import Scores
-from evaluate.programme_table import as_json as rows_as_json
-from manifests.command_line import new_app, run_cli
-from manifests.errors import UserError
-from manifests.recipe import read_recipe
-from manifests.schema import read_manifest
+from common.command_line import new_app, run_cli
+from common.errors import UserError
+from evaluate.commands.check import check
+from evaluate.pipeline.inputs import Bars, Move
+from evaluate.scoring.predictions import Scores
+from evaluate.tables.suite_table import as_json as rows_as_json
+from manifests.manifest import read_manifest
+from manifests.recipes.recipe import read_recipe
 
 if TYPE_CHECKING:  # it loads torch, which --help does without
-    from evaluate.programme import ProgrammeResult
+    from evaluate.pipeline.suite import ProgrammeResult
 
 app = new_app(__doc__)
 
@@ -76,12 +76,12 @@ def reproduce(
 
     - `python -m evaluate reproduce table1 --videos ucf101=/data/UCF-101 --videos sysu=/data/SYSU3DAction/3DvideoNorm`
     """
-    from evaluate.options import Given, inputs_of_programme, inputs_of_recipe, with_seeds
-    from evaluate.programme import run_programme
-    from evaluate.reproduce import reproduce as run
+    from common.progress import progress_bars
+    from evaluate.commands.options import Given, inputs_of_programme, inputs_of_recipe, with_seeds
+    from evaluate.pipeline.reproduction import reproduce as run
+    from evaluate.pipeline.suite import run_programme
     from extract.machine import Machine
-    from extract.terminal import progress_bars
-    from manifests.programme import find_programme, merge_rows, read_programme
+    from manifests.recipes.suite import find_programme, merge_rows, read_programme
 
     given = Given(videos or [], manifest or [], cache or [], skip_failed, get_weights)
     machine = Machine(device=device, workers=workers, deadline=deadline)
@@ -124,11 +124,11 @@ def score(
 
     Example: `python -m evaluate score mine/*.h5 --manifest ucf101.csv --out mine`
     """
-    from evaluate.comparison import baseline_of
-    from evaluate.predictions import read_predictions
-    from evaluate.predictions import score as score_one
-    from evaluate.results import published_beside, write_results
-    from evaluate.table import make_table, render_markdown
+    from evaluate.pipeline.results import published_beside, write_results
+    from evaluate.scoring.comparison import baseline_of
+    from evaluate.scoring.predictions import read_predictions
+    from evaluate.scoring.predictions import score as score_one
+    from evaluate.tables.published_table import make_table, render_markdown
 
     clips = read_manifest(manifest)
     scores = defaultdict(list)

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from evaluate.finished import Features, Finished, Made, read_finished
-from evaluate.fusion import method_name
-from evaluate.programme import published_of
-from evaluate.streams import COMPARED_VA_CNN
-from evaluate.text_tables import Value
-from evaluate.tolerance import TOLERANCES, allowed
+from common.run_record import differences
+from evaluate.pipeline.finished import Features, Finished, Made, read_finished
+from evaluate.pipeline.fusion import method_name
+from evaluate.pipeline.streams import COMPARED_VA_CNN
+from evaluate.pipeline.suite import published_of
+from evaluate.scoring.tolerance import TOLERANCES, allowed
+from evaluate.tables.text_tables import Value
 from extract.networks.backbones import BACKBONES
-from manifests.claim import differences
-from manifests.programme import merge_rows, merged_into
 from manifests.published import RATIOS, WHOLE, Published
-from manifests.recipe import RECIPES, TRAIN, Extract, Recipe, VaCnn, read_recipe
-from manifests.weights import read_weights
+from manifests.recipes.recipe import RECIPES, TRAIN, Extract, Recipe, VaCnn, read_recipe
+from manifests.recipes.suite import merge_rows, merged_into
+from manifests.released_weights import read_weights
 
 Verdict = Literal["inside", "outside", "not comparable", "nothing to compare with"]
 MADE_HERE = {"TSM", "VA-CNN"}  # published features that a bundled recipe makes

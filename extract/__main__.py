@@ -8,10 +8,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from common.command_line import new_app, run_cli
+from common.errors import UserError
 from extract.cache import check_cache
 from extract.cluster.submit import submit
+from extract.commands.run import conclude, plan, retry, run
+from extract.commands.train_vacnn import train_vacnn
+from extract.commands.weights import app as weights_app
 from extract.diff import diff
-from extract.networks.weights_command import app as weights_app
 from extract.options import (
     Backbone,
     CacheFile,
@@ -27,15 +31,11 @@ from extract.options import (
     recipe_of,
     usable_cores,
 )
-from extract.run_command import conclude, plan, retry, run
 from extract.shards.merge import is_merged
 from extract.shards.merge import merge as merge_parts
 from extract.shards.run_folder import RunFolder
 from extract.shards.status import status
 from extract.skeletons.command import bench_reader
-from extract.va_cnn.command import train_vacnn
-from manifests.command_line import new_app, run_cli
-from manifests.errors import UserError
 
 BENCH_CLIPS = "Clips to measure on, 320x240 XviD of 186 frames, drawn here; default: 24, 600 on a GPU."
 

@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from common.errors import UserError
 from extract.clip import Clip
 from extract.decoding.numbered_clip import write_numbered_clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
@@ -30,9 +31,8 @@ from extract.networks.network import SegmentNetwork, choose_device, device_name
 from extract.phases import decode_here, measure_phases
 from extract.run import load_network
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
-from manifests.errors import UserError
-from manifests.recipe import Extract
-from manifests.schema import Manifest, write_manifest
+from manifests.manifest import Manifest, write_manifest
+from manifests.recipes.recipe import Extract
 
 CLIP_FRAMES = {"video": 186, "skeleton": 80}  # UCF101's and NTU's mean
 SIZE = (320, 240)

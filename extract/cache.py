@@ -19,10 +19,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from extract.hdf5 import open_hdf5, refuse_system_error
-from manifests.errors import UserError
-from manifests.file_kind import CSV, FOLDER, TEXT, TOML, kind_of
-from manifests.files import atomic_write
+from common.errors import UserError
+from common.file_kind import CSV, FOLDER, TEXT, TOML, kind_of
+from common.files import atomic_write
+from common.hdf5 import open_hdf5, refuse_system_error
 
 BLOCK_BYTES = 4 << 20  # of rows read or written at once: a call of HDF5 takes 75 µs, however little it carries
 

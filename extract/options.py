@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from manifests.errors import UserError
-from manifests.recipe import Extract
-from manifests.tables import parse_table
+from common.config import parse_table
+from common.errors import UserError
+from manifests.recipes.recipe import Extract
 
 
 def _with_a_name(path: Path) -> Path:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from common.errors import UserError
 from extract.clip import Clip
 from extract.doctor import check_decoder
 from extract.machine import Machine
@@ -32,8 +33,7 @@ from extract.skeletons.joint_statistics import joint_statistics_backbone
 from extract.skeletons.joints import joints_backbone
 from extract.sources.inputs import read_clips
 from extract.va_cnn.backbone import va_cnn_backbone
-from manifests.errors import UserError
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 
 def extract(

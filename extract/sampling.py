@@ -8,7 +8,7 @@ import av
 from extract.decoding.decode import FRAMES_RULE
 from extract.networks.backbone import Input
 from extract.segments import SEGMENT_RULE
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 # Whose version a decoder has, and what it is called where the name alone would not say who decoded what.
 PACKAGES = {"pyav": "av", "nvdec": "av"}

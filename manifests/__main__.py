@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from manifests import ntu60, sysu, ucf101, utd_mhad
+from common.command_line import new_app, run_cli
+from common.errors import UserError
+from common.files import inside, refuse_no_folder
 from manifests.audit import refuse_unusable, remarks
-from manifests.command_line import new_app, run_cli
-from manifests.errors import UserError
-from manifests.files import inside, refuse_no_folder
-from manifests.schema import SPLITS, Manifest, path_columns, read_manifest, write_manifest
+from manifests.commands.unpack import unpack
+from manifests.datasets import ntu60, sysu, ucf101, utd_mhad
+from manifests.manifest import SPLITS, Manifest, path_columns, read_manifest, write_manifest
 from manifests.stick_figures.data_set import draw_data_set
-from manifests.unpack_command import unpack
 
 app = new_app(__doc__)
 

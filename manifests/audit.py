@@ -8,9 +8,9 @@ from pathlib import Path, PurePath, PurePosixPath
 
 import pandas as pd
 
-from manifests.errors import UserError, first_few
-from manifests.files import inside
-from manifests.schema import SPLITS, path_columns
+from common.errors import UserError, first_few
+from common.files import inside
+from manifests.manifest import SPLITS, path_columns
 
 
 def refuse_unusable(clips: pd.DataFrame, videos: Path | None) -> None:

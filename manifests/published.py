@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from manifests.schema import Manifest
+from manifests.manifest import Manifest
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 RATIOS = tuple(range(10, 101, 10))  # observation ratios in per cent: the columns r10, r20, … r100

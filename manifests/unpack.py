@@ -21,8 +21,8 @@ from typing import Any
 
 from filelock import Timeout
 
-from manifests.errors import UserError
-from manifests.locks import locked
+from common.errors import UserError
+from common.locks import locked
 
 Move = Callable[[int, int], None]  # (bytes done, all)
 BLOCK = 4096  # a file takes whole blocks of the disk

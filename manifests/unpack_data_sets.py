@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from manifests import ntu60, sysu, ucf101
-from manifests.errors import UserError
+from common.errors import UserError
+from manifests.datasets import ntu60, sysu, ucf101
+from manifests.manifest import Manifest, path_columns
 from manifests.published import is_whole
-from manifests.schema import Manifest, path_columns
 
 CLASS_LIST = "classInd.txt"  # of UCF101's split lists
 

@@ -13,11 +13,11 @@ import pytest
 from distill.classical import CLASSICAL
 from distill.methods import METHODS
 from manifests.published import published_rows
-from manifests.recipe import RECIPES, read_recipe
-from manifests.weights import read_weights
+from manifests.recipes.recipe import RECIPES, read_recipe
+from manifests.released_weights import read_weights
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("manifests", "extract", "distill", "evaluate")  # a package imports only what stands before it
+PACKAGES = ("common", "manifests", "extract", "distill", "evaluate")  # a package imports only what stands before it
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 ROWS = sorted(RECIPES.glob("rows/*.toml"))
 ALL_CODE = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py")])
@@ -49,7 +49,7 @@ def imported_packages(path: Path) -> set[str]:
 
 def test_every_package_is_checked() -> None:
     assert {path.relative_to(ROOT).parts[0] for path in SOURCES} == set(PACKAGES)
-    packages = [imported_packages(path) for path in SOURCES if path.parent.name == "evaluate"]
+    packages = [imported_packages(path) for path in SOURCES if name_of(path).startswith("evaluate/")]
     assert set().union(*packages) == set(PACKAGES)
 
 
@@ -76,7 +76,7 @@ def test_manifests_load_no_torch_no_hdf5_no_other_package() -> None:
     assert "manifests.stick_figures.data_set" in modules
     loaded = loaded_with(modules)
     assert "pandas" in loaded
-    assert not loaded & {"torch", "torchvision", "timm", "h5py", "safetensors", *PACKAGES[1:]}
+    assert not loaded & {"torch", "torchvision", "timm", "h5py", "safetensors", *PACKAGES[2:]}
 
 
 def test_the_decode_worker_starts_without_torch() -> None:
@@ -103,7 +103,7 @@ def test_only_the_decode_worker_reads_matlab_files() -> None:
     def importers(name: str) -> set[str]:
         return {file for file, names in of_file.items() if any(f"{found}.".startswith(f"{name}.") for found in names)}
 
-    assert importers("scipy") == {"extract/skeletons/matlab.py", "evaluate/statistics.py"}
+    assert importers("scipy") == {"extract/skeletons/matlab.py", "evaluate/scoring/statistics.py"}
     assert importers("scipy.io") == {"extract/skeletons/matlab.py"}
     assert importers("extract.skeletons.matlab") == {"extract/skeletons/files.py"}
     assert importers("extract.skeletons.files.read_skeleton") == {"extract/skeletons/observe.py"}
@@ -114,7 +114,7 @@ def test_only_the_decode_worker_reads_matlab_files() -> None:
 
 def test_scipy_is_loaded_only_when_it_is_used() -> None:
     """Loading it takes a second, and of what imports it every process starts without it."""
-    loaded = loaded_with(["evaluate.statistics", "extract.skeletons.files"])
+    loaded = loaded_with(["evaluate.scoring.statistics", "extract.skeletons.files"])
     assert "numpy" in loaded
     assert "scipy" not in loaded
 
@@ -181,7 +181,7 @@ def test_there_is_a_torch_load_to_look_at() -> None:
     assert any(node.attr == "load" for path in SOURCES for node in attributes(parse(path), "torch"))
 
 
-SAVES_TENSORS = "extract/tensor_bytes.py"
+SAVES_TENSORS = "common/tensor_bytes.py"
 
 
 def safetensors_saves(tree: ast.AST) -> list[str]:

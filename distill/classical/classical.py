@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.features import FeatureSet
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)

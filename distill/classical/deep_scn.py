@@ -25,8 +25,8 @@ from torch import Tensor
 from distill.classical.classical import Classical, best_on_validation
 from distill.features import FeatureSet
 from distill.models import cumulative_mean
-from manifests.recipe import Recipe
-from manifests.training import DeepScn
+from manifests.recipes.recipe import Recipe
+from manifests.recipes.training import DeepScn
 
 SMALLEST = 1e-5  # added to the diagonal of a layer's system, relative to its mean
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # tried, relative to the mean of the diagonal

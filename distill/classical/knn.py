@@ -17,7 +17,7 @@ from torch import Tensor
 
 from distill.classical.classical import Classical, best_on_validation
 from distill.features import FeatureSet
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 K = (1, 5, 9)
 NEARNESS = 1e-3  # of a vote

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from distill.losses import Losses, labelled_mean
 from distill.method import Lesson, Method, student_hidden
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:

@@ -5,7 +5,7 @@ What the recurrent methods have to beat: it knows no order of the segments.
 
 from distill.method import Method
 from distill.methods.without_distillation import WITHOUT
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def _no_units(recipe: Recipe) -> int:

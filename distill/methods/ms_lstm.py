@@ -14,7 +14,7 @@ from torch import Tensor
 from distill.losses import Losses, classification_loss, labelled_mean
 from distill.method import Lesson, Method, student_hidden
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def log_of_rest(logits: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor
 from distill.losses import Losses, labelled_mean
 from distill.method import Lesson, Method, student_hidden
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def soft_labels(increments: Tensor) -> Tensor:

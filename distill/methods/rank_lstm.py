@@ -15,7 +15,7 @@ from torch import Tensor
 from distill.losses import Losses, classification_loss, labelled_mean
 from distill.method import Lesson, Method, student_hidden
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def ranking_loss(logits: Tensor, labels: Tensor, margin: bool) -> Tensor:

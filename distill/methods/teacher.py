@@ -6,7 +6,7 @@ Not a method for early recognition: its output after segment n has seen all N.
 from distill.losses import Losses, combined_loss
 from distill.method import Lesson, Method, teacher_hidden
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:

@@ -4,10 +4,10 @@ As wide as the student when its two directions stand side by side, because the s
 Not a method for early recognition: its output after segment n has seen all N.
 """
 
+from common.errors import UserError
 from distill.method import Method
 from distill.methods.teacher import TEACHER
-from manifests.errors import UserError
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def _hidden(recipe: Recipe) -> int:

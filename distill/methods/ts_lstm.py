@@ -12,11 +12,11 @@ enter the last two terms alone. * marks Tran et al.'s reimplementation on their 
 
 from torch import Tensor
 
+from common.errors import UserError
 from distill.losses import Losses, classification_loss
 from distill.method import Lesson, Method, student_hidden
 from distill.models import Outputs
-from manifests.errors import UserError
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def state_error(student: Tensor, teacher: Tensor) -> Tensor:

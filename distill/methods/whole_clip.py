@@ -22,7 +22,7 @@ from distill.losses import Losses
 from distill.method import Lesson, Method, student_hidden
 from distill.models import Classifier, Outputs, predict_outputs
 from distill.spreading import spread_labels
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def targets(data: FeatureSet, labelled: Tensor, recipe: Recipe, teacher: Classifier | None) -> Tensor:

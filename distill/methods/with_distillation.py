@@ -7,7 +7,7 @@
 from distill.losses import Losses, combined_loss
 from distill.method import Lesson, Method, student_hidden
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def _eq4(outputs: Outputs, lesson: Lesson, recipe: Recipe, alpha: float, beta: float) -> Losses:

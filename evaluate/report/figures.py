@@ -10,15 +10,15 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.calibration import reliability
-from evaluate.early_gain import early_gain
-from evaluate.metrics import mean_and_std
-from evaluate.notes import kind_of
-from evaluate.predictions import Scores
 from evaluate.report.charts import Chart, Line, points, top_for
 from evaluate.report.confusion import Mistake, confusion, most_confused, occurring
 from evaluate.report.timelines import competitors
-from evaluate.table import observation_ratios
+from evaluate.scoring.calibration import reliability
+from evaluate.scoring.early_gain import early_gain
+from evaluate.scoring.metrics import mean_and_std
+from evaluate.scoring.predictions import Scores
+from evaluate.tables.notes import kind_of
+from evaluate.tables.published_table import observation_ratios
 from manifests.published import Published
 
 RATIO, ACCURACY = "Observation ratio (%)", "Accuracy (%)"

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from common.files import inside
 from extract.clip import Clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.skeletons.files import READERS
-from manifests.files import inside
 
 WIDEST = 160  # pixels of a picture's longer side
 QUALITY = 70  # of JPEG

@@ -10,12 +10,12 @@ from typing import Any
 
 import jinja2
 
+from common.files import refuse_no_folder, write_text
 from evaluate.report.provenance import origins, versions
 from evaluate.report.runs import BASELINE, choose, find_manifest, read_runs, refuse_other_folder
 from evaluate.report.sections import looked_into, results
-from evaluate.text_tables import printed
-from manifests.files import refuse_no_folder, write_text
-from manifests.schema import read_manifest
+from evaluate.tables.text_tables import printed
+from manifests.manifest import read_manifest
 
 
 def write_report(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.files import sha256_of
 from evaluate.report.runs import Method
-from manifests.files import sha256_of
-from manifests.schema import Manifest, path_columns
+from manifests.manifest import Manifest, path_columns
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import UserError, some_of
+from common.hdf5 import open_hdf5
 from distill.methods import METHODS
-from evaluate.comparison import baseline_of
-from evaluate.metrics import accuracy_by_ratio, auc_mean
-from evaluate.notes import comparable
-from evaluate.predictions import Predictions, Scores, read_predictions, score
-from extract.hdf5 import open_hdf5
-from manifests.errors import UserError, some_of
-from manifests.schema import Manifest, read_manifest
+from evaluate.scoring.comparison import baseline_of
+from evaluate.scoring.metrics import accuracy_by_ratio, auc_mean
+from evaluate.scoring.predictions import Predictions, Scores, read_predictions, score
+from evaluate.tables.notes import comparable
+from manifests.manifest import Manifest, read_manifest
 
 METHOD, BASELINE = METHODS["with"].title, METHODS["without"].title  # looked for where none are named
 RUNS_SHOWN = 20

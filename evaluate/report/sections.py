@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.beyond import calibration_error_name, measures
-from evaluate.comparison import Comparison, baseline_of, compare
-from evaluate.notes import notes
-from evaluate.predictions import Scores
+from evaluate.pipeline.results import published_beside
 from evaluate.report.figures import (
     accuracy_chart,
     calibration_chart,
@@ -26,16 +23,19 @@ from evaluate.report.key_frames import KeyFrames, key_frames
 from evaluate.report.provenance import shown_column
 from evaluate.report.runs import Method, Runs, read_probabilities
 from evaluate.report.timelines import choose_clips, moments, shown_levels
-from evaluate.results import published_beside
-from evaluate.statistics import RESAMPLES
-from evaluate.table import (
+from evaluate.scoring.comparison import Comparison, baseline_of, compare
+from evaluate.scoring.predictions import Scores
+from evaluate.scoring.statistics import RESAMPLES
+from evaluate.tables.beyond import calibration_error_name, measures
+from evaluate.tables.notes import notes
+from evaluate.tables.published_table import (
     OTHER_AUC_NOTE,
     PAPER_RATIOS,
     make_table,
     observation_ratios,
     summarise,
 )
-from manifests.schema import Manifest
+from manifests.manifest import Manifest
 from manifests.stick_figures.bound import best_accuracy
 
 MOMENTS = (20.0, 60.0, 100.0)  # observation ratios looked at closely: early, in the middle, at the end

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.earliness import time_to_correct
+from evaluate.scoring.earliness import time_to_correct
 
 NUMBER = 3  # clips a group
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import yaml
 
+from common.errors import UserError
+from common.files import write_text
 from extract.cluster.work import DECODERS, Work
 from extract.networks.weights import weights_folder
 from extract.shards.run_folder import RunFolder
-from manifests.errors import UserError
-from manifests.files import write_text
-from manifests.weights import read_weights
+from manifests.released_weights import read_weights
 
 GRACE = 120  # seconds between SIGTERM and SIGKILL; a worker needs those of one clip
 # No $( ) in it: Kubernetes would take that for a variable of its own.

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from common.errors import UserError
 from extract.cluster.work import DECODERS, Work
 from extract.cluster.worker import ENDED_IN_ORDER, MOST_ERRORS, End, Worker, refuse_errors
-from manifests.errors import UserError
 
 POLL = 1.0  # seconds
 CONNECT = 10.0  # seconds

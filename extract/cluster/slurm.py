@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from common.errors import UserError
+from common.files import write_text
 from extract.cluster.work import Work
-from manifests.errors import UserError
-from manifests.files import write_text
 
 NOTICE = 120  # seconds before its time limit that a task is told
 CONFIG_SECONDS = 30.0  # to wait for SLURM's configuration

@@ -12,18 +12,18 @@ from typing import Annotated
 
 import typer
 
+from common.errors import UserError
+from common.progress import progress_bars
 from extract.cluster.kubernetes import submit_to_kubernetes
 from extract.cluster.local import run_locally
 from extract.cluster.ray_queue import run_on_ray
 from extract.cluster.slurm import submit_to_slurm
 from extract.cluster.work import Work, find_work
+from extract.commands.run import conclude
 from extract.options import CacheFile
-from extract.run_command import conclude
 from extract.shards.merge import merge
 from extract.shards.run_folder import RunFolder
 from extract.shards.status import read_status
-from extract.terminal import progress_bars
-from manifests.errors import UserError
 
 FOLLOW = 2.0  # seconds between looks at the run folder
 

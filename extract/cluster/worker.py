@@ -9,9 +9,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.errors import UserError
 from extract.cluster.work import Work
 from extract.decoding.pool import signal_name
-from manifests.errors import UserError
 
 ATTEMPTS = 3  # of a shard whose worker is killed
 MOST_ERRORS = 3  # workers that end with an error, before no more are started: it is not the shards' fault

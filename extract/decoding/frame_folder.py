@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import some_of
 from extract.clip import DecodeError
 from extract.decoding.picture_file import open_picture
-from manifests.errors import some_of
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 

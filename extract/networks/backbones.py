@@ -17,6 +17,8 @@ from timm.data.config import resolve_data_config
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from common.errors import UserError
+from common.files import sha256_of
 from extract.networks.backbone import Backbone, draw_frames
 from extract.networks.checkpoints import Layout, load_checkpoint
 from extract.networks.non_local import insert_non_local
@@ -24,9 +26,7 @@ from extract.networks.preprocess import Preprocess
 from extract.networks.temporal_shift import FOLD_DIV, insert_temporal_shift
 from extract.networks.timm_models import check_timm_name, create_timm_model, try_network
 from extract.networks.weights import find_weights
-from manifests.errors import UserError
-from manifests.files import sha256_of
-from manifests.weights import read_weights
+from manifests.released_weights import read_weights
 
 RANDOM = "random"
 PACKAGE = "timm-package"  # weights that come as a Python package

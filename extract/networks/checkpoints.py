@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from common.errors import UserError, some_of
 from extract.networks.temporal_shift import TemporalShift
-from manifests.errors import UserError, some_of
 
 Layout = Literal["official", "mmaction2", "efficientnet-lite", "timm"]
 

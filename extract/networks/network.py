@@ -17,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.errors import UserError
 from extract.clip import Clip
 from extract.networks.backbone import CPU_FRAMES, Backbone
 from extract.networks.batch_norm import fold_batch_norm
 from extract.networks.batches import Batches, Features, best_batches
-from manifests.errors import UserError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

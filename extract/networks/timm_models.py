@@ -8,7 +8,7 @@ import torch
 from timm.models import get_arch_pretrained_cfgs, get_deprecated_models
 from torch import Tensor, nn
 
-from manifests.errors import UserError, some_of
+from common.errors import UserError, some_of
 
 TAGS_SHOWN = 20
 

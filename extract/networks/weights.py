@@ -13,11 +13,11 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
-from manifests.errors import UserError
-from manifests.file_kind import CSV, EMPTY, HDF5, TOML, UTF16, kind_of
-from manifests.files import sha256_of, write_text
-from manifests.locks import WAIT_FOR_EVER, locked
-from manifests.weights import WeightsFile, read_weights
+from common.errors import UserError
+from common.file_kind import CSV, EMPTY, HDF5, TOML, UTF16, kind_of
+from common.files import sha256_of, write_text
+from common.locks import WAIT_FOR_EVER, locked
+from manifests.released_weights import WeightsFile, read_weights
 
 TIMEOUT = 30.0  # seconds without a byte
 CHUNK = 1 << 20

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from manifests.errors import first_few
+from common.errors import first_few
 
 
 @dataclass(frozen=True)

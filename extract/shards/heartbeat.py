@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from manifests.errors import UserError
-from manifests.files import write_text
+from common.errors import UserError
+from common.files import write_text
 
 SECONDS = 5.0
 JOB_NAMES = (("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"), ("JOB_NAME", "JOB_COMPLETION_INDEX"), ("RAY_JOB_ID",))

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from common.errors import UserError
+from common.files import remove_leftovers, sha256_of, write_text
 from extract.cache import Row, write_cache
 from extract.shards.reasons import why_failed
 from extract.shards.run_folder import RunFolder
 from extract.shards.shard_folder import LedgerRow, Where, held
-from manifests.errors import UserError
-from manifests.files import remove_leftovers, sha256_of, write_text
 
 MERGE_SECONDS = 600.0  # how long to wait for another worker's merge
 OPEN_PARTS = 256  # files held open while merging: neighbours in the manifest are in different shards

@@ -11,14 +11,14 @@ from pathlib import Path
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from common.errors import UserError
+from common.run_record import differences
 from extract.machine import Machine
 from extract.shards.assignment import assign_shards
 from extract.shards.sealed import unsealed
 from extract.sources.inputs import Listing
 from extract.sources.location import is_url
-from manifests.claim import differences
-from manifests.errors import UserError
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 NUMBERS = ("frames", "bytes", "offset", "shard")
 COLUMNS = ("clip_id", "path", "frames", "bytes", "archive", "offset", "shard")

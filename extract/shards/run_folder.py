@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from common.errors import UserError, first_few
+from common.files import sha256_of, write_text
 from extract.shards.clip_changes import ClipChanges, compare_clips
 from extract.shards.plan import (
     Plan,
@@ -24,8 +26,6 @@ from extract.shards.plan import (
 from extract.shards.sealed import sealed, unsealed
 from extract.shards.settings import refuse_other_settings
 from extract.shards.shard_folder import LOCK_SECONDS, LedgerRow, ShardFolder, Where, held
-from manifests.errors import UserError, first_few
-from manifests.files import sha256_of, write_text
 
 
 class RunFolder:

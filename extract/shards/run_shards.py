@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from common.errors import UserError, first_few
 from extract.decoding.pool import DecodeTask
 from extract.machine import Machine
 from extract.networks.backbone import Backbone
@@ -25,7 +26,6 @@ from extract.shards.shard_worker import ShardWorker
 from extract.shards.source import Source, source_of
 from extract.sources.fetch import check_scratch
 from extract.sources.location import is_url, join
-from manifests.errors import UserError, first_few
 
 Progress = Callable[[int, int], None]  # (clips finished by this run or before, all clips)
 

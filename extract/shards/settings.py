@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from manifests.errors import UserError
+from common.errors import UserError
 
 COMPUTED_WITH = frozenset({"device", "clips_at_once", "torch", "timm", "code", "libavcodec", "pictures_decoder"})
 THREADS = re.compile(r", (\d+) threads\)$")  # at the end of a CPU's name, see `extract.networks.network.device_name`

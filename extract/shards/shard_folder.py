@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from filelock import Timeout
 
+from common.errors import UserError
+from common.files import atomic_write, remove_leftovers, sha256_of, write_text
+from common.locks import locked
+from common.tensor_bytes import tensor_bytes
 from extract.cache import Row
 from extract.decoding.pool import Failure
 from extract.shards.sealed import sealed, unsealed
 from extract.shards.source import Source
-from extract.tensor_bytes import tensor_bytes
-from manifests.errors import UserError
-from manifests.files import atomic_write, remove_leftovers, sha256_of, write_text
-from manifests.locks import locked
 
 NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "source": [], "part_sha256": ""}
 LOCK_SECONDS = 60.0  # how long to wait for a worker that is being ended: a scheduler kills it within less

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
+from common.errors import UserError
 from extract.cache import Row
 from extract.clip import Clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
@@ -18,7 +19,6 @@ from extract.networks.network import SegmentNetwork
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.shard_folder import ShardFolder
 from extract.shards.source import Source, source_of
-from manifests.errors import UserError
 
 PART_CLIPS = 512  # a part is written every so many clips …
 PART_SECONDS = 30.0  # … or seconds: what a kill can cost; …

@@ -17,12 +17,12 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.live import Live
 
+from common.command_line import INTERRUPTED, QuietExit
+from common.errors import UserError
 from extract.options import CacheFile, Json
 from extract.shards.plan import read_clips, shard_sha256
 from extract.shards.run_folder import RunFolder
 from extract.shards.shard_status import NO_CLIPS, ShardStatus, Share, State, clock_of, look_at, read_if_whole
-from manifests.command_line import INTERRUPTED, QuietExit
-from manifests.errors import UserError
 
 WATCH_SECONDS = 2.0
 REASONS = 5  # the most frequent reasons of failure that are named

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from common.errors import UserError
 from extract.clip import DecodeError
-from manifests.errors import UserError
 
 
 def bench_reader(

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 from urllib.parse import unquote
 
+from common.errors import UserError
 from extract.sources.location import filesystem, is_url, reading
-from manifests.errors import UserError
 
 COMPRESSED = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 MOST_NAMES = 1_000_000  # of a pattern: more is a slip of the pen

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from common.errors import UserError
 from extract.clip import DecodeError
 from extract.sources.location import describe, filesystem, is_url
-from manifests.errors import UserError
 
 ATTEMPTS = 3  # of a fetch; …
 WAIT = 0.5  # … seconds before the second, and four times as many before the third

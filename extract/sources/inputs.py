@@ -15,14 +15,14 @@ from stat import S_ISREG
 import numpy as np
 import pandas as pd
 
+from common.errors import UserError
+from common.file_kind import CSV, EMPTY, TEXT, kind_of
+from common.files import refuse_no_folder
 from extract.skeletons.files import READERS
 from extract.sources.archives import archive_names, are_archives, members, relative_name
 from extract.sources.location import filesystem, is_url, join, reading, relative_to
 from extract.sources.path_list import common_root, needs_videos, read_lines, read_paths
-from manifests.errors import UserError
-from manifests.file_kind import CSV, EMPTY, TEXT, kind_of
-from manifests.files import refuse_no_folder
-from manifests.schema import Manifest, read_clip_list
+from manifests.manifest import Manifest, read_clip_list
 
 VIDEOS = ".3gp .asf .avi .divx .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv"
 SUFFIXES = frozenset((*VIDEOS.split(), *READERS))

@@ -4,10 +4,10 @@ import itertools
 import os
 from pathlib import Path, PurePosixPath
 
+from common.errors import UserError
+from common.files import inside
 from extract.sources.archives import are_archives
 from extract.sources.location import is_url, reading, relative_to
-from manifests.errors import UserError
-from manifests.files import inside
 
 
 def read_lines(file: Path, name: str) -> list[tuple[int, str]]:

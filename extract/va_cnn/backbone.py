@@ -5,14 +5,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from common.config import parse_table
+from common.errors import UserError
+from common.files import sha256_of
 from extract.networks.backbone import Backbone, Draw
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import make_pictures, stretch_sequence
 from extract.va_cnn.weights import load_network
-from manifests.errors import UserError
-from manifests.files import sha256_of
-from manifests.recipe import Pictures, VaCnn
-from manifests.tables import parse_table
+from manifests.recipes.recipe import Pictures, VaCnn
 
 RANDOM = "random"
 SHOWN = {"segment": [0], "beginning": [1], "both": [0, 1]}  # of the two stretches of each segment

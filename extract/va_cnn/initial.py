@@ -4,15 +4,15 @@ from pathlib import Path
 
 import torch
 
+from common.errors import UserError
+from common.files import sha256_of
+from common.seeding import random_state
 from extract.networks.backbones import PACKAGE, package_file
 from extract.networks.checkpoints import load_checkpoint
 from extract.networks.timm_models import check_timm_name, own_size, try_network
-from extract.random_state import random_state
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.samples import Samples
-from manifests.errors import UserError
-from manifests.files import sha256_of
-from manifests.recipe import VaCnn
+from manifests.recipes.recipe import VaCnn
 
 SCRATCH = "scratch"
 

@@ -15,6 +15,9 @@ from typing import Any, Self
 import pandas as pd
 import torch
 
+from common.errors import UserError
+from common.files import inside, refuse_no_folder, sha256_of, write_text
+from common.run_record import claim, only_writer, read_record, refuse_other
 from extract.machine import Machine
 from extract.networks.network import choose_device, device_name
 from extract.va_cnn.initial import initial_network, refuse_unfit
@@ -23,11 +26,8 @@ from extract.va_cnn.pictures import stretch_sequence
 from extract.va_cnn.samples import Samples, read_samples
 from extract.va_cnn.train import State, train
 from extract.va_cnn.weights import load_state, save_state, save_weights
-from manifests.claim import claim, only_writer, read_record, refuse_other
-from manifests.errors import UserError
-from manifests.files import inside, refuse_no_folder, sha256_of, write_text
-from manifests.recipe import VaCnn
-from manifests.schema import Manifest, labels_sha256
+from manifests.manifest import Manifest, labels_sha256
+from manifests.recipes.recipe import VaCnn
 
 SETTINGS, METRICS, TENSORBOARD = "settings.json", "metrics.csv", "tensorboard"
 RESUME, WEIGHTS, DONE = "resume.safetensors", "weights.safetensors", "done.json"

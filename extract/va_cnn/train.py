@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from extract.random_state import random_state
+from common.errors import UserError
+from common.seeding import random_state
 from extract.va_cnn.network import VaCnnNetwork, rotations
 from extract.va_cnn.pictures import make_pictures
 from extract.va_cnn.samples import Samples, cut
-from manifests.errors import UserError
-from manifests.recipe import VaCnn
+from manifests.recipes.recipe import VaCnn
 
 VALIDATION_BATCHES = 4  # training batches at once: there is nothing to keep for gradients
 

@@ -12,13 +12,13 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from extract.tensor_bytes import tensor_bytes
+from common.config import parse_table
+from common.errors import UserError
+from common.files import atomic_write
+from common.tensor_bytes import tensor_bytes
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.train import Epoch, State
-from manifests.errors import UserError
-from manifests.files import atomic_write
-from manifests.recipe import VaCnn
-from manifests.tables import parse_table
+from manifests.recipes.recipe import VaCnn
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], made: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from manifests.errors import UserError
+from common.errors import UserError
 from manifests.stick_figures.video import MAX_B_FRAMES
 
 _COLUMNS = ("num_frames", "start_frame", "branch_frame", "family", "class_name")

@@ -12,9 +12,9 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from manifests.errors import UserError
-from manifests.files import atomic_write, inside, write_text
-from manifests.schema import COLUMNS, SPLITS, Manifest, check, write_manifest
+from common.errors import UserError
+from common.files import atomic_write, inside, write_text
+from manifests.manifest import COLUMNS, SPLITS, Manifest, check, write_manifest
 from manifests.stick_figures.actions import ACTIONS, Action, joint_positions
 from manifests.stick_figures.chance import Circumstances, Performer, draw_circumstances, draw_performer
 from manifests.stick_figures.drawing import draw_frames

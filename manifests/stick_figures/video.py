@@ -11,8 +11,8 @@ from pathlib import Path
 import av
 from av.codec.context import Flags
 
-from manifests.errors import UserError
-from manifests.files import atomic_write
+from common.errors import UserError
+from common.files import atomic_write
 from manifests.stick_figures.drawing import Frame
 
 FRAMES_PER_SECOND = 25

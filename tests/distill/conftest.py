@@ -9,8 +9,8 @@ import pytest
 
 from distill.features import FeatureSet, load_features
 from extract.cache import Cache
-from manifests.recipe import Recipe
-from manifests.schema import Manifest
+from manifests.manifest import Manifest
+from manifests.recipes.recipe import Recipe
 
 CLASSES = ("clap", "jump", "wave")
 NUM_STEPS, FEATURE_DIM = 5, 6

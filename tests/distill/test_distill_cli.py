@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.command_line import run_cli
+from common.errors import UserError
 from distill.__main__ import app
 from distill.cache_options import name_caches
 from distill.features import load_features
@@ -14,10 +16,8 @@ from distill.fusion import join_caches
 from distill.run_folder import read_settings
 from distill.settings import data_settings
 from extract.cache import Cache, Row, read_cache, write_cache
-from manifests.command_line import run_cli
-from manifests.errors import UserError
-from manifests.recipe import Recipe, read_recipe
-from manifests.schema import Manifest, write_manifest
+from manifests.manifest import Manifest, write_manifest
+from manifests.recipes.recipe import Recipe, read_recipe
 
 STREAM = '[streams.{}]\nbackbone = "x"\nweights = "y"\nsegments = 5\n'
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from common.errors import UserError
 from distill.features import FeatureSet, load_features
 from extract.cache import Cache
-from manifests.errors import UserError
-from manifests.schema import Manifest
+from manifests.manifest import Manifest
 
 
 def test_every_clip_has_its_own_features_and_label(cache: Cache, manifest: Manifest, data: FeatureSet) -> None:

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import UserError
 from distill.features import load_features
 from distill.fusion import clips_without_features, join_caches
 from extract.cache import Cache
-from manifests.errors import UserError
-from manifests.schema import Manifest
+from manifests.manifest import Manifest
 
 NAMES = ("rgb", "skeleton", "depth")
 CLIPS = ("a", "b", "c", "ä d")

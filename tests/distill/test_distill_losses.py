@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from common.errors import UserError
 from distill.losses import (
     classification_loss,
     combined_loss,
@@ -16,7 +17,6 @@ from distill.losses import (
     self_distillation_loss,
     teacher_student_loss,
 )
-from manifests.errors import UserError
 
 Array = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from distill.randomness import Mixed, Randomness
-from manifests.training import Training
+from manifests.recipes.training import Training
 
 CPU = torch.device("cpu")
 

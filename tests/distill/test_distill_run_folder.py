@@ -15,19 +15,19 @@ import torch
 from filelock import FileLock
 from typer.testing import CliRunner
 
+from common.errors import UserError
+from common.files import sha256_of
 from distill import run_folder
 from distill.__main__ import app
 from distill.checkpoint import load_state, save_state
 from distill.features import FeatureSet, load_features
 from distill.run_folder import Finished, Run, load_run, read_finished, read_settings, train_runs
 from distill.state import Epoch, Job
-from distill.train import train_together
+from distill.training import train_together
 from extract.cache import Cache, Row, read_cache, write_cache
-from manifests.errors import UserError
-from manifests.files import sha256_of
-from manifests.recipe import Recipe
-from manifests.schema import Manifest, read_manifest, write_manifest
-from manifests.training import Labels
+from manifests.manifest import Manifest, read_manifest, write_manifest
+from manifests.recipes.recipe import Recipe
+from manifests.recipes.training import Labels
 
 RECIPE = """
 name = "made-up"
@@ -59,8 +59,8 @@ from distill.features import load_features
 from distill.run_folder import Run
 from distill.state import Job
 from extract.cache import read_cache
-from manifests.recipe import read_recipe
-from manifests.schema import read_manifest
+from manifests.recipes.recipe import read_recipe
+from manifests.manifest import read_manifest
 
 def train_until(name, count, save_seconds):
     run_folder.SAVE_SECONDS = save_seconds

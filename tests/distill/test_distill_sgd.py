@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from distill.sgd import Sgd, learning_rate
-from manifests.training import Training
+from manifests.recipes.training import Training
 
 MODELS, STEPS = 3, 7
 SIZES = (0.2, 1.0, 5.0)  # of the models' losses, so that some are clipped and some are not

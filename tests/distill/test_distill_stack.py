@@ -7,7 +7,7 @@ from torch import Tensor
 from distill.models import KINDS, Classifier, Kind
 from distill.randomness import Randomness
 from distill.stack import Stack, models_at_once
-from manifests.training import Training
+from manifests.recipes.training import Training
 
 MODELS, BATCH, STEPS, WIDTH, UNITS, CLASSES = 3, 4, 6, 5, 7, 4
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)

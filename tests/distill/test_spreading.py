@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from distill.spreading import spread_labels
-from manifests.training import Spreading
+from manifests.recipes.training import Spreading
 
 
 def dense(

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from common.errors import UserError
 from distill.__main__ import app
 from distill.features import FeatureSet
 from distill.plan import stages
 from distill.run_folder import read_finished
 from distill.sweep import combinations, parse_axes, sweep
 from extract.cache import Cache, Row, write_cache
-from manifests.errors import UserError
-from manifests.recipe import Recipe
-from manifests.schema import Manifest, write_manifest
+from manifests.manifest import Manifest, write_manifest
+from manifests.recipes.recipe import Recipe
 
 
 @pytest.fixture

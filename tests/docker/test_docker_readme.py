@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from evaluate.tolerance import TOLERANCES
+from evaluate.scoring.tolerance import TOLERANCES
 from manifests.published import published_rows
-from manifests.recipe import read_recipe
+from manifests.recipes.recipe import read_recipe
 
 README = (Path(__file__).parent.parent.parent / "docker" / "README.md").read_text(encoding="utf-8")
 ROWS = {"UCF101": "ucf101", "SYSU 3DHOI": "sysu", "NTU RGB+D 60": "ntu60"}

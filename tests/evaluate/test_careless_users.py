@@ -8,8 +8,8 @@ import h5py
 import pandas as pd
 import pytest
 
-from manifests.command_line import run_cli
-from manifests.schema import COLUMNS, Manifest, write_manifest
+from common.command_line import run_cli
+from manifests.manifest import COLUMNS, Manifest, write_manifest
 
 RANDOM = "--backbone timm:test_resnet --weights random --device cpu"
 RECIPE = 'name = "x"\nseeds = [0]\n[data]\ndataset = "other"\nprotocol = "made-up"\n[distillation]\nbeta = 0.5\n'

@@ -14,27 +14,27 @@ import pandas as pd
 import pytest
 import torch
 
+from common.command_line import run_cli
+from common.errors import UserError
 from evaluate.__main__ import app
 from evaluate.check import BUNDLED, MADE_HERE, check_rows, passed
-from evaluate.fusion import method_name
-from evaluate.inputs import Inputs
-from evaluate.predictions import Predictions, Scores, read_predictions, write_predictions
-from evaluate.reproduce import reproduce
-from evaluate.table import make_table, render_csv
-from evaluate.text_tables import Value
-from evaluate.tolerance import TOLERANCES, Tolerance, allowed
+from evaluate.pipeline.fusion import method_name
+from evaluate.pipeline.inputs import Inputs
+from evaluate.pipeline.reproduction import reproduce
+from evaluate.scoring.predictions import Predictions, Scores, read_predictions, write_predictions
+from evaluate.scoring.tolerance import TOLERANCES, Tolerance, allowed
+from evaluate.tables.published_table import make_table, render_csv
+from evaluate.tables.text_tables import Value
 from extract.cache import Row, write_cache
 from extract.machine import Machine
 from extract.networks.backbones import load_backbone
 from extract.sampling import sampling_settings
 from extract.va_cnn.backbone import va_cnn_backbone
-from manifests.command_line import run_cli
-from manifests.errors import UserError
-from manifests.programme import read_programme
+from manifests.manifest import Manifest, write_manifest
 from manifests.published import WHOLE, read_published
-from manifests.recipe import RECIPES, Recipe, read_recipe
-from manifests.schema import Manifest, write_manifest
-from manifests.weights import read_weights
+from manifests.recipes.recipe import RECIPES, Recipe, read_recipe
+from manifests.recipes.suite import read_programme
+from manifests.released_weights import read_weights
 
 SYSU, UCF = "sysu-xsub-fixed", "ucf101-early-15-3-7"
 WITH = "With distillation, early fusion"
@@ -385,7 +385,7 @@ def test_a_programme_is_checked_row_by_row(tmp_path: Path, capsys: pytest.Captur
     write_run(tmp_path / "sysu")
     assert call("check", "table1", "--out", tmp_path, "--json") == 1
     said = json.loads(capsys.readouterr().out)
-    _, rows = read_programme(Path(__file__).parents[2] / "manifests" / "recipes" / "tables" / "table1.toml")
+    _, rows = read_programme(Path(__file__).parents[2] / "manifests" / "recipes" / "suites" / "table1.toml")
     assert [row["row"] for row in said["rows"]] == [row.name for row in rows]
     verdicts = {row["row"]: row["verdict"] for row in said["rows"]}
     assert verdicts.pop("table1-sysu-with") == "inside"

@@ -18,9 +18,9 @@ import distill.__main__
 import evaluate.__main__
 import extract.__main__
 import manifests.__main__
-from evaluate.predictions import Predictions, write_predictions
-from manifests.command_line import run_cli
-from manifests.schema import Manifest, write_manifest
+from common.command_line import run_cli
+from evaluate.scoring.predictions import Predictions, write_predictions
+from manifests.manifest import Manifest, write_manifest
 
 APPS = {
     "manifests": manifests.__main__.app,

@@ -9,13 +9,13 @@ import pytest
 
 from distill.classical import CLASSICAL, knn
 from distill.methods import METHODS
-from evaluate.inputs import Inputs
-from evaluate.predictions import read_predictions
-from evaluate.reproduce import reproduce
+from evaluate.pipeline.inputs import Inputs
+from evaluate.pipeline.reproduction import reproduce
+from evaluate.scoring.predictions import read_predictions
 from extract.cache import Row, write_cache
 from extract.machine import Machine
-from manifests.recipe import MethodName, Recipe
-from manifests.schema import COLUMNS, SPLITS, Manifest, write_manifest
+from manifests.manifest import COLUMNS, SPLITS, Manifest, write_manifest
+from manifests.recipes.recipe import MethodName, Recipe
 
 N, D = 3, 5
 CLASSES = ("fall", "rise")

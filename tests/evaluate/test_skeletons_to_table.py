@@ -9,12 +9,12 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from evaluate.inputs import Inputs
-from evaluate.reproduce import Result, reproduce
+from evaluate.pipeline.inputs import Inputs
+from evaluate.pipeline.reproduction import Result, reproduce
 from extract.cache import read_cache
 from extract.machine import Machine
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
-from manifests.recipe import Recipe, read_recipe
+from manifests.recipes.recipe import Recipe, read_recipe
 
 pytestmark = pytest.mark.slow
 

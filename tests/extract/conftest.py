@@ -23,7 +23,7 @@ import torch
 
 from extract.decoding.numbered_clip import write_numbered_clip
 from extract.shards import shard_worker
-from manifests.schema import COLUMNS, Manifest, write_manifest
+from manifests.manifest import COLUMNS, Manifest, write_manifest
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE = 300.0  # seconds for a command to end
@@ -130,9 +130,9 @@ decode.DECODERS["pyav"] = (held, read)
 
 LAUNCHER = """
 import json, os, signal, sys, traceback
-import extract.run, extract.terminal
+import extract.run, common.progress
 from extract.__main__ import app
-from manifests.command_line import run_cli
+from common.command_line import run_cli
 
 def become_command_line(arguments, output, before):
     os.setsid()

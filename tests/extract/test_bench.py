@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from common.errors import UserError
 from extract import bench
 from extract.machine import Machine
 from extract.phases import decode_here
 from extract.run import load_network
-from manifests.errors import UserError
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 CLIPS = 3
 RECIPE = Extract(backbone="timm:resnet10t", weights="random", image_size=32, frames_per_segment=1)

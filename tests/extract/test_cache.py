@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import UserError
 from extract import cache
 from extract.cache import Row, check_cache, open_cache, read_cache, write_cache
-from manifests.errors import UserError
 
 IDS = [*(f"clip{number}" for number in range(12)), "Ünï/ça", "x" * 70]
 SETTINGS = {"backbone": "b", "segments": 3, "weights": "random"}

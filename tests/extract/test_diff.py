@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from common.command_line import new_app, run_cli
+from common.errors import UserError
 from extract import cache, diff
 from extract.cache import Row, write_cache
 from extract.diff import Difference, compare
-from manifests.command_line import new_app, run_cli
-from manifests.errors import UserError
 
 SETTINGS = {"backbone": "b", "precision": "fp32", "segments": 3}
 

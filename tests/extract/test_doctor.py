@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from common.errors import UserError
 from extract import doctor
 from extract.__main__ import app
 from extract.clip import Clip, DecodeError
@@ -22,7 +23,6 @@ from extract.decoding.decode import DECODERS, Frames
 from extract.decoding.numbered_clip import _draw, read_number
 from extract.decoding.pool import DecodeTask, Failure
 from extract.decoding.promise import Promises
-from manifests.errors import UserError
 
 PROMISE, READ = DECODERS["pyav"]
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from common.errors import UserError
 from extract import run
 from extract.machine import Machine
 from extract.networks import network
@@ -18,9 +19,8 @@ from extract.shards.run_shards import Progress
 from extract.shards.settings import recorded_threads, refuse_other_settings
 from extract.shards.shard_folder import LedgerRow
 from extract.shards.status import read_status
-from manifests.errors import UserError
-from manifests.recipe import Extract
-from manifests.schema import read_manifest
+from manifests.manifest import read_manifest
+from manifests.recipes.recipe import Extract
 
 RECIPE = Extract(backbone="joints", weights="none", frames_per_segment=2, segments=5)
 MACHINE = Machine(device="cpu", workers=1)

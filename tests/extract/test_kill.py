@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from common.errors import UserError
 from extract.cache import read_cache
 from extract.decoding.numbered_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
-from manifests.errors import UserError
 
 QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
 
@@ -68,16 +68,16 @@ def test_killed_at_any_moment_the_same_bytes_come_out(
     command: Any, drawn_footage: Path, out: Path, whole: bytes
 ) -> None:
     moments = [
-        ("manifests.files", "_fsync", ".clips.csv."),  # nothing but the list of clips, and that not renamed yet
-        ("manifests.files", "_fsync", ".plan.json."),  # the list of clips, but no plan
-        ("manifests.files", "_fsync", ".settings.json."),  # the plan, but no settings
-        ("manifests.files", "_fsync", ".000001.safetensors."),  # the first part written, not renamed
+        ("common.files", "_fsync", ".clips.csv."),  # nothing but the list of clips, and that not renamed yet
+        ("common.files", "_fsync", ".plan.json."),  # the list of clips, but no plan
+        ("common.files", "_fsync", ".settings.json."),  # the plan, but no settings
+        ("common.files", "_fsync", ".000001.safetensors."),  # the first part written, not renamed
         ("extract.shards.shard_folder", "sha256_of", "000001.safetensors"),  # the first part there, and no record
-        ("manifests.files", "_fsync", ".000001.json."),  # the record written, not renamed
-        ("manifests.files", "_fsync", ".000002.json."),  # the first part done, the second one without its record
-        ("manifests.files", "_fsync", ".complete.json."),  # every part done, and no note of it
+        ("common.files", "_fsync", ".000001.json."),  # the record written, not renamed
+        ("common.files", "_fsync", ".000002.json."),  # the first part done, the second one without its record
+        ("common.files", "_fsync", ".complete.json."),  # every part done, and no note of it
         ("extract.cache", "_digest_row", "clip_id='c5'"),  # in the middle of writing the HDF5
-        ("manifests.files", "_fsync", ".features.h5."),  # the HDF5 whole under its temporary name
+        ("common.files", "_fsync", ".features.h5."),  # the HDF5 whole under its temporary name
         ("extract.shards.merge", "write_text", "merged.json"),  # the HDF5 in its place, no record of it
     ]
     leftovers = 0

@@ -38,7 +38,7 @@ epochs = 2
 TRAIN_AND_REPRODUCE = """
 import errno, os, sys
 from functools import partial
-from manifests.command_line import run_cli
+from common.command_line import run_cli
 from distill.__main__ import app as distill
 from evaluate.__main__ import app as evaluate
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common.errors import UserError
 from extract.cache import read_cache
 from extract.machine import Machine
 from extract.run import extract
 from extract.shards.run_folder import RunFolder
-from manifests.errors import UserError
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 VIDEOS = Extract(
     backbone="timm:test_resnet", weights="random", frames_per_segment=1, segments=2, image_size=32, column="path"

@@ -15,6 +15,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from common.errors import UserError
 from extract import run, sampling
 from extract.cache import read_cache
 from extract.clip import Clip
@@ -26,9 +27,8 @@ from extract.shards import shard_worker
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import Progress
 from extract.shards.shard_folder import LedgerRow
-from manifests.errors import UserError
-from manifests.recipe import Extract
-from manifests.schema import read_manifest, write_manifest
+from manifests.manifest import read_manifest, write_manifest
+from manifests.recipes.recipe import Extract
 
 QUICK = Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=2, image_size=32)
 TSM = QUICK.model_copy(update={"backbone": "tsm_resnet50"})

@@ -5,15 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from common.errors import UserError
 from extract.cache import Cache, read_cache
 from extract.machine import Machine
 from extract.run import extract, go_on
 from extract.segments import segment_bounds
 from extract.shards.shard_folder import LedgerRow
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
-from manifests.errors import UserError
-from manifests.recipe import Extract
-from manifests.schema import COLUMNS, Manifest, write_manifest
+from manifests.manifest import COLUMNS, Manifest, write_manifest
+from manifests.recipes.recipe import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from common.command_line import run_cli
 from manifests.__main__ import app
-from manifests.command_line import run_cli
-from manifests.schema import COLUMNS, Manifest, write_manifest
+from manifests.manifest import COLUMNS, Manifest, write_manifest
 
 CLASSES = ("wave", "drink", "jump")
 

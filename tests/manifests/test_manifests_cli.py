@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from common.errors import UserError
 from manifests.__main__ import app
-from manifests.errors import UserError
-from manifests.schema import read_manifest
+from manifests.manifest import read_manifest
 from manifests.stick_figures.data_set import draw_data_set
 
 CLIPS = ("Archery/v_Archery_g16_c02", "YoYo/v_YoYo_g01_c01", "YoYo/v_YoYo_g20_c01")

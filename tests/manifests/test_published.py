@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests import ntu60, sysu, ucf101, utd_mhad
+from manifests.datasets import ntu60, sysu, ucf101, utd_mhad
 from manifests.published import NOT_STATED, PUBLISHED, RATIOS, WHOLE, published_rows, read_published
 
 UCF, SYSU, NTU = "ucf101-early-15-3-7", "sysu-xsub-fixed", "ntu60-xsub"

@@ -20,8 +20,8 @@ from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import UserError
 from manifests import unpack as unpacking
-from manifests.errors import UserError
 from manifests.unpack import Unpacked, unpack
 
 FILES = {"UCF-101/A/v_A_g01_c01.avi": b"first" * 999, "UCF-101/A/v_A_g01_c02.avi": b"", "UCF-101/b.txt": b"third"}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from manifests import ntu60, sysu, ucf101
+from common.command_line import run_cli
 from manifests.__main__ import app
-from manifests.command_line import run_cli
+from manifests.datasets import ntu60, sysu, ucf101
 from manifests.published import WHOLE
 from manifests.unpack_data_sets import DATA_SETS, look, official_lists
 

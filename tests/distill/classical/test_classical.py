@@ -10,7 +10,7 @@ import torch
 from distill.classical import CLASSICAL
 from distill.classical.classical import Classical, best_on_validation
 from distill.features import FeatureSet
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 EVERY = pytest.mark.parametrize("method", CLASSICAL.values(), ids=CLASSICAL)
 

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from distill.classical.deep_scn import apply_layer, ridge_regressions, solve_layer
-from manifests.training import DeepScn
+from manifests.recipes.training import DeepScn
 
 Array = NDArray[np.float64]
 

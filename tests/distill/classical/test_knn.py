@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import distill.classical.knn as knn
 from distill.classical.knn import K, nearest_labels, vote
 from distill.features import FeatureSet
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from distill.method import Lesson, Method
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 MODELS, BATCH, STEPS, CLASSES, UNITS = 3, 5, 4, 6, 8
 

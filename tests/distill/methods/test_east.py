@@ -9,7 +9,7 @@ import torch
 from distill.method import Lesson, Method
 from distill.methods.east import EAST
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def test_against_numpy(

@@ -4,7 +4,7 @@ import torch
 
 from distill.methods import METHODS
 from distill.models import Classifier
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def test_the_classifier_sees_the_mean_of_the_segments_so_far(recipe: Recipe) -> None:

@@ -11,7 +11,7 @@ from distill.method import Lesson, Method
 from distill.methods import METHODS
 from distill.models import Outputs
 from manifests.published import read_published
-from manifests.recipe import MethodName, Recipe
+from manifests.recipes.recipe import MethodName, Recipe
 
 EVERY = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 READING = pytest.mark.parametrize(  # one with targets of its own reads labels before the training, see its tests

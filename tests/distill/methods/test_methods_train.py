@@ -7,8 +7,8 @@ import pytest
 from distill.features import FeatureSet
 from distill.methods import METHODS
 from distill.models import Classifier
-from distill.train import Job, State, train_together
-from manifests.recipe import Recipe
+from distill.training import Job, State, train_together
+from manifests.recipes.recipe import Recipe
 
 
 def network(state: State, method: str, data: FeatureSet, recipe: Recipe) -> Classifier:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from distill.method import Lesson, Method
 from distill.methods.ms_lstm import MS_LSTM, false_alarm_loss, log_of_rest
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 

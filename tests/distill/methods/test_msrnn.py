@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from distill.method import Lesson, Method
 from distill.methods.msrnn import MSRNN, regression_loss, roughness, soft_labels
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 @settings(deadline=None, max_examples=60)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from distill.method import Lesson, Method
 from distill.methods.rank_lstm import RANK_LSTM, ranking_loss
 from distill.models import Outputs
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 

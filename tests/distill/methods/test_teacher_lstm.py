@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from common.errors import UserError
 from distill.methods import METHODS
-from manifests.errors import UserError
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 
 def test_two_directions_are_as_wide_as_the_student(recipe: Recipe) -> None:

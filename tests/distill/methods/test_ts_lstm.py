@@ -8,12 +8,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from common.errors import UserError
 from distill.losses import classification_loss
 from distill.method import Lesson, Method
 from distill.methods.ts_lstm import TS_LSTM, discrepancy, state_error
 from distill.models import Outputs
-from manifests.errors import UserError
-from manifests.recipe import Recipe
+from manifests.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 

@@ -14,9 +14,9 @@ from distill.methods import whole_clip
 from distill.methods.whole_clip import WHOLE_CLIP, graph_verdict, targets, teacher_verdict
 from distill.models import Classifier, Outputs, predict_probabilities
 from distill.state import Job
-from distill.train import train_together
-from manifests.recipe import Recipe
-from manifests.training import Labels
+from distill.training import train_together
+from manifests.recipes.recipe import Recipe
+from manifests.recipes.training import Labels
 
 
 @pytest.fixture

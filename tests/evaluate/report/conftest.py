@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from evaluate.predictions import Predictions, write_predictions
+from evaluate.scoring.predictions import Predictions, write_predictions
 from extract.decoding.numbered_clip import write_numbered_clip
-from manifests.schema import COLUMNS, Manifest, write_manifest
+from manifests.manifest import COLUMNS, Manifest, write_manifest
 
 CLASSES = ("clap", "<script>alert('x')</script>", "jump & run", "wave_" + 70 * "x")
 SEGMENTS, TEST_CLIPS = 10, 24

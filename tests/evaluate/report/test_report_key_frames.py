@@ -15,10 +15,10 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from common.errors import UserError
 from evaluate.report.key_frames import BONES, DRAWN, draw_skeletons, key_frames
 from extract.decoding.numbered_clip import read_number, write_numbered_clip
 from extract.skeletons.files import read_skeleton
-from manifests.errors import UserError
 from manifests.stick_figures.skeleton import JOINTS
 
 

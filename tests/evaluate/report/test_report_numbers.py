@@ -9,8 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluate.comparison import Comparison
-from evaluate.predictions import Predictions, Scores, score
 from evaluate.report.charts import HEIGHT, WIDTH, Chart, Line, points, top_for
 from evaluate.report.confusion import confusion, most_confused, occurring
 from evaluate.report.figures import (
@@ -22,9 +20,11 @@ from evaluate.report.figures import (
     timeline_chart,
 )
 from evaluate.report.sections import verdict
-from evaluate.statistics import Interval
+from evaluate.scoring.comparison import Comparison
+from evaluate.scoring.predictions import Predictions, Scores, score
+from evaluate.scoring.statistics import Interval
+from manifests.manifest import COLUMNS, Manifest
 from manifests.published import published_rows
-from manifests.schema import COLUMNS, Manifest
 
 CLASSES = ("a", "b", "c")
 LABELS = np.array([0, 0, 1, 1, 1, 2])

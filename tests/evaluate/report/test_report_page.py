@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 import evaluate.__main__
+from common.errors import UserError
 from evaluate.report.page import write_report
-from manifests.errors import UserError
-from manifests.schema import Manifest, read_manifest, write_manifest
+from manifests.manifest import Manifest, read_manifest, write_manifest
 
 MakeRun = Callable[..., Path]
 

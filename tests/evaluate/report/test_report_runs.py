@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluate.predictions import read_predictions
+from common.errors import UserError
 from evaluate.report.runs import Runs, choose, find_manifest, read_probabilities, read_runs, refuse_other_folder
-from manifests.errors import UserError
-from manifests.schema import Manifest, read_manifest, write_manifest
+from evaluate.scoring.predictions import read_predictions
+from manifests.manifest import Manifest, read_manifest, write_manifest
 
 MakeRun = Callable[..., Path]
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from common.errors import UserError
 from extract.cluster.kubernetes import job_manifest, submit_to_kubernetes
 from extract.cluster.work import Work, find_work
 from extract.networks.weights import weights_folder
 from extract.shards.plan import Plan
 from extract.shards.run_folder import RunFolder
 from extract.shards.sealed import sealed
-from manifests.errors import UserError
 
 KUBERNETES = ["--engine", "kubernetes", "--image", "ours:1", "--workers", "1", "--dry-run"]
 NAMED = "tsm-r50-8f-kinetics400"

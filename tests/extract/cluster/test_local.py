@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
+from common.command_line import ended_in_order
+from common.errors import UserError
 from extract.cluster.local import run_locally
 from extract.cluster.work import Work
 from extract.cluster.worker import ATTEMPTS, MOST_ERRORS
-from manifests.command_line import ended_in_order
-from manifests.errors import UserError
 
 LOCAL = ["--engine", "local", "--device", "cpu", "--workers", "1"]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from common.errors import UserError
 from extract.cluster.ray_queue import run_on_ray
 from extract.cluster.work import Work
-from manifests.errors import UserError
 
 RAY = ["--engine", "ray", "--device", "cpu", "--workers", "1"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from common.errors import UserError
 from extract.cluster.slurm import Piece, cut, max_array_size, slurm_script, submit_to_slurm
 from extract.cluster.work import Work
 from extract.shards.run_folder import RunFolder
-from manifests.errors import UserError
 
 MINUTES = "--time=10"
 ONE = Piece(0, (0,), None)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from common.command_line import new_app
+from common.errors import UserError
 from extract.cluster.slurm import _ranges
 from extract.cluster.submit import submit
 from extract.cluster.work import find_work
 from extract.decoding.pool import Failure
 from extract.shards.run_folder import RunFolder
-from manifests.command_line import new_app
-from manifests.errors import UserError
 
 app = new_app("")
 app.command()(submit)

@@ -284,7 +284,7 @@ def test_a_picture_that_changes_its_size(tmp_path: Path) -> None:
 def test_real_clips_have_the_frames_their_list_gives(early_data: Path) -> None:
     """The flow lists count one frame less than there are; v_HorseRace_g20_c01's header declares two too many."""
     for name, frames in (("Archery/v_Archery_g01_c01", None), ("HorseRace/v_HorseRace_g20_c01", 365)):
-        from manifests import ucf101
+        from manifests.datasets import ucf101
 
         listed = ucf101.complete("ucf101-early-15-3-7").clips.set_index("clip_id")["num_frames"][name.split("/")[1]]
         clip = decode_clip(early_data / "ucf101_six" / f"{name}.avi", 10, 8, expected=int(listed))

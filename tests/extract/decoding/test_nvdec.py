@@ -13,7 +13,7 @@ from extract.decoding.decode import decode_clip
 from extract.decoding.numbered_clip import read_number, write_numbered_clip
 from extract.decoding.picture import RgbPictures
 from extract.sampling import sampling_settings
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 FRAMES = 23
 

@@ -24,7 +24,7 @@ import pytest
 
 from extract.decoding.numbered_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
-from manifests.schema import COLUMNS, Manifest, write_manifest
+from manifests.manifest import COLUMNS, Manifest, write_manifest
 
 FULL = os.environ.get("EARLY_FAULTS") == "full"
 SEED = os.environ.get("EARLY_FAULTS_SEED", "0")

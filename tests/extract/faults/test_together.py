@@ -12,12 +12,12 @@ from extract.shards.status import read_status
 # A disk that takes its time until something is on it, so that workers meet in the middle of each other's writing.
 SLOW = """
 import time
-import manifests.files
-fsync = manifests.files._fsync
+import common.files
+fsync = common.files._fsync
 def slow(path):
     time.sleep(0.1)
     fsync(path)
-manifests.files._fsync = slow
+common.files._fsync = slow
 """
 # A clock that is hours off, each time differently.
 JUMPS = """

@@ -13,13 +13,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from common.errors import UserError
+from common.files import sha256_of
 from extract.clip import Clip
 from extract.networks.backbones import BACKBONES, Backbone, load_backbone
 from extract.networks.checkpoints import names_in_file, read_checkpoint
 from extract.networks.network import SegmentNetwork
-from manifests.errors import UserError
-from manifests.files import sha256_of
-from manifests.weights import read_weights
+from manifests.released_weights import read_weights
 
 SMALL = "timm:test_resnet"
 

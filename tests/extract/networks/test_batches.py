@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.errors import UserError
 from extract.clip import Clip
 from extract.networks import batches as batches_module
 from extract.networks import upload as upload_module
@@ -19,7 +20,6 @@ from extract.networks.network import SegmentNetwork
 from extract.networks.upload import Upload
 from extract.skeletons.joints import joints_backbone
 from extract.va_cnn.backbone import va_cnn_backbone
-from manifests.errors import UserError
 
 SEGMENTS, FRAMES, SIDE = 3, 2, 32
 CPU = torch.device("cpu")

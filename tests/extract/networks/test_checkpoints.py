@@ -16,10 +16,10 @@ import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from common.errors import UserError
 from extract.networks.checkpoints import LoadReport, layout_of, load_checkpoint, names_in_file, read_checkpoint
 from extract.networks.non_local import insert_non_local
 from extract.networks.temporal_shift import insert_temporal_shift
-from manifests.errors import UserError
 
 FACTS = Path(os.environ.get("EARLY_FACTS") or Path(__file__).parents[4] / "shared" / "facts")
 LAYOUTS = ("official", "mmaction2", "timm")

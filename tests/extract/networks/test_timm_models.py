@@ -8,14 +8,14 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from common.errors import UserError
 from extract.machine import Machine
 from extract.networks import timm_models
 from extract.networks.backbones import load_backbone
 from extract.networks.timm_models import check_timm_name, create_timm_model, try_network
 from extract.networks.weights import find_weights, weights_folder
 from extract.run import load_network
-from manifests.errors import UserError
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from extract.networks import weights
 from extract.networks.backbones import BACKBONES
 from extract.networks.weights import download, find_weights, get_weights, verify, weights_folder
-from manifests.errors import UserError
-from manifests.weights import WeightsFile, read_weights
+from manifests.released_weights import WeightsFile, read_weights
 
 CONTENT = b"PK\x03\x04" + bytes(range(256)) * 4096  # 1 MiB and a little
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

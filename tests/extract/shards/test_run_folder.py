@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import UserError
 from extract.cache import Row, read_cache
 from extract.decoding.pool import Failure
 from extract.machine import Machine
@@ -17,8 +18,7 @@ from extract.shards.merge import is_merged, merge
 from extract.shards.plan import Plan, make_plan, shard_sha256
 from extract.shards.run_folder import RunFolder
 from extract.sources.inputs import Listing
-from manifests.errors import UserError
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 IDS = [f"clip{index}" for index in range(12)]
 SETTINGS = {"backbone": "b", "device": "cpu"}

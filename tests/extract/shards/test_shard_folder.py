@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import UserError
 from extract.cache import Row
 from extract.decoding.pool import Failure
 from extract.shards.shard_folder import BusyError, ShardFolder
-from manifests.errors import UserError
 
 
 def rows(*clip_ids: str) -> list[Row]:

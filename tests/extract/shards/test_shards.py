@@ -13,7 +13,7 @@ import pytest
 
 from extract.decoding.numbered_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
-from manifests.schema import read_manifest
+from manifests.manifest import read_manifest
 
 QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
 SHARDS = 3

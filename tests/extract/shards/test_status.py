@@ -17,6 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from common.command_line import new_app, run_cli
+from common.errors import UserError
 from extract.cache import Row
 from extract.decoding.pool import Failure
 from extract.machine import Machine
@@ -28,9 +30,7 @@ from extract.shards.shard_status import ShardStatus, State
 from extract.shards.status import Status, read_status
 from extract.shards.status_table import drawn, next_step
 from extract.sources.inputs import Listing
-from manifests.command_line import new_app, run_cli
-from manifests.errors import UserError
-from manifests.recipe import Extract
+from manifests.recipes.recipe import Extract
 
 MERGING = "the worker that ended last is making the cache just now"
 SUBMIT = "python -m extract submit {out}, on a cluster"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import UserError
 from extract.sources.archives import Member, archive_names, are_archives, expand_braces, members
-from manifests.errors import UserError
 
 
 def write_archive(path: Path, contents: dict[str, bytes], **options: int) -> Path:

@@ -373,7 +373,7 @@ def listed(*orders: tuple[str, str | None]) -> list[dict[str, Any]]:
     program = """
 import json, sys
 from extract.sources.inputs import read_clips
-from manifests.errors import UserError
+from common.errors import UserError
 said = []
 for clips, videos in json.load(sys.stdin):
     try:

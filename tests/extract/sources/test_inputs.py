@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from common.errors import UserError
 from extract.sources import inputs
 from extract.sources.inputs import Listing, read_clips
-from manifests.errors import UserError
-from manifests.schema import COLUMNS, Manifest, read_manifest, write_manifest
+from manifests.manifest import COLUMNS, Manifest, read_manifest, write_manifest
 
 CLIPS = [f"c{index}" for index in range(8)]
 

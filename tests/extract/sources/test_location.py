@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from extract.sources.location import filesystem, is_url, join
-from manifests.errors import UserError
 
 
 @pytest.mark.parametrize(

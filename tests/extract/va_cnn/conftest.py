@@ -2,7 +2,7 @@
 
 import pytest
 
-from manifests.recipe import VaCnn
+from manifests.recipes.recipe import VaCnn
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from common.command_line import run_cli
 from extract.__main__ import app
 from extract.cache import read_cache
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from extract.skeletons.ntu import read_ntu
-from manifests.command_line import run_cli
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = "--network resnet10t --image-size 40 --batch-size 8 --epochs 1 --samples-per-clip 1 --device cpu --workers 1"

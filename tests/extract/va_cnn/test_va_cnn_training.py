@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from common.errors import UserError
 from extract.cache import read_cache
 from extract.machine import Machine
 from extract.run import extract
@@ -25,9 +26,8 @@ from extract.va_cnn.run_folder import train_va_cnn
 from extract.va_cnn.samples import Samples, cut, read_samples
 from extract.va_cnn.train import Epoch, State, train
 from extract.va_cnn.weights import load_network, load_state, save_state
-from manifests.errors import UserError
-from manifests.recipe import Extract, VaCnn
-from manifests.schema import COLUMNS, Manifest, read_manifest, write_manifest
+from manifests.manifest import COLUMNS, Manifest, read_manifest, write_manifest
+from manifests.recipes.recipe import Extract, VaCnn
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEGMENTS = 4
@@ -389,7 +389,7 @@ import sys
 from extract.va_cnn import run_folder
 run_folder.SAVE_SECONDS = 0
 from extract.__main__ import app
-from manifests.command_line import run_cli
+from common.command_line import run_cli
 if __name__ == "__main__":
     run_cli(app)
 """

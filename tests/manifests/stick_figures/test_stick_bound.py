@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.errors import UserError
+from common.errors import UserError
 from manifests.stick_figures.actions import ACTIONS
 from manifests.stick_figures.bound import best_accuracy
 from manifests.stick_figures.data_set import Clip

@@ -4,8 +4,8 @@ import av
 import numpy as np
 import pytest
 
-from manifests.errors import UserError
-from manifests.schema import read_manifest
+from common.errors import UserError
+from manifests.manifest import read_manifest
 from manifests.stick_figures.actions import ACTIONS, joint_positions
 from manifests.stick_figures.data_set import PROTOCOL, Clip, draw_data_set
 from manifests.stick_figures.drawing import draw_frames

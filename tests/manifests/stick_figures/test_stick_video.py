@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from manifests.errors import UserError
+from common.errors import UserError
 from manifests.stick_figures.actions import ACTIONS
 from manifests.stick_figures.chance import draw_circumstances, draw_performer
 from manifests.stick_figures.drawing import draw_frames

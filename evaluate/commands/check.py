@@ -1,0 +1,115 @@
+"""`python -m evaluate check`: what `check` found, as a table for people or as JSON, and as an exit status."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evaluate.tables.text_tables import markdown_table, printed
+from manifests.recipes.recipe import read_recipe
+from manifests.recipes.suite import base_of, find_programme, read_programme
+
+if TYPE_CHECKING:  # it loads torch, which --help does without
+    from evaluate.check import Checked
+
+RULE = (
+    "A row is inside if every number is. The tolerance is a fixed number of points for what the paper leaves open, and "
+    "what the spread over our seeds explains, at most as much again (evaluate/scoring/tolerance.py). A gain smaller "
+    "than the tolerance is not confirmed by it: comparison.md tests gains on the same clips."
+)
+
+
+def check(
+    recipe: Annotated[
+        Path, typer.Argument(help="A recipe or a programme: its file, or its name if it comes with the project.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; default: out/NAME, as of `reproduce`.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Hold a finished run against the paper's rows: inside the tolerance, outside, or why they cannot be compared.
+
+    Reads the run's table and the provenance of its predictions, and runs nothing. Exit status: 0 if at least one row is
+    inside and none with a published row is anything else, 1 otherwise.
+
+    Examples:
+
+    - `python -m evaluate check ucf101`
+
+    - `python -m evaluate check table1 --out out/table1 --json`
+    """
+    from evaluate.check import check_rows, passed
+
+    found = find_programme(recipe)
+    if found is None:
+        rows = [read_recipe(recipe)]
+        folders = {base_of(rows[0]): out or Path("out") / rows[0].name}
+    else:
+        programme, rows = read_programme(found)
+        folder = out or Path("out") / programme.name
+        folders = {base_of(row): folder / base_of(row) for row in rows}
+    checked = check_rows(rows, folders)
+    if json_:
+        print(json.dumps({"passed": passed(checked), "rule": RULE, "rows": [_plain(row) for row in checked]}))
+    else:
+        print("\n".join([*map(_told, checked), RULE, "", _summary(checked)]))
+    if not passed(checked):
+        raise typer.Exit(1)
+
+
+def _told(row: "Checked") -> str:
+    """One row in words and numbers."""
+    lines = [f"## {row.row}: {row.method}", "", f"{row.protocol}, {row.labels} of the training labels"]
+    if row.published is not None:
+        lines[-1] += f"; published: {row.published.method} ({row.published.source})"
+    if row.numbers:
+        head = ["", "ours", "published", "difference", "tolerance", "verdict"]
+        cells = [
+            (
+                number.column,
+                printed(number.ours),
+                f"{number.published:.1f}",
+                f"{number.difference:+.1f}",
+                f"{number.tolerance:.1f}",
+                "inside" if number.inside else "outside",
+            )
+            for number in row.numbers
+        ]
+        lines += ["", markdown_table(head, cells)]
+    seeds = f" over {row.seeds} seed{'s' * (row.seeds > 1)}" if row.numbers else ""
+    reasons = f": {'; '.join(row.why)}" if row.why else ""
+    remarks = "".join(f" ({remark})" for remark in row.remarks)
+    return "\n".join([*lines, *([] if row.numbers else [""]), f"**{row.verdict}**{seeds}{reasons}{remarks}", ""])
+
+
+def _summary(checked: Sequence["Checked"]) -> str:
+    counts = Counter(row.verdict for row in checked)
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+
+
+def _plain(row: "Checked") -> dict[str, Any]:
+    return {
+        "row": row.row,
+        "method": row.method,
+        "protocol": row.protocol,
+        "labels": row.labels,
+        "published": None if row.published is None else row.published.source,
+        "verdict": row.verdict,
+        "why": list(row.why),
+        "remarks": list(row.remarks),
+        "seeds": row.seeds,
+        "numbers": [
+            {
+                "column": number.column,
+                "ours": number.ours.mean,
+                "ours_std": number.ours.std,
+                "published": number.published,
+                "difference": number.difference,
+                "tolerance": number.tolerance,
+                "inside": number.inside,
+            }
+            for number in row.numbers
+        ],
+    }

@@ -1,0 +1,1 @@
+"""From a recipe to its table: the stages, in their order."""

@@ -1,0 +1,50 @@
+"""Where the models and results of a run go when the clips of an earlier run into the same folder were others.
+
+Models are never trained over those of other clips. The first run has the folder itself; each other list of clips, or
+other features, has a folder in it that is named after them, with `runs`, `predictions`, table and figure of its own.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common.run_record import differences, short_name
+from distill.features import load_features
+from distill.run_folder import RECIPE, read_settings
+from distill.settings import data_settings
+from evaluate.pipeline.fusion import Source
+from evaluate.pipeline.inputs import Say
+from manifests.manifest import Manifest
+
+
+def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], say: Say) -> Path:
+    """Return the folder for the models, predictions and tables of these clips.
+
+    Args:
+        out: the folder of the first run.
+        manifest: labels and splits.
+        sources: what the models see.
+        say: told where they go if that is not `out`.
+
+    Raises:
+        UserError: a run folder is damaged.
+    """
+    there = {source.folder: found for source in sources if (found := _data_there(out / "runs" / source.folder))}
+    if not there:
+        return out
+    wanted = {source.folder: data_settings(load_features(source.cache, manifest)) for source in sources}
+    changes = [line for folder in there for line in differences(there[folder], wanted[folder])]
+    if not changes:
+        return out
+    own = out / f"clips-{short_name({str(folder): settings for folder, settings in wanted.items()})}"
+    counts = ", ".join(line for line in changes if "sha256" not in line) or "as many, but not the same"
+    say(f"the models in {out / 'runs'} were trained on other clips or features ({counts}); those of these: {own}")
+    return own
+
+
+def _data_there(runs: Path) -> dict[str, Any] | None:
+    """Return which clips and features the models of a source were trained on; None: there are none."""
+    records = (record for folder in (runs, *runs.glob("labels-*")) for record in folder.glob(f"seed*/*/{RECIPE}"))
+    record = next(records, None)
+    data: dict[str, Any] | None = read_settings(record.parent)["data"] if record else None
+    return data

@@ -1,0 +1,58 @@
+"""The files a set of scores ends in: table, figure, comparison and what is beyond accuracy. No scoring here."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from common.files import write_text
+from evaluate.report.curve_figure import draw_figure
+from evaluate.scoring.comparison import baseline_of, compare, render_comparison, render_comparison_csv
+from evaluate.scoring.predictions import Scores
+from evaluate.tables.beyond import render_beyond, render_beyond_csv
+from evaluate.tables.published_table import make_table, observation_ratios, render_csv, render_latex, render_markdown
+from manifests.manifest import Manifest
+from manifests.published import RATIOS, Published, is_whole, published_rows
+from manifests.stick_figures.bound import best_accuracy
+
+
+def published_beside(manifest: Manifest, scores: Mapping[str, Sequence[Scores]]) -> list[Published]:
+    """Return the published rows that may stand beside `scores`: same protocol, all of its clips, ten segments, and
+    the same share of training labels. Where one differs there are none.
+    """
+    runs = [run for own in scores.values() for run in own]
+    shares = {str(run.provenance.get("labels", "all")) for run in runs}
+    if not is_whole(manifest) or len(shares) > 1 or any(len(run.accuracy) != len(RATIOS) for run in runs):
+        return []
+    return published_rows(manifest.protocol, *shares)
+
+
+def write_results(
+    out: Path, manifest: Manifest, scores: Mapping[str, Sequence[Scores]], baseline: str | None = None
+) -> tuple[Path, Path]:
+    """Write table.md, .csv, .tex and figure.png, .svg into `out`, with the published rows of the same protocol.
+
+    Beside them stand beyond.md, .csv, and comparison.md, .csv where a method has a `baseline` among the scores.
+    Data that draws itself knows the best accuracy any method can reach; it is drawn into the figure.
+
+    Returns:
+        The Markdown table and the PNG.
+    """
+    published = published_beside(manifest, scores)
+    table = make_table(scores, published)
+    for suffix, render in (("md", render_markdown), ("csv", render_csv), ("tex", render_latex)):
+        write_text(out / f"table.{suffix}", render(table))
+    write_text(out / "beyond.md", render_beyond(scores))
+    write_text(out / "beyond.csv", render_beyond_csv(scores))
+    first = next(iter(scores.values()))[0]
+    if baseline is not None and any(baseline_of(method, scores, baseline) for method in scores):
+        comparisons = compare(scores, baseline)
+        write_text(out / "comparison.md", render_comparison(comparisons, scores, baseline))
+        write_text(out / "comparison.csv", render_comparison_csv(comparisons, observation_ratios(first)))
+    else:  # nor may one of an earlier call stand there
+        for suffix in ("md", "csv"):
+            (out / f"comparison.{suffix}").unlink(missing_ok=True)
+    best = None
+    if "branch_frame" in manifest.clips:
+        segments = len(first.accuracy)
+        best = ("Best any method can reach (expected)", best_accuracy(manifest.split("test"), segments))
+    png, _svg = draw_figure(scores, published, out / "figure", best=best)
+    return out / "table.md", png

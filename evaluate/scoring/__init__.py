@@ -1,0 +1,1 @@
+"""Scores of predictions: metrics, statistics, calibration, earliness. Pure functions but for reading files."""

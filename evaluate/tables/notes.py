@@ -1,0 +1,80 @@
+"""Which scores may stand together in a table or a figure, and what a reader must know of them; printed elsewhere."""
+
+from collections.abc import Mapping, Sequence
+
+from common.errors import UserError
+from evaluate.scoring.predictions import Scores
+
+KINDS = {  # of provenance, each said of the methods that it is true of
+    "random_weights": "random weights",
+    "synthetic_data": "synthetic data",
+    "features_saw_labels": "a VA-CNN trained with all labels",
+}
+
+
+def comparable(scores: Mapping[str, Sequence[Scores]]) -> Scores:
+    """Return the first of `scores`, once all are seen to be on the same clips, with no seed twice in a method.
+
+    Raises:
+        UserError: they are not, or there are none.
+    """
+    runs = [run for method in scores.values() for run in method]
+    if not runs or not all(scores.values()):
+        raise UserError("there are no scores to show; give every method at least one predictions file")
+    for run in runs:
+        for what in ("protocol", "clips", "classes", "classes_tested"):
+            if getattr(run, what) != getattr(runs[0], what):
+                raise UserError(
+                    f"{run.method} and {runs[0].method} differ in {what}: {getattr(run, what)} and "
+                    f"{getattr(runs[0], what)}; show them in two tables"
+                )
+        if len(run.accuracy) != len(runs[0].accuracy):
+            raise UserError(f"{run.method} and {runs[0].method} differ in the number of segments; show two tables")
+    for method, own in scores.items():
+        if len({run.seed for run in own}) != len(own):
+            raise UserError(f"{method}: a seed stands twice among {sorted(run.seed for run in own)}; give each once")
+    return runs[0]
+
+
+def notes(scores: Mapping[str, Sequence[Scores]]) -> list[str]:
+    """Return what a reader must know of `scores`: classes, clips, seeds, backbone, what is random or synthetic."""
+    first = comparable(scores)
+    runs = [run for method in scores.values() for run in method]
+    tested = "" if first.classes_tested == first.classes else f"{first.classes_tested} of "
+    found = [
+        f"{tested}{first.classes} classes",
+        ", ".join(f"{count} {split}" for split, count in first.clips.items() if count) + " clips",
+        _seeds(scores),
+    ]
+    backbones = sorted({backbone for run in runs for backbone in _backbones(run)})
+    found += [f"backbone {', '.join(backbones)}"] if backbones else []
+    shares = {str(run.provenance.get("labels", "all")) for run in runs}
+    found += [f"{', '.join(sorted(shares))} of the training labels"] if shares != {"all"} else []
+    for key, words in KINDS.items():
+        methods = [name for name, own in scores.items() if any(run.provenance.get(key) for run in own)]
+        others = [name for name in scores if name not in methods]
+        if methods:
+            found.append(f"{words} in {_listed(methods, others)}" if others else words)
+    return found
+
+
+def kind_of(method: str) -> str:
+    """Return what methods on the same features share: `rgb` of `With distillation, rgb`; else the method itself."""
+    return method.partition(", ")[2] or method
+
+
+def _backbones(run: Scores) -> list[str]:
+    own = run.provenance.get("backbone", [])
+    return [str(backbone) for backbone in own] if isinstance(own, list) else [str(own)]
+
+
+def _listed(methods: Sequence[str], others: Sequence[str]) -> str:
+    """Names of methods, or what they share where no other method has it: `rgb` for both methods on it."""
+    kinds = list(dict.fromkeys(kind_of(method) for method in methods))
+    return ", ".join(methods if set(kinds) & {kind_of(method) for method in others} else kinds)
+
+
+def _seeds(scores: Mapping[str, Sequence[Scores]]) -> str:
+    counts = sorted({len(runs) for runs in scores.values()})
+    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"{number} seed{'' if counts == [1] else 's'}"

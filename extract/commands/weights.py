@@ -1,0 +1,58 @@
+"""`python -m extract weights`: the released weights this project knows, and getting one."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from common.command_line import new_app
+
+app = new_app("The released Kinetics weights: list them, get one.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
+
+
+@app.command("list")
+def list_weights(as_json: Json = False) -> None:
+    """List the released weights this project knows, and which are on this machine.
+
+    Example: `python -m extract weights list`
+    """
+    from extract.networks.weights import weights_folder
+    from manifests.released_weights import read_weights
+
+    known = read_weights()
+    folder = weights_folder()
+    if as_json:
+        print(
+            json.dumps(
+                {name: {**entry.model_dump(), "here": (folder / entry.file).exists()} for name, entry in known.items()}
+            )
+        )
+        return
+    table = Table(title=f"weights, kept in {folder}", title_justify="left", box=None)
+    table.add_column("name", no_wrap=True)
+    for column in ("backbone", "frames", "Kinetics top-1", "here"):
+        table.add_column(column, overflow="fold")
+    for name, entry in known.items():
+        top1 = "" if entry.kinetics_top1 is None else f"{entry.kinetics_top1}"
+        here = "yes" if (folder / entry.file).exists() else ""
+        table.add_row(name, entry.backbone or "not for RGB features", str(entry.frames), top1, here)
+    Console(width=max(Console().width, 110)).print(table)
+
+
+@app.command("get")
+def get_weights_file(
+    name: Annotated[str, typer.Argument(help="A name of `weights list`.")],
+) -> None:
+    """Download weights, resuming and verifying; offline it says which file to put where.
+
+    Example: `python -m extract weights get tsm-r50-8f-kinetics400`
+    """
+    from common.progress import byte_bar
+    from extract.networks.weights import get_weights, weights_folder
+
+    with byte_bar(name) as progress:
+        path = get_weights(name, weights_folder(), progress=progress)
+    print(path)

@@ -1,0 +1,1 @@
+"""Recipes: the TOML files, and the models that read them."""

@@ -1,0 +1,120 @@
+"""How every command line ends: in a sentence, whatever the reason."""
+
+import errno
+import re
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from common.command_line import QuietExit, run_cli
+from common.errors import UserError
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch calls it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (UserError("a.csv is empty"), "error: a.csv is empty\n"),
+        (PermissionError(13, "Permission denied", "/a/b"), "error: /a/b: you may not read or write it; look at"),
+        (FileNotFoundError(2, "No such file or directory", "/a/b"), "error: /a/b: No such file or directory\n"),
+        (IsADirectoryError(21, "Is a directory", "/a/b"), "error: /a/b: Is a directory\n"),
+        (OSError(errno.EROFS, "Read-only file system", "/a/b"), "error: /a/b: Read-only file system\n"),
+        (MemoryError(), "error: memory is not enough (of this machine); use smaller batches"),
+        (
+            OutOfMemoryError("Tried to allocate 2 GiB.\nMore"),
+            "error: memory is not enough (Tried to allocate 2 GiB.); u",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "error: no space is left on the disk; make room and run"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "error: no space is left on the disk; make room and run"),
+    ],
+)
+@pytest.mark.usefixtures("no_traceback")
+def test_errors_are_sentences(error: Exception, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def app() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        run_cli(app)
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith(sentence)
+
+
+@pytest.fixture
+def no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EARLY_TRACEBACK", raising=False)
+
+
+def divide() -> None:
+    raise ZeroDivisionError("by\nzero \udcff")
+
+
+@pytest.mark.usefixtures("no_traceback")
+def test_a_defect_is_said_to_be_one_and_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as end:
+        run_cli(divide)
+    assert end.value.code == 70
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "ZeroDivisionError: by zero" in said and "not of your input" in said
+    report = re.search(r"the file (\S+),", said)
+    assert report and Path(report[1]).parent == tmp_path
+    assert "in divide" in Path(report[1]).read_text()
+
+
+@pytest.mark.usefixtures("no_traceback")
+def test_a_defect_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(SystemExit) as end:
+        run_cli(divide)
+    assert end.value.code == 70 and "with EARLY_TRACEBACK=1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), FileNotFoundError(2, "No such file", "/a/b")])
+def test_a_traceback_can_be_asked_for(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def app() -> None:
+        raise error
+
+    monkeypatch.setenv("EARLY_TRACEBACK", "1")
+    with pytest.raises(type(error)):
+        run_cli(app)
+
+
+@pytest.mark.parametrize(("end", "said"), [(SystemExit(130), "interrupted:"), (QuietExit(130), "")])
+def test_an_interrupt_is_said_unless_nothing_was_at_work(
+    end: SystemExit, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def app() -> None:
+        raise end
+
+    with pytest.raises(SystemExit) as ended:
+        run_cli(app)
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.partition(" ")[0] == said
+
+
+def test_a_signal_to_end_is_heeded_also_by_the_first_process(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which has no default: in a container nothing would happen until the kill."""
+
+    def app() -> None:
+        assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN)
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)  # while it cleans up
+        pytest.fail("it goes on")
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as end:
+        run_cli(app)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == "stopped: what was finished is kept; run the same command to go on\n"
+    assert signal.getsignal(signal.SIGTERM) == before

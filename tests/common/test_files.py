@@ -1,0 +1,86 @@
+"""Files are whole or absent, and paths stay inside their root."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import typer
+
+from common.command_line import run_cli
+from common.errors import UserError
+from common.files import atomic_write, inside, sha256_of, write_text
+
+
+def test_write_replaces_whole(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "f.txt"
+    write_text(path, "old")
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["f.txt"]
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "f.txt"
+    write_text(path, "old")
+    with pytest.raises(ValueError, match="boom"), atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise ValueError("boom")
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["f.txt"]
+
+
+def test_mode_follows_the_umask(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        write_text(tmp_path / "f", "x")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o640
+
+
+def test_unwritable_place_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        write_text(tmp_path / "file" / "below", "x")
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/x", "a/.."])
+def test_paths_that_leave_their_root(path: str) -> None:
+    with pytest.raises(UserError, match="leads out"):
+        inside(Path("root"), path)
+
+
+def test_paths_that_stay() -> None:
+    assert inside(Path("root"), "a/b..c.avi") == Path("root/a/b..c.avi")
+
+
+def test_run_cli_turns_errors_into_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise UserError("no such thing; make one")
+
+    with pytest.raises(SystemExit) as exit_:
+        run_cli(fail)
+    assert exit_.value.code == 1
+    assert capsys.readouterr().err == "error: no such thing; make one\n"
+
+
+def test_run_cli_says_that_ctrl_c_loses_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = typer.Typer()
+
+    @app.command()
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["interrupted"])
+    with pytest.raises(SystemExit) as exit_:
+        run_cli(app)
+    assert exit_.value.code == 130
+    assert capsys.readouterr().err == "interrupted: what was finished is kept; run the same command to go on\n"

@@ -1,0 +1,62 @@
+"""The folder that a set of scores ends in."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluate.pipeline.results import write_results
+from evaluate.scoring.predictions import Predictions, score
+from manifests.manifest import Manifest
+
+CLASSES = ("clap", "jump")
+ALWAYS = {"table.md", "table.csv", "table.tex", "figure.png", "figure.svg", "beyond.md", "beyond.csv"}
+COMPARED = {"comparison.md", "comparison.csv"}
+
+
+@pytest.fixture
+def manifest():
+    splits = ["train", *["validation"] * 4, *["test"] * 12]
+    rows = [(f"c{n}", f"c{n}.avi", n % 2, CLASSES[n % 2], f"g{n % 3}", split, "own") for n, split in enumerate(splits)]
+    columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
+    return Manifest(pd.DataFrame(rows, columns=columns), CLASSES)
+
+
+@pytest.fixture
+def scores(manifest):
+    """Two methods of two seeds on validation and test clips."""
+    ids = tuple(manifest.clips.loc[manifest.clips["split"] != "train", "clip_id"])
+
+    def scored(method, seed):
+        probabilities = np.random.default_rng([len(method), seed]).dirichlet((1, 1), size=(len(ids), 10))
+        return score(Predictions(probabilities.astype(np.float32), ids, "own", method, seed, CLASSES), manifest)
+
+    return {method: [scored(method, seed) for seed in (0, 1)] for method in ("GRU", "GRU, distilled")}
+
+
+def written(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+def test_everything_is_written_and_the_same_twice(tmp_path, manifest, scores):
+    table, figure = write_results(tmp_path / "one", manifest, scores, baseline="GRU")
+    assert (table, figure) == (tmp_path / "one" / "table.md", tmp_path / "one" / "figure.png")
+    assert written(tmp_path / "one") == ALWAYS | COMPARED
+    write_results(tmp_path / "two", manifest, scores, baseline="GRU")
+    for name in ALWAYS | COMPARED:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    text = (tmp_path / "one" / "comparison.md").read_text(encoding="utf-8")
+    assert "| GRU, distilled | GRU | 2 | " in text
+    assert "of which there are 3 [over groups]" in text
+    assert (tmp_path / "one" / "beyond.md").read_text(encoding="utf-8").count("± ") > 10
+
+
+@pytest.mark.parametrize("baseline", [None, "somebody's"])
+def test_without_a_baseline_nothing_is_compared(tmp_path, manifest, scores, baseline):
+    write_results(tmp_path, manifest, scores, baseline=baseline)
+    assert written(tmp_path) == ALWAYS
+
+
+def test_a_comparison_of_an_earlier_call_does_not_stay(tmp_path, manifest, scores):
+    write_results(tmp_path, manifest, scores, baseline="GRU")
+    write_results(tmp_path, manifest, scores)
+    assert written(tmp_path) == ALWAYS

@@ -1,0 +1,400 @@
+"""Programmes from made-up caches to the printed table: what is run, what stands beside it, what is never compared."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from common.command_line import run_cli
+from common.errors import UserError
+from evaluate.__main__ import app
+from evaluate.commands.options import Given, inputs_of_programme, inputs_of_recipe, with_seeds
+from evaluate.pipeline.inputs import Inputs
+from evaluate.pipeline.suite import ProgrammeResult, run_programme
+from evaluate.scoring.predictions import Scores, read_predictions
+from evaluate.tables.suite_table import Line, Section, render_csv, render_latex, render_markdown, rows_of
+from extract.cache import Row, write_cache
+from extract.machine import Machine
+from manifests.manifest import Manifest, write_manifest
+from manifests.published import WHOLE, published_rows
+from manifests.recipes.recipe import Recipe, read_recipe
+from manifests.recipes.suite import merge_rows, read_programme
+
+SYSU, UCF = "sysu-xsub-fixed", "ucf101-early-15-3-7"
+CLASSES = ("drink", "pour", "sweep")
+SPLITS = {"train": 6, "validation": 3, "test": 6}
+MACHINE = Machine(device="cpu")
+BASE = """
+name = "{name}"
+seeds = [0, 1]
+[data]
+dataset = "{dataset}"
+protocol = "{protocol}"
+[teacher]
+hidden = 4
+[student]
+hidden = 6
+[distillation]
+beta = 0.5
+[training]
+learning_rate = 0.05
+batch_size = 3
+epochs = 3
+"""
+PAPER = {  # typed from Table 1 and section 3.2: 20, 40, … 100 %, AUC
+    "without": (65.4, 76.7, 81.7, 84.2, 85.0, 76.5),
+    "teacher_student": (None, None, None, None, None, 77.6),
+    "with": (67.1, 79.2, 84.2, 85.8, 87.1, 78.8),
+}
+TITLES = {
+    "without": "Without distillation",
+    "teacher_student": "Teacher-student only",
+    "with": "With distillation",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def on_one_core() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def write_data(folder: Path, protocol: str, segments: int = 10) -> None:
+    """A manifest m.csv and a cache f.h5: the class, hidden in noise."""
+    columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
+    rows = [
+        (f"{split}{number}", f"{split}{number}", number % 3, CLASSES[number % 3], "s1", split, protocol)
+        for split, count in SPLITS.items()
+        for number in range(count)
+    ]
+    clips = pd.DataFrame(rows, columns=columns)
+    write_manifest(Manifest(clips, CLASSES), folder / "m.csv")
+    noise = np.random.default_rng(0)
+    features = [
+        (np.eye(3)[n] + noise.normal(size=(segments, 3))).astype(np.float32) for n in clips["label"].astype(int)
+    ]
+    names = clips["clip_id"].tolist()
+    cached = [Row(name, row, 30, True) for name, row in zip(names, features, strict=True)]
+    write_cache(folder / "f.h5", cached, names, (segments, 3), {"backbone": "made-up", "weights": "none"})
+
+
+def write_programme(folder: Path, few: bool = False) -> Path:
+    """SYSU's three rows of Table 1, and one of UCF101; with `few` a row with a tenth of the labels."""
+    for name, dataset, protocol in (("sy", "sysu", SYSU), ("uc", "ucf101", UCF)):
+        (folder / f"{name}.toml").write_text(BASE.format(name=name, dataset=dataset, protocol=protocol))
+    rows = {f"sy-{method}": ("sy", method, "") for method in PAPER} | {"uc-with": ("uc", "with", "")}
+    rows |= {"sy-few": ("sy", "with", "[labels]\nfraction = 0.1\n")} if few else {}
+    for name, (base, method, more) in rows.items():
+        text = f'name = "{name}"\nbase = "{base}.toml"\nmethods = ["{method}"]\n{more}'
+        (folder / f"{name}.toml").write_text(text)
+    listed = ", ".join(f'"{name}.toml"' for name in rows)
+    (folder / "p.toml").write_text(f'name = "p"\ntitle = "Table 1: trial"\nrows = [{listed}]\n')
+    return folder / "p.toml"
+
+
+def run_on_sysu(folder: Path, protocol: str = SYSU, segments: int = 10, few: bool = False) -> ProgrammeResult:
+    write_data(folder, protocol, segments)
+    programme, rows = read_programme(write_programme(folder, few))
+    inputs = {"sy": Inputs(folder / "out" / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})}
+    return run_programme(programme, rows, folder / "out", inputs, MACHINE, say=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("programme")
+
+
+@pytest.fixture(scope="module")
+def ended(folder: Path) -> Iterator[ProgrammeResult]:
+    """A programme on all clips of what is called SYSU here, UCF101 not given; not to be written into."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(WHOLE, SYSU, (3, 9, 6))
+        yield run_on_sysu(folder, few=True)
+
+
+def in_csv(result: ProgrammeResult) -> dict[tuple[str, str], dict[str, str]]:
+    """(row, numbers) → the cells."""
+    lines = csv.DictReader(result.table.with_suffix(".csv").read_text().splitlines())
+    return {(line["row"], line["numbers"]): line for line in lines}
+
+
+def test_ours_the_papers_and_the_difference_are_found_again_from_the_predictions(ended: ProgrammeResult) -> None:
+    """NumPy alone, from the files a stranger would have; the paper's numbers typed by hand."""
+    cells = in_csv(ended)
+    clips = pd.read_csv(ended.table.parent.parent / "m.csv")
+    labels = clips[clips["split"] == "test"].set_index("clip_id")["label"]
+    for method, (*curve, auc) in PAPER.items():
+        runs = []
+        for seed in (0, 1):
+            file = read_predictions(ended.table.parent / "sy" / "predictions" / f"{method}-seed{seed}.h5")
+            guessed = pd.DataFrame(file.probabilities.argmax(axis=2), index=file.clip_ids).loc[labels.index]
+            runs.append(100 * (guessed.to_numpy() == labels.to_numpy()[:, None]).mean(axis=0))
+        columns = [*(f"accuracy_{ratio}" for ratio in (20, 40, 60, 80, 100)), "auc"]
+        own = [[run[1], run[3], run[5], run[7], run[9], run.mean()] for run in runs]
+        published, ours, difference = (cells[f"sy-{method}", kind] for kind in ("published", "ours", "difference"))
+        for column, printed, values in zip(columns, (*curve, auc), np.transpose(own), strict=True):
+            assert float(ours[column]) == pytest.approx(values.mean(), rel=1e-5)
+            assert float(ours[f"{column}_std"]) == pytest.approx(values.std(ddof=1), rel=1e-5, abs=1e-9)
+            assert (published[column], published[f"{column}_std"]) == ("" if printed is None else f"{printed:g}", "")
+            if printed is None:
+                assert difference[column] == ""
+            else:
+                assert float(difference[column]) == pytest.approx(values.mean() - printed, rel=1e-4, abs=1e-4)
+                assert difference[f"{column}_std"] == ours[f"{column}_std"]
+
+
+def test_markdown_prints_what_the_csv_says(ended: ProgrammeResult) -> None:
+    text, cells = ended.table.read_text(), in_csv(ended)
+    lines = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    own = next(index for index, line in enumerate(lines) if line[0] == "| With distillation")
+    assert lines[own][1:3] == ["published", "Tran et al., ICIP 2021; Table 1; TSM + VA-CNN; verified"]
+    assert lines[own][3:] == ["67.1", "79.2", "84.2", "85.8", "87.1", "78.8 |"]
+    ours, difference = (cells["sy-with", kind] for kind in ("ours", "difference"))
+    assert lines[own + 1][:3] == ["| ", "ours", "2 seeds"]
+    assert lines[own + 1][3] == f"{float(ours['accuracy_20']):.1f} ± {float(ours['accuracy_20_std']):.1f}"
+    assert lines[own + 2][:3] == ["| ", "difference", ""]
+    assert lines[own + 2][-1] == f"{float(difference['auc']):+.1f} ± {float(difference['auc_std']):.1f} |"
+    assert "3 classes; 6 train, 3 validation, 6 test clips; 2 seeds; backbone made-up (none)." in text
+    assert text.startswith("# Table 1: trial\n")
+
+
+def test_what_is_not_given_is_said_and_stands_there(ended: ProgrammeResult) -> None:
+    cells = in_csv(ended)
+    assert cells["uc-with", "published"]["auc"] == "92"
+    assert cells["uc-with", "ours"]["source"] == "not run: give --videos uc=DIR"
+    assert cells["uc-with", "ours"]["auc"] == ""
+    assert ("uc-with", "difference") not in cells
+    text = ended.table.read_text()
+    assert "| | ours | not run: give --videos uc=DIR | – | – | – | – | – | – |" in text.replace("|  |", "| |")
+    assert not (ended.table.parent / "uc").exists()
+
+
+def test_rows_of_a_base_are_trained_together_in_its_folder(ended: ProgrammeResult) -> None:
+    out = ended.table.parent
+    runs = {path.parent.relative_to(out / "sy" / "runs").as_posix() for path in out.rglob("done.json")}
+    models = ("teacher", *PAPER)
+    few = {f"labels-0.1/seed{seed}/{model}" for seed in (0, 1) for model in ("teacher", "with")}
+    assert runs == {f"seed{seed}/{model}" for seed in (0, 1) for model in models} | few
+    assert {path.name for path in out.iterdir()} == {"sy", "p.md", "p.csv", "p.tex"}
+    table = (out / "sy" / "table.md").read_text()
+    assert all(f"| {title} |" in table for title in TITLES.values())
+    assert (out / "sy" / "labels-0.1" / "table.md").exists()
+    assert [section.labels for section in ended.sections] == ["all", "all", "10%"]
+    assert in_csv(ended)["sy-few", "published"]["auc"] == "61"
+
+
+def test_again_nothing_is_trained_and_the_table_is_the_same(
+    ended: ProgrammeResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(WHOLE, SYSU, (3, 9, 6))
+    stamps = {path: path.stat().st_mtime_ns for path in ended.table.parent.rglob("weights.safetensors")}
+    files = [ended.table.with_suffix(suffix) for suffix in (".md", ".csv", ".tex")]
+    before = [file.read_bytes() for file in files]
+    run_on_sysu(folder, few=True)
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    assert [file.read_bytes() for file in files] == before
+
+
+@pytest.mark.parametrize(
+    ("protocol", "segments", "whole", "note"),
+    [
+        (
+            SYSU,
+            10,
+            (12, 240, 240),
+            "not comparable: 3 classes and 6 train, 3 validation, 6 test clips are not the whole",
+        ),
+        (f"{SYSU}-subset", 10, (3, 9, 6), f"not comparable: protocol {SYSU}-subset"),
+        (SYSU, 5, (3, 9, 6), "not comparable: 5 segments"),
+    ],
+)
+def test_other_clips_never_stand_beside_the_papers_numbers_without_a_note(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    protocol: str,
+    segments: int,
+    whole: tuple[int, int, int],
+    note: str,
+) -> None:
+    monkeypatch.setitem(WHOLE, SYSU, whole)
+    cells = in_csv(run_on_sysu(tmp_path, protocol, segments))
+    for method in PAPER:
+        assert note in cells[f"sy-{method}", "ours"]["source"]
+        assert (f"sy-{method}", "difference") not in cells
+
+
+def scored(method: str = "KNN", segments: int = 10, seeds: int = 2) -> list[Scores]:
+    """Accuracy 10, 12, … % and 20, 22, … %."""
+    by_clip = (np.zeros(0, dtype=np.int64), (), np.zeros((0, segments), dtype=np.bool_))
+    curves = [0.1 + 0.1 * seed + 0.02 * np.arange(segments) for seed in range(seeds)]
+    clips = {"train": 1, "validation": 1, "test": 1}
+    return [
+        Scores(method, "p", seed, curve, curve, clips, 60, 60, {}, *by_clip, 0 * curve, None)
+        for seed, curve in enumerate(curves)
+    ]
+
+
+def test_an_area_by_another_definition_is_not_subtracted() -> None:
+    published = {row.method: row for row in published_rows("ntu60-xsub")}
+    lines = tuple(Line(name, name, published[name], scored(name), "") for name in ("KNN", "TS-LSTM*"))
+    difference = rows_of(lines[0])["difference"]
+    assert difference is not None
+    assert difference.accuracy[20.0].mean == pytest.approx(17.0 - 9.6)
+    assert difference.auc is None
+    same = rows_of(lines[1])["difference"]
+    assert same is not None and same.auc is not None
+    assert same.auc.mean == pytest.approx(24.0 - 61.8)
+    section = Section("ntu60", "ntu60-xsub", "all", "about", lines)
+    text = render_markdown("T", [section])
+    knn = text.splitlines()[10:13]
+    assert knn[0].endswith("| 37.0 | 21.9 † |")
+    assert knn[1].endswith(" | 33.0 ± 7.1 | 24.0 ± 7.1 |")
+    assert knn[2].endswith(" | -4.0 ± 7.1 | – |")
+    assert "† area by another definition" in text
+    assert "†" not in render_markdown("T", [Section("ntu60", "ntu60-xsub", "all", "about", lines[1:])])
+    latex = render_latex("T & U", [section])
+    assert "T \\& U" in latex
+    assert r"21.9 \textdagger{}" in latex
+    assert r"\multicolumn{9}{c}{ntu60: ntu60-xsub, all of the training labels}" in latex
+    assert latex.count(r" \\") == 1 + 1 + 2 * 3  # head, section, and three lines a method
+    assert "area-from-zero" in render_csv("T", [section])
+
+
+def test_a_row_that_nobody_published_has_ours_alone() -> None:
+    line = Line("r", "Cumulative mean + linear", None, scored(segments=4, seeds=1), "")
+    assert list(rows_of(line)) == ["ours"]
+    section = Section("b", "p", "all", "about", (line,))
+    assert section.ratios == (25.0, 50.0, 75.0, 100.0)
+    assert "| Cumulative mean + linear | ours | 1 seed | 10.0 | 12.0 | 14.0 | 16.0 | 13.0 |" in render_markdown(
+        "T", [section]
+    )
+
+
+def recipes(folder: Path) -> list[Recipe]:
+    return merge_rows(read_programme(write_programme(folder))[1])
+
+
+def test_inputs_are_told_apart_by_name(tmp_path: Path) -> None:
+    streams = read_recipe(Path("sysu"))
+    found = inputs_of_programme(
+        [streams, *recipes(tmp_path)],
+        Path("out"),
+        Given(["sysu=a", "uc=b=c"], ["sysu=m.csv"], ["sysu.skeleton=s.h5", "uc=u.h5"], True),
+    )
+    assert found == {
+        "sysu": Inputs(Path("out/sysu"), Path("a"), Path("m.csv"), {"skeleton": Path("s.h5")}, True),
+        "uc": Inputs(Path("out/uc"), Path("b=c"), None, {"features": Path("u.h5")}, True),
+    }
+    alone = inputs_of_programme([streams], Path("out"), Given(["/a=b"]))
+    assert alone["sysu"].videos == Path("/a=b")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (Given(), "there is nothing to run on; give --videos sy=DIR, or give --videos uc=DIR"),
+        (Given(["dir"]), "--videos dir: write NAME=…, NAME one of sy, uc"),
+        (Given(["sy="]), "--videos sy=: write NAME=…"),
+        (Given(["sy=a", "sy=b"]), "--videos gives two for sy: a and b"),
+        (Given([], ["nowhere=m.csv"]), "--manifest nowhere=m.csv: write NAME=…, NAME one of sy, uc"),
+        (Given([], [], ["sy.rgb=f.h5"]), "--cache sy.rgb=f.h5: write NAME=…, NAME one of sy, uc"),
+    ],
+)
+def test_inputs_of_nobody_are_refused(tmp_path: Path, given: Given, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        inputs_of_programme(recipes(tmp_path), Path("out"), given)
+
+
+def test_one_recipe_has_one_folder() -> None:
+    recipe = read_recipe(Path("ucf101"))
+    assert inputs_of_recipe(recipe, Path("o"), Given(["a=b"], [], ["f=1.h5"])) == Inputs(
+        Path("o"), Path("a=b"), None, {"features": Path("f=1.h5")}
+    )
+    with pytest.raises(UserError, match="--videos is given 2 times for recipe ucf101; keep one"):
+        inputs_of_recipe(recipe, Path("o"), Given(["a", "b"]))
+
+
+def test_other_seeds() -> None:
+    recipe = read_recipe(Path("ucf101"))
+    assert with_seeds(recipe, None) is recipe
+    assert with_seeds(recipe, "7,3") == recipe.model_copy(update={"seeds": [7, 3]})
+    for wrong, message in (
+        ("0,a", "write whole numbers"),
+        ("0,0", "stands twice"),
+        ("-1", "greater than or equal"),
+    ):
+        with pytest.raises(UserError, match=f"--seeds {wrong}: .*{message}"):
+            with_seeds(recipe, wrong)
+
+
+def call(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        run_cli(partial(app, [str(argument) for argument in arguments]))
+    return int(end.value.code or 0)
+
+
+def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(WHOLE, SYSU, (3, 9, 6))
+    write_data(tmp_path, SYSU)
+    programme = ["reproduce", write_programme(tmp_path), "--out", tmp_path / "out", "--device", "cpu"]
+    assert call(*programme) == 1
+    assert "error: there is nothing to run on; give --videos sy=DIR" in capsys.readouterr().err
+    given = ["--manifest", f"sy={tmp_path / 'm.csv'}", "--cache", f"sy={tmp_path / 'f.h5'}", "--seeds", "5"]
+    assert call(*programme, *given) == 0
+    said = capsys.readouterr().out
+    assert "not run: give --videos uc=DIR" in said
+    assert f"table: {tmp_path / 'out' / 'p.md'} (also .csv, .tex)" in said
+    assert f"figure: {tmp_path / 'out' / 'sy' / 'figure.png'} (also .svg)" in said
+    assert sorted(path.name for path in (tmp_path / "out" / "sy" / "runs").iterdir()) == ["seed5"]
+
+    assert call(*programme, *given, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(row["row"], row["published"]["auc"]) for row in told["rows"]] == [
+        ("sy-without", 76.5),
+        ("sy-teacher_student", 77.6),
+        ("sy-with", 78.8),
+        ("uc-with", 92.0),
+    ]
+    with_distillation = told["rows"][2]
+    by_hand = with_distillation["ours"]["accuracy"]["20"] - 67.1
+    assert with_distillation["difference"]["accuracy"]["20"] == pytest.approx(by_hand)
+    assert "difference" not in told["rows"][3]
+    assert told["rows"][3]["note"] == "not run: give --videos uc=DIR"
+    assert {score["seed"] for score in told["scores"]} == {5}
+    assert [seconds["base"] for seconds in told["seconds"]] == ["sy"]
+
+
+def test_a_row_alone_is_a_recipe_like_any_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_data(tmp_path, SYSU)
+    write_programme(tmp_path)
+    row = ["reproduce", tmp_path / "sy-without.toml", "--out", tmp_path / "out", "--device", "cpu", "--seeds", "0"]
+    assert call(*row, "--manifest", tmp_path / "m.csv", "--cache", tmp_path / "f.h5") == 0
+    said = capsys.readouterr().out
+    assert "| Without distillation |" in said
+    assert f"in {tmp_path / 'out'}: table, beyond (.md, .csv), table.tex, figure (.png, .svg)" in said
+
+
+def test_two_programmes_in_one_folder_share_features_and_models(
+    ended: ProgrammeResult, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "copy")
+    out = tmp_path / "copy" / "out"
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("weights.safetensors")}
+    second = tmp_path / "copy" / "q.toml"
+    second.write_text('name = "q"\ntitle = "Q"\nrows = ["sy-with.toml"]\n')
+    programme, rows = read_programme(second)
+    given = Inputs(out / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
+    result = run_programme(programme, rows, out, {"sy": given}, MACHINE)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("weights.safetensors")} == stamps
+    again = in_csv(result)["sy-with", "ours"]
+    assert again | {"table": "Table 1: trial", "source": "2 seeds"} == in_csv(ended)["sy-with", "ours"]
+    assert (out / "p.md").read_bytes() == ended.table.read_bytes()
