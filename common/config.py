@@ -14,7 +14,7 @@ from common.errors import UserError
 SMALLEST, LARGEST = 1e-37, 1e38  # what float32 holds with all of its digits
 
 
-class Table(BaseModel):
+class Config(BaseModel):
     """A table whose every key is known, with values of the type they are declared with."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -28,10 +28,10 @@ class Table(BaseModel):
         return value
 
 
-T = TypeVar("T", bound=Table)
+T = TypeVar("T", bound=Config)
 
 
-def parse_table(kind: type[T], table: dict[str, Any], name: str) -> T:
+def parse_config(kind: type[T], table: dict[str, Any], name: str) -> T:
     """Check a table of values against its kind; `name` is what errors call it.
 
     Raises:
@@ -44,7 +44,7 @@ def parse_table(kind: type[T], table: dict[str, Any], name: str) -> T:
         raise UserError(f"{name}: " + "; ".join(_sentence(kind, item) for item in error.errors())) from error
 
 
-def _sentence(kind: type[Table], item: Any) -> str:
+def _sentence(kind: type[Config], item: Any) -> str:
     path = [str(part) for part in item["loc"]]
     if item["type"] == "extra_forbidden":
         return f"{'.'.join(path)} is not a key; {_what_is_meant(kind, path)}"
@@ -52,10 +52,10 @@ def _sentence(kind: type[Table], item: Any) -> str:
     return f"{'.'.join(path)}: {message}" if path else message  # no path: of several keys together
 
 
-def _what_is_meant(kind: type[Table], path: Sequence[str]) -> str:
+def _what_is_meant(kind: type[Config], path: Sequence[str]) -> str:
     """Return what to write instead of an unknown key."""
     *tables, key = path
-    own = list(_table_at(kind, tables).model_fields)
+    own = list(_config_at(kind, tables).model_fields)
     if nearest := difflib.get_close_matches(key, own, n=1, cutoff=0.85):
         return f"did you mean {'.'.join([*tables, *nearest])}?"
     places = dict.fromkeys(place for place in _places(kind, key) if place != ".".join(tables))
@@ -65,48 +65,48 @@ def _what_is_meant(kind: type[Table], path: Sequence[str]) -> str:
         return f"{key} belongs into {' or '.join(f'[{place}]' for place in places)}"
     if nearest := difflib.get_close_matches(key, own, n=1):
         return f"did you mean {'.'.join([*tables, *nearest])}?"
-    everywhere = {name: place for place, table in _all_tables(kind) for name in table.model_fields}
+    everywhere = {name: place for place, table in _all_configs(kind) for name in table.model_fields}
     if nearest := difflib.get_close_matches(key, everywhere, n=1, cutoff=0.8):
         return f"did you mean {'.'.join(filter(None, (everywhere[nearest[0]], *nearest)))}?"
     return f"the keys here are {', '.join(own)}"
 
 
-def key_hint(kind: type[Table], key: str) -> str:
+def key_hint(kind: type[Config], key: str) -> str:
     """Return what an unknown key such as `tau` or `distilation.alpha` may have meant: full names, or nothing at all."""
-    full = [f"{place}.{name}".removeprefix(".") for place, table in _all_tables(kind) for name in table.model_fields]
+    full = [f"{place}.{name}".removeprefix(".") for place, table in _all_configs(kind) for name in table.model_fields]
     last = key.rpartition(".")[2]
     meant = [name for name in full if name.rpartition(".")[2] == last] or difflib.get_close_matches(key, full, n=1)
     return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
-def _places(kind: type[Table], key: str) -> Iterator[str]:
+def _places(kind: type[Config], key: str) -> Iterator[str]:
     """Yield the tables that have a key of this name; the outermost is \"\"."""
-    return (place for place, table in _all_tables(kind) if key in table.model_fields)
+    return (place for place, table in _all_configs(kind) if key in table.model_fields)
 
 
-def _all_tables(kind: type[Table], place: str = "") -> Iterator[tuple[str, type[Table]]]:
+def _all_configs(kind: type[Config], place: str = "") -> Iterator[tuple[str, type[Config]]]:
     """Yield a table and all tables in it, with their places as a TOML file names them."""
     yield place, kind
     for name, field in kind.model_fields.items():
-        if (inner := _table_in(field.annotation)) is not None:
+        if (inner := _config_in(field.annotation)) is not None:
             any_name = ".NAME" if get_origin(field.annotation) is dict else ""
-            yield from _all_tables(inner, f"{place}.{name}{any_name}".removeprefix("."))
+            yield from _all_configs(inner, f"{place}.{name}{any_name}".removeprefix("."))
 
 
-def _table_in(annotation: Any) -> type[Table] | None:
+def _config_in(annotation: Any) -> type[Config] | None:
     """Return the kind of table in an annotation such as Data, Extract | None or dict[str, Extract], if there is one."""
     parts = get_args(annotation) or (annotation,)
-    return next((part for part in parts if isinstance(part, type) and issubclass(part, Table)), None)
+    return next((part for part in parts if isinstance(part, type) and issubclass(part, Config)), None)
 
 
-def _table_at(kind: type[Table], path: Sequence[str]) -> type[Table]:
+def _config_at(kind: type[Config], path: Sequence[str]) -> type[Config]:
     """The kind of table at `path`, which may lead through tables by name, as in streams.rgb.va_cnn."""
     steps = iter(path)
     for key in steps:
         annotation = kind.model_fields[key].annotation
         if get_origin(annotation) is dict:
             next(steps)  # any name
-        inner = _table_in(annotation)
+        inner = _config_in(annotation)
         assert inner is not None  # pydantic found the key in a table
         kind = inner
     return kind

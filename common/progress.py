@@ -18,7 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-Move = Callable[[int, int], None]  # (finished, all)
+from common.callbacks import ProgressCallback
 
 
 class _Rate(ProgressColumn):
@@ -27,7 +27,7 @@ class _Rate(ProgressColumn):
 
 
 @contextlib.contextmanager
-def progress_bars() -> Iterator[Callable[[str, str], Move]]:
+def progress_bars() -> Iterator[Callable[[str, str], ProgressCallback]]:
     """Give a function (title, unit) that makes a bar, shown from its first move on."""
     columns = (
         TextColumn("{task.description}"),
@@ -42,14 +42,14 @@ def progress_bars() -> Iterator[Callable[[str, str], Move]]:
 
 
 @contextlib.contextmanager
-def byte_bar(title: str) -> Iterator[Move]:
+def byte_bar(title: str) -> Iterator[ProgressCallback]:
     """Give a function that moves the bar of a download."""
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
         yield _mover(progress, title, "bytes")
 
 
-def _mover(progress: Progress, title: str, unit: str) -> Move:
+def _mover(progress: Progress, title: str, unit: str) -> ProgressCallback:
     bar = progress.add_task(title, start=False, visible=False, unit=unit)
 
     def move(finished: int, total: int) -> None:

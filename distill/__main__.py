@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from common.command_line import new_app, run_cli
+from common.device import choose_device
 from common.errors import UserError
 from distill.cache_options import name_caches
 from distill.features import FeatureSet, load_features
@@ -23,7 +24,6 @@ from distill.methods import METHODS
 from distill.run_folder import Run, train_runs
 from distill.state import Epoch, Job
 from extract.cache import read_cache
-from extract.networks.network import choose_device
 from manifests.manifest import Manifest, read_manifest
 from manifests.recipes.recipe import Recipe, check_protocol, read_recipe
 

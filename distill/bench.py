@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from common.config import parse_table
+from common.config import parse_config
+from common.device import choose_device, device_name
 from distill.features import FeatureSet, Split
 from distill.losses import combined_loss
 from distill.models import Classifier, predict_outputs
 from distill.stack import models_at_once
 from distill.state import Job, State
 from distill.training import new_network, train_together
-from extract.networks.network import choose_device, device_name
 from manifests.recipes.recipe import Recipe
 
 CLIPS, STEPS, FEATURE_DIM, CLASSES = 8056, 10, 2048, 101  # UCF101's training split, features of a ResNet-50
@@ -178,4 +178,4 @@ def _recipe(epochs: int, seeds: list[int]) -> Recipe:
         },
         "seeds": seeds,
     }
-    return parse_table(Recipe, table, "the benchmark's recipe")
+    return parse_config(Recipe, table, "the benchmark's recipe")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from common.config import key_hint, parse_table
+from common.config import key_hint, parse_config
 from common.errors import UserError
 from common.files import write_text
 from common.run_record import claim, fingerprint
@@ -97,7 +97,7 @@ def combinations(recipe: Recipe, axes: Mapping[str, Sequence[Any]]) -> list[tupl
             if not isinstance(inner, dict) or last not in inner or key.split(".")[0] in NOT_TRAINED:
                 raise UserError(f"--set {key}: the training knows no such key of a recipe{key_hint(Recipe, key)}")
             inner[last] = value
-        made.append((values, parse_table(Recipe, table, f"recipe {recipe.name} with {label(values)}")))
+        made.append((values, parse_config(Recipe, table, f"recipe {recipe.name} with {label(values)}")))
     return made
 
 

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from common.callbacks import ProgressCallback
 from common.command_line import new_app, run_cli
 from common.errors import UserError
 from evaluate.commands.check import check
-from evaluate.pipeline.inputs import Bars, Move
+from evaluate.pipeline.inputs import Bars
 from evaluate.scoring.predictions import Scores
 from evaluate.tables.suite_table import as_json as rows_as_json
 from manifests.manifest import read_manifest
 from manifests.recipes.recipe import read_recipe
 
 if TYPE_CHECKING:  # it loads torch, which --help does without
-    from evaluate.pipeline.suite import ProgrammeResult
+    from evaluate.pipeline.suite import SuiteResult
 
 app = new_app(__doc__)
 
@@ -30,23 +31,23 @@ def reproduce(
     recipe: Annotated[
         Path,
         typer.Argument(
-            help="A recipe or a programme: its file, or its name (ucf101, table1) if it comes with the project."
+            help="A recipe or a suite: its file, or its name (ucf101, table1) if it comes with the project."
         ),
     ],
     videos: Annotated[
         list[str] | None,
-        typer.Option(help="Folder of the data set's files: videos, skeletons; of a programme's recipe as NAME=DIR."),
+        typer.Option(help="Folder of the data set's files: videos, skeletons; of a suite's recipe as NAME=DIR."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of all that is made; default: out/NAME.")] = None,
     manifest: Annotated[
         list[str] | None,
-        typer.Option(help="A manifest of your own instead of the one built; of a programme's recipe as NAME=FILE."),
+        typer.Option(help="A manifest of your own instead of the one built; of a suite's recipe as NAME=FILE."),
     ] = None,
     cache: Annotated[
         list[str] | None,
         typer.Option(
             help="A feature cache made elsewhere, of which nothing is extracted; of a stream as NAME=FILE, "
-            "of a programme's recipe as NAME=FILE or NAME.STREAM=FILE."
+            "of a suite's recipe as NAME=FILE or NAME.STREAM=FILE."
         ),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds instead of the recipe's, as in 0,1,2.")] = None,
@@ -63,7 +64,7 @@ def reproduce(
 ) -> None:
     """Run what is missing from raw videos to the table and the figure, and print the table.
 
-    Of one recipe, or of a programme: all rows of a table of the paper, with the differences from what is printed there.
+    Of one recipe, or of a suite: all rows of a table of the paper, with the differences from what is printed there.
     A data set that is not given is not run. Killed at any moment, the same command goes on where it was.
 
     Examples:
@@ -77,26 +78,26 @@ def reproduce(
     - `python -m evaluate reproduce table1 --videos ucf101=/data/UCF-101 --videos sysu=/data/SYSU3DAction/3DvideoNorm`
     """
     from common.progress import progress_bars
-    from evaluate.commands.options import Given, inputs_of_programme, inputs_of_recipe, with_seeds
+    from evaluate.commands.options import Given, inputs_of_recipe, inputs_of_suite, with_seeds
     from evaluate.pipeline.reproduction import reproduce as run
-    from evaluate.pipeline.suite import run_programme
+    from evaluate.pipeline.suite import run_suite
     from extract.machine import Machine
-    from manifests.recipes.suite import find_programme, merge_rows, read_programme
+    from manifests.recipes.suite import find_suite, merge_rows, read_suite
 
     given = Given(videos or [], manifest or [], cache or [], skip_failed, get_weights)
     machine = Machine(device=device, workers=workers, deadline=deadline)
     say = Console(stderr=True, markup=False).print
-    found = find_programme(recipe)
+    found = find_suite(recipe)
     if found is not None:
-        programme, rows = read_programme(found)
+        suite, rows = read_suite(found)
         rows = [with_seeds(row, seeds) for row in rows]
-        folder = out or Path("out") / programme.name
-        inputs_of = inputs_of_programme(merge_rows(rows), folder, given)
+        folder = out or Path("out") / suite.name
+        inputs_of = inputs_of_suite(merge_rows(rows), folder, given)
         with progress_bars() as bar:
-            ended = run_programme(
-                programme, rows, folder, inputs_of, machine, say=say, bars=lambda name: _bars(bar, f" of {name}")
+            ended = run_suite(
+                suite, rows, folder, inputs_of, machine, say=say, bars=lambda name: _bars(bar, f" of {name}")
             )
-        _tell_programme(ended, json_)
+        _tell_suite(ended, json_)
         return
     chosen = with_seeds(read_recipe(recipe), seeds)
     inputs = inputs_of_recipe(chosen, out or Path("out") / chosen.name, given)
@@ -191,13 +192,13 @@ def as_json(scores: Scores) -> dict[str, object]:
     }
 
 
-def _bars(bar: Callable[[str, str], Move], of: str = "") -> Bars:
+def _bars(bar: Callable[[str, str], ProgressCallback], of: str = "") -> Bars:
     weights = bar(f"get weights{of}", "MB")
     return Bars(weights, bar(f"extract{of}", "clips"), bar(f"train VA-CNN{of}", "epochs"), bar(f"train{of}", "epochs"))
 
 
-def _tell_programme(ended: "ProgrammeResult", json_: bool) -> None:
-    """Print the table of a programme and where the rest is, or all numbers as JSON."""
+def _tell_suite(ended: "SuiteResult", json_: bool) -> None:
+    """Print the table of a suite and where the rest is, or all numbers as JSON."""
     if json_:
         each = [as_json(score) for _, result in ended.results for runs in result.scores.values() for score in runs]
         seconds = [{"base": recipe.name, **result.seconds} for recipe, result in ended.results]

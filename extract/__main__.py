@@ -9,28 +9,26 @@ from rich.console import Console
 from rich.table import Table
 
 from common.command_line import new_app, run_cli
+from common.cores import usable_cores
 from common.errors import UserError
+from common.options import Device, Json, Workers
 from extract.cache import check_cache
 from extract.cluster.submit import submit
-from extract.commands.run import conclude, plan, retry, run
-from extract.commands.train_vacnn import train_vacnn
-from extract.commands.weights import app as weights_app
-from extract.diff import diff
-from extract.options import (
+from extract.commands.options import (
     Backbone,
     CacheFile,
     Compile,
     Decoder,
-    Device,
     Frames,
     ImageSize,
-    Json,
     Precision,
     Weights,
-    Workers,
     recipe_of,
-    usable_cores,
 )
+from extract.commands.run import conclude, plan, retry, run
+from extract.commands.train_vacnn import train_vacnn
+from extract.commands.weights import app as weights_app
+from extract.diff import diff
 from extract.shards.merge import is_merged
 from extract.shards.merge import merge as merge_parts
 from extract.shards.run_folder import RunFolder
@@ -120,9 +118,9 @@ def bench(
 
     Example: `python -m extract bench --backbone tsm_resnet50 --weights random --device cuda --precision bf16`
     """
+    from common.device import choose_device
     from extract.bench import bench as measure
     from extract.machine import Machine
-    from extract.networks.network import choose_device
 
     recipe = recipe_of(
         backbone=backbone,

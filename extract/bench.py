@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from common.device import choose_device, device_name
 from common.errors import UserError
 from extract.clip import Clip
 from extract.decoding.numbered_clip import write_numbered_clip
@@ -27,7 +28,7 @@ from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.gpu_load import GpuLoad
 from extract.machine import Machine
 from extract.networks.backbone import Input
-from extract.networks.network import SegmentNetwork, choose_device, device_name
+from extract.networks.network import SegmentNetwork
 from extract.phases import decode_here, measure_phases
 from extract.run import load_network
 from extract.skeletons.drawn_skeleton import write_drawn_skeleton

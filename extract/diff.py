@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from common.errors import UserError
+from common.options import Json
 from extract.cache import CacheFile, check_cache, open_cache, rows_at_once
-from extract.options import Json
 
 WORST = 10  # clips that are shown one by one
 SHARES = (0.0, 0.001, 0.01, 0.1, 0.5)  # of the clips, the worst ones first; 0: the very worst

@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from common.device import choose_device
 from common.errors import UserError
 from extract.clip import Clip
 from extract.doctor import check_decoder
 from extract.machine import Machine
 from extract.networks.backbones import load_backbone
-from extract.networks.network import SegmentNetwork, choose_device
+from extract.networks.network import SegmentNetwork
 from extract.networks.timm_models import first_line
 from extract.sampling import sampling_settings
 from extract.shards.clip_changes import ClipChanges

@@ -14,17 +14,17 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filelock import Timeout
 
+from common.callbacks import ProgressCallback
 from common.errors import UserError
 from common.locks import locked
 
-Move = Callable[[int, int], None]  # (bytes done, all)
 BLOCK = 4096  # a file takes whole blocks of the disk
 # The package rarfile reads names and checksums, and takes what is packed from a program: unar is free and reads RAR 3
 # and 5; bsdtar, which it tries last, fails at some.
@@ -60,7 +60,7 @@ def unpack(
     archives: Sequence[Path],
     out: Path,
     checksums: Mapping[str, str] | None = None,
-    move: Move = lambda done, total: None,
+    move: ProgressCallback = lambda done, total: None,
 ) -> Unpacked:
     """Unpack what is missing.
 

@@ -10,7 +10,7 @@ import typer
 
 from evaluate.tables.text_tables import markdown_table, printed
 from manifests.recipes.recipe import read_recipe
-from manifests.recipes.suite import base_of, find_programme, read_programme
+from manifests.recipes.suite import base_of, find_suite, read_suite
 
 if TYPE_CHECKING:  # it loads torch, which --help does without
     from evaluate.check import Checked
@@ -24,7 +24,7 @@ RULE = (
 
 def check(
     recipe: Annotated[
-        Path, typer.Argument(help="A recipe or a programme: its file, or its name if it comes with the project.")
+        Path, typer.Argument(help="A recipe or a suite: its file, or its name if it comes with the project.")
     ],
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default: out/NAME, as of `reproduce`.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
@@ -42,13 +42,13 @@ def check(
     """
     from evaluate.check import check_rows, passed
 
-    found = find_programme(recipe)
+    found = find_suite(recipe)
     if found is None:
         rows = [read_recipe(recipe)]
         folders = {base_of(rows[0]): out or Path("out") / rows[0].name}
     else:
-        programme, rows = read_programme(found)
-        folder = out or Path("out") / programme.name
+        suite, rows = read_suite(found)
+        folder = out or Path("out") / suite.name
         folders = {base_of(row): folder / base_of(row) for row in rows}
     checked = check_rows(rows, folders)
     if json_:

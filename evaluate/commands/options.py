@@ -1,4 +1,4 @@
-"""What --videos, --manifest, --cache and --seeds say, of one recipe or of each recipe of a programme.
+"""What --videos, --manifest, --cache and --seeds say, of one recipe or of each recipe of a suite.
 
 `--videos DIR` is of the one recipe there is, `--videos sysu=DIR` of one among several. No file is read here.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import parse_table
+from common.config import parse_config
 from common.errors import UserError
 from distill.cache_options import name_caches
 from evaluate.pipeline.inputs import Inputs
@@ -37,8 +37,8 @@ def inputs_of_recipe(recipe: Recipe, out: Path, given: Given) -> Inputs:
     return Inputs(out, videos, manifest, name_caches(recipe, given.caches), given.skip_failed, given.get_weights)
 
 
-def inputs_of_programme(recipes: Sequence[Recipe], out: Path, given: Given) -> dict[str, Inputs]:
-    """Return what the recipes of a programme are given, by their names; those that are given nothing are not there.
+def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: Given) -> dict[str, Inputs]:
+    """Return what the recipes of a suite are given, by their names; those that are given nothing are not there.
 
     Recipes of one name have the same inputs, and the folder of that name in `out`.
 
@@ -70,7 +70,7 @@ def inputs_of_programme(recipes: Sequence[Recipe], out: Path, given: Given) -> d
 
 
 def what_to_give(recipe: Recipe) -> str:
-    """Return what makes a recipe of a programme run, as an order."""
+    """Return what makes a recipe of a suite run, as an order."""
     option, kind = ("--manifest", "FILE") if recipe.data.dataset == "other" else ("--videos", "DIR")
     return f"give {option} {recipe.name}={kind}"
 
@@ -87,7 +87,7 @@ def with_seeds(recipe: Recipe, text: str | None) -> Recipe:
         seeds = [int(number) for number in text.split(",")]
     except ValueError as error:
         raise UserError(f"--seeds {text}: write whole numbers with commas between, as in 0,1,2") from error
-    return parse_table(Recipe, recipe.model_dump() | {"seeds": seeds}, f"--seeds {text}")
+    return parse_config(Recipe, recipe.model_dump() | {"seeds": seeds}, f"--seeds {text}")
 
 
 def _once(recipe: Recipe, option: str, given: Sequence[str]) -> Path | None:

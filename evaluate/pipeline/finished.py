@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from common.config import Table, parse_table
+from common.config import Config, parse_config
 from common.errors import UserError
 from common.hdf5 import open_hdf5, refuse_system_error
 from evaluate.pipeline.students import labels_folder
@@ -22,7 +22,7 @@ from evaluate.tables.text_tables import Value
 from manifests.recipes.recipe import Recipe
 
 
-class Features(Table):
+class Features(Config):
     """What a predictions file says of one feature cache."""
 
     model_config = ConfigDict(extra="ignore")
@@ -30,7 +30,7 @@ class Features(Table):
     settings: dict[str, Any]
 
 
-class Made(Table):
+class Made(Config):
     """The provenance of one predictions file, as far as a comparison asks for it; what a file lacks is the default."""
 
     model_config = ConfigDict(extra="ignore")
@@ -111,7 +111,7 @@ def _provenance(predictions: Path, labels: str) -> dict[str, dict[int, Made]]:
         try:
             with open_hdf5(path) as file:
                 classes = {"num_classes": len(json.loads(file.attrs["classes"]))}
-                about = parse_table(Made, json.loads(file.attrs["provenance"]) | classes, "its provenance")
+                about = parse_config(Made, json.loads(file.attrs["provenance"]) | classes, "its provenance")
                 method, seed = str(file.attrs["method"]), int(file.attrs["seed"])
         except (UserError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
             refuse_system_error(path, error)

@@ -1,15 +1,10 @@
 """What a reproduction is given, and whom it tells how far it is. Nothing is done here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-Say = Callable[[str], None]
-Move = Callable[[int, int], None]  # (done, all)
-
-
-def _nobody(done: int, total: int) -> None:
-    """Nobody looks."""
+from common.callbacks import ProgressCallback, no_progress
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Bars:
         epochs: while teachers and students are trained.
     """
 
-    weights: Move = _nobody
-    clips: Move = _nobody
-    va_cnn: Move = _nobody
-    epochs: Move = _nobody
+    weights: ProgressCallback = no_progress
+    clips: ProgressCallback = no_progress
+    va_cnn: ProgressCallback = no_progress
+    epochs: ProgressCallback = no_progress

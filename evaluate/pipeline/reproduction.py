@@ -8,10 +8,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.callbacks import Notify
+from common.device import choose_device
 from common.errors import UserError
 from distill.recipe_check import check_classes, check_recipe
 from evaluate.pipeline.fusion import method_name, sources
-from evaluate.pipeline.inputs import Bars, Inputs, Say
+from evaluate.pipeline.inputs import Bars, Inputs
 from evaluate.pipeline.methods import score_methods
 from evaluate.pipeline.result_folder import result_folder
 from evaluate.pipeline.results import write_results
@@ -19,7 +21,6 @@ from evaluate.pipeline.streams import get_streams, without_failed
 from evaluate.pipeline.students import labels_folder, train_students
 from evaluate.scoring.predictions import Scores
 from extract.machine import Machine
-from extract.networks.network import choose_device
 from manifests.datasets import ntu60, sysu, ucf101, utd_mhad
 from manifests.manifest import SPLITS, Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import Recipe, check_protocol
@@ -40,7 +41,9 @@ class Result:
     seconds: dict[str, float]
 
 
-def reproduce(recipe: Recipe, inputs: Inputs, machine: Machine, say: Say = print, bars: Bars | None = None) -> Result:
+def reproduce(
+    recipe: Recipe, inputs: Inputs, machine: Machine, say: Notify = print, bars: Bars | None = None
+) -> Result:
     """Run what is missing of a recipe, from the data set's files to the table and the figure.
 
     Raises:
@@ -74,7 +77,7 @@ def reproduce(recipe: Recipe, inputs: Inputs, machine: Machine, say: Say = print
     return Result(table, figure, manifest, scores, seconds)
 
 
-def _manifest(recipe: Recipe, inputs: Inputs, say: Say) -> tuple[Path, Path | None]:
+def _manifest(recipe: Recipe, inputs: Inputs, say: Notify) -> tuple[Path, Path | None]:
     """Return the manifest's file and the folder its paths are relative to."""
     path = inputs.out / "manifest.csv"
     if inputs.manifest is not None:

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from common.callbacks import Notify
 from common.run_record import differences, short_name
 from distill.features import load_features
 from distill.run_folder import RECIPE, read_settings
 from distill.settings import data_settings
 from evaluate.pipeline.fusion import Source
-from evaluate.pipeline.inputs import Say
 from manifests.manifest import Manifest
 
 
-def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], say: Say) -> Path:
+def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], say: Notify) -> Path:
     """Return the folder for the models, predictions and tables of these clips.
 
     Args:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.callbacks import Notify, ProgressCallback
 from common.errors import UserError, first_few
 from common.run_record import folder_of
 from distill.fusion import clips_without_features
 from distill.recipe_check import check_recipe
-from evaluate.pipeline.inputs import Bars, Inputs, Move, Say
+from evaluate.pipeline.inputs import Bars, Inputs
 from extract.cache import Cache, read_cache
 from extract.machine import Machine
 from extract.networks.weights import get_weights
@@ -41,7 +42,7 @@ def get_streams(
     manifest: Manifest,
     root: Path | None,
     machine: Machine,
-    say: Say,
+    say: Notify,
     bars: Bars,
 ) -> dict[str, Stream]:
     """Return the streams of a recipe by name, in its order; extract what was not given.
@@ -85,7 +86,7 @@ def get_streams(
     return {name: streams[name] for name in tables}
 
 
-def without_failed(manifest: Manifest, streams: Mapping[str, Stream], inputs: Inputs, say: Say) -> Manifest:
+def without_failed(manifest: Manifest, streams: Mapping[str, Stream], inputs: Inputs, say: Notify) -> Manifest:
     """Return the clips that every stream has features of, as a subset of the protocol if that is not all.
 
     Args:
@@ -188,7 +189,13 @@ def _to_extract(recipe: Recipe, tables: Mapping[str, Extract | None], manifest: 
 
 
 def _train_networks(
-    todo: Mapping[str, Extract], inputs: Inputs, manifest: Manifest, root: Path, machine: Machine, say: Say, move: Move
+    todo: Mapping[str, Extract],
+    inputs: Inputs,
+    manifest: Manifest,
+    root: Path,
+    machine: Machine,
+    say: Notify,
+    move: ProgressCallback,
 ) -> dict[str, Extract]:
     """Train the VA-CNN of each stream that has one to train; return the tables with the files of the weights."""
     settings = {name: table.va_cnn or VaCnn() for name, table in todo.items() if table.weights == TRAIN}
@@ -223,10 +230,10 @@ def _train_networks(
     return tables
 
 
-def _in_megabytes(move: Move) -> Move:
+def _in_megabytes(move: ProgressCallback) -> ProgressCallback:
     return lambda done, total: move(done // 10**6, total // 10**6)
 
 
-def _part(move: Move, index: int, count: int) -> Move:
+def _part(move: ProgressCallback, index: int, count: int) -> ProgressCallback:
     """Tell of part `index` of `count` equal ones as of the whole."""
     return lambda done, total: move(index * total + done, count * total)

@@ -6,16 +6,16 @@ A run that is finished is left as it is, one that was interrupted is gone on wit
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.callbacks import ProgressCallback
 from distill.features import load_features
 from distill.plan import Tally, runs_of, stages
 from evaluate.pipeline.fusion import Source
-from evaluate.pipeline.inputs import Move
 from manifests.manifest import Manifest
 from manifests.recipes.recipe import Recipe
 
 
 def train_students(
-    recipe: Recipe, runs: Path, manifest: Manifest, sources: Sequence[Source], device: str, move: Move
+    recipe: Recipe, runs: Path, manifest: Manifest, sources: Sequence[Source], device: str, move: ProgressCallback
 ) -> None:
     """Train what is missing: of every source the teachers that a method needs, then all students side by side.
 

@@ -1,20 +1,21 @@
-"""A programme run: the recipes of all rows that files are given for, and then the printed table with ours beside it.
+"""A suite run: the recipes of all rows that files are given for, and then the printed table with ours beside it.
 
 Each base goes through `reproduce` in a folder of its own; what is not given is not run, and its rows say so. What the
-table looks like is in `programme_table`.
+table looks like is in `suite_table`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.callbacks import Notify
 from common.files import write_text
 from distill.classical import CLASSICAL
 from distill.methods import METHODS
 from distill.recipe_check import check_recipe
 from evaluate.commands.options import what_to_give
 from evaluate.pipeline.fusion import method_name
-from evaluate.pipeline.inputs import Bars, Inputs, Say
+from evaluate.pipeline.inputs import Bars, Inputs
 from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.pipeline.results import published_beside
 from evaluate.scoring.predictions import Scores
@@ -23,31 +24,31 @@ from evaluate.tables.suite_table import Line, Section, render_csv, render_latex,
 from extract.machine import Machine
 from manifests.published import RATIOS, Published, published_rows
 from manifests.recipes.recipe import Recipe
-from manifests.recipes.suite import Programme, merge_rows, merged_into
+from manifests.recipes.suite import Suite, merge_rows, merged_into
 
 
 @dataclass(frozen=True)
-class ProgrammeResult:
-    """What a programme ends with: the Markdown file, what stands in it, and the results of what was run, in order."""
+class SuiteResult:
+    """What a suite ends with: the Markdown file, what stands in it, and the results of what was run, in order."""
 
     table: Path
     sections: list[Section]
     results: list[tuple[Recipe, Result]]
 
 
-def run_programme(
-    programme: Programme,
+def run_suite(
+    suite: Suite,
     rows: Sequence[Recipe],
     out: Path,
     inputs: Mapping[str, Inputs],
     machine: Machine,
-    say: Say = print,
+    say: Notify = print,
     bars: Callable[[str], Bars] = lambda _: Bars(),
-) -> ProgrammeResult:
+) -> SuiteResult:
     """Run what is missing of all rows that are given, and write the table, as Markdown, CSV and LaTeX.
 
     Args:
-        programme: its name and title.
+        suite: its name and title.
         rows: the recipes of its rows.
         out: the folder of the table.
         inputs: what the merged recipes are given, by name (`evaluate.commands.options`).
@@ -68,8 +69,8 @@ def run_programme(
             results.append((recipe, result))
         sections.append(_section(recipe, [row for row in rows if merged_into(row, recipe)], result))
     for suffix, render in (("md", render_markdown), ("csv", render_csv), ("tex", render_latex)):
-        write_text(out / f"{programme.name}.{suffix}", render(programme.title, sections))
-    return ProgrammeResult(out / f"{programme.name}.md", sections, results)
+        write_text(out / f"{suite.name}.{suffix}", render(suite.title, sections))
+    return SuiteResult(out / f"{suite.name}.md", sections, results)
 
 
 def _section(recipe: Recipe, rows: Sequence[Recipe], result: Result | None) -> Section:

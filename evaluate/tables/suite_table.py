@@ -1,4 +1,4 @@
-"""A programme's table: for each row what is published, ours as mean ± std over seeds, and by how much ours is above.
+"""A suite's table: for each row what is published, ours as mean ± std over seeds, and by how much ours is above.
 
 Markdown and LaTeX print the paper's columns (20, 40, 60, 80, 100 % and AUC), CSV every ratio. No difference is computed
 where the published area has another definition, or the clips are others; a note says so. Nothing is run here.
@@ -58,7 +58,7 @@ class Section:
         protocol: data set and split.
         labels: "all" or "10%".
         caption: what a reader must know of ours; where nothing was run, what to give.
-        lines: in the programme's order.
+        lines: in the suite's order.
     """
 
     base: str

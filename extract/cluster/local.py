@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
+from common.cores import usable_cores
 from common.errors import UserError
 from extract.cluster.work import Work
 from extract.cluster.worker import ENDED_IN_ORDER, MOST_ERRORS, End, Worker, refuse_errors
-from extract.options import usable_cores
 
 POLL = 0.2  # seconds
 

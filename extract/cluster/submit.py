@@ -19,8 +19,8 @@ from extract.cluster.local import run_locally
 from extract.cluster.ray_queue import run_on_ray
 from extract.cluster.slurm import submit_to_slurm
 from extract.cluster.work import Work, find_work
+from extract.commands.options import CacheFile
 from extract.commands.run import conclude
-from extract.options import CacheFile
 from extract.shards.merge import merge
 from extract.shards.run_folder import RunFolder
 from extract.shards.status import read_status

@@ -16,15 +16,16 @@ from rich.console import Console
 from rich.table import Table
 
 from common.command_line import STOPPED
+from common.cores import usable_cores
 from common.errors import UserError
+from common.options import Device, Workers
 from extract.cache import check_cache
-from extract.options import (
+from extract.commands.options import (
     Backbone,
     CacheFile,
     Column,
     Compile,
     Decoder,
-    Device,
     Frames,
     ImageSize,
     Out,
@@ -32,9 +33,7 @@ from extract.options import (
     Precision,
     Segments,
     Weights,
-    Workers,
     recipe_of,
-    usable_cores,
 )
 from extract.shards.run_folder import RunFolder
 from extract.shards.shard_folder import LedgerRow

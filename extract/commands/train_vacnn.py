@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from common.config import parse_table
+from common.config import parse_config
 from manifests.manifest import read_manifest
 from manifests.recipes.recipe import VaCnn
 
@@ -77,7 +77,7 @@ def train_vacnn(
             out,
             read_manifest(manifest),
             videos,
-            parse_table(VaCnn, options, "options"),
+            parse_config(VaCnn, options, "options"),
             segments,
             Machine(device=device, workers=workers),
             column=column,

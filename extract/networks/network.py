@@ -6,17 +6,15 @@ decodes.
 """
 
 import ctypes
-import platform
-import re
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from common.device import device_name
 from common.errors import UserError
 from extract.clip import Clip
 from extract.networks.backbone import CPU_FRAMES, Backbone
@@ -31,7 +29,7 @@ class SegmentNetwork:
 
     Args:
         backbone: network, what is fed to it, and their settings; left as it is.
-        device: "cpu", "cuda" or "cuda:1"; see `choose_device`.
+        device: "cpu", "cuda" or "cuda:1"; see `common.device.choose_device`.
         precision: "fp32" (true fp32: no TF32), "bf16" or "fp16"; features are float32 always.
         compiled: run the network through `torch.compile`.
         segments: N; on a GPU batches are laid out for it.
@@ -161,34 +159,3 @@ def _keep_freed_memory() -> None:
         trim_threshold, mmap_threshold = -1, -3  # from malloc.h
         libc.mallopt(mmap_threshold, 1 << 30)
         libc.mallopt(trim_threshold, (1 << 31) - 1)
-
-
-def choose_device(name: str) -> str:
-    """Return the device to run on: "auto" is the first GPU, else the CPU.
-
-    Raises:
-        UserError: no such device, or a GPU is asked for that torch does not see.
-    """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if not (known := re.fullmatch(r"cpu|cuda(?::(\d+))?", name)):
-        raise UserError(f"no device {name!r}; give --device auto, cpu, cuda or cuda:1")
-    if name != "cpu" and int(known[1] or 0) >= torch.cuda.device_count():
-        raise UserError(f"device {name!r}: torch sees no such GPU here; use --device cpu")
-    return name
-
-
-def device_name(device: torch.device) -> str:
-    """Name what decides the last bits of a value: the GPU's model, or the CPU's instruction set and threads."""
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"
-
-
-def _cpu_model() -> str:
-    """Return the CPU's model: libraries choose kernels by it, not by the instruction set alone."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

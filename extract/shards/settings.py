@@ -12,7 +12,7 @@ from typing import Any
 from common.errors import UserError
 
 COMPUTED_WITH = frozenset({"device", "clips_at_once", "torch", "timm", "code", "libavcodec", "pictures_decoder"})
-THREADS = re.compile(r", (\d+) threads\)$")  # at the end of a CPU's name, see `extract.networks.network.device_name`
+THREADS = re.compile(r", (\d+) threads\)$")  # at the end of a CPU's name, see `common.device.device_name`
 
 
 def recorded_threads(settings: Mapping[str, Any]) -> int | None:

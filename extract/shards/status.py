@@ -19,7 +19,8 @@ from rich.live import Live
 
 from common.command_line import INTERRUPTED, QuietExit
 from common.errors import UserError
-from extract.options import CacheFile, Json
+from common.options import Json
+from extract.commands.options import CacheFile
 from extract.shards.plan import read_clips, shard_sha256
 from extract.shards.run_folder import RunFolder
 from extract.shards.shard_status import NO_CLIPS, ShardStatus, Share, State, clock_of, look_at, read_if_whole

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from common.config import parse_table
+from common.config import parse_config
 from common.errors import UserError
 from common.files import sha256_of
 from extract.networks.backbone import Backbone, Draw
@@ -33,7 +33,7 @@ def va_cnn_backbone(
         UserError: no such weights, weights trained for another N or for pictures of another size.
     """
     if weights == RANDOM:
-        table = parse_table(VaCnn, {"image_size": image_size} if image_size else {}, "random weights")
+        table = parse_config(VaCnn, {"image_size": image_size} if image_size else {}, "random weights")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = VaCnnNetwork(table.network, 0, table.image_size)

@@ -15,11 +15,11 @@ from typing import Any, Self
 import pandas as pd
 import torch
 
+from common.device import choose_device, device_name
 from common.errors import UserError
 from common.files import inside, refuse_no_folder, sha256_of, write_text
 from common.run_record import claim, only_writer, read_record, refuse_other
 from extract.machine import Machine
-from extract.networks.network import choose_device, device_name
 from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import stretch_sequence

@@ -12,7 +12,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from common.config import parse_table
+from common.config import parse_config
 from common.errors import UserError
 from common.files import atomic_write
 from common.tensor_bytes import tensor_bytes
@@ -36,7 +36,7 @@ def load_network(path: Path) -> tuple[VaCnnNetwork, dict[str, Any]]:
         tensors, made = _load(path)
         if missing := {"segments", "joints", "num_classes"} - made.keys():
             raise ValueError(f"it does not tell {', '.join(sorted(missing))}")
-        table = parse_table(VaCnn, made["va_cnn"], str(path))
+        table = parse_config(VaCnn, made["va_cnn"], str(path))
         network = VaCnnNetwork(table.network, made["num_classes"], table.image_size)
         network.load_state_dict(tensors)
     except FileNotFoundError as error:

@@ -2,7 +2,7 @@
 
 Unknown keys are refused with the nearest known one. No defaults are hidden in the training code:
 what a recipe does not say stands here, with its source. A recipe may be based on another one and then says only what
-is different. Which rows make a table is in `programme`.
+is different. Which rows make a table is in `suite`.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
-from common.config import Table, parse_table
+from common.config import Config, parse_config
 from common.errors import UserError
 from common.file_kind import TEXT, TOML, kind_of
 from manifests.recipes.training import (
@@ -65,7 +65,7 @@ def _each_once(values: list[V]) -> list[V]:
     return values
 
 
-class Data(Table):
+class Data(Config):
     """Which clips, under which protocol."""
 
     dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60", "utd-mhad", "other"]  # "other": a manifest of your own
@@ -79,7 +79,7 @@ class Data(Table):
         return None if names is None else _each_once(names)
 
 
-class VaCnn(Table):
+class VaCnn(Config):
     """How a VA-CNN is trained on the training split (§2.3-2.5 of the method's facts; the paper trains its own too)."""
 
     network: str = "resnet50"  # the main network: any timm model
@@ -100,7 +100,7 @@ class VaCnn(Table):
     legacy_sequence_actors: bool = False  # the actors by the whole clip's motion, as the released code: sees the future
 
 
-class Extract(Table):
+class Extract(Config):
     """How a clip becomes segment features (§1 and §9 of the method's facts; N = 10 is the paper's)."""
 
     backbone: str  # a network for videos; for skeletons "va_cnn", or without a network "joints" or "joint_statistics"
@@ -130,7 +130,7 @@ class Extract(Table):
         return self
 
 
-class Recipe(Table):
+class Recipe(Config):
     """One published row, or one of ours."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
@@ -213,15 +213,15 @@ def read_recipe(path: Path, folder: Path = Path()) -> Recipe:
     path = _find(path, folder)
     table = read_toml(path)
     if not isinstance(table.get("base"), str):
-        return parse_table(Recipe, table, f"recipe {path}")
+        return parse_config(Recipe, table, f"recipe {path}")
     base_path = _find(Path(table["base"]), path.parent)
     base_table = read_toml(base_path)
     if "base" in base_table:
         further = base_table["base"]
         raise UserError(f"recipe {path}: its base {base_path} has a base itself, {further}; base it on that one")
-    base = parse_table(Recipe, base_table, f"recipe {base_path}")
+    base = parse_config(Recipe, base_table, f"recipe {base_path}")
     del base_table["name"]  # every recipe has its own
-    return parse_table(Recipe, _merged(base_table, table) | {"base": base.name}, f"recipe {path}")
+    return parse_config(Recipe, _merged(base_table, table) | {"base": base.name}, f"recipe {path}")
 
 
 def read_toml(path: Path) -> dict[str, Any]:

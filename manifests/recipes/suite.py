@@ -1,4 +1,4 @@
-"""A programme: the rows that make one table of the paper, or one of ours, each a recipe of its own.
+"""A suite: the rows that make one table of the paper, or one of ours, each a recipe of its own.
 
 Rows of one base that differ in nothing but their methods are one recipe here, so that their models share features and
 teachers and are trained side by side. Nothing is run here, and no number is computed.
@@ -10,14 +10,14 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from common.config import Table, parse_table
+from common.config import Config, parse_config
 from common.errors import UserError
 from manifests.recipes.recipe import RECIPES, Recipe, read_recipe, read_toml
 
 TABLES = RECIPES / "suites"
 
 
-class Programme(Table):
+class Suite(Config):
     """A table: which rows, in which order."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
@@ -32,8 +32,8 @@ class Programme(Table):
         return rows
 
 
-def find_programme(name: Path) -> Path | None:
-    """Return the file of a programme by its name, or by its bare name for those that come with the project.
+def find_suite(name: Path) -> Path | None:
+    """Return the file of a suite by its name, or by its bare name for those that come with the project.
 
     None: there is none of that name; it may be a recipe, which has no `rows`.
     """
@@ -43,19 +43,19 @@ def find_programme(name: Path) -> Path | None:
     return shipped if shipped.is_file() else None
 
 
-def read_programme(path: Path) -> tuple[Programme, list[Recipe]]:
-    """Read a programme and the recipes of its rows, in its order.
+def read_suite(path: Path) -> tuple[Suite, list[Recipe]]:
+    """Read a suite and the recipes of its rows, in its order.
 
     Raises:
         UserError: not TOML, an unknown key, a row that is no recipe, rows that cannot be told apart.
     """
-    programme = parse_table(Programme, read_toml(path), f"programme {path}")
-    recipes = [read_recipe(Path(row), path.parent) for row in programme.rows]
+    suite = parse_config(Suite, read_toml(path), f"suite {path}")
+    recipes = [read_recipe(Path(row), path.parent) for row in suite.rows]
     for index, recipe in enumerate(recipes):
         if recipe.name in (other.name for other in recipes[:index]):
-            raise UserError(f"programme {path}: two of its rows are called {recipe.name}; give each a name of its own")
+            raise UserError(f"suite {path}: two of its rows are called {recipe.name}; give each a name of its own")
     merge_rows(recipes)
-    return programme, recipes
+    return suite, recipes
 
 
 def base_of(recipe: Recipe) -> str:
@@ -80,7 +80,7 @@ def merge_rows(rows: Sequence[Recipe]) -> list[Recipe]:
                 keys = ", ".join(key for key, value in _but_methods(row).items() if value != _but_methods(other)[key])
                 raise UserError(
                     f"row {row.name} differs from another row of {other.name} in {keys}, and they would share a folder "
-                    "of runs; give it a base of its own, or put it into a programme of its own"
+                    "of runs; give it a base of its own, or put it into a suite of its own"
                 )
         else:
             merged.append(row.model_copy(update={"name": base_of(row), "base": None}))

@@ -7,24 +7,24 @@ from typing import Literal
 
 from pydantic import Field
 
-from common.config import Table
+from common.config import Config
 
 MOST_UNITS = 2**16  # a typing error, not a network: its weights alone would take tens of gigabytes
 
 
-class Teacher(Table):
+class Teacher(Config):
     """BiGRU on the whole sequence, its output at each step (paper §2.1)."""
 
     hidden: int = Field(default=256, ge=1, le=MOST_UNITS)  # per direction; the paper's value
 
 
-class Student(Table):
+class Student(Config):
     """GRU on the observed part (paper §2.1)."""
 
     hidden: int = Field(default=512, ge=1, le=MOST_UNITS)  # the paper's value
 
 
-class Distillation(Table):
+class Distillation(Config):
     """Weights of Eq. 4."""
 
     alpha: float = Field(default=0.5, ge=0)  # teacher-student term; the paper's value for all data sets
@@ -34,7 +34,7 @@ class Distillation(Table):
     detach_target: bool = True  # no gradient through S(x_{n+τ}); not stated in the paper
 
 
-class Training(Table):
+class Training(Config):
     """SGD, and what keeps a student of a few hundred clips from learning them by heart.
 
     The defaults are ours, chosen on validation clips of UTD-MHAD; README tells what they do on other data. The paper's
@@ -55,7 +55,7 @@ class Training(Table):
     mixup: float = Field(default=0.5, ge=0, le=0.5)  # the most that a clip is mixed with another, losses alike
 
 
-class Labels(Table):
+class Labels(Config):
     """How many of the training clips have a label that may be read (§3.4)."""
 
     fraction: float = Field(default=1.0, gt=0, le=1)  # of each class, drawn by seed; one clip of each at least
@@ -68,14 +68,14 @@ class Labels(Table):
         return "all" if self.fraction == 1 else f"{100 * self.fraction:g}%"
 
 
-class TsLstm(Table):
+class TsLstm(Config):
     """Weights of TS-LSTM*'s imitation of states (Wang et al., CVPR 2019); neither paper's values are known to us."""
 
     alpha: float = Field(default=1.0, ge=0)  # squared error of the states, a mean over their units
     mmd: float = Field(default=1.0, ge=0)  # maximum mean discrepancy
 
 
-class RankLstm(Table):
+class RankLstm(Config):
     """RankLSTM's ranking loss (Ma et al., CVPR 2016)."""
 
     ranking: Literal["score", "margin"] = (
@@ -84,7 +84,7 @@ class RankLstm(Table):
     weight: float = Field(default=6.0, ge=0)  # λ; 6 in the paper, as others tell it
 
 
-class Msrnn(Table):
+class Msrnn(Config):
     """MSRNN's soft labels (Hu et al., TPAMI 2018)."""
 
     smoothness: float = Field(
@@ -92,13 +92,13 @@ class Msrnn(Table):
     )  # λ, against leaps from level to level; ours: less lets early labels fade
 
 
-class East(Table):
+class East(Config):
     """EAST's joint learning on the observed part and the whole (Sović et al., ICLR 2026)."""
 
     oracle: float = Field(default=1.0, ge=0)  # weight of the whole clip's term; the paper's is not known to us
 
 
-class DeepScn(Table):
+class DeepScn(Config):
     """DeepSCN's layers (Kong et al., CVPR 2017), each solved in closed form; the paper's values are not known to us."""
 
     layers: int = Field(default=2, ge=1, le=100)
@@ -107,7 +107,7 @@ class DeepScn(Table):
     pull: float = Field(default=1.0, ge=0)  # weight of: clips of a class come out alike
 
 
-class Spreading(Table):
+class Spreading(Config):
     """Label spreading over the training clips, with the common values of its papers."""
 
     neighbours: int = Field(default=8, ge=1)  # whom a clip is tied to

@@ -33,7 +33,7 @@ from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.manifest import Manifest, write_manifest
 from manifests.published import WHOLE, read_published
 from manifests.recipes.recipe import RECIPES, Recipe, read_recipe
-from manifests.recipes.suite import read_programme
+from manifests.recipes.suite import read_suite
 from manifests.released_weights import read_weights
 
 SYSU, UCF = "sysu-xsub-fixed", "ucf101-early-15-3-7"
@@ -381,11 +381,11 @@ def test_one_folder_holds_runs_of_all_and_of_few_labels(tmp_path: Path) -> None:
     assert checked(tmp_path, "table3-sysu-with").why == ("the features are of a network with random weights",)
 
 
-def test_a_programme_is_checked_row_by_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_suite_is_checked_row_by_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "sysu")
     assert call("check", "table1", "--out", tmp_path, "--json") == 1
     said = json.loads(capsys.readouterr().out)
-    _, rows = read_programme(Path(__file__).parents[2] / "manifests" / "recipes" / "suites" / "table1.toml")
+    _, rows = read_suite(Path(__file__).parents[2] / "manifests" / "recipes" / "suites" / "table1.toml")
     assert [row["row"] for row in said["rows"]] == [row.name for row in rows]
     verdicts = {row["row"]: row["verdict"] for row in said["rows"]}
     assert verdicts.pop("table1-sysu-with") == "inside"

@@ -311,7 +311,7 @@ def test_a_finished_run_is_read_with_other_threads_on_another_machine_without_th
     def load_network(*_: object) -> None:
         raise UserError("the weights are not on this machine")
 
-    monkeypatch.setattr("extract.networks.network.device_name", lambda device: "cpu (Another CPU, AVX2, 2 threads)")
+    monkeypatch.setattr("common.device.device_name", lambda device: "cpu (Another CPU, AVX2, 2 threads)")
     for module in ("extract.run", "evaluate.pipeline.streams"):
         monkeypatch.setattr(f"{module}.load_network", load_network)
     reproduce(recipe, copied, MACHINE)

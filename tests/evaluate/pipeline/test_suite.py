@@ -1,4 +1,4 @@
-"""Programmes from made-up caches to the printed table: what is run, what stands beside it, what is never compared."""
+"""Suites from made-up caches to the printed table: what is run, what stands beside it, what is never compared."""
 
 import csv
 import json
@@ -15,9 +15,9 @@ import torch
 from common.command_line import run_cli
 from common.errors import UserError
 from evaluate.__main__ import app
-from evaluate.commands.options import Given, inputs_of_programme, inputs_of_recipe, with_seeds
+from evaluate.commands.options import Given, inputs_of_recipe, inputs_of_suite, with_seeds
 from evaluate.pipeline.inputs import Inputs
-from evaluate.pipeline.suite import ProgrammeResult, run_programme
+from evaluate.pipeline.suite import SuiteResult, run_suite
 from evaluate.scoring.predictions import Scores, read_predictions
 from evaluate.tables.suite_table import Line, Section, render_csv, render_latex, render_markdown, rows_of
 from extract.cache import Row, write_cache
@@ -25,7 +25,7 @@ from extract.machine import Machine
 from manifests.manifest import Manifest, write_manifest
 from manifests.published import WHOLE, published_rows
 from manifests.recipes.recipe import Recipe, read_recipe
-from manifests.recipes.suite import merge_rows, read_programme
+from manifests.recipes.suite import merge_rows, read_suite
 
 SYSU, UCF = "sysu-xsub-fixed", "ucf101-early-15-3-7"
 CLASSES = ("drink", "pour", "sweep")
@@ -87,7 +87,7 @@ def write_data(folder: Path, protocol: str, segments: int = 10) -> None:
     write_cache(folder / "f.h5", cached, names, (segments, 3), {"backbone": "made-up", "weights": "none"})
 
 
-def write_programme(folder: Path, few: bool = False) -> Path:
+def write_suite(folder: Path, few: bool = False) -> Path:
     """SYSU's three rows of Table 1, and one of UCF101; with `few` a row with a tenth of the labels."""
     for name, dataset, protocol in (("sy", "sysu", SYSU), ("uc", "ucf101", UCF)):
         (folder / f"{name}.toml").write_text(BASE.format(name=name, dataset=dataset, protocol=protocol))
@@ -101,33 +101,33 @@ def write_programme(folder: Path, few: bool = False) -> Path:
     return folder / "p.toml"
 
 
-def run_on_sysu(folder: Path, protocol: str = SYSU, segments: int = 10, few: bool = False) -> ProgrammeResult:
+def run_on_sysu(folder: Path, protocol: str = SYSU, segments: int = 10, few: bool = False) -> SuiteResult:
     write_data(folder, protocol, segments)
-    programme, rows = read_programme(write_programme(folder, few))
+    suite, rows = read_suite(write_suite(folder, few))
     inputs = {"sy": Inputs(folder / "out" / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})}
-    return run_programme(programme, rows, folder / "out", inputs, MACHINE, say=lambda _: None)
+    return run_suite(suite, rows, folder / "out", inputs, MACHINE, say=lambda _: None)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("programme")
+    return tmp_path_factory.mktemp("suite")
 
 
 @pytest.fixture(scope="module")
-def ended(folder: Path) -> Iterator[ProgrammeResult]:
-    """A programme on all clips of what is called SYSU here, UCF101 not given; not to be written into."""
+def ended(folder: Path) -> Iterator[SuiteResult]:
+    """A suite on all clips of what is called SYSU here, UCF101 not given; not to be written into."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(WHOLE, SYSU, (3, 9, 6))
         yield run_on_sysu(folder, few=True)
 
 
-def in_csv(result: ProgrammeResult) -> dict[tuple[str, str], dict[str, str]]:
+def in_csv(result: SuiteResult) -> dict[tuple[str, str], dict[str, str]]:
     """(row, numbers) → the cells."""
     lines = csv.DictReader(result.table.with_suffix(".csv").read_text().splitlines())
     return {(line["row"], line["numbers"]): line for line in lines}
 
 
-def test_ours_the_papers_and_the_difference_are_found_again_from_the_predictions(ended: ProgrammeResult) -> None:
+def test_ours_the_papers_and_the_difference_are_found_again_from_the_predictions(ended: SuiteResult) -> None:
     """NumPy alone, from the files a stranger would have; the paper's numbers typed by hand."""
     cells = in_csv(ended)
     clips = pd.read_csv(ended.table.parent.parent / "m.csv")
@@ -152,7 +152,7 @@ def test_ours_the_papers_and_the_difference_are_found_again_from_the_predictions
                 assert difference[f"{column}_std"] == ours[f"{column}_std"]
 
 
-def test_markdown_prints_what_the_csv_says(ended: ProgrammeResult) -> None:
+def test_markdown_prints_what_the_csv_says(ended: SuiteResult) -> None:
     text, cells = ended.table.read_text(), in_csv(ended)
     lines = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
     own = next(index for index, line in enumerate(lines) if line[0] == "| With distillation")
@@ -167,7 +167,7 @@ def test_markdown_prints_what_the_csv_says(ended: ProgrammeResult) -> None:
     assert text.startswith("# Table 1: trial\n")
 
 
-def test_what_is_not_given_is_said_and_stands_there(ended: ProgrammeResult) -> None:
+def test_what_is_not_given_is_said_and_stands_there(ended: SuiteResult) -> None:
     cells = in_csv(ended)
     assert cells["uc-with", "published"]["auc"] == "92"
     assert cells["uc-with", "ours"]["source"] == "not run: give --videos uc=DIR"
@@ -178,7 +178,7 @@ def test_what_is_not_given_is_said_and_stands_there(ended: ProgrammeResult) -> N
     assert not (ended.table.parent / "uc").exists()
 
 
-def test_rows_of_a_base_are_trained_together_in_its_folder(ended: ProgrammeResult) -> None:
+def test_rows_of_a_base_are_trained_together_in_its_folder(ended: SuiteResult) -> None:
     out = ended.table.parent
     runs = {path.parent.relative_to(out / "sy" / "runs").as_posix() for path in out.rglob("done.json")}
     models = ("teacher", *PAPER)
@@ -193,7 +193,7 @@ def test_rows_of_a_base_are_trained_together_in_its_folder(ended: ProgrammeResul
 
 
 def test_again_nothing_is_trained_and_the_table_is_the_same(
-    ended: ProgrammeResult, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ended: SuiteResult, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(WHOLE, SYSU, (3, 9, 6))
     stamps = {path: path.stat().st_mtime_ns for path in ended.table.parent.rglob("weights.safetensors")}
@@ -280,12 +280,12 @@ def test_a_row_that_nobody_published_has_ours_alone() -> None:
 
 
 def recipes(folder: Path) -> list[Recipe]:
-    return merge_rows(read_programme(write_programme(folder))[1])
+    return merge_rows(read_suite(write_suite(folder))[1])
 
 
 def test_inputs_are_told_apart_by_name(tmp_path: Path) -> None:
     streams = read_recipe(Path("sysu"))
-    found = inputs_of_programme(
+    found = inputs_of_suite(
         [streams, *recipes(tmp_path)],
         Path("out"),
         Given(["sysu=a", "uc=b=c"], ["sysu=m.csv"], ["sysu.skeleton=s.h5", "uc=u.h5"], True),
@@ -294,7 +294,7 @@ def test_inputs_are_told_apart_by_name(tmp_path: Path) -> None:
         "sysu": Inputs(Path("out/sysu"), Path("a"), Path("m.csv"), {"skeleton": Path("s.h5")}, True),
         "uc": Inputs(Path("out/uc"), Path("b=c"), None, {"features": Path("u.h5")}, True),
     }
-    alone = inputs_of_programme([streams], Path("out"), Given(["/a=b"]))
+    alone = inputs_of_suite([streams], Path("out"), Given(["/a=b"]))
     assert alone["sysu"].videos == Path("/a=b")
 
 
@@ -311,7 +311,7 @@ def test_inputs_are_told_apart_by_name(tmp_path: Path) -> None:
 )
 def test_inputs_of_nobody_are_refused(tmp_path: Path, given: Given, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        inputs_of_programme(recipes(tmp_path), Path("out"), given)
+        inputs_of_suite(recipes(tmp_path), Path("out"), given)
 
 
 def test_one_recipe_has_one_folder() -> None:
@@ -345,18 +345,18 @@ def call(*arguments: object) -> int:
 def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(WHOLE, SYSU, (3, 9, 6))
     write_data(tmp_path, SYSU)
-    programme = ["reproduce", write_programme(tmp_path), "--out", tmp_path / "out", "--device", "cpu"]
-    assert call(*programme) == 1
+    suite = ["reproduce", write_suite(tmp_path), "--out", tmp_path / "out", "--device", "cpu"]
+    assert call(*suite) == 1
     assert "error: there is nothing to run on; give --videos sy=DIR" in capsys.readouterr().err
     given = ["--manifest", f"sy={tmp_path / 'm.csv'}", "--cache", f"sy={tmp_path / 'f.h5'}", "--seeds", "5"]
-    assert call(*programme, *given) == 0
+    assert call(*suite, *given) == 0
     said = capsys.readouterr().out
     assert "not run: give --videos uc=DIR" in said
     assert f"table: {tmp_path / 'out' / 'p.md'} (also .csv, .tex)" in said
     assert f"figure: {tmp_path / 'out' / 'sy' / 'figure.png'} (also .svg)" in said
     assert sorted(path.name for path in (tmp_path / "out" / "sy" / "runs").iterdir()) == ["seed5"]
 
-    assert call(*programme, *given, "--json") == 0
+    assert call(*suite, *given, "--json") == 0
     told = json.loads(capsys.readouterr().out)
     assert [(row["row"], row["published"]["auc"]) for row in told["rows"]] == [
         ("sy-without", 76.5),
@@ -375,7 +375,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
 
 def test_a_row_alone_is_a_recipe_like_any_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_data(tmp_path, SYSU)
-    write_programme(tmp_path)
+    write_suite(tmp_path)
     row = ["reproduce", tmp_path / "sy-without.toml", "--out", tmp_path / "out", "--device", "cpu", "--seeds", "0"]
     assert call(*row, "--manifest", tmp_path / "m.csv", "--cache", tmp_path / "f.h5") == 0
     said = capsys.readouterr().out
@@ -383,17 +383,15 @@ def test_a_row_alone_is_a_recipe_like_any_other(tmp_path: Path, capsys: pytest.C
     assert f"in {tmp_path / 'out'}: table, beyond (.md, .csv), table.tex, figure (.png, .svg)" in said
 
 
-def test_two_programmes_in_one_folder_share_features_and_models(
-    ended: ProgrammeResult, folder: Path, tmp_path: Path
-) -> None:
+def test_two_suites_in_one_folder_share_features_and_models(ended: SuiteResult, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "copy")
     out = tmp_path / "copy" / "out"
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("weights.safetensors")}
     second = tmp_path / "copy" / "q.toml"
     second.write_text('name = "q"\ntitle = "Q"\nrows = ["sy-with.toml"]\n')
-    programme, rows = read_programme(second)
+    suite, rows = read_suite(second)
     given = Inputs(out / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
-    result = run_programme(programme, rows, out, {"sy": given}, MACHINE)
+    result = run_suite(suite, rows, out, {"sy": given}, MACHINE)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("weights.safetensors")} == stamps
     again = in_csv(result)["sy-with", "ours"]
     assert again | {"table": "Table 1: trial", "source": "2 seeds"} == in_csv(ended)["sy-with", "ours"]

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 import pytest
 
-from common.config import Table, parse_table
+from common.config import Config, parse_config
 from common.errors import UserError
 from manifests.recipes.recipe import ONLY_STREAM, RECIPES, Extract, Recipe, read_recipe
 
@@ -116,13 +116,13 @@ def test_wrong_top_level_values(tmp_path: Path, old: str, new: str, message: str
         read_recipe(write(tmp_path, MINIMAL.replace(old, new)))
 
 
-def numeric_keys(kind: type[Table], path: str = "") -> Iterator[tuple[str, type]]:
+def numeric_keys(kind: type[Config], path: str = "") -> Iterator[tuple[str, type]]:
     """Yield every key of a recipe that takes a number, as in `training.epochs`, with its type."""
     for key, field in kind.model_fields.items():
         if get_origin(field.annotation) is dict:  # streams: each as `extract`
             continue
         for part in get_args(field.annotation) or (field.annotation,):
-            if isinstance(part, type) and issubclass(part, Table):
+            if isinstance(part, type) and issubclass(part, Config):
                 yield from numeric_keys(part, f"{path}{key}.")
             elif part in (int, float):
                 yield f"{path}{key}", part
@@ -159,13 +159,13 @@ def with_value(key: str, value: object) -> dict[str, Any]:
 def test_numbers_that_cannot_work_are_refused(key: str) -> None:
     for value in (math.nan, math.inf, -math.inf, 1e300, 1e-300, -1.0, -1, True, "1"):
         with pytest.raises(UserError, match=f"recipe: {key.replace('.', '[.]')}: "):
-            parse_table(Recipe, with_value(key, value), "recipe")
+            parse_config(Recipe, with_value(key, value), "recipe")
 
 
 @pytest.mark.parametrize("key", MOST)
 def test_sizes_that_are_typing_errors_are_refused(key: str) -> None:
     with pytest.raises(UserError, match=f"recipe: {key.replace('.', '[.]')}: .* less than"):
-        parse_table(Recipe, with_value(key, MOST[key]), "recipe")
+        parse_config(Recipe, with_value(key, MOST[key]), "recipe")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_sizes_that_are_typing_errors_are_refused(key: str) -> None:
 )
 def test_lists_and_sizes_that_cannot_work_are_refused(key: str, value: object, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        parse_table(Recipe, with_value(key, value), "recipe")
+        parse_config(Recipe, with_value(key, value), "recipe")
 
 
 def test_no_such_recipe_lists_the_known() -> None:
@@ -259,10 +259,10 @@ def test_unknown_keys_of_tables_in_tables_name_the_nearest(tmp_path: Path, table
 
 def test_a_va_cnn_is_trained_by_its_defaults_where_no_table_says_how() -> None:
     table = {"backbone": "va_cnn", "weights": "train"}
-    assert parse_table(Extract, table, "options").va_cnn is None
-    assert parse_table(Extract, {**table, "va_cnn": {"epochs": 3}}, "options").va_cnn is not None
+    assert parse_config(Extract, table, "options").va_cnn is None
+    assert parse_config(Extract, {**table, "va_cnn": {"epochs": 3}}, "options").va_cnn is not None
     with pytest.raises(UserError, match="^options: weights = 'train' is for backbone = 'va_cnn'"):
-        parse_table(Extract, {**table, "backbone": "joints"}, "options")
+        parse_config(Extract, {**table, "backbone": "joints"}, "options")
 
 
 def test_utd_mhads_recipes_see_the_same_skeletons() -> None:

@@ -1,4 +1,4 @@
-"""Programmes: the shipped ones and their rows, what is merged into one recipe, and what is refused."""
+"""Suites: the shipped ones and their rows, what is merged into one recipe, and what is refused."""
 
 from pathlib import Path
 from typing import get_args
@@ -7,14 +7,14 @@ import pytest
 
 from common.errors import UserError
 from manifests.recipes.recipe import RECIPES, MethodName, Recipe, read_recipe
-from manifests.recipes.suite import TABLES, find_programme, merge_rows, merged_into, read_programme
+from manifests.recipes.suite import TABLES, find_suite, merge_rows, merged_into, read_suite
 
 BASE = 'name = "one"\nseeds = [0]\n[data]\ndataset = "other"\nprotocol = "p"\n[distillation]\nbeta = 0.5\n'
 SHIPPED = sorted(TABLES.glob("*.toml"))
 
 
 def write(folder: Path, **files: str) -> Path:
-    """Write NAME.toml for each, and return the programme `p` of all but the base and itself."""
+    """Write NAME.toml for each, and return the suite `p` of all but the base and itself."""
     for name, text in ({"one": BASE} | files).items():
         (folder / f"{name}.toml").write_text(text)
     if "p" not in files:
@@ -28,16 +28,16 @@ def row(name: str, method: str, more: str = "", base: str = "one.toml") -> str:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_programmes_read_and_are_named_as_their_file(path: Path) -> None:
-    programme, rows = read_programme(path)
-    assert programme.name == path.stem
-    assert [recipe.name for recipe in rows] == programme.rows
-    assert find_programme(Path(path.stem)) == path
-    assert not (RECIPES / path.name).exists()  # a bare name is of a recipe or of a programme
+def test_shipped_suites_read_and_are_named_as_their_file(path: Path) -> None:
+    suite, rows = read_suite(path)
+    assert suite.name == path.stem
+    assert [recipe.name for recipe in rows] == suite.rows
+    assert find_suite(Path(path.stem)) == path
+    assert not (RECIPES / path.name).exists()  # a bare name is of a recipe or of a suite
 
 
-def test_every_shipped_row_stands_in_a_programme() -> None:
-    rows = [name for path in SHIPPED for name in read_programme(path)[0].rows]
+def test_every_shipped_row_stands_in_a_suite() -> None:
+    rows = [name for path in SHIPPED for name in read_suite(path)[0].rows]
     assert sorted(rows) == sorted(path.stem for path in (RECIPES / "rows").glob("*.toml"))
 
 
@@ -45,7 +45,7 @@ def test_the_papers_tables_have_its_rows() -> None:
     """Base, method and share of labels of each, typed here by hand."""
 
     def rows(name: str) -> list[tuple[str | None, list[str], float]]:
-        recipes = read_programme(TABLES / f"{name}.toml")[1]
+        recipes = read_suite(TABLES / f"{name}.toml")[1]
         return [(recipe.base, list(recipe.methods), recipe.labels.fraction) for recipe in recipes]
 
     both = ("sysu", "ucf101")
@@ -55,7 +55,7 @@ def test_the_papers_tables_have_its_rows() -> None:
     assert rows("table3") == [(base, [m], 0.1) for base in both for m in ("without", "ts_lstm", "with")]
     everything = list(get_args(MethodName))
     base = "utd-mhad-statistics"
-    assert rows("utd-mhad-programme") == [(base, everything, 1), (base, everything, 0.1)]
+    assert rows("utd-mhad-suite") == [(base, everything, 1), (base, everything, 0.1)]
 
 
 def test_rows_differ_from_their_base_in_methods_and_labels_only() -> None:
@@ -86,7 +86,7 @@ def test_rows_of_a_base_that_differ_in_methods_only_are_one_recipe(tmp_path: Pat
         e=row("e", "with").replace('["with"]', '["teacher_student", "with"]'),
         base2=BASE.replace('"one"', '"two"'),
     )
-    rows = read_programme(path)[1]
+    rows = read_suite(path)[1]
     merged = merge_rows(rows)
     assert [(recipe.name, recipe.base, recipe.labels.fraction, recipe.methods) for recipe in merged] == [
         ("one", None, 1, ["with", "without", "teacher_student"]),
@@ -99,7 +99,7 @@ def test_rows_of_a_base_that_differ_in_methods_only_are_one_recipe(tmp_path: Pat
 
 
 def test_a_recipe_without_base_and_a_row_of_it_are_one(tmp_path: Path) -> None:
-    rows = read_programme(write(tmp_path, one=BASE, a=row("a", "teacher_student")))[1]
+    rows = read_suite(write(tmp_path, one=BASE, a=row("a", "teacher_student")))[1]
     (merged,) = merge_rows(rows)
     assert (merged.name, merged.methods) == ("one", ["without", "with", "teacher_student"])
 
@@ -122,21 +122,21 @@ def test_a_recipe_without_base_and_a_row_of_it_are_one(tmp_path: Path) -> None:
 )
 def test_what_is_refused(tmp_path: Path, files: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        read_programme(write(tmp_path, **files))
+        read_suite(write(tmp_path, **files))
 
 
-def test_a_recipe_is_no_programme(tmp_path: Path) -> None:
+def test_a_recipe_is_no_suite(tmp_path: Path) -> None:
     path = write(tmp_path, a=row("a", "with"))
-    assert find_programme(path) == path
+    assert find_suite(path) == path
     for other in (tmp_path / "one.toml", Path("ucf101"), Path("nowhere"), tmp_path):
-        assert find_programme(other) is None
+        assert find_suite(other) is None
 
 
-def test_rows_are_looked_for_beside_the_programme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_looked_for_beside_the_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     write(tmp_path / "elsewhere", a=row("wrong", "with"))
     monkeypatch.chdir(tmp_path / "elsewhere")
     path = write(tmp_path, a=row("right", "with"))
-    (recipe,) = read_programme(path)[1]
+    (recipe,) = read_suite(path)[1]
     assert isinstance(recipe, Recipe)
     assert recipe.name == "right"

@@ -1,12 +1,11 @@
-"""Options that several commands of the extraction share: what decides the features, and what they are made with."""
+"""Options that several commands of `python -m extract` share."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from common.config import parse_table
+from common.config import parse_config
 from common.errors import UserError
 from manifests.recipes.recipe import Extract
 
@@ -36,19 +35,6 @@ ImageSize = Annotated[int | None, typer.Option(help="Side of the square the netw
 Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
 Decoder = Annotated[str, typer.Option(help="pyav; decord or nvdec where `doctor` finds them exact.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Decode processes; default: one a core.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use: a scheduler or a container may grant fewer than there are."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(allowed, int(quota) // int(period)))
-    except (OSError, ValueError):  # no cgroup, or "max"
-        return allowed
 
 
 def recipe_of(
@@ -67,4 +53,4 @@ def recipe_of(
     Raises:
         UserError: an option is out of its range.
     """
-    return parse_table(Extract, dict(locals()), "options")
+    return parse_config(Extract, dict(locals()), "options")
