@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.clip import DecodeError
-from extract.skeletons.decimals import NotANumber, read_decimals
 from extract.skeletons.file_bytes import MAX_FRAMES, read_bytes
 from extract.skeletons.skeleton import Skeleton
 
@@ -184,15 +183,27 @@ def _read_joints(text: _Text, lines: NDArray[np.intp]) -> NDArray[np.float32]:
     starts = np.empty_like(ends)
     starts[..., 0] = text.starts[lines]
     starts[..., 1:] = ends[..., :-1] + 1
+    tokens = [
+        text.content[start:end] for start, end in zip(starts.ravel().tolist(), ends.ravel().tolist(), strict=True)
+    ]
     try:
-        # The nine fields that follow are at least 18 bytes, more padding than is needed.
-        values = read_decimals(text.content, starts.ravel(), ends.ravel())
-    except NotANumber as error:
-        raise _error(int(lines.flat[error.index // 3]), f"has no coordinate in metres: {error}") from error
+        values = np.array([float(token) for token in tokens])
+    except ValueError as error:
+        index, token = next((index, token) for index, token in enumerate(tokens) if not _is_number(token))
+        reason = f"has no coordinate in metres: {_show(token)} is not a number"
+        raise _error(int(lines.flat[index // 3]), reason) from error
     with np.errstate(over="ignore"):  # becomes infinite, which is looked for next
         joints = values.astype(np.float32).reshape(ends.shape)
     _refuse(~np.isfinite(joints), lines, "has a coordinate that is not finite")
     return joints
+
+
+def _is_number(token: bytes) -> bool:
+    try:
+        float(token)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_tracking(text: _Text, lines: NDArray[np.intp]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from extract.clip import DecodeError
@@ -216,6 +216,102 @@ def test_not_finite_depth_and_colour_are_not_read(file: Path) -> None:
 def test_faults_are_named_with_their_line(file: Path, number: int, line: str | None, reason: str) -> None:
     with pytest.raises(DecodeError, match=reason):
         read(file, with_line(number, line))
+
+
+DIGITS = st.text("0123456789", max_size=20)
+NUMBERS = st.one_of(
+    st.builds("{}{}.{}".format, st.sampled_from(["", "-", "+"]), DIGITS, DIGITS),  # of all lengths, "." too
+    st.builds("{}{}.{}".format, st.sampled_from(["", "-"]), st.integers(0, 9), st.text("0123456789", max_size=9)),
+    st.floats().map(repr),
+    st.floats(-10, 10, width=32).map(lambda value: f"{value:.7g}"),  # what the Kinect's program writes
+    st.builds("{}e{}".format, st.floats(-10, 10).map(repr), st.integers(-400, 400)),
+    st.integers().map(str),
+    st.sampled_from(
+        ["nan", "-nan", "inf", "-Infinity", "1_0.5", "-", ".", "-.", "--1.5", "1.2.3", "0x1p3", "1.5e", "1."]
+    ),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=14),
+    st.builds("{}.{}".format, st.integers(0, 9), st.text("/0123456789:?@", min_size=1, max_size=8)),
+    st.binary(min_size=1, max_size=8).map(lambda value: value.decode("latin1")).filter(lambda text: min(text) > " "),
+)
+
+
+def coordinate(token: str) -> np.float32 | None:
+    """What `float` makes of a token, in float32; None where the reader has to refuse it."""
+    try:
+        value = float(token.encode("latin1"))
+    except ValueError:
+        return None
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    return single if np.isfinite(single) else None
+
+
+def assert_coordinates(file: Path, tokens: list[str]) -> None:
+    """Put each token into a joint of its own: the reader returns the bits of `float`, or names the first bad line."""
+    joints = [f"{token} 0.5 1" for token in tokens]
+    joints += ["1 2 3"] * (-len(tokens) % JOINTS)
+    bodies = [joints[start : start + JOINTS] for start in range(0, len(joints), JOINTS)]
+    lines = [str(len(bodies))]
+    for body in bodies:
+        fixed = body_lines(ANN)
+        lines += ["1", *fixed[:2], *(f"{joint} {' '.join(fixed[2].split()[3:])}" for joint in body)]
+    content = "\n".join([*lines, ""]).encode("latin1")
+    expected = [coordinate(token) for token in tokens]
+    if None in expected:
+        # The reader looks for what is no number first, then for what is not finite.
+        wrong = [index for index, token in enumerate(tokens) if not is_number(token)] or [expected.index(None)]
+        line = 2 + wrong[0] // JOINTS * 28 + 2 + wrong[0] % JOINTS + 1
+        with pytest.raises(DecodeError, match=rf"^line {line} has (no coordinate in metres|a coordinate that is not)"):
+            read(file, content)
+    else:
+        found = read(file, content).joints[:, 0, :, 0].ravel()[: len(tokens)]
+        assert found.view(np.uint32).tolist() == np.array(expected, np.float32).view(np.uint32).tolist()
+
+
+def is_number(token: str) -> bool:
+    try:
+        float(token.encode("latin1"))
+    except ValueError:
+        return False
+    return True
+
+
+@settings(max_examples=1000, deadline=2000)
+@given(tokens=st.lists(NUMBERS, min_size=1, max_size=8))
+@example(tokens=["-0.0", "0.00000000", "-0.00000001", "9.99999999", "0.1", "5.", "-.5", "1.123456789"])
+def test_coordinates_have_the_bits_of_float(file: Path, tokens: list[str]) -> None:
+    assert_coordinates(file, [token for token in tokens if token] or ["0"])
+
+
+def test_coordinates_of_all_short_numbers(file: Path) -> None:
+    for digits in (1, 2, 3):
+        assert_coordinates(
+            file,
+            [f"{sign}{one}.{rest:0{digits}d}" for sign in ("", "-") for one in range(10) for rest in range(10**digits)],
+        )
+
+
+def test_many_random_coordinates_of_the_usual_form(file: Path) -> None:
+    generator = np.random.default_rng(0)
+    for digits in (4, 5, 6, 7, 8):
+        values = generator.integers(0, 10 ** (digits + 1), 20_000).tolist()
+        assert_coordinates(file, [f"{value // 10**digits}.{value % 10**digits:0{digits}d}" for value in values])
+
+
+@pytest.mark.parametrize("wrong", [0, 4095, 4096, 12293])
+def test_the_first_coordinate_that_is_no_number_is_named(file: Path, wrong: int) -> None:
+    tokens = ["1.25"] * 16384
+    tokens[wrong] = "1.2x5"
+    tokens[-1] = "worse"
+    assert_coordinates(file, tokens)
+
+
+def test_every_byte_at_every_place_of_a_coordinate(file: Path) -> None:
+    for place in range(8):
+        for byte in set(range(33, 256)):
+            token = list("-1.23456789")
+            token[3 + place] = chr(byte)
+            assert_coordinates(file, ["".join(token)])
 
 
 def test_every_cut_is_refused(file: Path) -> None:
