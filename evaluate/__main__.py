@@ -15,7 +15,7 @@ from common.command_line import new_app, run_cli
 from common.errors import UserError
 from evaluate.commands.check import check
 from evaluate.pipeline.inputs import Bars
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores
 from evaluate.tables.suite_table import as_json as rows_as_json
 from manifests.manifest import read_manifest
 from manifests.recipes.recipe import read_recipe
@@ -128,7 +128,7 @@ def score(
     from evaluate.pipeline.results import published_beside, write_results
     from evaluate.scoring.comparison import baseline_of
     from evaluate.scoring.predictions import read_predictions
-    from evaluate.scoring.predictions import score as score_one
+    from evaluate.scoring.scores import score_predictions as score_one
     from evaluate.tables.published_table import make_table, render_markdown
 
     clips = read_manifest(manifest)

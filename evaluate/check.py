@@ -16,8 +16,8 @@ from evaluate.pipeline.finished import Features, Finished, Made, read_finished
 from evaluate.pipeline.fusion import method_name
 from evaluate.pipeline.streams import COMPARED_VA_CNN
 from evaluate.pipeline.suite import published_of
+from evaluate.scoring.summary import Summary
 from evaluate.scoring.tolerance import TOLERANCES, allowed
-from evaluate.tables.text_tables import Value
 from extract.networks.backbones import BACKBONES
 from manifests.published import RATIOS, WHOLE, Published
 from manifests.recipes.recipe import RECIPES, TRAIN, Extract, Recipe, VaCnn, read_recipe
@@ -42,7 +42,7 @@ class Number:
     """Ours and the published value of one column, in per cent; `tolerance` in points."""
 
     column: str
-    ours: Value
+    ours: Summary
     published: float
     tolerance: float
 

@@ -18,7 +18,7 @@ from common.config import Config, parse_config
 from common.errors import UserError
 from common.hdf5 import open_hdf5, refuse_system_error
 from evaluate.pipeline.students import labels_folder
-from evaluate.tables.text_tables import Value
+from evaluate.scoring.summary import Summary
 from manifests.recipes.recipe import Recipe
 
 
@@ -58,8 +58,8 @@ class Finished:
 
     protocol: str
     seeds: int
-    accuracy: Mapping[float, Value]
-    auc: Value
+    accuracy: Mapping[float, Summary]
+    auc: Summary
     made: Mapping[int, Made]
 
 
@@ -99,8 +99,8 @@ def _finished(line: Mapping[str, str], made: Mapping[str, Mapping[int, Made]]) -
     )
 
 
-def _value(line: Mapping[str, str], name: str) -> Value:
-    return Value(float(line[name]), float(line[f"{name}_std"]) if line[f"{name}_std"] else None)
+def _value(line: Mapping[str, str], name: str) -> Summary:
+    return Summary(float(line[name]), float(line[f"{name}_std"]) if line[f"{name}_std"] else None)
 
 
 def _provenance(predictions: Path, labels: str) -> dict[str, dict[int, Made]]:

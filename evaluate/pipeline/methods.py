@@ -25,7 +25,8 @@ from distill.state import Job
 from evaluate.pipeline.fusion import LATE, Source, average, method_name
 from evaluate.pipeline.students import labels_folder, runs_folder
 from evaluate.scoring.early_gain import agreement
-from evaluate.scoring.predictions import Predictions, Scores, read_predictions, score, write_predictions
+from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
+from evaluate.scoring.scores import Scores, score_predictions
 from manifests.manifest import SPLITS, Manifest
 from manifests.recipes.recipe import Recipe
 
@@ -52,7 +53,7 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
     def keep(path: Path, predictions: Predictions, in_table: bool) -> None:
         write_predictions(path, predictions)
         if in_table:
-            scores.setdefault(predictions.method, []).append(score(read_predictions(path), manifest))
+            scores.setdefault(predictions.method, []).append(score_predictions(read_predictions(path), manifest))
 
     for source in sources:
         row = {clip_id: index for index, clip_id in enumerate(source.cache.clip_id)}

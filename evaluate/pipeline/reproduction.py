@@ -19,7 +19,7 @@ from evaluate.pipeline.result_folder import result_folder
 from evaluate.pipeline.results import write_results
 from evaluate.pipeline.streams import get_streams, without_failed
 from evaluate.pipeline.students import labels_folder, train_students
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores
 from extract.machine import Machine
 from manifests.datasets import ntu60, sysu, ucf101, utd_mhad
 from manifests.manifest import SPLITS, Manifest, read_manifest, write_manifest

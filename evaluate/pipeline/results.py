@@ -5,10 +5,11 @@ from pathlib import Path
 
 from common.files import write_text
 from evaluate.report.curve_figure import draw_figure
-from evaluate.scoring.comparison import baseline_of, compare, render_comparison, render_comparison_csv
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.comparison import baseline_of, compare
+from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.tables.beyond import render_beyond, render_beyond_csv
-from evaluate.tables.published_table import make_table, observation_ratios, render_csv, render_latex, render_markdown
+from evaluate.tables.comparison_table import render_comparison, render_comparison_csv
+from evaluate.tables.published_table import make_table, render_csv, render_latex, render_markdown
 from manifests.manifest import Manifest
 from manifests.published import RATIOS, Published, is_whole, published_rows
 from manifests.stick_figures.bound import best_accuracy

@@ -18,7 +18,7 @@ from evaluate.pipeline.fusion import method_name
 from evaluate.pipeline.inputs import Bars, Inputs
 from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.pipeline.results import published_beside
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores
 from evaluate.tables.notes import notes
 from evaluate.tables.suite_table import Line, Section, render_csv, render_latex, render_markdown
 from extract.machine import Machine

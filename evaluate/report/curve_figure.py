@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from common.files import atomic_write
 from evaluate.scoring.metrics import mean_and_std
-from evaluate.scoring.predictions import Scores
-from evaluate.tables.notes import comparable, kind_of, notes
-from evaluate.tables.published_table import observation_ratios, summarise
+from evaluate.scoring.scores import Scores, check_comparable, observation_ratios, stream_of
+from evaluate.scoring.summary import summarise
+from evaluate.tables.notes import notes
 from manifests.published import Published
 
 # Okabe and Ito's palette, told apart by colour-blind readers: strong tones for ours, the rest for published rows.
@@ -71,7 +71,7 @@ def draw_figure(
     Raises:
         UserError: scores that cannot stand in one figure, or a file that cannot be written.
     """
-    first = comparable(scores)
+    first = check_comparable(scores)
     rows = [row for row in published if row.protocol == first.protocol and len(row.accuracy) > 1]
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(layout="constrained")
@@ -98,7 +98,7 @@ def _looks(methods: Sequence[str]) -> list[dict[str, Any]]:
 
     Earlier lines are wider, so that one that coincides with a later one is still seen.
     """
-    kinds = [kind_of(method) for method in methods]
+    kinds = [stream_of(method) for method in methods]
     tone = dict(zip(dict.fromkeys(kinds), zip(cycle(OURS), cycle(OWN_MARKERS), strict=False), strict=False))
     step = min(1.2, WIDEST / max(len(methods) - 1, 1))
     looks = []

@@ -16,9 +16,7 @@ from evaluate.report.timelines import competitors
 from evaluate.scoring.calibration import reliability
 from evaluate.scoring.early_gain import early_gain
 from evaluate.scoring.metrics import mean_and_std
-from evaluate.scoring.predictions import Scores
-from evaluate.tables.notes import kind_of
-from evaluate.tables.published_table import observation_ratios
+from evaluate.scoring.scores import Scores, observation_ratios, stream_of
 from manifests.published import Published
 
 RATIO, ACCURACY = "Observation ratio (%)", "Accuracy (%)"
@@ -69,7 +67,7 @@ def accuracy_chart(
 
     Of further methods those on the same features share a colour, and all but the last of them are dotted.
     """
-    kinds = [kind_of(name) for name in scores if name not in (method, baseline)]
+    kinds = [stream_of(name) for name in scores if name not in (method, baseline)]
     looks = [f"{colour}{dashes}" for dashes in ("", " dashdot") for colour in OTHERS]
     look_of = dict(zip(dict.fromkeys(kinds), cycle(looks), strict=False))
     lines = []

@@ -18,8 +18,8 @@ from common.hdf5 import open_hdf5
 from distill.methods import METHODS
 from evaluate.scoring.comparison import baseline_of
 from evaluate.scoring.metrics import accuracy_by_ratio, auc_mean
-from evaluate.scoring.predictions import Predictions, Scores, read_predictions, score
-from evaluate.tables.notes import comparable
+from evaluate.scoring.predictions import Predictions, read_predictions
+from evaluate.scoring.scores import Scores, check_comparable, score_predictions
 from manifests.manifest import Manifest, read_manifest
 
 METHOD, BASELINE = METHODS["with"].title, METHODS["without"].title  # looked for where none are named
@@ -129,7 +129,7 @@ def read_runs(folders: Sequence[Path], manifest: Manifest) -> Runs:
         scores, paths, validations = zip(*group, strict=True)
         known = [value for value in validations if value is not None]
         methods[name] = Method(name, scores, paths, float(np.mean(known)) if len(known) == len(group) else None)
-    comparable({name: method.scores for name, method in methods.items()})
+    check_comparable({name: method.scores for name, method in methods.items()})
     return Runs(manifest, methods)
 
 
@@ -169,7 +169,7 @@ def read_probabilities(method: Method, manifest: Manifest) -> NDArray[np.float32
 def _score(path: Path, manifest: Manifest) -> tuple[Scores, Path, float | None]:
     """Score one file, and on the validation clips too; what it says of each clip is not kept."""
     predictions = read_predictions(path)
-    return score(predictions, manifest), path, _validation_auc(predictions, manifest)
+    return score_predictions(predictions, manifest), path, _validation_auc(predictions, manifest)
 
 
 def _labels(scored: Scores) -> str:

@@ -24,17 +24,12 @@ from evaluate.report.provenance import shown_column
 from evaluate.report.runs import Method, Runs, read_probabilities
 from evaluate.report.timelines import choose_clips, moments, shown_levels
 from evaluate.scoring.comparison import Comparison, baseline_of, compare
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.scoring.statistics import RESAMPLES
+from evaluate.scoring.summary import summarise
 from evaluate.tables.beyond import calibration_error_name, measures
 from evaluate.tables.notes import notes
-from evaluate.tables.published_table import (
-    OTHER_AUC_NOTE,
-    PAPER_RATIOS,
-    make_table,
-    observation_ratios,
-    summarise,
-)
+from evaluate.tables.published_table import OTHER_AUC_NOTE, PAPER_RATIOS, make_table
 from manifests.manifest import Manifest
 from manifests.stick_figures.bound import best_accuracy
 

@@ -9,7 +9,7 @@ What is compared with what: `check`.
 import math
 from typing import NamedTuple
 
-from evaluate.tables.text_tables import Value
+from evaluate.scoring.summary import Summary
 
 
 class Tolerance(NamedTuple):
@@ -40,7 +40,7 @@ TOLERANCES = {
 }
 
 
-def allowed(points: float, ours: Value, seeds: int) -> float:
+def allowed(points: float, ours: Summary, seeds: int) -> float:
     """Return the tolerance of one number in points: the fixed ones, and what the seeds explain, at most as much."""
     spread = 0.0 if ours.std is None else 2 * ours.std * math.sqrt(1 + 1 / seeds)
     return points + min(points, spread)

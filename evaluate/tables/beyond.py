@@ -10,10 +10,10 @@ import numpy as np
 
 from evaluate.scoring.calibration import BINS
 from evaluate.scoring.earliness import mean_time_to_correct
-from evaluate.scoring.predictions import Scores
-from evaluate.tables.notes import comparable, notes
-from evaluate.tables.published_table import observation_ratios, summarise
-from evaluate.tables.text_tables import Value, csv_table, exact, markdown_table, printed
+from evaluate.scoring.scores import Scores, check_comparable, observation_ratios
+from evaluate.scoring.summary import Summary, summarise
+from evaluate.tables.notes import notes
+from evaluate.tables.text_tables import csv_table, exact, markdown_table, printed
 
 PRINTED_RATIOS = (20.0, 60.0, 100.0)  # of the calibration error: early, in the middle, at the end
 PRINTED = {
@@ -29,7 +29,7 @@ AGREEMENT = "teacher_agreement"  # printed where a method has a teacher
 
 def render_beyond(scores: Mapping[str, Sequence[Scores]]) -> str:
     """Return the measures of every method (method → one `Scores` a seed) as Markdown, what they are first."""
-    first = comparable(scores)
+    first = check_comparable(scores)
     ratios = observation_ratios(first)
     chosen = PRINTED_RATIOS if set(PRINTED_RATIOS) <= set(ratios) else ratios
     columns = {calibration_error_name(ratio): f"ECE {ratio:.3g}%" for ratio in chosen} | PRINTED
@@ -43,7 +43,7 @@ def render_beyond(scores: Mapping[str, Sequence[Scores]]) -> str:
 
 def render_beyond_csv(scores: Mapping[str, Sequence[Scores]]) -> str:
     """Return the measures of every method as CSV, means and deviations; the calibration error at every ratio."""
-    comparable(scores)
+    check_comparable(scores)
     measured = {method: measures(runs) for method, runs in scores.items()}
     names = list(next(iter(measured.values())))
     rows = [
@@ -53,10 +53,10 @@ def render_beyond_csv(scores: Mapping[str, Sequence[Scores]]) -> str:
     return csv_table(["method", "seeds", *(f"{name}{end}" for name in names for end in ("", "_std"))], rows)
 
 
-def measures(runs: Sequence[Scores]) -> dict[str, Value | None]:
+def measures(runs: Sequence[Scores]) -> dict[str, Summary | None]:
     """Mean and deviation over seeds of everything, by its name in the CSV; None where a seed does not have it."""
     decisions = [run.decision for run in runs if run.decision is not None]
-    found: dict[str, Value | None] = {
+    found: dict[str, Summary | None] = {
         calibration_error_name(ratio): summarise([run.calibration_error[n] for run in runs])
         for n, ratio in enumerate(observation_ratios(runs[0]))
     }
@@ -78,7 +78,7 @@ def calibration_error_name(ratio: float) -> str:
 
 
 def _caption(scores: Mapping[str, Sequence[Scores]], unknown: bool) -> str:
-    first = comparable(scores)
+    first = check_comparable(scores)
     segments = len(first.accuracy)
     several = any(len(runs) > 1 for runs in scores.values())
     sentences = [

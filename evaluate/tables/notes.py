@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from common.errors import UserError
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores, check_comparable, stream_of
 
 KINDS = {  # of provenance, each said of the methods that it is true of
     "random_weights": "random weights",
@@ -12,33 +11,9 @@ KINDS = {  # of provenance, each said of the methods that it is true of
 }
 
 
-def comparable(scores: Mapping[str, Sequence[Scores]]) -> Scores:
-    """Return the first of `scores`, once all are seen to be on the same clips, with no seed twice in a method.
-
-    Raises:
-        UserError: they are not, or there are none.
-    """
-    runs = [run for method in scores.values() for run in method]
-    if not runs or not all(scores.values()):
-        raise UserError("there are no scores to show; give every method at least one predictions file")
-    for run in runs:
-        for what in ("protocol", "clips", "classes", "classes_tested"):
-            if getattr(run, what) != getattr(runs[0], what):
-                raise UserError(
-                    f"{run.method} and {runs[0].method} differ in {what}: {getattr(run, what)} and "
-                    f"{getattr(runs[0], what)}; show them in two tables"
-                )
-        if len(run.accuracy) != len(runs[0].accuracy):
-            raise UserError(f"{run.method} and {runs[0].method} differ in the number of segments; show two tables")
-    for method, own in scores.items():
-        if len({run.seed for run in own}) != len(own):
-            raise UserError(f"{method}: a seed stands twice among {sorted(run.seed for run in own)}; give each once")
-    return runs[0]
-
-
 def notes(scores: Mapping[str, Sequence[Scores]]) -> list[str]:
     """Return what a reader must know of `scores`: classes, clips, seeds, backbone, what is random or synthetic."""
-    first = comparable(scores)
+    first = check_comparable(scores)
     runs = [run for method in scores.values() for run in method]
     tested = "" if first.classes_tested == first.classes else f"{first.classes_tested} of "
     found = [
@@ -58,11 +33,6 @@ def notes(scores: Mapping[str, Sequence[Scores]]) -> list[str]:
     return found
 
 
-def kind_of(method: str) -> str:
-    """Return what methods on the same features share: `rgb` of `With distillation, rgb`; else the method itself."""
-    return method.partition(", ")[2] or method
-
-
 def _backbones(run: Scores) -> list[str]:
     own = run.provenance.get("backbone", [])
     return [str(backbone) for backbone in own] if isinstance(own, list) else [str(own)]
@@ -70,8 +40,8 @@ def _backbones(run: Scores) -> list[str]:
 
 def _listed(methods: Sequence[str], others: Sequence[str]) -> str:
     """Names of methods, or what they share where no other method has it: `rgb` for both methods on it."""
-    kinds = list(dict.fromkeys(kind_of(method) for method in methods))
-    return ", ".join(methods if set(kinds) & {kind_of(method) for method in others} else kinds)
+    kinds = list(dict.fromkeys(stream_of(method) for method in methods))
+    return ", ".join(methods if set(kinds) & {stream_of(method) for method in others} else kinds)
 
 
 def _seeds(scores: Mapping[str, Sequence[Scores]]) -> str:

@@ -10,12 +10,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from evaluate.scoring.metrics import mean_and_std
-from evaluate.scoring.predictions import Scores
-from evaluate.tables.notes import comparable, notes
-from evaluate.tables.text_tables import Value, exact, printed
+from evaluate.scoring.scores import Scores, check_comparable, observation_ratios
+from evaluate.scoring.summary import Summary, summarise
+from evaluate.tables.notes import notes
+from evaluate.tables.text_tables import exact, printed
 from manifests.published import Published
 
 PAPER_RATIOS = (20.0, 40.0, 60.0, 80.0, 100.0)
@@ -28,10 +26,10 @@ class Row:
     """One method; `accuracy` and `top5` map an observation ratio in per cent to a value, where it is known."""
 
     method: str
-    accuracy: Mapping[float, Value]
-    top5: Mapping[float, Value]
-    auc: Value | None
-    auc_trapezoid: Value | None
+    accuracy: Mapping[float, Summary]
+    top5: Mapping[float, Summary]
+    auc: Summary | None
+    auc_trapezoid: Summary | None
     auc_kind: str  # "mean-of-ten" and so on, see `manifests.published`; ours: "mean"
     seeds: int  # 0: published
     source: str
@@ -55,7 +53,7 @@ def make_table(scores: Mapping[str, Sequence[Scores]], published: Iterable[Publi
     Raises:
         UserError: no scores, a seed twice, or scores that cannot stand in one table.
     """
-    first = comparable(scores)
+    first = check_comparable(scores)
     ratios = observation_ratios(first)
     rows = [published_row(row) for row in published if row.protocol == first.protocol]
     rows += [own_row(method, runs, ratios) for method, runs in scores.items()]
@@ -63,12 +61,6 @@ def make_table(scores: Mapping[str, Sequence[Scores]], published: Iterable[Publi
     caption += f"Accuracy (%) by observation ratio; AUC is the mean over the {len(ratios)} ratios"
     caption += "; ± is the sample standard deviation over seeds." if any(row.seeds > 1 for row in rows) else "."
     return Table(first.protocol, ratios, tuple(rows), caption)
-
-
-def observation_ratios(scores: Scores) -> tuple[float, ...]:
-    """Return the N observation ratios of scores in per cent: (10.0, 20.0, … 100.0) for N = 10."""
-    count = len(scores.accuracy)
-    return tuple(100 * level / count for level in range(1, count + 1))
 
 
 def render_markdown(table: Table) -> str:
@@ -130,12 +122,6 @@ def render_csv(table: Table) -> str:
     return text.getvalue()
 
 
-def summarise(runs: Sequence[float]) -> Value:
-    """Return mean and deviation over seeds, in per cent, of one fraction a seed."""
-    mean, std = mean_and_std(100 * np.asarray(runs, dtype=np.float64))
-    return Value(float(mean), None if std is None else float(std))
-
-
 def own_row(method: str, runs: Sequence[Scores], ratios: Sequence[float]) -> Row:
     """Return the row of one method: means and deviations over its seeds at the observation ratios, in per cent."""
     return Row(
@@ -154,9 +140,9 @@ def published_row(row: Published) -> Row:
     """Return a published row as it was printed."""
     return Row(
         method=row.method,
-        accuracy={float(ratio): Value(accuracy) for ratio, accuracy in row.accuracy.items()},
+        accuracy={float(ratio): Summary(accuracy) for ratio, accuracy in row.accuracy.items()},
         top5={},
-        auc=None if row.auc is None else Value(row.auc),
+        auc=None if row.auc is None else Summary(row.auc),
         auc_trapezoid=None,
         auc_kind=row.auc_kind,
         seeds=0,

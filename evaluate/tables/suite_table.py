@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores, observation_ratios
+from evaluate.scoring.summary import Summary
 from evaluate.tables.published_table import (
     OTHER_AUC,
     OTHER_AUC_NOTE,
@@ -16,11 +17,10 @@ from evaluate.tables.published_table import (
     Row,
     escape_latex,
     latex_row,
-    observation_ratios,
     own_row,
     published_row,
 )
-from evaluate.tables.text_tables import UNKNOWN, Value, csv_table, exact, markdown_table, printed
+from evaluate.tables.text_tables import UNKNOWN, csv_table, exact, markdown_table, printed
 from manifests.published import RATIOS, Published
 
 CAPTION = (
@@ -163,8 +163,8 @@ def as_json(sections: Iterable[Section]) -> list[dict[str, Any]]:
 def _difference(ours: Row, published: Row) -> Row:
     """Ours minus what is published where both are known, with the spread of ours; areas of one definition only."""
 
-    def above(own: Value, other: Value) -> Value:
-        return Value(own.mean - other.mean, own.std)
+    def above(own: Summary, other: Summary) -> Summary:
+        return Summary(own.mean - other.mean, own.std)
 
     known = [ratio for ratio in published.accuracy if ratio in ours.accuracy]
     auc = None
@@ -188,13 +188,13 @@ def _cells(section: Section, ratios: Sequence[float] | None = None) -> Iterator[
             yield [line.method if index == 0 else "", kind, _source(line, kind), *curve, _area(row, show)]
 
 
-def _area(row: Row | None, show: Callable[[Value | None], str]) -> str:
+def _area(row: Row | None, show: Callable[[Summary | None], str]) -> str:
     text = show(row.auc if row else None)
     other = row is not None and row.auc is not None and not row.auc_kind.startswith("mean")
     return f"{text} {OTHER_AUC}" if other else text
 
 
-def _signed(value: Value | None) -> str:
+def _signed(value: Summary | None) -> str:
     if value is None:
         return UNKNOWN
     return f"{value.mean:+.1f}" if value.std is None else f"{value.mean:+.1f} ± {value.std:.1f}"

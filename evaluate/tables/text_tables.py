@@ -4,16 +4,10 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from evaluate.scoring.summary import Summary
 
 UNKNOWN = "–"
-
-
-class Value(NamedTuple):
-    """A number in per cent and its sample standard deviation over seeds (None: one seed, or published)."""
-
-    mean: float
-    std: float | None = None
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> str:
@@ -30,7 +24,7 @@ def csv_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def printed(value: Value | None) -> str:
+def printed(value: Summary | None) -> str:
     """Return a number in per cent, with its deviation over seeds if it has one."""
     if value is None:
         return UNKNOWN

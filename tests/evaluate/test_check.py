@@ -21,10 +21,11 @@ from evaluate.check import BUNDLED, MADE_HERE, check_rows, passed
 from evaluate.pipeline.fusion import method_name
 from evaluate.pipeline.inputs import Inputs
 from evaluate.pipeline.reproduction import reproduce
-from evaluate.scoring.predictions import Predictions, Scores, read_predictions, write_predictions
+from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
+from evaluate.scoring.scores import Scores
+from evaluate.scoring.summary import Summary
 from evaluate.scoring.tolerance import TOLERANCES, Tolerance, allowed
 from evaluate.tables.published_table import make_table, render_csv
-from evaluate.tables.text_tables import Value
 from extract.cache import Row, write_cache
 from extract.machine import Machine
 from extract.networks.backbones import load_backbone
@@ -157,9 +158,9 @@ def test_one_number_outside_is_a_row_outside(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_the_spread_over_seeds_is_allowed_too_and_no_noise_makes_a_run_right() -> None:
-    assert allowed(2.0, Value(90.0), 1) == 2.0
-    assert allowed(2.0, Value(90.0, 0.5), 4) == pytest.approx(2.0 + 2 * 0.5 * (1.25**0.5))
-    assert allowed(2.0, Value(90.0, 30.0), 5) == 4.0
+    assert allowed(2.0, Summary(90.0), 1) == 2.0
+    assert allowed(2.0, Summary(90.0, 0.5), 4) == pytest.approx(2.0 + 2 * 0.5 * (1.25**0.5))
+    assert allowed(2.0, Summary(90.0, 30.0), 5) == 4.0
 
 
 def test_the_spread_is_that_of_the_table(tmp_path: Path) -> None:

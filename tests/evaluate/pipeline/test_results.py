@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from evaluate.pipeline.results import write_results
-from evaluate.scoring.predictions import Predictions, score
+from evaluate.scoring.predictions import Predictions
+from evaluate.scoring.scores import score_predictions
 from manifests.manifest import Manifest
 
 CLASSES = ("clap", "jump")
@@ -28,7 +29,9 @@ def scores(manifest):
 
     def scored(method, seed):
         probabilities = np.random.default_rng([len(method), seed]).dirichlet((1, 1), size=(len(ids), 10))
-        return score(Predictions(probabilities.astype(np.float32), ids, "own", method, seed, CLASSES), manifest)
+        return score_predictions(
+            Predictions(probabilities.astype(np.float32), ids, "own", method, seed, CLASSES), manifest
+        )
 
     return {method: [scored(method, seed) for seed in (0, 1)] for method in ("GRU", "GRU, distilled")}
 

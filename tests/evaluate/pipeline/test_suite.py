@@ -18,7 +18,8 @@ from evaluate.__main__ import app
 from evaluate.commands.options import Given, inputs_of_recipe, inputs_of_suite, with_seeds
 from evaluate.pipeline.inputs import Inputs
 from evaluate.pipeline.suite import SuiteResult, run_suite
-from evaluate.scoring.predictions import Scores, read_predictions
+from evaluate.scoring.predictions import read_predictions
+from evaluate.scoring.scores import Scores
 from evaluate.tables.suite_table import Line, Section, render_csv, render_latex, render_markdown, rows_of
 from extract.cache import Row, write_cache
 from extract.machine import Machine

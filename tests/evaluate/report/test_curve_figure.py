@@ -12,7 +12,7 @@ from matplotlib.image import imread
 
 from common.errors import UserError
 from evaluate.report.curve_figure import draw_figure
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores
 from manifests.published import published_rows, read_published
 
 PROTOCOL = "ucf101-early-15-3-7"

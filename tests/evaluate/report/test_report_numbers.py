@@ -21,7 +21,8 @@ from evaluate.report.figures import (
 )
 from evaluate.report.sections import verdict
 from evaluate.scoring.comparison import Comparison
-from evaluate.scoring.predictions import Predictions, Scores, score
+from evaluate.scoring.predictions import Predictions
+from evaluate.scoring.scores import Scores, score_predictions
 from evaluate.scoring.statistics import Interval
 from manifests.manifest import COLUMNS, Manifest
 from manifests.published import published_rows
@@ -43,7 +44,7 @@ def scores_of(probabilities: NDArray[np.float32], method: str = "GRU", seed: int
     rows = [(f"c{i}", f"{i}.avi", label, CLASSES[label], "g", "test", protocol) for i, label in enumerate(LABELS)]
     manifest = Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), CLASSES)
     clips = tuple(manifest.clips["clip_id"])
-    return score(Predictions(probabilities, clips, protocol, method, seed, CLASSES), manifest)
+    return score_predictions(Predictions(probabilities, clips, protocol, method, seed, CLASSES), manifest)
 
 
 GOOD = says([[0, 0], [0, 0], [1, 1], [1, 1], [1, 1], [2, 2]])

@@ -8,10 +8,10 @@ import pytest
 
 from common.errors import UserError
 from evaluate.scoring import comparison
-from evaluate.scoring.comparison import baseline_of, compare, render_comparison, render_comparison_csv
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.comparison import baseline_of, compare
+from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.scoring.statistics import Interval, bootstrap_auc_difference, holm, mcnemar_by_ratio
-from evaluate.tables.published_table import observation_ratios
+from evaluate.tables.comparison_table import render_comparison, render_comparison_csv
 
 LABELS = np.repeat(np.arange(4), 5)
 GROUPS = ("anna", "ben", "cleo", "dan") * 5

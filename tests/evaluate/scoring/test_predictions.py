@@ -9,7 +9,8 @@ import pytest
 
 from common.errors import UserError
 from evaluate.scoring.earliness import Decision
-from evaluate.scoring.predictions import Predictions, read_predictions, score, write_predictions
+from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
+from evaluate.scoring.scores import score_predictions
 from manifests.manifest import Manifest
 
 CLASSES = ("Archery", "Bowling", "Fencing – Épée")
@@ -56,7 +57,7 @@ def test_round_trip_and_the_same_bytes_twice(tmp_path, predictions):
 
 
 def test_score_is_counted_by_hand(predictions, manifest):
-    scores = score(predictions, manifest)
+    scores = score_predictions(predictions, manifest)
     assert scores.accuracy.tolist() == [0.25, 0.75]
     assert scores.top5.tolist() == [1.0, 1.0]
     assert scores.auc_mean == 0.5
@@ -100,7 +101,7 @@ def with_validation(manifest, predictions, told=tuple(COURSES)):
 
 def test_the_threshold_is_chosen_on_validation_clips_and_judged_on_test_clips(predictions, manifest):
     """Validation: 0.55 is the lowest that waits for the second level. Test: decided at 1, 2, 4, 1; only `d` wrong."""
-    scores = score(*with_validation(manifest, predictions))
+    scores = score_predictions(*with_validation(manifest, predictions))
     assert scores.decision == Decision(threshold=0.55, accuracy=0.75, earliness=0.5)
     assert scores.clips == {"train": 1, "validation": 2, "test": 4}
     assert scores.correct[:, 0].tolist() == [True, False, True, False]  # of test clips alone
@@ -109,12 +110,14 @@ def test_the_threshold_is_chosen_on_validation_clips_and_judged_on_test_clips(pr
 def test_test_labels_have_no_say_in_the_threshold(predictions, manifest):
     told, clips = with_validation(manifest, predictions)
     others = clips.clips.assign(label=clips.clips["label"].where(clips.clips["split"] != "test", 2))
-    assert score(told, Manifest(others, CLASSES)).decision == Decision(threshold=0.55, accuracy=0.0, earliness=0.5)
+    assert score_predictions(told, Manifest(others, CLASSES)).decision == Decision(
+        threshold=0.55, accuracy=0.0, earliness=0.5
+    )
 
 
 def test_without_all_of_the_validation_clips_there_is_no_decision(predictions, manifest):
-    assert score(*with_validation(manifest, predictions, told=(*LABELS, "v"))).decision is None
-    assert score(*with_validation(manifest, predictions, told=tuple(LABELS))).decision is None
+    assert score_predictions(*with_validation(manifest, predictions, told=(*LABELS, "v"))).decision is None
+    assert score_predictions(*with_validation(manifest, predictions, told=tuple(LABELS))).decision is None
 
 
 def test_order_and_further_clips_change_nothing(predictions, manifest):
@@ -122,19 +125,25 @@ def test_order_and_further_clips_change_nothing(predictions, manifest):
     probabilities = predictions.probabilities[order]
     ids = [predictions.clip_ids[i] for i in order[:-1]] + ["t"]  # the training clip is not looked at
     shuffled = changed(predictions, probabilities=probabilities, clip_ids=tuple(ids))
-    assert score(shuffled, manifest).accuracy.tolist() == score(predictions, manifest).accuracy.tolist()
-    assert score(shuffled, manifest).correct.tolist() == score(predictions, manifest).correct.tolist()
+    assert (
+        score_predictions(shuffled, manifest).accuracy.tolist()
+        == score_predictions(predictions, manifest).accuracy.tolist()
+    )
+    assert (
+        score_predictions(shuffled, manifest).correct.tolist()
+        == score_predictions(predictions, manifest).correct.tolist()
+    )
 
 
 def test_missing_test_clips_are_counted_and_named(predictions, manifest):
     few = changed(predictions, probabilities=predictions.probabilities[:1], clip_ids=("d",))
     with pytest.raises(UserError, match=r"lack 3 of the 4 test clips: a, b, c;"):
-        score(few, manifest)
+        score_predictions(few, manifest)
 
 
 def test_another_protocol_is_refused(predictions, manifest):
     with pytest.raises(UserError, match=r"for protocol ucf101-early-15-3-7, the manifest is .*-subset"):
-        score(changed(predictions, protocol="ucf101-early-15-3-7"), manifest)
+        score_predictions(changed(predictions, protocol="ucf101-early-15-3-7"), manifest)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +155,7 @@ def test_another_protocol_is_refused(predictions, manifest):
 )
 def test_another_class_order_is_refused(predictions, manifest, classes, sentence):
     with pytest.raises(UserError, match=sentence):
-        score(changed(predictions, classes=classes), manifest)
+        score_predictions(changed(predictions, classes=classes), manifest)
 
 
 def with_cell(value):

@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import UserError
 from evaluate.scoring.earliness import Decision
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores
 from evaluate.tables.beyond import render_beyond, render_beyond_csv
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from evaluate.scoring.predictions import Scores
+from evaluate.scoring.scores import Scores
 from evaluate.tables.published_table import make_table, render_csv, render_latex, render_markdown
 from manifests.published import Published, read_published
 
