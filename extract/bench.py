@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from common.device import choose_device, device_name
 from common.errors import UserError
 from extract.clip import Clip
-from extract.decoding.numbered_clip import write_numbered_clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.gpu_load import GpuLoad
 from extract.machine import Machine
 from extract.networks.backbone import Input
-from extract.networks.network import SegmentNetwork
+from extract.networks.segment_network import SegmentNetwork
 from extract.phases import decode_here, measure_phases
 from extract.run import load_network
-from extract.skeletons.drawn_skeleton import write_drawn_skeleton
+from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.manifest import Manifest, write_manifest
 from manifests.recipes.recipe import Extract
 
@@ -140,7 +140,7 @@ def _draw(folder: Path, kind: Input, decoder: str) -> list[Path]:
         if kind == "video":
             write_numbered_clip(path, CLIP_FRAMES[kind], SIZE, "libx264" if decoder == "nvdec" else "mpeg4")
         else:
-            write_drawn_skeleton(path, CLIP_FRAMES[kind], seed=index)
+            write_synthetic_skeleton(path, CLIP_FRAMES[kind], seed=index)
     return paths
 
 

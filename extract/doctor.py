@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from extract.clip import DecodeError
 from extract.decoding.decode import DECODERS
-from extract.decoding.numbered_clip import hide_beginning, read_number, set_display_matrix, write_numbered_clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.synthetic_clip import hide_beginning, read_number, set_display_matrix, write_numbered_clip
 from extract.networks.weights import weights_folder
 
 NUM_FRAMES, HIDDEN = 97, 30  # of each clip, and how many of them are trimmed off the MP4

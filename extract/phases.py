@@ -16,8 +16,8 @@ import torch
 from extract.clip import Clip
 from extract.decoding.decode import decode_clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
-from extract.networks.network import SegmentNetwork
-from extract.skeletons.observe import decode_skeleton
+from extract.networks.segment_network import SegmentNetwork
+from extract.skeletons.segment_points import decode_skeleton
 
 REPEATS = 8  # of which the median counts
 
@@ -51,8 +51,8 @@ def decode_here(task: DecodeTask) -> Clip:
     Only for clips that this program has written itself, as `bench` does; others go through `decode_all`.
     """
     if task.decoder == "skeleton":
-        return decode_skeleton(Path(task.path), task.segments, task.expected, task.legacy_sequence_actors)
-    return decode_clip(Path(task.path), task.segments, task.frames_per_segment, task.decoder, task.expected)
+        return decode_skeleton(Path(task.path), task.num_segments, task.expected, task.legacy_sequence_actors)
+    return decode_clip(Path(task.path), task.num_segments, task.frames_per_segment, task.decoder, task.expected)
 
 
 def _arrivals(tasks: list[DecodeTask]) -> list[float]:

@@ -20,7 +20,7 @@ from extract.clip import Clip
 from extract.doctor import check_decoder
 from extract.machine import Machine
 from extract.networks.backbones import load_backbone
-from extract.networks.network import SegmentNetwork
+from extract.networks.segment_network import SegmentNetwork
 from extract.networks.timm_models import first_line
 from extract.sampling import sampling_settings
 from extract.shards.clip_changes import ClipChanges
@@ -233,7 +233,7 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
         )
     try:
         network = SegmentNetwork(
-            backbone, device=device, precision=recipe.precision, compiled=machine.compiled, segments=recipe.segments
+            backbone, device=device, precision=recipe.precision, compiled=machine.compiled, num_segments=recipe.segments
         )
         if backbone.input == "video" and network.batches is None and _is_special(recipe, machine):
             network(_blank_clip(recipe))

@@ -105,16 +105,16 @@ def test_only_the_decode_worker_reads_matlab_files() -> None:
 
     assert importers("scipy") == {"extract/skeletons/matlab.py", "evaluate/scoring/statistics.py"}
     assert importers("scipy.io") == {"extract/skeletons/matlab.py"}
-    assert importers("extract.skeletons.matlab") == {"extract/skeletons/files.py"}
-    assert importers("extract.skeletons.files.read_skeleton") == {"extract/skeletons/observe.py"}
+    assert importers("extract.skeletons.matlab") == {"extract/skeletons/readers.py"}
+    assert importers("extract.skeletons.readers.read_skeleton") == {"extract/skeletons/segment_points.py"}
     # `phases` measures on clips that `bench` has written; those are no MATLAB files.
     decoding = {"extract/decoding/decode_worker.py", "extract/phases.py"}
-    assert importers("extract.skeletons.observe.decode_skeleton") == decoding
+    assert importers("extract.skeletons.segment_points.decode_skeleton") == decoding
 
 
 def test_scipy_is_loaded_only_when_it_is_used() -> None:
     """Loading it takes a second, and of what imports it every process starts without it."""
-    loaded = loaded_with(["evaluate.scoring.statistics", "extract.skeletons.files"])
+    loaded = loaded_with(["evaluate.scoring.statistics", "extract.skeletons.readers"])
     assert "numpy" in loaded
     assert "scipy" not in loaded
 

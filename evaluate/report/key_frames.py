@@ -17,7 +17,7 @@ from PIL import Image
 from common.files import inside
 from extract.clip import Clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
-from extract.skeletons.files import READERS
+from extract.skeletons.readers import READERS
 
 WIDEST = 160  # pixels of a picture's longer side
 QUALITY = 70  # of JPEG

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.clip import Clip, DecodeError
+from extract.decoding.frame_count import FrameCount, FrameCounts, count_packets, is_interlaced, refuse_cut
 from extract.decoding.frame_folder import frame_files, read_frames
-from extract.decoding.picture import RgbPictures
-from extract.decoding.promise import Promise, Promises, is_interlaced, promise_video, refuse_cut
+from extract.decoding.rgb_frame import RgbConverter
 from extract.decoding.video_file import open_video
 from extract.segments import frame_indices
 
@@ -31,7 +31,7 @@ Frames = Iterator[Callable[[], NDArray[np.uint8]]]
 
 def decode_clip(
     path: Path,
-    segments: int,
+    num_segments: int,
     frames_per_segment: int,
     decoder: str = "pyav",
     expected: int = 0,
@@ -41,7 +41,7 @@ def decode_clip(
 
     Args:
         path: the video file, or a folder of its frames as pictures.
-        segments: N.
+        num_segments: N.
         frames_per_segment: F.
         decoder: "pyav", "decord" where it is installed, "nvdec" where there is one.
         expected: number of frames the manifest gives; 0: unknown.
@@ -50,12 +50,12 @@ def decode_clip(
     Raises:
         DecodeError: not a video, damaged, cut, without frames, or changing its size.
     """
-    promise, read = (_promise_folder, read_frames) if path.is_dir() else DECODERS[decoder]
-    promised = Promise(0, 0)
+    promise, read = (_count_folder, read_frames) if path.is_dir() else DECODERS[decoder]
+    promised = FrameCount(0, 0)
     for promise_so_far in promise(path):
         promised = promise_so_far
         alive()
-    indices = frame_indices(max(promised.packets, 1), segments, frames_per_segment)
+    indices = frame_indices(max(promised.packets, 1), num_segments, frames_per_segment)
     kept, num_frames = _keep(read(path), indices, alive)
     if num_frames == 0:
         raise DecodeError("no frame in it can be decoded")
@@ -65,7 +65,7 @@ def decode_clip(
     refuse_cut(num_frames, declared, "its header declares")
     refuse_cut(num_frames, expected, "the manifest gives")
     if num_frames != promised.packets:
-        indices = frame_indices(num_frames, segments, frames_per_segment)
+        indices = frame_indices(num_frames, num_segments, frames_per_segment)
         if not kept.keys() >= set(indices.flat):
             kept, _ = _keep(read(path), indices, alive)
     wanted, positions = np.unique(indices, return_inverse=True)
@@ -93,7 +93,7 @@ def _keep(
 def _read_pyav(path: Path, nvdec: bool = False) -> Frames:
     with open_video(path, nvdec) as (container, stream):
         stream.codec_context.thread_count = 1  # one worker, one core
-        convert, count = RgbPictures(), 0
+        convert, count = RgbConverter(), 0
         try:
             for frame in container.decode(stream):
                 if frame.is_corrupt:
@@ -112,20 +112,20 @@ def _read_nvdec(path: Path) -> Frames:
     yield from _read_pyav(path, nvdec=taken)
 
 
-def _promise_folder(path: Path) -> Promises:
+def _count_folder(path: Path) -> FrameCounts:
     if not (pictures := len(frame_files(path))):
         raise DecodeError("not a video, but a folder without pictures")
-    yield Promise(pictures, 0)
+    yield FrameCount(pictures, 0)
 
 
-def _promise_decord(path: Path) -> Promises:
+def _count_decord(path: Path) -> FrameCounts:
     """Decode the file with PyAV too: decord repeats frames of some files and shows others turned or in other colours.
 
     Raises:
         DecodeError: its number of frames or its first picture is not PyAV's.
     """
-    promised = Promise(0, 0)
-    for promised in promise_video(path):
+    promised = FrameCount(0, 0)
+    for promised in count_packets(path):
         yield promised
     with open_video(path) as (_, stream):
         samples = stream.codec_context.format
@@ -135,13 +135,13 @@ def _promise_decord(path: Path) -> Promises:
     for convert in _read_pyav(path):
         first = convert() if first is None else first
         count += 1
-        yield Promise(count, 0)
+        yield FrameCount(count, 0)
     reader = _decord_reader(path)
     if len(reader) != count:
         raise DecodeError(f"decord counts {len(reader)} frames where {count} are shown; use --decoder pyav")
     if first is not None and not _look_the_same(next(_read_decord(path))(), first):
         raise DecodeError("decord shows its first picture in another way than ffmpeg; use --decoder pyav")
-    yield Promise(count, promised.declared)
+    yield FrameCount(count, promised.declared)
 
 
 def _look_the_same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
@@ -166,8 +166,8 @@ def _decord_reader(path: Path):  # type: ignore[no-untyped-def]  # decord has no
         raise DecodeError(f"decord cannot open it: {str(error).splitlines()[-1]}") from error
 
 
-DECODERS: dict[str, tuple[Callable[[Path], Promises], Callable[[Path], Frames]]] = {
-    "pyav": (promise_video, _read_pyav),
-    "decord": (_promise_decord, _read_decord),
-    "nvdec": (promise_video, _read_nvdec),
+DECODERS: dict[str, tuple[Callable[[Path], FrameCounts], Callable[[Path], Frames]]] = {
+    "pyav": (count_packets, _read_pyav),
+    "decord": (_count_decord, _read_decord),
+    "nvdec": (count_packets, _read_nvdec),
 }

@@ -21,7 +21,7 @@ import numpy as np
 from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
 from extract.decoding.shared_buffer import SharedBuffer
-from extract.skeletons.observe import decode_skeleton
+from extract.skeletons.segment_points import decode_skeleton
 from extract.sources.fetch import FetchError, Scratch
 from extract.sources.location import is_url
 
@@ -72,7 +72,7 @@ def _decode(
     scratch: Scratch,
     clip_id: str,
     path: str,
-    segments: int,
+    num_segments: int,
     frames_per_segment: int,
     decoder: str,
     expected: int,
@@ -89,8 +89,8 @@ def _decode(
             file = stack.enter_context(scratch.fetched(path, offset, size, name or path, alive))
         alive = _signs_of_life(answers, "decode")
         if decoder == "skeleton":
-            return decode_skeleton(file, segments, expected, legacy_sequence_actors)
-        return decode_clip(file, segments, frames_per_segment, decoder, expected, alive)
+            return decode_skeleton(file, num_segments, expected, legacy_sequence_actors)
+        return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive)
 
 
 def _signs_of_life(answers: BinaryIO, stage: str) -> Callable[[], None]:

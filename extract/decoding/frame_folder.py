@@ -2,7 +2,7 @@
 
 A name is text around the frame's number. The numbers give the order, so `10.jpg` comes after `9.jpg`. A folder whose
 names leave a doubt about which frames there are, or in which order, is refused. Videos are in `decode.py`, the reading
-of one picture in `picture_file.py`.
+of one picture in `image_file.py`.
 """
 
 import math
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from common.errors import some_of
 from extract.clip import DecodeError
-from extract.decoding.picture_file import open_picture
+from extract.decoding.image_file import read_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 
@@ -55,7 +55,7 @@ def frame_files(folder: Path) -> list[Path]:
 def read_frames(folder: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
     """Yield each frame in order, opened only when its function is called: (H, W, 3) uint8 RGB."""
     for path in frame_files(folder):
-        yield partial(open_picture, path)
+        yield partial(read_image, path)
 
 
 def _numbered(paths: list[Path]) -> Numbered:

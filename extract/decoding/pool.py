@@ -37,11 +37,11 @@ class DecodeTask:
     Attributes:
         clip_id: its name.
         path: local path or URL of the video or the skeleton file, or of the archive that it is in.
-        segments: N.
+        num_segments: N.
         frames_per_segment: F, of videos.
         decoder: for videos one of `extract.decoding.decode.DECODERS`, "skeleton" for skeletons.
         expected: number of frames the manifest gives; 0: unknown.
-        legacy_sequence_actors: of skeletons; see `extract.skeletons.observe`.
+        legacy_sequence_actors: of skeletons; see `extract.skeletons.segment_points`.
         offset: where the file begins in its archive; 0: it is in none.
         size: its bytes there.
         name: what it is called there.
@@ -49,7 +49,7 @@ class DecodeTask:
 
     clip_id: str
     path: str
-    segments: int
+    num_segments: int
     frames_per_segment: int
     decoder: str
     expected: int

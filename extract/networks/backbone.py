@@ -25,7 +25,7 @@ class Backbone:
         settings: everything that decides a value, fit for JSON.
         input: what kind of files it wants. Coordinates of skeletons stay float32: the network casts for itself.
         pooling: what becomes of the F features of a segment.
-        legacy_sequence_actors: of skeletons; see `extract.skeletons.observe`.
+        legacy_sequence_actors: of skeletons; see `extract.skeletons.segment_points`.
         joints: of an actor, where the network knows skeletons of one kind only.
         per_frame: the network sees one frame at a time, so that a frame that is repeated is computed once.
     """

@@ -16,7 +16,7 @@ from common.errors import UserError, first_few
 from extract.decoding.pool import DecodeTask
 from extract.machine import Machine
 from extract.networks.backbone import Backbone
-from extract.networks.network import SegmentNetwork
+from extract.networks.segment_network import SegmentNetwork
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.merge import merge
 from extract.shards.plan import Plan, shard_sha256

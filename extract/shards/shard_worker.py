@@ -15,7 +15,7 @@ from extract.cache import Row
 from extract.clip import Clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.machine import Machine
-from extract.networks.network import SegmentNetwork
+from extract.networks.segment_network import SegmentNetwork
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.shard_folder import ShardFolder
 from extract.shards.source import Source, source_of

@@ -16,7 +16,7 @@ from scipy.io.matlab import matfile_version
 
 from extract.clip import DecodeError
 from extract.skeletons.file_bytes import read_bytes
-from extract.skeletons.memory_limit import at_most
+from extract.skeletons.memory_limit import limit_memory
 from extract.skeletons.one_person import JOINTS, check_frames, one_person
 from extract.skeletons.skeleton import Skeleton
 
@@ -40,7 +40,7 @@ def read_matlab(path: Path) -> Skeleton:
     file: Any = io.BytesIO(read_bytes(path))  # Any, because SciPy's types know paths only
     _check_version(file)
     try:
-        with at_most(MAX_MEMORY), warnings.catch_warnings():
+        with limit_memory(MAX_MEMORY), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a variable that cannot be read, which `_load` notices itself
             name, shape = _find(file)
             points = _load(file, name).reshape(shape)

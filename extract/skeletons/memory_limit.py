@@ -9,7 +9,7 @@ STATM = Path("/proc/self/statm")  # first number: the pages of memory that this 
 
 
 @contextlib.contextmanager
-def at_most(size: int) -> Iterator[None]:
+def limit_memory(size: int) -> Iterator[None]:
     """Let this process take at most `size` more bytes of memory until the end of the block.
 
     The limit holds for the whole process: use it where nothing else runs, as in a decode worker. On systems without

@@ -18,7 +18,7 @@ import pandas as pd
 from common.errors import UserError
 from common.file_kind import CSV, EMPTY, TEXT, kind_of
 from common.files import refuse_no_folder
-from extract.skeletons.files import READERS
+from extract.skeletons.readers import READERS
 from extract.sources.archives import archive_names, are_archives, members, relative_name
 from extract.sources.location import filesystem, is_url, join, reading, relative_to
 from extract.sources.path_list import common_root, needs_videos, read_lines, read_paths

@@ -11,7 +11,7 @@ from common.files import sha256_of
 from extract.networks.backbone import Backbone, Draw
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import make_pictures, stretch_sequence
-from extract.va_cnn.weights import load_network
+from extract.va_cnn.weights import load_va_cnn
 from manifests.recipes.recipe import Pictures, VaCnn
 
 RANDOM = "random"
@@ -19,13 +19,13 @@ SHOWN = {"segment": [0], "beginning": [1], "both": [0, 1]}  # of the two stretch
 
 
 def va_cnn_backbone(
-    weights: str, segments: int, pictures: Pictures = "segment", image_size: int | None = None
+    weights: str, num_segments: int, pictures: Pictures = "segment", image_size: int | None = None
 ) -> Backbone:
     """Return a trained VA-CNN as a backbone: each segment's picture → the main network's pooled features.
 
     Args:
         weights: the file; "random" for an untrained network of the paper's kind, to measure speed with.
-        segments: N; must be what it was trained with.
+        num_segments: N; must be what it was trained with.
         pictures: of each segment itself, of the beginning up to its end, or the features of both, side by side.
         image_size: of random weights; trained ones have their own.
 
@@ -39,11 +39,13 @@ def va_cnn_backbone(
             network = VaCnnNetwork(table.network, 0, table.image_size)
         source, sha256, joints = RANDOM, "random seed=0", None
     else:
-        network, made = load_network(Path(weights))
+        network, made = load_va_cnn(Path(weights))
         table = VaCnn.model_validate(made["va_cnn"])
         source, sha256, joints = Path(weights).name, sha256_of(Path(weights)), made["joints"]
-        if made["segments"] != segments:
-            raise UserError(f"{weights} was trained on {made['segments']} segments a clip, and {segments} are wanted")
+        if made["segments"] != num_segments:
+            raise UserError(
+                f"{weights} was trained on {made['segments']} segments a clip, and {num_segments} are wanted"
+            )
         if image_size not in (None, table.image_size):
             raise UserError(f"{weights} was trained on pictures of {table.image_size}, and {image_size} is wanted")
         network.main.reset_classifier(0)

@@ -65,7 +65,7 @@ def read_samples(
         paths: the files, by clip id.
         labels: of each clip.
         segments: N.
-        legacy_sequence_actors: see `extract.skeletons.observe`.
+        legacy_sequence_actors: see `extract.skeletons.segment_points`.
         workers: processes that read.
         deadline: seconds a file may take.
     """

@@ -26,7 +26,7 @@ def save_weights(path: Path, tensors: Mapping[str, Tensor], made: Mapping[str, A
     _save(path, tensors, made)
 
 
-def load_network(path: Path) -> tuple[VaCnnNetwork, dict[str, Any]]:
+def load_va_cnn(path: Path) -> tuple[VaCnnNetwork, dict[str, Any]]:
     """Read a network with its classifier, in evaluation mode, and what it was made of.
 
     Raises:

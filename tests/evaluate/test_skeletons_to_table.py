@@ -13,7 +13,7 @@ from evaluate.pipeline.inputs import Inputs
 from evaluate.pipeline.reproduction import Result, reproduce
 from extract.cache import read_cache
 from extract.machine import Machine
-from extract.skeletons.drawn_skeleton import write_drawn_skeleton
+from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.recipes.recipe import Recipe, read_recipe
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ def test_ntu_in_one_command(tmp_path: Path) -> None:
         for action in (1, 2, 50):
             for camera in (1, 2):
                 name = f"S001C{camera:03}P{subject:03}R001A{action:03}.skeleton"
-                write_drawn_skeleton(files / name, 30 + action, seed=100 * subject + action)
+                write_synthetic_skeleton(files / name, 30 + action, seed=100 * subject + action)
     result, said = run(small("ntu60"), files, tmp_path / "out")
     table = result.table.read_text(encoding="utf-8")
     assert "ntu60-xsub-subset" in table and "62.8" not in table, "no published row beside a subset"

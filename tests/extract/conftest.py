@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 import torch
 
-from extract.decoding.numbered_clip import write_numbered_clip
+from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards import shard_worker
 from manifests.manifest import COLUMNS, Manifest, write_manifest
 

@@ -15,7 +15,7 @@ from distill.models import Classifier, predict_outputs
 from extract.clip import Clip
 from extract.decoding.decode import decode_clip
 from extract.networks.backbones import load_backbone
-from extract.networks.network import SegmentNetwork
+from extract.networks.segment_network import SegmentNetwork
 from extract.segments import frame_indices
 
 SEGMENTS = 10

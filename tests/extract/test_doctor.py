@@ -20,9 +20,9 @@ from extract import doctor
 from extract.__main__ import app
 from extract.clip import Clip, DecodeError
 from extract.decoding.decode import DECODERS, Frames
-from extract.decoding.numbered_clip import _draw, read_number
+from extract.decoding.frame_count import FrameCounts
 from extract.decoding.pool import DecodeTask, Failure
-from extract.decoding.promise import Promises
+from extract.decoding.synthetic_clip import _draw, read_number
 
 PROMISE, READ = DECODERS["pyav"]
 
@@ -97,7 +97,7 @@ def test_a_decoder_that_is_right_but_for_the_trimmed_mp4(monkeypatch: pytest.Mon
 
 
 def test_a_decoder_that_refuses_the_trimmed_mp4_may_be_used_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refusing(clip: Path) -> Promises:
+    def refusing(clip: Path) -> FrameCounts:
         if clip.suffix == ".mp4":
             raise DecodeError("it counts 73 frames where 67 are shown")
         return PROMISE(clip)

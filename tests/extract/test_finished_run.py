@@ -12,7 +12,7 @@ import torch
 from common.errors import UserError
 from extract import run
 from extract.machine import Machine
-from extract.networks import network
+from extract.networks import segment_network
 from extract.run import extract, go_on, nothing_to_extract
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import Progress
@@ -70,7 +70,7 @@ def interrupted(make: Callable[..., object], out: Path) -> Path:
 
 
 def another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "device_name", lambda device: "cpu (Another CPU, AVX2, 7 threads)")
+    monkeypatch.setattr(segment_network, "device_name", lambda device: "cpu (Another CPU, AVX2, 7 threads)")
     monkeypatch.setattr("extract.sampling.version", lambda package: "0.0.1")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from common.errors import UserError
 from extract.cache import read_cache
-from extract.decoding.numbered_clip import write_numbered_clip
+from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
 
 QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]

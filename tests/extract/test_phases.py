@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from extract import phases
-from extract.decoding.numbered_clip import write_numbered_clip
 from extract.decoding.pool import DecodeTask, decode_all
+from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.networks.backbones import load_backbone
-from extract.networks.batches import Batches
-from extract.networks.network import SegmentNetwork
+from extract.networks.clip_batches import ClipBatches
+from extract.networks.segment_network import SegmentNetwork
 from extract.phases import measure_phases
 
 SLOW = 0.15  # seconds; far above what anything here takes by itself
@@ -55,7 +55,9 @@ def test_what_takes_longer_shows_in_its_phase(
         monkeypatch.setattr(phases, "decode_all", lambda *_, **__: arrivals)
     if batched:
         shape = (10, 1, 3, 32, 32)
-        network.batches = Batches(network.pooled, backbone, shape, torch.float32, torch.device("cpu"), CLIPS_AT_ONCE)
+        network.batches = ClipBatches(
+            network.pooled, backbone, shape, torch.float32, torch.device("cpu"), CLIPS_AT_ONCE
+        )
     seconds = measure_phases(network, tasks)
     assert seconds.keys() == {"decode", "transfer", "preprocess", "model"} and min(seconds.values()) >= 0
     expected = SLOW / CLIPS_AT_ONCE if slow == "model" and batched else SLOW

@@ -19,9 +19,9 @@ from common.errors import UserError
 from extract import run, sampling
 from extract.cache import read_cache
 from extract.clip import Clip
-from extract.decoding.numbered_clip import write_numbered_clip
+from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.machine import Machine
-from extract.networks.network import SegmentNetwork
+from extract.networks.segment_network import SegmentNetwork
 from extract.run import extract, go_on
 from extract.shards import shard_worker
 from extract.shards.run_folder import RunFolder

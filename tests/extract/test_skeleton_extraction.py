@@ -11,7 +11,7 @@ from extract.machine import Machine
 from extract.run import extract, go_on
 from extract.segments import segment_bounds
 from extract.shards.shard_folder import LedgerRow
-from extract.skeletons.drawn_skeleton import write_drawn_skeleton
+from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.manifest import COLUMNS, Manifest, write_manifest
 from manifests.recipes.recipe import Extract
 
@@ -42,7 +42,7 @@ def ntu_folder(folder: Path, lengths: list[int]) -> Path:
     folder.mkdir(exist_ok=True)
     rows = []
     for index, frames in enumerate(lengths):
-        write_drawn_skeleton(folder / f"s{index}.skeleton", frames, seed=index)
+        write_synthetic_skeleton(folder / f"s{index}.skeleton", frames, seed=index)
         split = "test" if index else "train"
         rows.append((f"s{index}", f"s{index}.skeleton", 0, "any", f"{index}", split, "made-up"))
     write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), ("any",)), folder / "clips.csv")

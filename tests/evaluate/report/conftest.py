@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from evaluate.scoring.predictions import Predictions, write_predictions
-from extract.decoding.numbered_clip import write_numbered_clip
+from extract.decoding.synthetic_clip import write_numbered_clip
 from manifests.manifest import COLUMNS, Manifest, write_manifest
 
 CLASSES = ("clap", "<script>alert('x')</script>", "jump & run", "wave_" + 70 * "x")

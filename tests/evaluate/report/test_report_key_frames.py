@@ -17,8 +17,8 @@ from PIL import Image
 
 from common.errors import UserError
 from evaluate.report.key_frames import BONES, DRAWN, draw_skeletons, key_frames
-from extract.decoding.numbered_clip import read_number, write_numbered_clip
-from extract.skeletons.files import read_skeleton
+from extract.decoding.synthetic_clip import read_number, write_numbered_clip
+from extract.skeletons.readers import read_skeleton
 from manifests.stick_figures.skeleton import JOINTS
 
 
@@ -175,7 +175,7 @@ def test_matlab_files_are_drawn_in_the_order_of_their_joints(tmp_path: Path, var
 
 KILLS_ITSELF = """
 import os, signal
-import extract.skeletons.files as files
+import extract.skeletons.readers as files
 read = files.READERS[".npy"]
 def read_or_die(path):
     if "crash" in path.name: os.kill(os.getpid(), signal.SIGSEGV)

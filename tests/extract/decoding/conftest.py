@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import av
 import pytest
 
-from extract.decoding.numbered_clip import _draw
+from extract.decoding.synthetic_clip import _draw
 
 SIZE = (96, 64)
 

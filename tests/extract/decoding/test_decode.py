@@ -13,7 +13,7 @@ import pytest
 
 from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
-from extract.decoding.numbered_clip import read_number, write_numbered_clip
+from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.segments import frame_indices
 
 
@@ -141,8 +141,8 @@ def test_packets_that_decode_to_nothing_do_not_shift_frames(
     promise, read = decode.DECODERS["pyav"]
     passes: list[Path] = []
 
-    def lying(path: Path) -> decode.Promises:
-        yield from (decode.Promise(said.packets + 3, 0) for said in promise(path))
+    def lying(path: Path) -> decode.FrameCounts:
+        yield from (decode.FrameCount(said.packets + 3, 0) for said in promise(path))
 
     def counting(path: Path) -> decode.Frames:
         passes.append(path)

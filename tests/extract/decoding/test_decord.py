@@ -9,7 +9,7 @@ import pytest
 from extract.clip import DecodeError
 from extract.decoding import decode
 from extract.decoding.decode import decode_clip
-from extract.decoding.numbered_clip import hide_beginning, read_number, write_numbered_clip
+from extract.decoding.synthetic_clip import hide_beginning, read_number, write_numbered_clip
 
 pytest.importorskip("decord", reason="decord is an optional extra without a wheel for this machine")
 FRAMES = 40
@@ -55,10 +55,10 @@ def test_an_older_ffmpegs_rounding_is_let_pass(
 
     monkeypatch.setattr(decode, "_read_decord", rounded)
     if same:
-        assert list(decode._promise_decord(path))[-1].packets == FRAMES
+        assert list(decode._count_decord(path))[-1].packets == FRAMES
     else:
         with pytest.raises(DecodeError, match="in another way"):
-            list(decode._promise_decord(path))
+            list(decode._count_decord(path))
 
 
 def test_a_real_clip_with_packets_that_show_nothing(early_data: Path) -> None:

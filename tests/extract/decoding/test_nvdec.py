@@ -10,8 +10,8 @@ import torch
 from extract.clip import DecodeError
 from extract.decoding import decode, video_file
 from extract.decoding.decode import decode_clip
-from extract.decoding.numbered_clip import read_number, write_numbered_clip
-from extract.decoding.picture import RgbPictures
+from extract.decoding.rgb_frame import RgbConverter
+from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.sampling import sampling_settings
 from manifests.recipes.recipe import Extract
 
@@ -49,7 +49,7 @@ def test_every_frame_is_there_in_order(h264: Path, without_gpu: None) -> None:
 
 
 def test_nvdecs_layout_gives_pyavs_pixels(h264: Path) -> None:
-    differing, rgb = 0, RgbPictures()
+    differing, rgb = 0, RgbConverter()
     for frame in pictures(h264):
         nv12 = frame.reformat(format="nv12")
         assert np.array_equal(rgb(nv12), rgb(frame))

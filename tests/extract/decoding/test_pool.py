@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from extract.clip import Clip
-from extract.decoding.numbered_clip import read_number, write_numbered_clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.decoding.shared_buffer import SharedBuffer
+from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 
 # Put first on a worker's path, it makes the decoder misbehave on files with a telling name.
 SABOTAGE = """

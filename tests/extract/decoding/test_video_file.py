@@ -13,7 +13,7 @@ from PIL import Image
 
 from extract.clip import DecodeError
 from extract.decoding.decode import DECODERS, decode_clip
-from extract.decoding.numbered_clip import _draw, read_number
+from extract.decoding.synthetic_clip import _draw, read_number
 from extract.decoding.video_file import open_video
 
 FRAMES, SIZE = 20, (96, 64)

@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from extract.decoding.numbered_clip import write_numbered_clip
+from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
 from manifests.manifest import COLUMNS, Manifest, write_manifest
 

@@ -18,7 +18,7 @@ from common.files import sha256_of
 from extract.clip import Clip
 from extract.networks.backbones import BACKBONES, Backbone, load_backbone
 from extract.networks.checkpoints import names_in_file, read_checkpoint
-from extract.networks.network import SegmentNetwork
+from extract.networks.segment_network import SegmentNetwork
 from manifests.released_weights import read_weights
 
 SMALL = "timm:test_resnet"

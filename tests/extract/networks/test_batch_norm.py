@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from extract.networks.backbone import Backbone
 from extract.networks.backbones import BACKBONES, load_backbone
 from extract.networks.batch_norm import fold_batch_norm
-from extract.networks.network import SegmentNetwork, _example_images
+from extract.networks.segment_network import SegmentNetwork, _example_images
 from extract.networks.temporal_shift import TemporalShift
 from extract.va_cnn.backbone import va_cnn_backbone
 

@@ -130,7 +130,7 @@ def test_a_precision_that_fails_is_a_sentence(precision: str, monkeypatch: pytes
     def pooled(self: object, images: Tensor) -> Tensor:
         raise RuntimeError('"some_kernel" not implemented\nfor this type')
 
-    monkeypatch.setattr("extract.networks.network.SegmentNetwork.pooled", pooled)
+    monkeypatch.setattr("extract.networks.segment_network.SegmentNetwork.pooled", pooled)
     with pytest.raises(UserError, match=rf'timm:test_vit does not run on cpu in {precision}: "some_kernel" not impl'):
         load_network(recipe, machine)
 

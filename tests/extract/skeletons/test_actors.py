@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from extract.segments import segment_bounds
 from extract.skeletons.actors import FEWEST_FRAMES, choose_actors
-from extract.skeletons.observe import lay_out, observe
+from extract.skeletons.segment_points import observed_points, pack_points
 from extract.skeletons.skeleton import Skeleton
 
 JOINTS, CENTRE = 25, 1
@@ -108,14 +108,14 @@ def test_a_body_too_wide_for_its_height_is_no_person(chance: np.random.Generator
 @given(recordings(), st.integers(1, 10), st.integers(0, 10**6))
 def test_nothing_looks_ahead(recording: Skeleton, segments: int, seed: int) -> None:
     chance = np.random.default_rng(seed)
-    observed = observe(recording, segments)
+    observed = observed_points(recording, segments)
     frames = len(recording.joints)
     for n, (_, end) in enumerate(segment_bounds(frames, segments).tolist()):
         changed = recording.joints.copy()
         changed[end:] = np.where(
             chance.random((frames - end, changed.shape[1], 1, 1)) < 0.5, np.nan, changed[end:] * 3 + 1
         )
-        other = observe(Skeleton(changed, recording.tracking, recording.body_ids, CENTRE), segments)
+        other = observed_points(Skeleton(changed, recording.tracking, recording.body_ids, CENTRE), segments)
         for ours, theirs in zip(observed[: n + 1], other[: n + 1], strict=True):
             assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
@@ -124,7 +124,7 @@ def test_the_legacy_choice_does_look_ahead(chance: np.random.Generator) -> None:
     still, late = body(chance, 60, 0.01), body(chance, 60, 0.01)
     late[40:] += np.linspace(0, 3, 20, dtype=np.float32)[:, None, None]
     recording = skeleton([still, late], np.ones((60, 2), np.bool_))
-    here, there = observe(recording, 10), observe(recording, 10, legacy_sequence_actors=True)
+    here, there = observed_points(recording, 10), observed_points(recording, 10, legacy_sequence_actors=True)
     assert not np.array_equal(here[0][1], there[0][1])
     assert np.array_equal(here[-1][0], there[-1][0]), "at the end everything has been observed"
 
@@ -132,8 +132,8 @@ def test_the_legacy_choice_does_look_ahead(chance: np.random.Generator) -> None:
 @settings(max_examples=60, deadline=None)
 @given(recordings(), st.integers(1, 10))
 def test_stretches_are_laid_out_whole(recording: Skeleton, segments: int) -> None:
-    observed = observe(recording, segments)
-    points, stretches = lay_out(observed)
+    observed = observed_points(recording, segments)
+    points, stretches = pack_points(observed)
     assert stretches.shape == (segments, 2, 4) and points.dtype == np.float32
     for (so_far, alone), rows in zip(observed, stretches.tolist(), strict=True):
         for piece, (first, frames, joints, actors) in zip((alone, so_far), rows, strict=True):
@@ -142,13 +142,13 @@ def test_stretches_are_laid_out_whole(recording: Skeleton, segments: int) -> Non
 
 
 def test_one_person_is_laid_out_once(chance: np.random.Generator) -> None:
-    points, _ = lay_out(observe(skeleton([body(chance, 50)], np.ones((50, 1), np.bool_)), 10))
+    points, _ = pack_points(observed_points(skeleton([body(chance, 50)], np.ones((50, 1), np.bool_)), 10))
     assert len(points) == 50 * JOINTS
 
 
 def test_the_origin_is_the_spine_of_the_first_frame(chance: np.random.Generator) -> None:
     points = body(chance, 12)
-    (so_far, alone), *_, (whole, _) = observe(skeleton([points], np.ones((12, 1), np.bool_)), 4)
+    (so_far, alone), *_, (whole, _) = observed_points(skeleton([points], np.ones((12, 1), np.bool_)), 4)
     assert np.array_equal(so_far, alone) and so_far.shape == (3, 1, JOINTS, 3)
     assert np.array_equal(whole[:, 0], points - points[0, CENTRE])
 
@@ -156,7 +156,7 @@ def test_the_origin_is_the_spine_of_the_first_frame(chance: np.random.Generator)
 def test_frames_without_anybody_are_left_out(chance: np.random.Generator) -> None:
     points, seen = body(chance, 20), np.zeros((20, 1), np.bool_)
     seen[7:10], seen[16:] = True, True
-    observed = observe(skeleton([points], seen), 5)
+    observed = observed_points(skeleton([points], seen), 5)
     sizes = [(len(so_far), len(alone)) for so_far, alone in observed]
     assert sizes == [(1, 1), (1, 1), (3, 2), (3, 1), (7, 4)]
     assert not observed[0][1].any(), "nobody yet: the origin"

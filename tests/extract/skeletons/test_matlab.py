@@ -224,7 +224,7 @@ def test_any_damage_ends_as_a_clip_or_as_a_reason(tmp_path: Path) -> None:
 # Put first on a worker's path, it puts a reader that kills its own process in the real one's place.
 SELF_KILLING = """
 import os, signal
-import extract.skeletons.files as files
+import extract.skeletons.readers as files
 read = files.READERS[".mat"]
 def read_or_die(path):
     if "crash" in path.name: os.kill(os.getpid(), signal.SIGSEGV)

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from extract.skeletons.memory_limit import at_most
+from extract.skeletons.memory_limit import limit_memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited where there is /proc")
 
@@ -15,9 +15,9 @@ def test_it_holds_inside_the_block_only() -> None:
     """In a process of its own: one that has run for a while has free memory that it need not ask the system for."""
     code = """
 import numpy as np, resource
-from extract.skeletons.memory_limit import at_most
+from extract.skeletons.memory_limit import limit_memory
 before = resource.getrlimit(resource.RLIMIT_AS)
-with at_most(64 << 20):
+with limit_memory(64 << 20):
     assert np.empty(8 << 20, np.uint8).size
     try:
         np.empty(256 << 20, np.uint8)
@@ -32,16 +32,16 @@ assert np.empty(256 << 20, np.uint8).size
 
 def test_an_error_in_the_block_ends_it_too() -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
-    with pytest.raises(ZeroDivisionError), at_most(64 << 20):
+    with pytest.raises(ZeroDivisionError), limit_memory(64 << 20):
         raise ZeroDivisionError
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
 def test_a_lower_limit_stays_and_comes_back() -> None:
     before = resource.getrlimit(resource.RLIMIT_AS)
-    with at_most(64 << 20):
+    with limit_memory(64 << 20):
         outer = resource.getrlimit(resource.RLIMIT_AS)
-        with at_most(1 << 40):
+        with limit_memory(1 << 40):
             assert resource.getrlimit(resource.RLIMIT_AS) == outer
         assert resource.getrlimit(resource.RLIMIT_AS) == outer
     assert resource.getrlimit(resource.RLIMIT_AS) == before

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from extract.clip import Clip
-from extract.decoding.numbered_clip import read_number, write_numbered_clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.sources import fetch
 from extract.sources.archives import members
 from extract.sources.fetch import FetchError, Scratch, sweep

@@ -8,8 +8,8 @@ import pytest
 from common.command_line import run_cli
 from extract.__main__ import app
 from extract.cache import read_cache
-from extract.skeletons.drawn_skeleton import write_drawn_skeleton
 from extract.skeletons.ntu import read_ntu
+from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = "--network resnet10t --image-size 40 --batch-size 8 --epochs 1 --samples-per-clip 1 --device cpu --workers 1"
@@ -94,7 +94,7 @@ def test_a_manifest_without_validation(command, drawn_skeletons: Path, tmp_path:
 
 
 def test_bench_reader(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    write_drawn_skeleton(tmp_path / "a.skeleton", 20)
+    write_synthetic_skeleton(tmp_path / "a.skeleton", 20)
     assert read_ntu(tmp_path / "a.skeleton").joints.shape == (20, 1, 25, 3)
     status, out, _ = command("bench-reader", tmp_path / "a.skeleton", "--seconds", "0.1", "--json")
     assert status == 0 and json.loads(out)["files"] == 1

@@ -17,15 +17,15 @@ from common.errors import UserError
 from extract.cache import read_cache
 from extract.machine import Machine
 from extract.run import extract
-from extract.skeletons.drawn_skeleton import write_drawn_skeleton
-from extract.skeletons.observe import lay_out, observe
+from extract.skeletons.segment_points import observed_points, pack_points
 from extract.skeletons.skeleton import Skeleton
+from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.pictures import make_pictures
 from extract.va_cnn.run_folder import train_va_cnn
 from extract.va_cnn.samples import Samples, cut, read_samples
 from extract.va_cnn.train import Epoch, State, train
-from extract.va_cnn.weights import load_network, load_state, save_state
+from extract.va_cnn.weights import load_state, load_va_cnn, save_state
 from manifests.manifest import COLUMNS, Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import Extract, VaCnn
 
@@ -216,7 +216,7 @@ def test_files_that_cannot_be_read_are_refused_or_named(drawn_skeletons: Path, t
         train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU)
     weights = train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, skip_failed=True, say=said.append)
     assert said[1].startswith("1 of 12 skeletons of split train cannot be read") and "s4.npy" in said[1]
-    assert "s4.npy" in load_network(weights)[1]["left_out"]["train"][0]
+    assert "s4.npy" in load_va_cnn(weights)[1]["left_out"]["train"][0]
     with pytest.raises(UserError, match="trained without 1 clips that could not be read"):
         train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU)
     assert train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, skip_failed=True) == weights
@@ -262,7 +262,7 @@ def test_a_sample_is_drawn_as_the_segment_it_is_cut_of() -> None:
     joints += np.linspace(0, 1.7, 25, dtype=np.float32)[:, None] * np.array([0, 1, 0], np.float32)
     joints[25:, 1] = np.nan
     tracking = np.full((80, 2, 25), 2, np.uint8)
-    points, stretches = lay_out(observe(Skeleton(joints, tracking, ("1", "2"), 1), 10))
+    points, stretches = pack_points(observed_points(Skeleton(joints, tracking, ("1", "2"), 1), 10))
     assert stretches[:, 0, 3].tolist() == [2] * 4 + [1] * 6 and stretches[:, 1, 3].tolist() == [2] * 10
     cuts = torch.cat([cut(torch.from_numpy(stretches), chance) for _ in range(100)])
     late = torch.arange(10).repeat(100) >= 4
@@ -276,8 +276,8 @@ def test_a_sample_is_drawn_as_the_segment_it_is_cut_of() -> None:
 
 
 def test_skeletons_of_another_kind_are_refused(trained: Path, tmp_path: Path) -> None:
-    write_drawn_skeleton(tmp_path / "a.skeleton", 30)
-    write_drawn_skeleton(tmp_path / "b.skeleton", 30)
+    write_synthetic_skeleton(tmp_path / "a.skeleton", 30)
+    write_synthetic_skeleton(tmp_path / "b.skeleton", 30)
     rows = [(name, f"{name}.skeleton", 0, "any", name, split, "x") for name, split in (("a", "train"), ("b", "test"))]
     write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), ("any",)), tmp_path / "clips.csv")
     recipe = Extract(backbone="va_cnn", weights=str(trained / "weights.safetensors"), segments=SEGMENTS)
@@ -302,7 +302,7 @@ def test_coordinates_stay_exact_in_half_precision(training: Samples, table: VaCn
 
 
 def test_the_weights_tell_how_they_were_made(trained: Path) -> None:
-    network, made = load_network(trained / "weights.safetensors")
+    network, made = load_va_cnn(trained / "weights.safetensors")
     assert made["va_cnn"]["network"] == "resnet10t" and made["segments"] == SEGMENTS
     assert made["initial_weights"] == "main network from scratch" and made["protocol"] == "made-up"
     assert not network.training
@@ -313,11 +313,11 @@ def test_the_weights_tell_how_they_were_made(trained: Path) -> None:
 
 def test_what_is_no_weights_file_is_a_sentence(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="train-vacnn` makes them"):
-        load_network(tmp_path / "none")
+        load_va_cnn(tmp_path / "none")
     for damage in (b"", b"x" * 100, (trained / "weights.safetensors").read_bytes()[:-5]):
         (tmp_path / "bad").write_bytes(damage)
         with pytest.raises(UserError, match="not a whole file of VA-CNN weights"):
-            load_network(tmp_path / "bad")
+            load_va_cnn(tmp_path / "bad")
 
 
 @pytest.mark.parametrize(("pictures", "dim"), [("segment", 512), ("beginning", 512), ("both", 1024)])

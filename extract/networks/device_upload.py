@@ -11,7 +11,7 @@ from torch import Tensor
 PIECE = 1 << 25  # bytes of pinned memory that are kept, twice; who has more sends it in pieces
 
 
-class Upload:
+class DeviceUpload:
     """Sends arrays to a device through two pinned buffers: one is filled while the other is on its way.
 
     Args:

@@ -19,7 +19,7 @@ from common.errors import UserError
 from extract.clip import Clip
 from extract.networks.backbone import CPU_FRAMES, Backbone
 from extract.networks.batch_norm import fold_batch_norm
-from extract.networks.batches import Batches, Features, best_batches
+from extract.networks.clip_batches import ClipBatches, Features, choose_batches
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -32,11 +32,17 @@ class SegmentNetwork:
         device: "cpu", "cuda" or "cuda:1"; see `common.device.choose_device`.
         precision: "fp32" (true fp32: no TF32), "bf16" or "fp16"; features are float32 always.
         compiled: run the network through `torch.compile`.
-        segments: N; on a GPU batches are laid out for it.
+        num_segments: N; on a GPU batches are laid out for it.
     """
 
     def __init__(
-        self, backbone: Backbone, *, device: str, precision: str = "fp32", compiled: bool = False, segments: int = 10
+        self,
+        backbone: Backbone,
+        *,
+        device: str,
+        precision: str = "fp32",
+        compiled: bool = False,
+        num_segments: int = 10,
     ) -> None:
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -60,11 +66,11 @@ class SegmentNetwork:
             "device": device_name(self.device),
             **({"batch_norm": "folded"} if folded else {}),
         }
-        self.batches: Batches | None = None
+        self.batches: ClipBatches | None = None
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device.index or 0)
             dtype = self.dtype if backbone.input == "video" else torch.float32
-            self.batches = best_batches(self.pooled, backbone, (segments, *example.shape[1:]), dtype, self.device)
+            self.batches = choose_batches(self.pooled, backbone, (num_segments, *example.shape[1:]), dtype, self.device)
             self.settings["clips_at_once"] = self.batches.clips_at_once
 
     def stream(self, clips: Iterable[tuple[str, Clip]]) -> Iterator[Features]:
@@ -139,9 +145,9 @@ def _example_images(backbone: Backbone) -> Tensor:
     return backbone.draw(torch.zeros((frames * joints, 3)), stretch)
 
 
-def _even_share(segments: int, most: int) -> int:
-    """Return the largest divisor of `segments` that is at most `most`, so that every batch has the same shape."""
-    return max(share for share in range(1, segments + 1) if segments % share == 0 and share <= max(most, 1))
+def _even_share(num_segments: int, most: int) -> int:
+    """Return the largest divisor of `num_segments` that is at most `most`, so that every batch has the same shape."""
+    return max(share for share in range(1, num_segments + 1) if num_segments % share == 0 and share <= max(most, 1))
 
 
 def _filled(images: Tensor, at_once: int) -> Iterator[Tensor]:

@@ -13,7 +13,7 @@ from extract.clip import DecodeError
 UNREADABLE = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, struct.error)
 
 
-def open_picture(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path) -> NDArray[np.uint8]:
     """Return a picture as it is meant to be seen: (H, W, 3) uint8 RGB, turned as its EXIF data say.
 
     Raises:

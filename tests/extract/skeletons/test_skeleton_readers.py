@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extract.clip import DecodeError
-from extract.skeletons.files import read_skeleton
+from extract.skeletons.readers import read_skeleton
 from extract.skeletons.skeleton import Skeleton
 
 POINTS = np.random.default_rng(0).normal(size=(5, 20, 3)).astype(np.float32)
@@ -154,7 +154,7 @@ def test_the_reader_is_chosen_by_the_suffix(tmp_path: Path) -> None:
 
 
 def test_the_readers_start_fast() -> None:
-    code = "import sys, extract.skeletons.files; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import sys, extract.skeletons.readers; print(*{name.split('.')[0] for name in sys.modules})"
     command = [sys.executable, "-W", "error", "-c", code]
     loaded = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert "numpy" in loaded

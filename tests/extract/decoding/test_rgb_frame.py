@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from extract.clip import DecodeError
 from extract.decoding import video_file
 from extract.decoding.decode import decode_clip
-from extract.decoding.numbered_clip import set_display_matrix
-from extract.decoding.picture import RgbPictures, upright_filters
+from extract.decoding.rgb_frame import RgbConverter, upright_filters
+from extract.decoding.synthetic_clip import set_display_matrix
 
 Picture = NDArray[np.uint8]
 HEIGHT, WIDTH = 64, 96
@@ -128,7 +128,7 @@ def test_ten_bit_colour_edges_are_not_those_of_a_plain_conversion(tmp_path: Path
     path = write(tmp_path / "a.mkv", "ffv1", "yuv420p10le")
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
-    plain, shown = frame.to_ndarray(format="rgb24"), RgbPictures()(frame)
+    plain, shown = frame.to_ndarray(format="rgb24"), RgbConverter()(frame)
     assert np.abs(plain.astype(int) - shown).max() > 3
 
 
@@ -136,11 +136,11 @@ def test_eight_bit_pictures_are_those_of_a_plain_conversion(tmp_path: Path) -> N
     """UCF101's and most others: they have the values that they always had."""
     with av.open(str(write(tmp_path / "a.mkv", "ffv1", "yuv420p"))) as container:
         frame = next(container.decode(video=0))
-    assert np.array_equal(frame.to_ndarray(format="rgb24"), RgbPictures()(frame))
+    assert np.array_equal(frame.to_ndarray(format="rgb24"), RgbConverter()(frame))
 
 
 def test_filters_are_set_up_again_where_frames_change() -> None:
-    rgb = RgbPictures()
+    rgb = RgbConverter()
     for height, width, grey in ((64, 96, 10), (96, 64, 200), (64, 96, 90)):
         frame = av.VideoFrame.from_ndarray(np.full((height, width, 3), grey, np.uint8), format="rgb24")
         picture = rgb(frame.reformat(format="yuv444p"))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from extract.clip import Clip
 from extract.networks.backbones import load_backbone
-from extract.networks.network import SegmentNetwork
+from extract.networks.segment_network import SegmentNetwork
 from extract.segments import frame_indices
 
 pytestmark = pytest.mark.usefixtures("one_thread")

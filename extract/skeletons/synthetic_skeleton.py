@@ -7,7 +7,7 @@ import numpy as np
 BODY_ID = 72057594037931101
 
 
-def write_drawn_skeleton(path: Path, num_frames: int, seed: int = 0) -> None:
+def write_synthetic_skeleton(path: Path, num_frames: int, seed: int = 0) -> None:
     """Write a recording of one body: metres with seven digits, pixels and orientations as Kinect would give them."""
     chance = np.random.default_rng(seed)
     joints = chance.uniform([-0.4, -0.9, 3.0], [0.4, 0.9, 3.2], (25, 3))

@@ -11,8 +11,8 @@ import pytest
 
 from extract.clip import DecodeError
 from extract.decoding.decode import decode_clip
-from extract.decoding.file_end import cut_box, indexed_chunks, segment_is_cut
-from extract.decoding.numbered_clip import hide_beginning, read_number
+from extract.decoding.synthetic_clip import hide_beginning, read_number
+from extract.decoding.truncation import cut_box, indexed_chunks, segment_is_cut
 
 FRAMES = 60
 FRONT = {"movflags": "faststart"}

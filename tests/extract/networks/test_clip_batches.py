@@ -11,13 +11,13 @@ from torch import Tensor
 
 from common.errors import UserError
 from extract.clip import Clip
-from extract.networks import batches as batches_module
-from extract.networks import upload as upload_module
+from extract.networks import clip_batches as batches_module
+from extract.networks import device_upload as upload_module
 from extract.networks.backbone import Backbone
 from extract.networks.backbones import load_backbone
-from extract.networks.batches import Batches, Features, best_batches
-from extract.networks.network import SegmentNetwork
-from extract.networks.upload import Upload
+from extract.networks.clip_batches import ClipBatches, Features, choose_batches
+from extract.networks.device_upload import DeviceUpload
+from extract.networks.segment_network import SegmentNetwork
 from extract.skeletons.joints import joints_backbone
 from extract.va_cnn.backbone import va_cnn_backbone
 
@@ -34,9 +34,9 @@ def network() -> SegmentNetwork:
     return SegmentNetwork(backbone, device="cpu")
 
 
-def batches_of(network: SegmentNetwork, clips_at_once: int = 3) -> Batches:
+def batches_of(network: SegmentNetwork, clips_at_once: int = 3) -> ClipBatches:
     shape = (SEGMENTS, FRAMES, 3, SIDE, SIDE)
-    return Batches(network.pooled, network.backbone, shape, torch.float32, CPU, clips_at_once)
+    return ClipBatches(network.pooled, network.backbone, shape, torch.float32, CPU, clips_at_once)
 
 
 def clip(seed: int, height: int = 40, width: int = 52, segments: int = SEGMENTS) -> Clip:
@@ -97,8 +97,10 @@ def test_frames_one_by_one_may_lie_anywhere(network: SegmentNetwork) -> None:
 
     backbone = replace(network.backbone, per_frame=True)
     shape = (SEGMENTS, FRAMES, 3, SIDE, SIDE)
-    assert Batches(by_parity, backbone, shape, torch.float32, CPU, 3).place_matters()
-    assert not Batches(by_parity, network.backbone, (2, FRAMES, 3, SIDE, SIDE), torch.float32, CPU, 3).place_matters()
+    assert ClipBatches(by_parity, backbone, shape, torch.float32, CPU, 3).place_matters()
+    assert not ClipBatches(
+        by_parity, network.backbone, (2, FRAMES, 3, SIDE, SIDE), torch.float32, CPU, 3
+    ).place_matters()
 
 
 def test_the_network_sees_one_shape_only(network: SegmentNetwork) -> None:
@@ -108,7 +110,7 @@ def test_the_network_sees_one_shape_only(network: SegmentNetwork) -> None:
         shapes.append(tuple(images.shape))
         return network.pooled(images)
 
-    batches = Batches(noting, network.backbone, (SEGMENTS, FRAMES, 3, SIDE, SIDE), torch.float32, CPU, 3)
+    batches = ClipBatches(noting, network.backbone, (SEGMENTS, FRAMES, 3, SIDE, SIDE), torch.float32, CPU, 3)
     list(batches.stream(named(7), network))
     assert shapes == [(9, FRAMES, 3, SIDE, SIDE)] * 3  # the last one is filled up
     assert batches.input.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
@@ -174,12 +176,12 @@ def test_big_clips_go_to_the_device_in_pieces(network: SegmentNetwork, monkeypat
     whole = list(batches_of(network).stream(clips, network))
     sent: list[int] = []
 
-    class Noting(Upload):
+    class Noting(DeviceUpload):
         def __call__(self, content: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
             sent.append(content.nbytes)
             return super().__call__(content)
 
-    monkeypatch.setattr(batches_module, "Upload", Noting)
+    monkeypatch.setattr(batches_module, "DeviceUpload", Noting)
     for piece in (2 * clips[0][1].content[0].nbytes, 1):
         sent.clear()
         monkeypatch.setattr(batches_module, "PIECE", piece)
@@ -190,7 +192,7 @@ def test_big_clips_go_to_the_device_in_pieces(network: SegmentNetwork, monkeypat
 
 
 def test_an_uploaded_array_is_a_copy_of_its_own() -> None:
-    upload = Upload(CPU)
+    upload = DeviceUpload(CPU)
     sizes = [(3, 4), (5, 2), (1, 1), (40, 3)]
     arrays = [np.random.default_rng(number).random(size, np.float32) for number, size in enumerate(sizes)]
     kept = [array.copy() for array in arrays]
@@ -204,9 +206,9 @@ def test_an_uploaded_array_is_a_copy_of_its_own() -> None:
 def test_about_as_many_clips_as_fill_a_batch(network: SegmentNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches_module, "BATCH_IMAGES", 4 * SEGMENTS * FRAMES + 1)
     shape = (SEGMENTS, FRAMES, 3, SIDE, SIDE)
-    assert best_batches(network.pooled, network.backbone, shape, torch.float32, CPU).clips_at_once == 4
+    assert choose_batches(network.pooled, network.backbone, shape, torch.float32, CPU).clips_at_once == 4
     monkeypatch.setattr(batches_module, "BATCH_IMAGES", 1)
-    assert best_batches(network.pooled, network.backbone, shape, torch.float32, CPU).clips_at_once == 1
+    assert choose_batches(network.pooled, network.backbone, shape, torch.float32, CPU).clips_at_once == 1
 
 
 @pytest.mark.parametrize("place", [0, -1])
@@ -226,7 +228,7 @@ def test_where_a_clips_place_matters_it_goes_alone(
 
     shape = (SEGMENTS, FRAMES, 3, SIDE, SIDE)
     for segments in (uneven, mixing):
-        assert best_batches(segments, network.backbone, shape, torch.float32, CPU).clips_at_once == 1
+        assert choose_batches(segments, network.backbone, shape, torch.float32, CPU).clips_at_once == 1
 
 
 def test_where_memory_is_short_clips_go_alone(network: SegmentNetwork) -> None:
@@ -236,7 +238,7 @@ def test_where_memory_is_short_clips_go_alone(network: SegmentNetwork) -> None:
         return images.flatten(1).mean(1, keepdim=True)
 
     shape = (SEGMENTS, FRAMES, 3, SIDE, SIDE)
-    assert best_batches(greedy, network.backbone, shape, torch.float32, CPU).clips_at_once == 1
+    assert choose_batches(greedy, network.backbone, shape, torch.float32, CPU).clips_at_once == 1
 
 
 def skeleton(seed: int, joints: int = 25) -> Clip:
@@ -250,7 +252,7 @@ def test_skeletons_go_through_the_same_door(backbone: Backbone) -> None:
     network = SegmentNetwork(backbone, device="cpu")
     clips = [(f"s{seed}", skeleton(seed, 20 if seed == 1 else 25)) for seed in range(4)]
     shape = tuple(network.images(clips[0][1]).shape)
-    batches = Batches(network.pooled, backbone, shape, torch.float32, CPU, 2)
+    batches = ClipBatches(network.pooled, backbone, shape, torch.float32, CPU, 2)
     same(list(batches.stream(clips, network)), network, clips)
 
 
@@ -259,7 +261,7 @@ def test_a_skeleton_of_another_kind_ends_the_stream_after_those_before_it() -> N
     network = SegmentNetwork(backbone, device="cpu")
     clips = [(f"s{seed}", skeleton(seed, 20 if seed == 4 else 25)) for seed in range(6)]
     shape = tuple(network.images(clips[0][1]).shape)
-    for batches in (None, Batches(network.pooled, backbone, shape, torch.float32, CPU, 3)):
+    for batches in (None, ClipBatches(network.pooled, backbone, shape, torch.float32, CPU, 3)):
         network.batches = batches
         got: list[Features] = []
         with pytest.raises(UserError, match="trained on skeletons of 25 joints"):
@@ -279,7 +281,7 @@ def test_on_a_cpu_a_stream_is_one_clip_after_another(network: SegmentNetwork) ->
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_on_a_gpu_bits_are_the_clips_own(network: SegmentNetwork, precision: str, compiled: bool) -> None:
-    gpu = SegmentNetwork(network.backbone, device="cuda", precision=precision, compiled=compiled, segments=SEGMENTS)
+    gpu = SegmentNetwork(network.backbone, device="cuda", precision=precision, compiled=compiled, num_segments=SEGMENTS)
     assert gpu.batches is not None and gpu.settings["clips_at_once"] == gpu.batches.clips_at_once
     clips = named(6) * 20
     got = [features for _, _, features in gpu.stream(clips)]

@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.clip import Clip
-from extract.decoding.promise import refuse_cut
+from extract.decoding.frame_count import refuse_cut
 from extract.segments import segment_bounds
 from extract.skeletons.actors import choose_actors
-from extract.skeletons.files import read_skeleton
+from extract.skeletons.readers import read_skeleton
 from extract.skeletons.skeleton import Skeleton
 
-Observed = tuple[NDArray[np.float32], NDArray[np.float32]]  # all so far, and the segment alone
+ObservedPoints = tuple[NDArray[np.float32], NDArray[np.float32]]  # all so far, and the segment alone
 
 
-def decode_skeleton(path: Path, segments: int, expected: int = 0, legacy_sequence_actors: bool = False) -> Clip:
+def decode_skeleton(path: Path, num_segments: int, expected: int = 0, legacy_sequence_actors: bool = False) -> Clip:
     """Read a skeleton file and return the points of its segments.
 
     Args:
         path: of any data set's format.
-        segments: N.
+        num_segments: N.
         expected: number of frames the manifest gives; 0: unknown.
         legacy_sequence_actors: choose the actors by the whole recording, as the released code: sees the future.
 
@@ -33,11 +33,13 @@ def decode_skeleton(path: Path, segments: int, expected: int = 0, legacy_sequenc
     """
     skeleton = read_skeleton(path)
     refuse_cut(len(skeleton.joints), expected, "the manifest gives")
-    points, stretches = lay_out(observe(skeleton, segments, legacy_sequence_actors))
+    points, stretches = pack_points(observed_points(skeleton, num_segments, legacy_sequence_actors))
     return Clip(points, stretches, len(skeleton.joints), skeleton.centre)
 
 
-def observe(skeleton: Skeleton, segments: int, legacy_sequence_actors: bool = False) -> list[Observed]:
+def observed_points(
+    skeleton: Skeleton, num_segments: int, legacy_sequence_actors: bool = False
+) -> list[ObservedPoints]:
     """Return what has been observed at the end of each segment: all of it, and the segment alone.
 
     The origin is the middle of the main actor's spine in his first frame (the VA repository's translation of whole
@@ -51,7 +53,7 @@ def observe(skeleton: Skeleton, segments: int, legacy_sequence_actors: bool = Fa
     num_frames, joints = len(skeleton.joints), skeleton.joints.shape[2]
     nobody = np.zeros((1, 1, joints, 3), np.float32)
     observed = []
-    for start, end in segment_bounds(num_frames, segments).tolist():
+    for start, end in segment_bounds(num_frames, num_segments).tolist():
         tracks = choose_actors(skeleton, num_frames if legacy_sequence_actors else end)
         tracks = tracks - _origin(tracks, skeleton.centre)
         so_far, alone = _stretch(tracks[:end]), _stretch(tracks[start:end])
@@ -60,8 +62,8 @@ def observe(skeleton: Skeleton, segments: int, legacy_sequence_actors: bool = Fa
     return observed
 
 
-def lay_out(observed: Sequence[Observed]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Lay what `observe` returns end to end, once where it is the same: most beginnings are parts of the last one.
+def pack_points(observed: Sequence[ObservedPoints]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Join what `observed_points` returns into one array; points that several stretches share are stored once.
 
     Returns:
         The content and the segments of a `Clip`: points (P, 3), and (N, 2, 4) for each segment and its beginning.

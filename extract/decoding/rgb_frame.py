@@ -19,7 +19,7 @@ from extract.clip import DecodeError
 Filters = tuple[tuple[str, str], ...]  # names of FFmpeg's filters, each with its argument
 
 
-class RgbPictures:
+class RgbConverter:
     """Makes RGB pictures of the frames of one file. Filters are set up once, and again where frames change."""
 
     def __init__(self) -> None:

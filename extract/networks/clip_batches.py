@@ -18,7 +18,7 @@ from torch import Tensor
 
 from extract.clip import Clip
 from extract.networks.backbone import Backbone
-from extract.networks.upload import PIECE, Upload, mark
+from extract.networks.device_upload import PIECE, DeviceUpload, mark
 
 BATCH_IMAGES = 320  # enough to fill the largest GPUs; in bf16 at 224 pixels a batch of input is 96 MB
 
@@ -45,7 +45,7 @@ class _Flight:
     arrived: torch.cuda.Event | None
 
 
-class Batches:
+class ClipBatches:
     """A network that takes as many images at once as K clips have at most, always in the same shape.
 
     Args:
@@ -80,7 +80,7 @@ class Batches:
         # Before the network's kernels, which fill the device: what is staged late is computed late.
         self.staging = torch.cuda.Stream(device, priority=-1) if cuda else None  # type: ignore[no-untyped-call]
         self.taken: torch.cuda.Event | None = None
-        self.upload = Upload(device)
+        self.upload = DeviceUpload(device)
         self.graph: torch.cuda.CUDAGraph | None = None
         self.output: Tensor | None = None
 
@@ -220,17 +220,17 @@ class Batches:
         return self.clips_at_once == 1 or waiting[-1].places.stop == len(self.input)
 
 
-def best_batches(
+def choose_batches(
     segments: Segments, backbone: Backbone, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
-) -> Batches:
+) -> ClipBatches:
     """Return batches of about `BATCH_IMAGES` images; of one clip where its place would matter, or memory is short."""
     try:
-        batches = Batches(segments, backbone, shape, dtype, device, max(1, BATCH_IMAGES // (shape[0] * shape[1])))
+        batches = ClipBatches(segments, backbone, shape, dtype, device, max(1, BATCH_IMAGES // (shape[0] * shape[1])))
         alone = batches.place_matters()
     except torch.OutOfMemoryError:
         alone = True
     if alone:
-        batches = Batches(segments, backbone, shape, dtype, device, 1)
+        batches = ClipBatches(segments, backbone, shape, dtype, device, 1)
         batches.place_matters()  # a first run, which a graph needs
     if device.type == "cuda":
         batches.record()

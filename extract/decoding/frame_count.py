@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 
 from extract.clip import DecodeError
-from extract.decoding.file_end import (
+from extract.decoding.truncation import (
     cut_box,
     flv_tag_is_cut,
     gif_is_cut,
@@ -31,7 +31,7 @@ PICTURE_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1")
 
 
 @dataclass(frozen=True)
-class Promise:
+class FrameCount:
     """What a file says of itself before it is decoded.
 
     Attributes:
@@ -44,10 +44,10 @@ class Promise:
 
 
 # What a file says of itself while its packets are being counted; the last one counts.
-Promises = Iterator[Promise]
+FrameCounts = Iterator[FrameCount]
 
 
-def promise_video(path: Path) -> Promises:
+def count_packets(path: Path) -> FrameCounts:
     """Count the packets of a video file, and compare them with its header.
 
     Raises:
@@ -55,11 +55,11 @@ def promise_video(path: Path) -> Promises:
     """
     with open_video(path) as (container, stream):
         seen = _Seen()
-        yield Promise(0, 0)
+        yield FrameCount(0, 0)
         try:
             for packet in container.demux(stream):
                 seen.add(packet)
-                yield Promise(seen.shown, 0)
+                yield FrameCount(seen.shown, 0)
         except av.FFmpegError as error:
             raise DecodeError(f"damaged after packet {seen.found}: {error.strerror}") from error
         if seen.found == 1 or seen.several_pictures:
@@ -71,7 +71,7 @@ def promise_video(path: Path) -> Promises:
         refuse_cut(seen.shown, seen.shown + missing, f"its header declares{' about' if estimated else ''}")
         if seen.incomplete:
             raise DecodeError("damaged: a packet in it is incomplete")
-        yield Promise(seen.shown, seen.shown + missing)
+        yield FrameCount(seen.shown, seen.shown + missing)
 
 
 def is_interlaced(path: Path) -> bool:

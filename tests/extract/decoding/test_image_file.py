@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from extract.clip import DecodeError
 from extract.decoding.decode import decode_clip
-from extract.decoding.picture_file import open_picture
+from extract.decoding.image_file import read_image
 
 HEIGHT, WIDTH = 24, 40
 ORIENTATION = 0x0112
@@ -42,7 +42,7 @@ def test_exif_orientation_is_honoured(tmp_path: Path, suffix: str, orientation: 
     exif[ORIENTATION] = orientation
     path = tmp_path / f"1.{suffix}"
     Image.fromarray(as_stored(colours(), orientation)).save(path, exif=exif, quality=95, subsampling=0)
-    shown = open_picture(path)
+    shown = read_image(path)
     assert shown.shape == (HEIGHT, WIDTH, 3)
     assert np.abs(shown.astype(int) - colours()).max() <= 10  # what JPEG loses
 
@@ -62,14 +62,14 @@ def test_sizes_are_compared_after_they_are_turned(tmp_path: Path) -> None:
 def test_all_modes_of_eight_bits_or_fewer(tmp_path: Path, mode: str) -> None:
     picture = Image.fromarray(colours()).convert(mode)
     picture.save(tmp_path / "1.png")
-    assert np.array_equal(open_picture(tmp_path / "1.png"), np.asarray(picture.convert("RGB")))
+    assert np.array_equal(read_image(tmp_path / "1.png"), np.asarray(picture.convert("RGB")))
 
 
 def test_cmyk_is_pillows_rgb(tmp_path: Path) -> None:
     Image.fromarray(colours()).convert("CMYK").save(tmp_path / "1.jpg", quality=95)
     with Image.open(tmp_path / "1.jpg") as picture:
         assert picture.mode == "CMYK"
-    assert np.abs(open_picture(tmp_path / "1.jpg").astype(int) - colours()).max() <= 10
+    assert np.abs(read_image(tmp_path / "1.jpg").astype(int) - colours()).max() <= 10
 
 
 @pytest.mark.parametrize("name", ["1.png", "1.bmp"])
@@ -80,7 +80,7 @@ def test_16_bits_and_floats_are_refused(tmp_path: Path, name: str) -> None:
         decode_clip(tmp_path, 1, 1)
     Image.fromarray(depth.astype(np.float32)).save(tmp_path / name, "TIFF")
     with pytest.raises(DecodeError, match=rf"{name} has more than 8 bits a pixel \(F\)"):
-        open_picture(tmp_path / name)
+        read_image(tmp_path / name)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "RGB"])
@@ -93,7 +93,7 @@ def test_partly_transparent_pictures_are_refused(tmp_path: Path, mode: str) -> N
         first = picture.getpixel((0, 0))
         picture.save(tmp_path / "1.png", transparency=first)
     with pytest.raises(DecodeError, match="1.png is partly transparent; save it on a background"):
-        open_picture(tmp_path / "1.png")
+        read_image(tmp_path / "1.png")
 
 
 @pytest.mark.parametrize("form", ["PNG", "GIF", "TIFF"])
@@ -101,7 +101,7 @@ def test_animations_are_refused(tmp_path: Path, form: str) -> None:
     picture = Image.fromarray(colours())
     picture.save(tmp_path / "1.png", form, save_all=True, append_images=[ImageOps.mirror(picture)])
     with pytest.raises(DecodeError, match="1.png is an animation"):
-        open_picture(tmp_path / "1.png")
+        read_image(tmp_path / "1.png")
 
 
 def test_of_a_cameras_several_pictures_the_first_is_meant(tmp_path: Path) -> None:
@@ -109,4 +109,4 @@ def test_of_a_cameras_several_pictures_the_first_is_meant(tmp_path: Path) -> Non
     picture.save(tmp_path / "1.jpg", "MPO", save_all=True, append_images=[picture.resize((10, 6))], quality=95)
     with Image.open(tmp_path / "1.jpg") as opened:
         assert (opened.format, opened.n_frames) == ("MPO", 2)  # type: ignore[attr-defined]
-    assert open_picture(tmp_path / "1.jpg").shape == (HEIGHT, WIDTH, 3)
+    assert read_image(tmp_path / "1.jpg").shape == (HEIGHT, WIDTH, 3)
