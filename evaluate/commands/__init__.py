@@ -1,1 +1,1 @@
-"""The command line of `python -m evaluate`."""
+"""The commands of `python -m evaluate`, one file a verb."""

@@ -1,4 +1,4 @@
-"""`python -m evaluate check`: what `check` found, as a table for people or as JSON, and as an exit status."""
+"""`python -m evaluate check`: a finished run against the published numbers, as text or JSON, and as an exit status."""
 
 import json
 from collections import Counter
@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evaluate.tables.text_tables import markdown_table, printed
-from manifests.recipes.recipe import read_recipe
-from manifests.recipes.suite import base_of, find_suite, read_suite
+from common.options import Json
 
 if TYPE_CHECKING:  # it loads torch, which --help does without
-    from evaluate.check import Checked
+    from evaluate.pipeline.published_check import Checked
 
 RULE = (
-    "A row is inside if every number is. The tolerance is a fixed number of points for what the paper leaves open, and "
-    "what the spread over our seeds explains, at most as much again (evaluate/scoring/tolerance.py). A gain smaller "
-    "than the tolerance is not confirmed by it: comparison.md tests gains on the same clips."
+    "A row is inside if every number is. The tolerance has two parts: a fixed number of points for what the paper "
+    "leaves open, and what the spread over our seeds explains, which is limited to the same number again "
+    "(evaluate/scoring/tolerance.py). A gain smaller than the tolerance is not confirmed by it: comparison.md tests "
+    "gains on the same clips."
 )
 
 
@@ -26,13 +25,13 @@ def check(
     recipe: Annotated[
         Path, typer.Argument(help="A recipe or a suite: its file, or its name if it comes with the project.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; default: out/NAME, as of `reproduce`.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; default: out/NAME, as for `reproduce`.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Hold a finished run against the paper's rows: inside the tolerance, outside, or why they cannot be compared.
+    """Compare a finished run with the published rows: inside the tolerance, outside, or why it cannot be compared.
 
-    Reads the run's table and the provenance of its predictions, and runs nothing. Exit status: 0 if at least one row is
-    inside and none with a published row is anything else, 1 otherwise.
+    The command reads the run's table and the provenance of its predictions. It trains and scores nothing. Exit status:
+    0 if at least one row is inside and no row with published numbers is anything else, 1 otherwise.
 
     Examples:
 
@@ -40,27 +39,31 @@ def check(
 
     - `python -m evaluate check table1 --out out/table1 --json`
     """
-    from evaluate.check import check_rows, passed
+    from evaluate.pipeline.published_check import check_rows, passed
+    from manifests.recipes.recipe import read_recipe
+    from manifests.recipes.suite import base_of, find_suite, read_suite
 
-    found = find_suite(recipe)
-    if found is None:
+    suite_file = find_suite(recipe)
+    if suite_file is None:
         rows = [read_recipe(recipe)]
         folders = {base_of(rows[0]): out or Path("out") / rows[0].name}
     else:
-        suite, rows = read_suite(found)
+        suite, rows = read_suite(suite_file)
         folder = out or Path("out") / suite.name
         folders = {base_of(row): folder / base_of(row) for row in rows}
     checked = check_rows(rows, folders)
-    if json_:
-        print(json.dumps({"passed": passed(checked), "rule": RULE, "rows": [_plain(row) for row in checked]}))
+    if as_json:
+        print(json.dumps({"passed": passed(checked), "rule": RULE, "rows": [_as_json(row) for row in checked]}))
     else:
-        print("\n".join([*map(_told, checked), RULE, "", _summary(checked)]))
+        print("\n".join([*map(_as_text, checked), RULE, "", _summary(checked)]))
     if not passed(checked):
         raise typer.Exit(1)
 
 
-def _told(row: "Checked") -> str:
-    """One row in words and numbers."""
+def _as_text(row: "Checked") -> str:
+    """Return one row in words and numbers."""
+    from evaluate.tables.text_tables import markdown_table, printed
+
     lines = [f"## {row.row}: {row.method}", "", f"{row.protocol}, {row.labels} of the training labels"]
     if row.published is not None:
         lines[-1] += f"; published: {row.published.method} ({row.published.source})"
@@ -89,7 +92,7 @@ def _summary(checked: Sequence["Checked"]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
 
 
-def _plain(row: "Checked") -> dict[str, Any]:
+def _as_json(row: "Checked") -> dict[str, Any]:
     return {
         "row": row.row,
         "method": row.method,

@@ -10,12 +10,12 @@ from pathlib import Path
 from common.config import parse_config
 from common.errors import UserError
 from distill.cache_options import name_caches
-from evaluate.pipeline.inputs import Inputs
+from evaluate.pipeline.inputs import PipelineInputs, what_to_give
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
 
 @dataclass(frozen=True)
-class Given:
+class InputOptions:
     """The options as they were typed, each any number of times."""
 
     videos: Sequence[str] = ()
@@ -25,7 +25,7 @@ class Given:
     get_weights: bool = False
 
 
-def inputs_of_recipe(recipe: Recipe, out: Path, given: Given) -> Inputs:
+def inputs_of_recipe(recipe: Recipe, out: Path, given: InputOptions) -> PipelineInputs:
     """Return what one recipe is given.
 
     Raises:
@@ -34,10 +34,12 @@ def inputs_of_recipe(recipe: Recipe, out: Path, given: Given) -> Inputs:
     videos, manifest = (
         _once(recipe, *option) for option in (("--videos", given.videos), ("--manifest", given.manifests))
     )
-    return Inputs(out, videos, manifest, name_caches(recipe, given.caches), given.skip_failed, given.get_weights)
+    return PipelineInputs(
+        out, videos, manifest, name_caches(recipe, given.caches), given.skip_failed, given.get_weights
+    )
 
 
-def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: Given) -> dict[str, Inputs]:
+def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: InputOptions) -> dict[str, PipelineInputs]:
     """Return what the recipes of a suite are given, by their names; those that are given nothing are not there.
 
     Recipes of one name have the same inputs, and the folder of that name in `out`.
@@ -58,7 +60,7 @@ def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: Given) -> dict[
         name, stream = streams[key]
         caches[name][stream] = file
     found = {
-        name: Inputs(
+        name: PipelineInputs(
             out / name, videos.get(name), manifests.get(name), caches[name], given.skip_failed, given.get_weights
         )
         for name, recipe in by_name.items()
@@ -67,12 +69,6 @@ def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: Given) -> dict[
     if not found:
         raise UserError(f"there is nothing to run on; {', or '.join(what_to_give(own) for own in by_name.values())}")
     return found
-
-
-def what_to_give(recipe: Recipe) -> str:
-    """Return what makes a recipe of a suite run, as an order."""
-    option, kind = ("--manifest", "FILE") if recipe.data.dataset == "other" else ("--videos", "DIR")
-    return f"give {option} {recipe.name}={kind}"
 
 
 def with_seeds(recipe: Recipe, text: str | None) -> Recipe:

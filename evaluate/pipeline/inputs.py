@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.callbacks import ProgressCallback, no_progress
+from manifests.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Inputs:
+class PipelineInputs:
     """Where things come from and go to.
 
     Attributes:
@@ -29,7 +30,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Bars:
+class StageProgress:
     """Callbacks for progress, each over all streams: (done, all).
 
     Attributes:
@@ -43,3 +44,9 @@ class Bars:
     clips: ProgressCallback = no_progress
     va_cnn: ProgressCallback = no_progress
     epochs: ProgressCallback = no_progress
+
+
+def what_to_give(recipe: Recipe) -> str:
+    """Return what makes a recipe of a suite run, as an order."""
+    option, kind = ("--manifest", "FILE") if recipe.data.dataset == "other" else ("--videos", "DIR")
+    return f"give {option} {recipe.name}={kind}"

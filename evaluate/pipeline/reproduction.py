@@ -13,7 +13,7 @@ from common.device import choose_device
 from common.errors import UserError
 from distill.recipe_check import check_classes, check_recipe
 from evaluate.pipeline.fusion import method_name, sources
-from evaluate.pipeline.inputs import Bars, Inputs
+from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.methods import score_methods
 from evaluate.pipeline.result_folder import result_folder
 from evaluate.pipeline.results import write_results
@@ -42,14 +42,14 @@ class Result:
 
 
 def reproduce(
-    recipe: Recipe, inputs: Inputs, machine: Machine, say: Notify = print, bars: Bars | None = None
+    recipe: Recipe, inputs: PipelineInputs, machine: Machine, say: Notify = print, bars: StageProgress | None = None
 ) -> Result:
     """Run what is missing of a recipe, from the data set's files to the table and the figure.
 
     Raises:
         UserError: something is missing or failed, with what to do about it.
     """
-    bars = bars or Bars()
+    bars = bars or StageProgress()
     seconds: dict[str, float] = {}
     started = time.monotonic()
 
@@ -77,7 +77,7 @@ def reproduce(
     return Result(table, figure, manifest, scores, seconds)
 
 
-def _manifest(recipe: Recipe, inputs: Inputs, say: Notify) -> tuple[Path, Path | None]:
+def _manifest(recipe: Recipe, inputs: PipelineInputs, say: Notify) -> tuple[Path, Path | None]:
     """Return the manifest's file and the folder its paths are relative to."""
     path = inputs.out / "manifest.csv"
     if inputs.manifest is not None:

@@ -12,7 +12,7 @@ from common.errors import UserError, first_few
 from common.run_record import folder_of
 from distill.fusion import clips_without_features
 from distill.recipe_check import check_recipe
-from evaluate.pipeline.inputs import Bars, Inputs
+from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from extract.cache import Cache, read_cache
 from extract.machine import Machine
 from extract.networks.weights import get_weights
@@ -37,13 +37,13 @@ class Stream:
 
 def get_streams(
     recipe: Recipe,
-    inputs: Inputs,
+    inputs: PipelineInputs,
     manifest_path: Path,
     manifest: Manifest,
     root: Path | None,
     machine: Machine,
     say: Notify,
-    bars: Bars,
+    bars: StageProgress,
 ) -> dict[str, Stream]:
     """Return the streams of a recipe by name, in its order; extract what was not given.
 
@@ -86,7 +86,7 @@ def get_streams(
     return {name: streams[name] for name in tables}
 
 
-def without_failed(manifest: Manifest, streams: Mapping[str, Stream], inputs: Inputs, say: Notify) -> Manifest:
+def without_failed(manifest: Manifest, streams: Mapping[str, Stream], inputs: PipelineInputs, say: Notify) -> Manifest:
     """Return the clips that every stream has features of, as a subset of the protocol if that is not all.
 
     Args:
@@ -134,12 +134,12 @@ def _why(path: Path, missing: Sequence[str]) -> str:
     return f"{first_few(named)}; {where}"
 
 
-def _path(inputs: Inputs, name: str, va_cnn: Path | None = None) -> Path:
+def _path(inputs: PipelineInputs, name: str, va_cnn: Path | None = None) -> Path:
     """Return the file of a stream's features: of each VA-CNN that is trained for it, one of its own."""
     return inputs.out / f"{va_cnn.name.replace('-va_cnn', '', 1) if va_cnn else name}.h5"
 
 
-def _va_cnn_folder(inputs: Inputs, name: str, table: Extract, manifest: Manifest) -> Path | None:
+def _va_cnn_folder(inputs: PipelineInputs, name: str, table: Extract, manifest: Manifest) -> Path | None:
     """Return the run folder of the VA-CNN that is trained for a stream on these clips; None: there is none."""
     if table.weights != TRAIN:
         return None
@@ -190,7 +190,7 @@ def _to_extract(recipe: Recipe, tables: Mapping[str, Extract | None], manifest: 
 
 def _train_networks(
     todo: Mapping[str, Extract],
-    inputs: Inputs,
+    inputs: PipelineInputs,
     manifest: Manifest,
     root: Path,
     machine: Machine,

@@ -13,9 +13,8 @@ from common.files import write_text
 from distill.classical import CLASSICAL
 from distill.methods import METHODS
 from distill.recipe_check import check_recipe
-from evaluate.commands.options import what_to_give
 from evaluate.pipeline.fusion import method_name
-from evaluate.pipeline.inputs import Bars, Inputs
+from evaluate.pipeline.inputs import PipelineInputs, StageProgress, what_to_give
 from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.pipeline.results import published_beside
 from evaluate.scoring.scores import Scores
@@ -40,10 +39,10 @@ def run_suite(
     suite: Suite,
     rows: Sequence[Recipe],
     out: Path,
-    inputs: Mapping[str, Inputs],
+    inputs: Mapping[str, PipelineInputs],
     machine: Machine,
     say: Notify = print,
-    bars: Callable[[str], Bars] = lambda _: Bars(),
+    bars: Callable[[str], StageProgress] = lambda _: StageProgress(),
 ) -> SuiteResult:
     """Run what is missing of all rows that are given, and write the table, as Markdown, CSV and LaTeX.
 

@@ -27,7 +27,7 @@ def test_expected_numbers_are_the_published_ones(title: str) -> None:
 
 
 def test_its_commands_exist() -> None:
-    from evaluate.__main__ import app as evaluate
+    from evaluate.commands.app import app as evaluate
     from extract.__main__ import app as extract
     from manifests.__main__ import app as manifests
 

@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 import distill.__main__
-import evaluate.__main__
+import evaluate.commands.app
 import extract.__main__
 import manifests.__main__
 from common.command_line import run_cli
@@ -26,7 +26,7 @@ APPS = {
     "manifests": manifests.__main__.app,
     "extract": extract.__main__.app,
     "distill": distill.__main__.app,
-    "evaluate": evaluate.__main__.app,
+    "evaluate": evaluate.commands.app.app,
 }
 CLASSES = ("clap", "jump")
 LABELS = {"a": 0, "b": 1, "c": 1, "d": 0}
@@ -83,6 +83,17 @@ def test_score_without_a_folder_writes_nothing(predicted: Path, capsys: pytest.C
     assert call(APPS["evaluate"], "score", predicted / "seed1.h5", "--manifest", predicted / "own.csv") == 0
     assert "| theirs | 75.0 | 75.0 | 75.0 | this run, 1 seed |" in capsys.readouterr().out
     assert set(predicted.iterdir()) == before
+
+
+def test_scores_for_programs(predicted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [predicted / f"seed{seed}.h5" for seed in (0, 1)]
+    assert call(APPS["evaluate"], "score", *files, "--manifest", predicted / "own.csv", "--json") == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert [(one["method"], one["seed"], one["accuracy"]) for one in scores] == [
+        ("theirs", 0, [0.25, 0.25]), ("theirs", 1, [0.75, 0.75])
+    ]  # fmt: skip
+    assert [one["auc_mean"] for one in scores] == [0.25, 0.75]
+    assert scores[0]["clips"] == {"train": 1, "validation": 0, "test": 4}
 
 
 def test_a_baseline_that_no_method_has_is_refused(predicted: Path, capsys: pytest.CaptureFixture[str]) -> None:

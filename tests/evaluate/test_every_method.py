@@ -9,7 +9,7 @@ import pytest
 
 from distill.classical import CLASSICAL, knn
 from distill.methods import METHODS
-from evaluate.pipeline.inputs import Inputs
+from evaluate.pipeline.inputs import PipelineInputs
 from evaluate.pipeline.reproduction import reproduce
 from evaluate.scoring.predictions import read_predictions
 from extract.cache import Row, write_cache
@@ -25,7 +25,7 @@ EVERY = list(get_args(MethodName))
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def made_up(folder: Path, per_class: int, apart: float) -> Inputs:
+def made_up(folder: Path, per_class: int, apart: float) -> PipelineInputs:
     """Write a manifest of two classes and a cache in which the classes are `apart`."""
     random = np.random.default_rng(0)
     clips = pd.DataFrame(
@@ -43,7 +43,7 @@ def made_up(folder: Path, per_class: int, apart: float) -> Inputs:
         for clip, label in zip(clips["clip_id"], clips["label"], strict=True)
     ]
     write_cache(folder / "f.h5", rows, clips["clip_id"].tolist(), (N, D), {"backbone": "none", "weights": "none"})
-    return Inputs(folder / "out", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
+    return PipelineInputs(folder / "out", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
 
 
 def make_recipe(methods: list[str], **more: object) -> Recipe:

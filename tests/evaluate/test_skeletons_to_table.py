@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from evaluate.pipeline.inputs import Inputs
+from evaluate.pipeline.inputs import PipelineInputs
 from evaluate.pipeline.reproduction import Result, reproduce
 from extract.cache import read_cache
 from extract.machine import Machine
@@ -45,7 +45,7 @@ def small(name: str) -> Recipe:
 
 def run(recipe: Recipe, files: Path, out: Path) -> tuple[Result, list[str]]:
     said: list[str] = []
-    return reproduce(recipe, Inputs(out, videos=files), MACHINE, said.append), said
+    return reproduce(recipe, PipelineInputs(out, videos=files), MACHINE, said.append), said
 
 
 def test_ntu_in_one_command(tmp_path: Path) -> None:

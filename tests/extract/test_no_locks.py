@@ -40,7 +40,7 @@ import errno, os, sys
 from functools import partial
 from common.command_line import run_cli
 from distill.__main__ import app as distill
-from evaluate.__main__ import app as evaluate
+from evaluate.commands.app import app as evaluate
 
 def run(app, *words):
     try:

@@ -23,7 +23,7 @@ import pytest
 import torch
 
 from common.errors import UserError
-from evaluate.pipeline.inputs import Bars, Inputs
+from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.reproduction import Result, reproduce
 from extract.cache import Row, read_cache, write_cache
 from extract.machine import Machine
@@ -86,14 +86,14 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 @pytest.fixture(scope="module")
 def whole(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Result:
     """A reproduction that nothing disturbed; not to be written into."""
-    return reproduce(recipe, Inputs(tmp_path_factory.mktemp("whole")), MACHINE)
+    return reproduce(recipe, PipelineInputs(tmp_path_factory.mktemp("whole")), MACHINE)
 
 
 @pytest.fixture
-def copied(whole: Result, tmp_path: Path) -> Inputs:
+def copied(whole: Result, tmp_path: Path) -> PipelineInputs:
     """The same, to be disturbed."""
     shutil.copytree(whole.table.parent, tmp_path / "out")
-    return Inputs(tmp_path / "out")
+    return PipelineInputs(tmp_path / "out")
 
 
 def results(out: Path) -> dict[str, bytes]:
@@ -164,14 +164,16 @@ def test_every_number_of_the_table_is_found_again_from_the_predictions(whole: Re
         ]
 
 
-def test_again_does_nothing_anew(recipe: Recipe, whole: Result, copied: Inputs) -> None:
+def test_again_does_nothing_anew(recipe: Recipe, whole: Result, copied: PipelineInputs) -> None:
     def stamps() -> dict[Path, int]:
         made = [*copied.out.rglob("*.avi"), *copied.out.rglob("*.safetensors"), copied.out / "features.h5"]
         return {path: path.stat().st_mtime_ns for path in made}
 
     before = stamps()
     moves: list[tuple[int, int]] = []
-    bars = Bars(clips=lambda *_: pytest.fail("a clip was extracted again"), epochs=lambda *move: moves.append(move))
+    bars = StageProgress(
+        clips=lambda *_: pytest.fail("a clip was extracted again"), epochs=lambda *move: moves.append(move)
+    )
     reproduce(recipe, copied, MACHINE, bars=bars)
     assert stamps() == before
     assert moves == [(8, 24), (24, 24)]  # no epoch trained: two teachers found, then four students
@@ -179,7 +181,7 @@ def test_again_does_nothing_anew(recipe: Recipe, whole: Result, copied: Inputs) 
 
 
 def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_bytes(
-    recipe: Recipe, whole: Result, copied: Inputs, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, whole: Result, copied: PipelineInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distill.run_folder.SAVE_SECONDS", 0.0)
     for path in copied.out.iterdir():
@@ -199,11 +201,14 @@ def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_byte
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reproduce(recipe, copied, MACHINE, bars=Bars(clips=stop_at_clip_seven))
+        reproduce(recipe, copied, MACHINE, bars=StageProgress(clips=stop_at_clip_seven))
     assert not (copied.out / "features.h5").exists()
     with pytest.raises(KeyboardInterrupt):
         reproduce(
-            recipe, copied, MACHINE, bars=Bars(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_ten)
+            recipe,
+            copied,
+            MACHINE,
+            bars=StageProgress(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_ten),
         )
     assert clips == list(range(1, 51))  # none of the fifty clips twice
     assert epochs == [*range(1, 9), 8, 9, 10]  # the teachers', and the first of two of four students
@@ -214,7 +219,7 @@ def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_byte
     assert results(copied.out) == results(whole.table.parent)
 
 
-def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, copied: Inputs) -> None:
+def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, copied: PipelineInputs) -> None:
     """Other test labels: the same weights and the same probabilities to the bit; only the scores are others."""
     manifest = read_manifest(copied.out / "videos" / "manifest.csv")
     clips = manifest.clips.copy()
@@ -227,7 +232,7 @@ def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, 
     shutil.rmtree(copied.out / "runs")
     shutil.rmtree(copied.out / "predictions")
 
-    reproduce(recipe, Inputs(copied.out, copied.out / "videos", shuffled), MACHINE)
+    reproduce(recipe, PipelineInputs(copied.out, copied.out / "videos", shuffled), MACHINE)
     before, after = results(whole.table.parent), results(copied.out)
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"table.md", "table.csv", "table.tex", "figure.png", "figure.svg"}
@@ -235,7 +240,7 @@ def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, 
 
 
 @pytest.fixture
-def two_broken(copied: Inputs) -> tuple[Inputs, list[str]]:
+def two_broken(copied: PipelineInputs) -> tuple[PipelineInputs, list[str]]:
     """A training and a test clip that are no videos, nothing extracted yet; their ids in the manifest's order."""
     clips = read_manifest(copied.out / "videos" / "manifest.csv").clips
     broken = [clips[clips["split"] == split].iloc[3] for split in ("train", "test")]
@@ -248,7 +253,7 @@ def two_broken(copied: Inputs) -> tuple[Inputs, list[str]]:
 
 
 def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
-    recipe: Recipe, whole: Result, two_broken: tuple[Inputs, list[str]]
+    recipe: Recipe, whole: Result, two_broken: tuple[PipelineInputs, list[str]]
 ) -> None:
     inputs, broken = two_broken
     with pytest.raises(UserError) as refused:
@@ -272,10 +277,10 @@ def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
     assert results(inputs.out) == results(whole.table.parent)
 
 
-def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tuple[Inputs, list[str]]) -> None:
+def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tuple[PipelineInputs, list[str]]) -> None:
     inputs, broken = two_broken
     said: list[str] = []
-    result = reproduce(recipe, Inputs(inputs.out, skip_failed=True), MACHINE, said.append)
+    result = reproduce(recipe, PipelineInputs(inputs.out, skip_failed=True), MACHINE, said.append)
     (line,) = [line for line in said if "no features" in line]
     assert f"{broken[0]} (stage decode: " in line and line.endswith("They are left out")
     scores = [score for runs in result.scores.values() for score in runs]
@@ -288,7 +293,7 @@ def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tup
     assert read_manifest(inputs.out / "manifest-without-failed.csv").protocol == "stick-figures-v1-subset"
 
 
-def test_where_every_clip_fails_the_reason_is_said(recipe: Recipe, copied: Inputs) -> None:
+def test_where_every_clip_fails_the_reason_is_said(recipe: Recipe, copied: PipelineInputs) -> None:
     for video in copied.out.glob("videos/**/*.avi"):
         video.write_bytes(b"not a video")
     shutil.rmtree(copied.out / "features.h5.run")
@@ -306,7 +311,7 @@ def other_threads() -> Iterator[None]:
 
 @pytest.mark.usefixtures("other_threads")
 def test_a_finished_run_is_read_with_other_threads_on_another_machine_without_the_weights(
-    recipe: Recipe, whole: Result, copied: Inputs, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, whole: Result, copied: PipelineInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load_network(*_: object) -> None:
         raise UserError("the weights are not on this machine")
@@ -318,10 +323,10 @@ def test_a_finished_run_is_read_with_other_threads_on_another_machine_without_th
     assert results(copied.out) == results(whole.table.parent)
 
 
-def test_clips_come_and_go_and_nothing_is_overwritten(recipe: Recipe, whole: Result, copied: Inputs) -> None:
+def test_clips_come_and_go_and_nothing_is_overwritten(recipe: Recipe, whole: Result, copied: PipelineInputs) -> None:
     """One clip less: models of its own. With it again: the first ones, to the byte."""
     manifest = read_manifest(copied.out / "videos" / "manifest.csv")
-    own = Inputs(copied.out, copied.out / "videos", copied.out / "own.csv")
+    own = PipelineInputs(copied.out, copied.out / "videos", copied.out / "own.csv")
     first, said = results(whole.table.parent), list[str]()
     tables = []
     for lost in ([], [manifest.clips["clip_id"][0]], [], [manifest.clips["clip_id"][0]]):
@@ -349,7 +354,7 @@ def shrunken_sysu(folder: Path) -> Recipe:
     return write_recipe(folder, text)
 
 
-def made_elsewhere(folder: Path, protocol: str) -> Inputs:
+def made_elsewhere(folder: Path, protocol: str) -> PipelineInputs:
     """A manifest and a cache of features that nobody extracted: the class, and noise."""
     classes = ("drink", "pour", "sweep")
     splits = {"train": 6, "validation": 3, "test": 6}
@@ -368,7 +373,7 @@ def made_elsewhere(folder: Path, protocol: str) -> Inputs:
     names = manifest.clips["clip_id"].tolist()
     cached = (Row(name, feature, 30, True) for name, feature in zip(names, features, strict=True))
     write_cache(folder / "sysu.h5", cached, names, (10, 3), {"backbone": "va-cnn", "weights": "theirs"})
-    return Inputs(folder / "out", manifest=folder / "sysu.csv", caches={"features": folder / "sysu.h5"})
+    return PipelineInputs(folder / "out", manifest=folder / "sysu.csv", caches={"features": folder / "sysu.h5"})
 
 
 @pytest.mark.parametrize(
@@ -452,7 +457,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path, make_recipe, fiel
     made_elsewhere(tmp_path, "sysu-xsub-fixed")
     given = {name: tmp_path / path for name, path in fields.items()}
     caches = {"features": given.pop("features")} if "features" in given else {}
-    inputs = Inputs(tmp_path / "out", **given, caches=caches)
+    inputs = PipelineInputs(tmp_path / "out", **given, caches=caches)
     with pytest.raises(UserError, match=sentence):
         reproduce(make_recipe(tmp_path), inputs, MACHINE)
     assert not list(tmp_path.rglob("table.*"))

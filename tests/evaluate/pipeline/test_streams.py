@@ -20,8 +20,8 @@ from common.command_line import run_cli
 from common.errors import UserError
 from distill.fusion import join_caches
 from distill.run_folder import read_settings
-from evaluate.__main__ import app
-from evaluate.pipeline.inputs import Bars, Inputs
+from evaluate.commands.app import app
+from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.scoring.predictions import Predictions, read_predictions
 from extract.cache import Row, read_cache, write_cache
@@ -104,7 +104,7 @@ def write_stream(path: Path, name: str, clips: pd.DataFrame, failed: tuple[str, 
     write_cache(path, rows, clips["clip_id"].tolist(), (N, WIDTH[name]), settings)
 
 
-def prepare(folder: Path) -> Inputs:
+def prepare(folder: Path) -> PipelineInputs:
     """A manifest with a column of paths for each stream, and a cache for each."""
     columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
     rows = [
@@ -118,11 +118,11 @@ def prepare(folder: Path) -> Inputs:
     caches = {name: folder / f"given-{name}.h5" for name in WIDTH}
     for name, path in caches.items():
         write_stream(path, name, clips)
-    return Inputs(folder / "out", manifest=folder / "m.csv", caches=caches)
+    return PipelineInputs(folder / "out", manifest=folder / "m.csv", caches=caches)
 
 
 @pytest.fixture
-def inputs(tmp_path: Path) -> Inputs:
+def inputs(tmp_path: Path) -> PipelineInputs:
     return prepare(tmp_path)
 
 
@@ -152,7 +152,7 @@ def runs_in(*folders: str) -> set[str]:
     return {f"{folder}seed{seed}/{model}" for folder in folders for seed in (0, 1) for model in models}
 
 
-def test_early_fusion_is_one_student_on_joined_features(inputs: Inputs, tmp_path: Path) -> None:
+def test_early_fusion_is_one_student_on_joined_features(inputs: PipelineInputs, tmp_path: Path) -> None:
     result = reproduce(make_recipe(tmp_path, "early"), inputs, MACHINE)
     assert list(result.scores) == [f"{variant}, early fusion" for variant in VARIANTS.values()]
     assert runs(inputs.out) == runs_in("")
@@ -164,7 +164,7 @@ def test_early_fusion_is_one_student_on_joined_features(inputs: Inputs, tmp_path
     assert "; backbone rgb: tsm_resnet50 (random), skeleton: va_cnn (va.safetensors); random weights. " in caption
 
 
-def test_late_fusion_is_the_mean_of_the_students_of_each_stream(inputs: Inputs, tmp_path: Path) -> None:
+def test_late_fusion_is_the_mean_of_the_students_of_each_stream(inputs: PipelineInputs, tmp_path: Path) -> None:
     result = reproduce(make_recipe(tmp_path, "late"), inputs, MACHINE)
     assert list(result.scores) == [f"{variant}, late fusion" for variant in VARIANTS.values()]
     assert runs(inputs.out) == runs_in("rgb/", "skeleton/")
@@ -207,7 +207,7 @@ def test_compare_has_each_stream_alone_and_both_fusions(compared: Result) -> Non
 
 @pytest.mark.parametrize(("fusion", "folders"), [("early", [""]), ("late", ["rgb/", "skeleton/"])])
 def test_a_row_is_the_same_alone_and_compared_and_is_not_trained_again(
-    compared: Result, inputs: Inputs, tmp_path: Path, fusion: str, folders: list[str]
+    compared: Result, inputs: PipelineInputs, tmp_path: Path, fusion: str, folders: list[str]
 ) -> None:
     one = reproduce(make_recipe(tmp_path, fusion), inputs, MACHINE)
     stamps = {path: path.stat().st_mtime_ns for path in inputs.out.rglob("weights.safetensors")}
@@ -221,7 +221,7 @@ def test_a_row_is_the_same_alone_and_compared_and_is_not_trained_again(
 
 
 def test_stopped_anywhere_it_goes_on_and_counts_every_epoch_once(
-    compared: Result, inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compared: Result, inputs: PipelineInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distill.run_folder.SAVE_SECONDS", 0.0)
     recipe = make_recipe(tmp_path, "compare")
@@ -236,11 +236,11 @@ def test_stopped_anywhere_it_goes_on_and_counts_every_epoch_once(
 
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            reproduce(recipe, inputs, MACHINE, bars=Bars(epochs=stop))
+            reproduce(recipe, inputs, MACHINE, bars=StageProgress(epochs=stop))
         assert not (inputs.out / "table.md").exists()
     trained = {path: path.stat().st_mtime_ns for path in inputs.out.rglob("weights.safetensors")}
     seen.clear()
-    reproduce(recipe, inputs, MACHINE, bars=Bars(epochs=lambda done, _: seen.append(done)))
+    reproduce(recipe, inputs, MACHINE, bars=StageProgress(epochs=lambda done, _: seen.append(done)))
     assert {path: path.stat().st_mtime_ns for path in trained} == trained
     # Teachers and students of each source found; of the last four models two epochs found and one trained.
     assert seen == [6, 18, 24, 36, 42, *range(43, total + 1), total]
@@ -248,18 +248,18 @@ def test_stopped_anywhere_it_goes_on_and_counts_every_epoch_once(
 
 
 def test_the_order_of_clips_in_a_cache_and_of_caches_plays_no_part(
-    compared: Result, inputs: Inputs, tmp_path: Path
+    compared: Result, inputs: PipelineInputs, tmp_path: Path
 ) -> None:
     clips = read_manifest(inputs.manifest).clips
     write_stream(inputs.caches["skeleton"], "skeleton", clips.sample(frac=1, random_state=3))
-    backwards = Inputs(inputs.out, manifest=inputs.manifest, caches=dict(reversed(inputs.caches.items())))
+    backwards = PipelineInputs(inputs.out, manifest=inputs.manifest, caches=dict(reversed(inputs.caches.items())))
     reproduce(make_recipe(tmp_path, "compare"), backwards, MACHINE)
     for file in (inputs.out / "predictions").rglob("*.h5"):
         other = compared.table.parent / file.relative_to(inputs.out)
         assert np.array_equal(read_predictions(file).probabilities, read_predictions(other).probabilities), file
 
 
-def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: Inputs, tmp_path: Path) -> None:
+def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: PipelineInputs, tmp_path: Path) -> None:
     clips = read_manifest(inputs.manifest).clips
     rgb, skeleton = (inputs.caches[name] for name in ("rgb", "skeleton"))
     write_stream(rgb, "rgb", clips, failed=("train2", "test1"))
@@ -275,7 +275,7 @@ def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: Inputs
         assert words in str(refused.value)
     assert not inputs.out.exists()
 
-    lenient = Inputs(inputs.out, manifest=inputs.manifest, caches=inputs.caches, skip_failed=True)
+    lenient = PipelineInputs(inputs.out, manifest=inputs.manifest, caches=inputs.caches, skip_failed=True)
     said: list[str] = []
     result = reproduce(recipe, lenient, MACHINE, said.append)
     assert [line.partition(":")[0] for line in said] == [
@@ -291,8 +291,8 @@ def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: Inputs
         assert set(read_predictions(file).clip_ids) == clips_predicted
 
 
-def test_one_table_of_streams_is_one_stream(inputs: Inputs, tmp_path: Path) -> None:
-    alone = Inputs(inputs.out, manifest=inputs.manifest, caches={"rgb": inputs.caches["rgb"]})
+def test_one_table_of_streams_is_one_stream(inputs: PipelineInputs, tmp_path: Path) -> None:
+    alone = PipelineInputs(inputs.out, manifest=inputs.manifest, caches={"rgb": inputs.caches["rgb"]})
     result = reproduce(make_recipe(tmp_path, "early", RGB), alone, MACHINE)
     assert list(result.scores) == list(VARIANTS.values())
     assert runs(inputs.out) == runs_in("")
@@ -301,7 +301,7 @@ def test_one_table_of_streams_is_one_stream(inputs: Inputs, tmp_path: Path) -> N
 
 
 @pytest.fixture
-def stand_ins(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+def stand_ins(inputs: PipelineInputs, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Replace extraction and VA-CNN training by what writes the made-up caches; return what was asked of them."""
     asked: list[tuple[Any, ...]] = []
 
@@ -347,7 +347,7 @@ def stand_ins(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any
 
 
 def test_what_is_not_given_is_extracted_its_va_cnn_trained_before(
-    inputs: Inputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], compared: Result
+    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], compared: Result
 ) -> None:
     recipe = make_recipe(tmp_path, "compare")
     rgb, skeleton = recipe.streams.values()
@@ -355,9 +355,9 @@ def test_what_is_not_given_is_extracted_its_va_cnn_trained_before(
     root.mkdir()
     clips: list[tuple[int, int]] = []
     networks: list[tuple[int, int]] = []
-    bars = Bars(clips=lambda *move: clips.append(move), va_cnn=lambda *move: networks.append(move))
+    bars = StageProgress(clips=lambda *move: clips.append(move), va_cnn=lambda *move: networks.append(move))
     said: list[str] = []
-    reproduce(recipe, Inputs(inputs.out, root, inputs.manifest), MACHINE, said.append, bars)
+    reproduce(recipe, PipelineInputs(inputs.out, root, inputs.manifest), MACHINE, said.append, bars)
     assert said == ["the VA-CNN's remark"]
     weights = inputs.out / "skeleton-va_cnn" / "va.safetensors"
     paths = read_manifest(inputs.manifest).clips["path_skeleton"].tolist()
@@ -379,12 +379,12 @@ def test_what_is_not_given_is_extracted_its_va_cnn_trained_before(
 
 
 def test_a_stream_that_is_given_is_not_extracted(
-    inputs: Inputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]]
+    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]]
 ) -> None:
     (tmp_path / "files").mkdir()
     given = {"skeleton": inputs.caches["skeleton"]}
     result = reproduce(
-        make_recipe(tmp_path, "early"), Inputs(inputs.out, tmp_path / "files", inputs.manifest, given), MACHINE
+        make_recipe(tmp_path, "early"), PipelineInputs(inputs.out, tmp_path / "files", inputs.manifest, given), MACHINE
     )
     assert [asked[:4:3] for asked in stand_ins] == [("extract", "rgb")]
     assert sorted(path.name for path in inputs.out.glob("*.h5")) == ["rgb.h5"]
@@ -393,13 +393,13 @@ def test_a_stream_that_is_given_is_not_extracted(
 
 
 def test_va_cnn_defaults_and_the_one_extract_table(
-    inputs: Inputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(WIDTH, "features", 2)
     monkeypatch.setattr("evaluate.pipeline.streams.extract", partial(_as_skeleton, stand_ins))
     table = SKELETON.replace("streams.skeleton", "extract").replace("va_cnn = { epochs = 7 }", "")
     recipe = make_recipe(tmp_path, "early", table)
-    reproduce(recipe, Inputs(inputs.out, tmp_path, inputs.manifest), MACHINE)
+    reproduce(recipe, PipelineInputs(inputs.out, tmp_path, inputs.manifest), MACHINE)
     (trained,) = stand_ins
     assert trained[1] == inputs.out / "features-va_cnn"
     assert trained[4] == VaCnn()
@@ -407,7 +407,7 @@ def test_va_cnn_defaults_and_the_one_extract_table(
 
 
 def test_epochs_of_several_va_cnns_are_counted_together(
-    inputs: Inputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def enough(*_: Any, **__: Any) -> None:
         raise UserError("enough")
@@ -416,9 +416,9 @@ def test_epochs_of_several_va_cnns_are_counted_together(
     second = SKELETON.replace("streams.skeleton", "streams.other").replace("7", "3")
     recipe = make_recipe(tmp_path, "early", SKELETON + second)
     networks: list[tuple[int, int]] = []
-    bars = Bars(va_cnn=lambda *move: networks.append(move))
+    bars = StageProgress(va_cnn=lambda *move: networks.append(move))
     with pytest.raises(UserError, match="enough"):
-        reproduce(recipe, Inputs(inputs.out, tmp_path, inputs.manifest), MACHINE, bars=bars)
+        reproduce(recipe, PipelineInputs(inputs.out, tmp_path, inputs.manifest), MACHINE, bars=bars)
     assert [asked[1].name for asked in stand_ins] == ["skeleton-va_cnn", "other-va_cnn"]
     assert networks == [(1, 10), (2, 10), (7, 10), (8, 10), (9, 10), (10, 10)]
 
@@ -427,50 +427,52 @@ def _as_skeleton(asked: list[tuple[Any, ...]], manifest: Path, root: Path, path:
     write_stream(path, "skeleton", read_manifest(manifest).clips)
 
 
-def no_column(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
+def no_column(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
     recipe = make_recipe(folder, "early", RGB + SKELETON.replace("path_skeleton", "path_depth"))
-    return recipe, Inputs(inputs.out, folder, inputs.manifest)
+    return recipe, PipelineInputs(inputs.out, folder, inputs.manifest)
 
 
-def no_root(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
-    return make_recipe(folder, "early"), Inputs(inputs.out, None, inputs.manifest)
+def no_root(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
+    return make_recipe(folder, "early"), PipelineInputs(inputs.out, None, inputs.manifest)
 
 
-def nobodys(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
-    return make_recipe(folder, "early"), Inputs(inputs.out, folder, inputs.manifest, {"depth": folder / "d.h5"})
+def nobodys(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
+    return make_recipe(folder, "early"), PipelineInputs(inputs.out, folder, inputs.manifest, {"depth": folder / "d.h5"})
 
 
-def swapped(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
-    return make_recipe(folder, "early"), Inputs(inputs.out, folder, inputs.manifest, {"skeleton": inputs.caches["rgb"]})
+def swapped(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
+    return make_recipe(folder, "early"), PipelineInputs(
+        inputs.out, folder, inputs.manifest, {"skeleton": inputs.caches["rgb"]}
+    )
 
 
-def other_segments(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
+def other_segments(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
     recipe = make_recipe(folder, "early", (RGB + SKELETON).replace("segments = 3", "segments = 4"))
-    return recipe, Inputs(inputs.out, folder, inputs.manifest, {"rgb": inputs.caches["rgb"]})
+    return recipe, PipelineInputs(inputs.out, folder, inputs.manifest, {"rgb": inputs.caches["rgb"]})
 
 
-def of_other_pictures(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
+def of_other_pictures(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
     path = inputs.caches["skeleton"]
     write_stream(path, "skeleton", read_manifest(inputs.manifest).clips, pictures="both")
-    return make_recipe(folder, "early"), Inputs(inputs.out, folder, inputs.manifest, {"skeleton": path})
+    return make_recipe(folder, "early"), PipelineInputs(inputs.out, folder, inputs.manifest, {"skeleton": path})
 
 
-def of_other_clips(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
+def of_other_clips(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
     write_stream(inputs.caches["skeleton"], "skeleton", read_manifest(inputs.manifest).clips.iloc[:-2])
-    return make_recipe(folder, "late"), Inputs(
+    return make_recipe(folder, "late"), PipelineInputs(
         inputs.out, folder, inputs.manifest, {"skeleton": inputs.caches["skeleton"]}
     )
 
 
-def of_another_network(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
+def of_another_network(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
     path = inputs.caches["skeleton"]
     write_stream(path, "skeleton", read_manifest(inputs.manifest).clips, image_size=64)
-    return make_recipe(folder, "early"), Inputs(inputs.out, folder, inputs.manifest, {"skeleton": path})
+    return make_recipe(folder, "early"), PipelineInputs(inputs.out, folder, inputs.manifest, {"skeleton": path})
 
 
-def without_weights(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
+def without_weights(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
     recipe = make_recipe(folder, "early", RGB.replace('"random"', '"nowhere.pth"') + SKELETON)
-    return recipe, Inputs(inputs.out, folder, inputs.manifest)
+    return recipe, PipelineInputs(inputs.out, folder, inputs.manifest)
 
 
 @pytest.mark.parametrize(
@@ -488,10 +490,10 @@ def without_weights(folder: Path, inputs: Inputs) -> tuple[Recipe, Inputs]:
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_extracted(
-    inputs: Inputs,
+    inputs: PipelineInputs,
     tmp_path: Path,
     stand_ins: list[tuple[Any, ...]],
-    make: Callable[[Path, Inputs], tuple[Recipe, Inputs]],
+    make: Callable[[Path, PipelineInputs], tuple[Recipe, PipelineInputs]],
     sentence: str,
 ) -> None:
     with pytest.raises(UserError, match=sentence):
@@ -501,7 +503,7 @@ def test_what_is_wrong_is_said_before_anything_is_extracted(
 
 
 def test_released_weights_are_downloaded_where_they_are_needed_and_wanted(
-    inputs: Inputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, asked, moves = "tsm-r50-8f-kinetics400", [], []
 
@@ -512,10 +514,12 @@ def test_released_weights_are_downloaded_where_they_are_needed_and_wanted(
     monkeypatch.setattr("evaluate.pipeline.streams.get_weights", get_weights)
     recipe = make_recipe(tmp_path, "early", RGB.replace('"random"', f'"{name}"') + SKELETON)
     machine = replace(MACHINE, weights_folder=tmp_path / "none")
-    bars = Bars(weights=lambda *move: moves.append(move))
+    bars = StageProgress(weights=lambda *move: moves.append(move))
     for wanted in (False, True):
         with pytest.raises(UserError, match=f"the weights {name} are not on this machine"):
-            reproduce(recipe, Inputs(inputs.out, tmp_path, inputs.manifest, get_weights=wanted), machine, bars=bars)
+            reproduce(
+                recipe, PipelineInputs(inputs.out, tmp_path, inputs.manifest, get_weights=wanted), machine, bars=bars
+            )
         assert asked == [(name, tmp_path / "none")] * wanted and stand_ins == []
     assert moves == [(3, 9)]
     reproduce(recipe, replace(inputs, get_weights=True), machine)
@@ -528,7 +532,7 @@ def call(*arguments: object) -> int:
     return int(end.value.code or 0)
 
 
-def test_command_line(inputs: Inputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line(inputs: PipelineInputs, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_recipe(tmp_path, "late")
     fixed = ["reproduce", tmp_path / "recipe.toml", "--manifest", inputs.manifest, "--out", inputs.out]
     fixed += ["--device", "cpu", "--cache", f"rgb={inputs.caches['rgb']}"]
@@ -554,11 +558,11 @@ def test_predictions_of_both_fusions_stand_in_one_table(
 
 
 def test_a_va_cnn_of_other_clips_is_trained_beside_and_its_features_too(
-    inputs: Inputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]]
+    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]]
 ) -> None:
     """The stand-in leaves no settings; they are written here as the training writes them."""
     recipe = make_recipe(tmp_path, "early", SKELETON)
-    of_files = Inputs(inputs.out, tmp_path, inputs.manifest)
+    of_files = PipelineInputs(inputs.out, tmp_path, inputs.manifest)
     every = read_manifest(inputs.manifest)
     folder = inputs.out / "skeleton-va_cnn"
     folder.mkdir(parents=True)

@@ -14,9 +14,9 @@ import torch
 
 from common.command_line import run_cli
 from common.errors import UserError
-from evaluate.__main__ import app
-from evaluate.commands.options import Given, inputs_of_recipe, inputs_of_suite, with_seeds
-from evaluate.pipeline.inputs import Inputs
+from evaluate.commands.app import app
+from evaluate.commands.options import InputOptions, inputs_of_recipe, inputs_of_suite, with_seeds
+from evaluate.pipeline.inputs import PipelineInputs
 from evaluate.pipeline.suite import SuiteResult, run_suite
 from evaluate.scoring.predictions import read_predictions
 from evaluate.scoring.scores import Scores
@@ -105,7 +105,9 @@ def write_suite(folder: Path, few: bool = False) -> Path:
 def run_on_sysu(folder: Path, protocol: str = SYSU, segments: int = 10, few: bool = False) -> SuiteResult:
     write_data(folder, protocol, segments)
     suite, rows = read_suite(write_suite(folder, few))
-    inputs = {"sy": Inputs(folder / "out" / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})}
+    inputs = {
+        "sy": PipelineInputs(folder / "out" / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
+    }
     return run_suite(suite, rows, folder / "out", inputs, MACHINE, say=lambda _: None)
 
 
@@ -289,39 +291,39 @@ def test_inputs_are_told_apart_by_name(tmp_path: Path) -> None:
     found = inputs_of_suite(
         [streams, *recipes(tmp_path)],
         Path("out"),
-        Given(["sysu=a", "uc=b=c"], ["sysu=m.csv"], ["sysu.skeleton=s.h5", "uc=u.h5"], True),
+        InputOptions(["sysu=a", "uc=b=c"], ["sysu=m.csv"], ["sysu.skeleton=s.h5", "uc=u.h5"], True),
     )
     assert found == {
-        "sysu": Inputs(Path("out/sysu"), Path("a"), Path("m.csv"), {"skeleton": Path("s.h5")}, True),
-        "uc": Inputs(Path("out/uc"), Path("b=c"), None, {"features": Path("u.h5")}, True),
+        "sysu": PipelineInputs(Path("out/sysu"), Path("a"), Path("m.csv"), {"skeleton": Path("s.h5")}, True),
+        "uc": PipelineInputs(Path("out/uc"), Path("b=c"), None, {"features": Path("u.h5")}, True),
     }
-    alone = inputs_of_suite([streams], Path("out"), Given(["/a=b"]))
+    alone = inputs_of_suite([streams], Path("out"), InputOptions(["/a=b"]))
     assert alone["sysu"].videos == Path("/a=b")
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (Given(), "there is nothing to run on; give --videos sy=DIR, or give --videos uc=DIR"),
-        (Given(["dir"]), "--videos dir: write NAME=…, NAME one of sy, uc"),
-        (Given(["sy="]), "--videos sy=: write NAME=…"),
-        (Given(["sy=a", "sy=b"]), "--videos gives two for sy: a and b"),
-        (Given([], ["nowhere=m.csv"]), "--manifest nowhere=m.csv: write NAME=…, NAME one of sy, uc"),
-        (Given([], [], ["sy.rgb=f.h5"]), "--cache sy.rgb=f.h5: write NAME=…, NAME one of sy, uc"),
+        (InputOptions(), "there is nothing to run on; give --videos sy=DIR, or give --videos uc=DIR"),
+        (InputOptions(["dir"]), "--videos dir: write NAME=…, NAME one of sy, uc"),
+        (InputOptions(["sy="]), "--videos sy=: write NAME=…"),
+        (InputOptions(["sy=a", "sy=b"]), "--videos gives two for sy: a and b"),
+        (InputOptions([], ["nowhere=m.csv"]), "--manifest nowhere=m.csv: write NAME=…, NAME one of sy, uc"),
+        (InputOptions([], [], ["sy.rgb=f.h5"]), "--cache sy.rgb=f.h5: write NAME=…, NAME one of sy, uc"),
     ],
 )
-def test_inputs_of_nobody_are_refused(tmp_path: Path, given: Given, message: str) -> None:
+def test_inputs_of_nobody_are_refused(tmp_path: Path, given: InputOptions, message: str) -> None:
     with pytest.raises(UserError, match=message):
         inputs_of_suite(recipes(tmp_path), Path("out"), given)
 
 
 def test_one_recipe_has_one_folder() -> None:
     recipe = read_recipe(Path("ucf101"))
-    assert inputs_of_recipe(recipe, Path("o"), Given(["a=b"], [], ["f=1.h5"])) == Inputs(
+    assert inputs_of_recipe(recipe, Path("o"), InputOptions(["a=b"], [], ["f=1.h5"])) == PipelineInputs(
         Path("o"), Path("a=b"), None, {"features": Path("f=1.h5")}
     )
     with pytest.raises(UserError, match="--videos is given 2 times for recipe ucf101; keep one"):
-        inputs_of_recipe(recipe, Path("o"), Given(["a", "b"]))
+        inputs_of_recipe(recipe, Path("o"), InputOptions(["a", "b"]))
 
 
 def test_other_seeds() -> None:
@@ -391,7 +393,7 @@ def test_two_suites_in_one_folder_share_features_and_models(ended: SuiteResult, 
     second = tmp_path / "copy" / "q.toml"
     second.write_text('name = "q"\ntitle = "Q"\nrows = ["sy-with.toml"]\n')
     suite, rows = read_suite(second)
-    given = Inputs(out / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
+    given = PipelineInputs(out / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
     result = run_suite(suite, rows, out, {"sy": given}, MACHINE)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("weights.safetensors")} == stamps
     again = in_csv(result)["sy-with", "ours"]

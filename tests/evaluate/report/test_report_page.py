@@ -13,7 +13,7 @@ import h5py
 import pytest
 from typer.testing import CliRunner
 
-import evaluate.__main__
+import evaluate.commands.app
 from common.errors import UserError
 from evaluate.report.page import write_report
 from manifests.manifest import Manifest, read_manifest, write_manifest
@@ -231,7 +231,7 @@ def test_pictures_are_small_and_of_the_right_kind(drawn_run: Path) -> None:
 
 
 def run_command(*arguments: object) -> tuple[int, str]:
-    result = CliRunner().invoke(evaluate.__main__.app, ["report", *map(str, arguments)])
+    result = CliRunner().invoke(evaluate.commands.app.app, ["report", *map(str, arguments)])
     return result.exit_code, str(result.exception) if isinstance(result.exception, UserError) else result.output
 
 

@@ -16,10 +16,10 @@ import torch
 
 from common.command_line import run_cli
 from common.errors import UserError
-from evaluate.__main__ import app
-from evaluate.check import BUNDLED, MADE_HERE, check_rows, passed
+from evaluate.commands.app import app
 from evaluate.pipeline.fusion import method_name
-from evaluate.pipeline.inputs import Inputs
+from evaluate.pipeline.inputs import PipelineInputs
+from evaluate.pipeline.published_check import BUNDLED, MADE_HERE, check_rows, passed
 from evaluate.pipeline.reproduction import reproduce
 from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
 from evaluate.scoring.scores import Scores
@@ -386,7 +386,7 @@ def test_a_suite_is_checked_row_by_row(tmp_path: Path, capsys: pytest.CaptureFix
     write_run(tmp_path / "sysu")
     assert call("check", "table1", "--out", tmp_path, "--json") == 1
     said = json.loads(capsys.readouterr().out)
-    _, rows = read_suite(Path(__file__).parents[2] / "manifests" / "recipes" / "suites" / "table1.toml")
+    _, rows = read_suite(Path(__file__).parents[3] / "manifests" / "recipes" / "suites" / "table1.toml")
     assert [row["row"] for row in said["rows"]] == [row.name for row in rows]
     verdicts = {row["row"]: row["verdict"] for row in said["rows"]}
     assert verdicts.pop("table1-sysu-with") == "inside"
@@ -536,7 +536,7 @@ def real_run(tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.Monke
     write_cache(tmp_path / "f.h5", rows, [row.clip_id for row in rows], (10, 3), settings)
     (tmp_path / "trial.toml").write_text(RECIPE)
     monkeypatch.setitem(WHOLE, UCF, (3, 9, 6))
-    inputs = Inputs(tmp_path / "out", manifest=tmp_path / "m.csv", caches={"features": tmp_path / "f.h5"})
+    inputs = PipelineInputs(tmp_path / "out", manifest=tmp_path / "m.csv", caches={"features": tmp_path / "f.h5"})
     reproduce(read_recipe(tmp_path / "trial.toml"), inputs, Machine(device="cpu"), say=lambda _: None)
     return {clip[0]: clip[2] for clip in clips if clip[5] == "test"}
 

@@ -1,0 +1,11 @@
+"""The command line `python -m evaluate`, made of one command a file."""
+
+from common.command_line import new_app
+from evaluate.commands.check import check
+from evaluate.commands.report import report
+from evaluate.commands.reproduce import reproduce
+from evaluate.commands.score import score
+
+app = new_app("Reproduce a recipe from its videos, score predictions, report on finished runs, check them.")
+for command in (reproduce, score, report, check):
+    app.command()(command)

@@ -1,0 +1,41 @@
+"""What several commands print: the results in a folder, and scores as JSON."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it loads numpy, which --help does without
+    from evaluate.scoring.scores import Scores
+
+
+def print_results(folder: Path) -> None:
+    """Print the table that `write_results` wrote, and the comparison with the baseline if there is one."""
+    print((folder / "table.md").read_text(encoding="utf-8"))
+    compared = folder / "comparison.md"
+    if compared.exists():
+        print(compared.read_text(encoding="utf-8"))
+    names = ["table", *(["comparison"] if compared.exists() else []), "beyond"]
+    print(f"in {folder}: {', '.join(names)} (.md, .csv), table.tex, figure (.png, .svg)")
+
+
+def scores_as_json(scores: "Mapping[str, Iterable[Scores]]") -> list[dict[str, object]]:
+    """Return the scores of every method and seed as plain values, in order."""
+    return [_as_json(one) for of_method in scores.values() for one in of_method]
+
+
+def seconds_as_text(seconds: Mapping[str, float]) -> str:
+    """Return how long each stage took, in words."""
+    return ", ".join(f"{stage} {number:.0f} s" for stage, number in seconds.items())
+
+
+def _as_json(scores: "Scores") -> dict[str, object]:
+    return {
+        "method": scores.method,
+        "seed": scores.seed,
+        "protocol": scores.protocol,
+        "accuracy": scores.accuracy.tolist(),
+        "top5": scores.top5.tolist(),
+        "auc_mean": scores.auc_mean,
+        "auc_trapezoid": scores.auc_trapezoid,
+        "clips": dict(scores.clips),
+    }

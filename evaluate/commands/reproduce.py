@@ -1,0 +1,141 @@
+"""`python -m evaluate reproduce`: a recipe or a suite, from the files of a data set to the table."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from common.callbacks import ProgressCallback
+from common.cores import usable_cores
+from common.options import Device, Json
+
+if TYPE_CHECKING:  # they load torch, which --help does without
+    from evaluate.pipeline.inputs import StageProgress
+    from evaluate.pipeline.reproduction import Result
+    from evaluate.pipeline.suite import SuiteResult
+
+
+def reproduce(
+    recipe: Annotated[
+        Path,
+        typer.Argument(
+            help="A recipe or a suite: its file, or its name (ucf101, table1) if it comes with the project."
+        ),
+    ],
+    videos: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder of the data set's files: videos, skeletons; for a suite as RECIPE=DIR."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for everything that is made; default: out/NAME.")] = None,
+    manifest: Annotated[
+        list[str] | None,
+        typer.Option(help="Your own manifest; default: it is built from the files. For a suite as RECIPE=FILE."),
+    ] = None,
+    cache: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A feature cache that exists already, so that nothing is extracted; as STREAM=FILE if the recipe has "
+            "several streams, for a suite as RECIPE=FILE or RECIPE.STREAM=FILE."
+        ),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds instead of the recipe's, as in 0,1,2.")] = None,
+    device: Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Decode processes; default: one a core, at most 8.")
+    ] = None,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, help="Seconds without a new frame after which a clip's decoder is killed.")
+    ] = 60.0,
+    skip_failed: Annotated[
+        bool, typer.Option(help="Continue without the clips that failed, under the protocol's name with -subset.")
+    ] = False,
+    get_weights: Annotated[
+        bool, typer.Option("--get-weights", help="Download the released weights that are needed and missing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run all stages from raw videos to the table and the figure, and print the table. Finished work is not repeated.
+
+    A recipe makes one table. A suite makes a whole table of the paper, with the differences from the printed numbers;
+    its recipes that get no data are left out. After an interruption, the same command resumes.
+
+    Examples:
+
+    - `python -m evaluate reproduce stick-figures`
+
+    - `python -m evaluate reproduce ucf101 --videos /data/UCF-101 --device cuda`
+
+    - `python -m evaluate reproduce mine.toml --manifest mine.csv --cache rgb=rgb.h5 --cache skeleton=va.h5`
+
+    - `python -m evaluate reproduce table1 --videos ucf101=/data/UCF-101 --videos sysu=/data/SYSU3DAction/3DvideoNorm`
+    """
+    from rich.console import Console
+
+    from common.progress import progress_bars
+    from evaluate.commands.options import InputOptions, inputs_of_recipe, inputs_of_suite, with_seeds
+    from evaluate.pipeline.reproduction import reproduce as run
+    from evaluate.pipeline.suite import run_suite
+    from extract.machine import Machine
+    from manifests.recipes.recipe import read_recipe
+    from manifests.recipes.suite import find_suite, merge_rows, read_suite
+
+    options = InputOptions(videos or [], manifest or [], cache or [], skip_failed, get_weights)
+    machine = Machine(device=device, workers=workers or min(usable_cores(), 8), deadline=deadline)
+    notify = Console(stderr=True, markup=False).print
+    suite_file = find_suite(recipe)
+    if suite_file is not None:
+        suite, rows = read_suite(suite_file)
+        rows = [with_seeds(row, seeds) for row in rows]
+        folder = out or Path("out") / suite.name
+        inputs = inputs_of_suite(merge_rows(rows), folder, options)
+        with progress_bars() as bar:
+            ended = run_suite(suite, rows, folder, inputs, machine, notify, lambda name: _progress(bar, f" of {name}"))
+        _print_suite(ended, as_json)
+        return
+    chosen = with_seeds(read_recipe(recipe), seeds)
+    own_inputs = inputs_of_recipe(chosen, out or Path("out") / chosen.name, options)
+    with progress_bars() as bar:
+        result = run(chosen, own_inputs, machine, notify, _progress(bar))
+    _print_recipe(result, as_json)
+
+
+def _progress(bar: Callable[[str, str], ProgressCallback], of: str = "") -> "StageProgress":
+    """Return the bars of one recipe."""
+    from evaluate.pipeline.inputs import StageProgress
+
+    return StageProgress(
+        weights=bar(f"get weights{of}", "MB"),
+        clips=bar(f"extract{of}", "clips"),
+        va_cnn=bar(f"train VA-CNN{of}", "epochs"),
+        epochs=bar(f"train{of}", "epochs"),
+    )
+
+
+def _print_recipe(result: "Result", as_json: bool) -> None:
+    """Print the table of a recipe and how long each stage took."""
+    from evaluate.commands.output import print_results, scores_as_json, seconds_as_text
+
+    if as_json:
+        print(json.dumps({"scores": scores_as_json(result.scores), "seconds": result.seconds}))
+        return
+    print_results(result.table.parent)
+    print(seconds_as_text(result.seconds))
+
+
+def _print_suite(result: "SuiteResult", as_json: bool) -> None:
+    """Print the table of a suite and where the other files are, or all numbers as JSON."""
+    from evaluate.commands.output import scores_as_json, seconds_as_text
+    from evaluate.tables.suite_table import as_json as rows_as_json
+
+    if as_json:
+        scores = [one for _, own in result.results for one in scores_as_json(own.scores)]
+        seconds = [{"base": recipe.name, **own.seconds} for recipe, own in result.results]
+        print(json.dumps({"rows": rows_as_json(result.sections), "scores": scores, "seconds": seconds}))
+        return
+    print(result.table.read_text(encoding="utf-8"))
+    print(f"table: {result.table} (also .csv, .tex)")
+    for recipe, own in result.results:
+        print(f"{recipe.name}: {seconds_as_text(own.seconds)}; its own table and comparison are in {own.table.parent}")
+        print(f"figure: {own.figure} (also .svg)")
