@@ -1,20 +1,35 @@
-"""The one exception meant for people: a sentence with what, where and how to mend it; and how such a sentence lists."""
+"""The exception for users: a sentence that says what is wrong, where, and how to correct it; and how it lists names."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
-NAMED = 3  # things that a sentence names
+NAMED = 3  # how many names a sentence lists
 
 
 class UserError(Exception):
-    """Something the user can mend. Command lines print it without a traceback and exit with 1."""
+    """Something that the user can correct. Command lines print it without a traceback and exit with status 1."""
 
 
 def first_few(names: Sequence[str]) -> str:
-    """Return the first names of a list whose length the sentence tells anyway, and a sign where there are more."""
+    """Return the first names of a list, with … if there are more. The sentence gives the length of the list."""
     return ", ".join([*names[:NAMED], *(["…"] if len(names) > NAMED else [])])
 
 
 def some_of(names: Sequence[str], shown: int = NAMED) -> str:
-    """Return the first names of a list, and how many more there are."""
+    """Return the first `shown` names of a list, and how many more there are."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the sentence about a name that is not known, with the nearest known one.
+
+    Args:
+        kind: what is named, as in "data set".
+        name: the unknown name.
+        known: all known names.
+    """
+    names = list(known)
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"no {kind} {name!r}; {hint}known: {', '.join(names)}"

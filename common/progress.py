@@ -1,4 +1,4 @@
-"""Progress on a terminal: bars with a rate and the time left. Nothing is drawn where nobody looks."""
+"""Progress bars on standard error, with a rate and the time left."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ class _Rate(ProgressColumn):
 
 @contextlib.contextmanager
 def progress_bars() -> Iterator[Callable[[str, str], ProgressCallback]]:
-    """Give a function (title, unit) that makes a bar, shown from its first move on."""
+    """Yield a function that makes a bar from a title and a unit. A bar is shown from its first progress on."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -38,26 +38,27 @@ def progress_bars() -> Iterator[Callable[[str, str], ProgressCallback]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), speed_estimate_period=120.0) as progress:
-        yield lambda title, unit: _mover(progress, title, unit)
+        yield lambda title, unit: _callback(progress, title, unit)
 
 
 @contextlib.contextmanager
 def byte_bar(title: str) -> Iterator[ProgressCallback]:
-    """Give a function that moves the bar of a download."""
+    """Yield the callback of a bar of bytes, as of a download. It is drawn on a terminal only."""
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        yield _mover(progress, title, "bytes")
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as progress:
+        yield _callback(progress, title, "bytes")
 
 
-def _mover(progress: Progress, title: str, unit: str) -> ProgressCallback:
+def _callback(progress: Progress, title: str, unit: str) -> ProgressCallback:
     bar = progress.add_task(title, start=False, visible=False, unit=unit)
 
-    def move(finished: int, total: int) -> None:
+    def show(finished: int, total: int) -> None:
         task = next(task for task in progress.tasks if task.id == bar)
-        if not task.started:  # what was done before does not count as speed
+        if not task.started:  # work done in earlier runs does not count as speed
             progress.update(bar, total=total, completed=finished, visible=True)
             progress.start_task(bar)
         else:
             progress.update(bar, completed=finished)
 
-    return move
+    return show

@@ -65,6 +65,12 @@ def listed_twice(clips: pd.DataFrame, column: str, videos: Path | None) -> list[
     return [f"{file} ({' and '.join(ids)})" for file, ids in of_file.items() if len(ids) > 1]
 
 
+def missing_files(clips: pd.DataFrame, videos: Path) -> list[str]:
+    """Return the paths of a manifest, of all its path columns, that lead to no file or folder of frames in `videos`."""
+    paths = dict.fromkeys(path for column in path_columns(clips) for path in clips[column])
+    return [path for path in paths if not _exists(inside(videos, path))]
+
+
 def groups_in_two_splits(clips: pd.DataFrame) -> list[str]:
     """Return the groups with clips in several splits, each with how many; an empty group is none."""
     of_group: dict[str, Counter[str]] = defaultdict(Counter)
@@ -79,3 +85,8 @@ def groups_in_two_splits(clips: pd.DataFrame) -> list[str]:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
+
+
+def _exists(path: Path) -> bool:
+    """Return whether a path is a file, or a folder of frames that is not empty."""
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))

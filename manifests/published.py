@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from manifests.datasets import DATASETS, DataSet
 from manifests.manifest import Manifest
 
 PUBLISHED = Path(__file__).with_name("published.csv")
@@ -52,14 +53,12 @@ class Published:
         return self.source.split(";")[0]
 
 
-# Classes, training with validation clips, test clips. NTU: usable ones, shahroudy/NTURGB-D's 302 missing left out.
+# Numbers of classes, of training and validation clips, and of test clips of every whole data set, by protocol.
 WHOLE = {
-    "ucf101-early-15-3-7": (101, 9638, 3682),
-    "ucf101-split1": (101, 9537, 3783),
-    "sysu-xsub-fixed": (12, 240, 240),
-    "ntu60-xsub": (60, 40091, 16487),
-    "ntu60-xview": (60, 37646, 18932),
-    "utd-mhad-xsub": (27, 431, 430),
+    protocol: size
+    for data_set in DATASETS.values()
+    if isinstance(data_set, DataSet)
+    for protocol, size in data_set.sizes.items()
 }
 
 

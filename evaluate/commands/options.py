@@ -11,6 +11,7 @@ from common.config import parse_config
 from common.errors import UserError
 from distill.cache_options import name_caches
 from evaluate.pipeline.inputs import PipelineInputs, what_to_give
+from manifests.datasets import is_synthetic
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
 
@@ -64,7 +65,7 @@ def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: InputOptions) -
             out / name, videos.get(name), manifests.get(name), caches[name], given.skip_failed, given.get_weights
         )
         for name, recipe in by_name.items()
-        if name in videos or name in manifests or caches[name] or recipe.data.dataset == "stick-figures"
+        if name in videos or name in manifests or caches[name] or is_synthetic(recipe.data.dataset)
     }
     if not found:
         raise UserError(f"there is nothing to run on; {', or '.join(what_to_give(own) for own in by_name.values())}")

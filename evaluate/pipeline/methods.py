@@ -27,6 +27,7 @@ from evaluate.pipeline.students import labels_folder, runs_folder
 from evaluate.scoring.early_gain import agreement
 from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
 from evaluate.scoring.scores import Scores, score_predictions
+from manifests.datasets import is_synthetic
 from manifests.manifest import SPLITS, Manifest
 from manifests.recipes.recipe import Recipe
 
@@ -125,7 +126,7 @@ def _provenance(
         "random_weights": any(own.get("weights") == "random" for own in settings.values()),
         "features_saw_labels": recipe.labels.fraction < 1
         and any(own.get("backbone") == "va_cnn" and own.get("weights") != "random" for own in settings.values()),
-        "synthetic_data": recipe.data.dataset == "stick-figures",
+        "synthetic_data": is_synthetic(recipe.data.dataset),
         "sees_future": method in METHODS and METHODS[method].sees_future,
         "labels": recipe.labels.share,
         "clips": {name: int((manifest.clips["split"] == name).sum()) for name in SPLITS},

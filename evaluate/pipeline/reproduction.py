@@ -21,13 +21,11 @@ from evaluate.pipeline.streams import get_streams, without_failed
 from evaluate.pipeline.students import labels_folder, train_students
 from evaluate.scoring.scores import Scores
 from extract.machine import Machine
-from manifests.datasets import ntu60, sysu, ucf101, utd_mhad
+from manifests.datasets import DATASETS, SyntheticDataSet
 from manifests.manifest import SPLITS, Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import Recipe, check_protocol
-from manifests.stick_figures.data_set import draw_data_set
 
 BASELINE = "without"  # what the other methods of a recipe are compared with, if it has it
-BUILDERS = {"ntu60": ntu60.build, "sysu": sysu.build, "utd-mhad": utd_mhad.build}
 
 
 @dataclass(frozen=True)
@@ -85,31 +83,22 @@ def _manifest(recipe: Recipe, inputs: PipelineInputs, say: Notify) -> tuple[Path
         if recipe.data.classes is not None:
             raise UserError(f"recipe {recipe.name} chooses data.classes, and --manifest has its own; leave one out")
         return inputs.manifest, inputs.videos
-    if recipe.data.dataset == "stick-figures":
-        videos = inputs.videos or inputs.out / "videos"
-        return draw_data_set(videos), videos
-    if recipe.data.dataset == "other":
+    data_set = DATASETS.get(recipe.data.dataset)
+    if data_set is None:
         raise UserError(f"recipe {recipe.name} needs --manifest: nothing builds one for data of your own")
+    if isinstance(data_set, SyntheticDataSet):
+        videos = inputs.videos or inputs.out / "videos"
+        return data_set.generate(videos, 0), videos
     if inputs.videos is None:
         raise UserError(f"recipe {recipe.name} needs --videos, the folder of the data set's files")
-    manifest, sentences = _build(recipe, inputs.videos)
+    data = recipe.data
+    manifest, sentences = data_set.build(
+        inputs.videos, data.protocol, classes=data.classes, compact=data.compact_classes
+    )
     write_manifest(manifest, path)
     for sentence in sentences:
         say(sentence)
     return path, inputs.videos
-
-
-def _build(recipe: Recipe, folder: Path) -> tuple[Manifest, list[str]]:
-    """Return the manifest of a data set's files in a folder, and sentences about what is not there."""
-    data = recipe.data
-    if data.dataset == "ucf101":
-        manifest, missing = ucf101.build(folder, data.protocol, classes=data.classes, compact=data.compact_classes)
-        first = ", ".join(missing[:3])
-        said = f"{len(missing)} of the clips wanted are not in {folder}; the first: {first}"
-        return manifest, [said] if missing else []
-    if data.classes is not None or data.compact_classes:
-        raise UserError(f"recipe {recipe.name}: data.classes is for ucf101 only; leave it and data.compact_classes out")
-    return BUILDERS[data.dataset](folder, data.protocol)
 
 
 def _check_early(recipe: Recipe, manifest: Manifest) -> None:

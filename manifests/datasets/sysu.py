@@ -15,6 +15,7 @@ import numpy as np
 from common.errors import UserError
 from common.files import refuse_no_folder
 from manifests.datasets.clip_files import path_table
+from manifests.datasets.data_set import Archives, DataSet
 from manifests.datasets.hold_out import hold_out as hold_out_subjects
 from manifests.manifest import COLUMNS, Manifest, check
 
@@ -138,3 +139,22 @@ def _actors(folder: Path) -> list[Path]:
             "among all of them, so add an empty folder for each actor whose clips you lack, and remove others"
         )
     return actors
+
+
+SYSU = DataSet(
+    title="SYSU 3DHOI",
+    protocols=PROTOCOLS,
+    builder=build,
+    files="Folder of the actors, or one with 3DvideoNorm in it.",
+    folder="/data/SYSU3DAction",
+    protocol_help=f"{FIXED}, {SETTING_1}00 to 29 or {SETTING_2}00 to 29",
+    sizes={FIXED: (12, 240, 240)},
+    archives=Archives(
+        where=(
+            "download its archives from the authors' page, https://www.isee-ai.cn/~hujianfang/ProjectJOULE.html, "
+            "under their terms, and give them to this command; their names and their number are not confirmed here; "
+            "they must contain 3DvideoNorm/<actor>/video<1 to 12>/ with rgb/ and sklWorld.mat, of 40 actors"
+        ),
+        columns=("path_rgb", "path_skeleton"),
+    ),
+)

@@ -13,12 +13,14 @@ import pandas as pd
 
 from common.errors import UserError
 from common.files import refuse_no_folder
-from manifests.datasets.clip_files import all_below
+from manifests.datasets.clip_files import all_below, say_missing
+from manifests.datasets.data_set import Archives, DataSet
 from manifests.manifest import SPLITS, Manifest, check
 
 _DATA = Path(__file__).parent / "ucf101_data"
 _VIDEO_SUFFIXES = {".avi", ".mp4", ".mkv", ".webm", ".mov"}
 _ALL_GROUPS = frozenset(range(1, 26))
+_CLASS_LIST = "classInd.txt"  # of UCF101's split lists
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,12 @@ def complete(protocol: str, hold_out: Collection[int] = ()) -> Manifest:
 
 
 def build(
-    videos: Path,
+    folder: Path,
     protocol: str,
     *,
     classes: Sequence[str] | None = None,
     compact: bool = False,
-    hold_out: Collection[int] = (),
+    hold_out: Collection[int] | None = None,
 ) -> tuple[Manifest, list[str]]:
     """Make the manifest of the UCF101 clips that are really in a folder, at any depth.
 
@@ -102,39 +104,39 @@ def build(
     HandstandPushups are found. Anything less than the whole data set is named `<protocol>-subset`.
 
     Args:
-        videos: the folder; paths in the manifest are relative to it.
+        folder: paths in the manifest are relative to it.
         protocol: a key of `PROTOCOLS`.
         classes: names of the classes wanted; None: all.
         compact: renumber the classes wanted 0, 1, … in official order, instead of keeping official indices.
-        hold_out: see `complete`.
+        hold_out: see `complete`; None: no group.
 
     Returns:
-        The manifest, and the clip ids wanted that are not in the folder.
+        The manifest, and a sentence about the clips wanted that are not in the folder.
 
     Raises:
         UserError: no such folder or class, two files for one clip, nothing of a split found.
     """
-    whole = complete(protocol, hold_out)
+    whole = complete(protocol, hold_out or ())
     order = whole.classes
     unknown = [name for name in classes or () if name not in order]
     if unknown:
         raise UserError(f"class {unknown[0]!r} is not one of UCF101's; names are written as in its classInd list")
     wanted = whole.clips[whole.clips["class_name"].isin(order if classes is None else classes)]
 
-    found = _find_videos(videos, set(whole.clips["clip_id"].str.lower()))
+    found = _find_videos(folder, set(whole.clips["clip_id"].str.lower()))
     path = wanted["clip_id"].str.lower().map(found)
     missing = wanted.loc[path.isna(), "clip_id"].tolist()
     clips = wanted.assign(path=path)[path.notna()].reset_index(drop=True)
     if clips.empty:
-        raise UserError(f"none of the {len(wanted)} UCF101 clips wanted is in {videos}")
+        raise UserError(f"none of the {len(wanted)} UCF101 clips wanted is in {folder}")
     if len(clips) < len(whole.clips):
         clips["protocol"] += "-subset"
     if compact:
         order = tuple(name for name in order if name in set(clips["class_name"]))
         clips["label"] = clips["class_name"].map({name: label for label, name in enumerate(order)})
     manifest = Manifest(clips, order)
-    check(manifest.clips, manifest.classes, f"UCF101 in {videos}")
-    return manifest, missing
+    check(manifest.clips, manifest.classes, f"UCF101 in {folder}")
+    return manifest, [say_missing(folder, len(missing), len(wanted), missing)] if missing else []
 
 
 def _find_videos(videos: Path, official: Collection[str]) -> dict[str, str]:
@@ -158,3 +160,68 @@ def _check_counts(protocol: str, split: "pd.Series[str]", counts: tuple[int, int
         raise UserError(
             f"{protocol}: the clip list gives {found} clips, the protocol has {counts}; the list is damaged"
         )
+
+
+def compare_official_lists(folder: Path) -> list[str]:
+    """Say whether UCF101's own class and split lists below a folder are equal to the lists in this project.
+
+    The program does not need them. A user who has them can see that both are the same.
+
+    Args:
+        folder: searched at any depth; no sentence is returned if it does not have the class list.
+    """
+    found = sorted(folder.rglob(_CLASS_LIST))
+    if not found:
+        return []
+    place = found[0].parent
+    names = {_CLASS_LIST: {f"{number} {name}" for number, name in enumerate(class_order(), start=1)}}
+    for split in (1, 2, 3):
+        clips = complete(f"ucf101-split{split}").clips
+        for name in ("train", "test"):
+            names[f"{name}list0{split}.txt"] = set(clips.loc[clips["split"] == name, "path"])
+    other = []
+    for name, ours in names.items():
+        path = place / name
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
+        # A line of the lists is "Class/clip.avi"; in those for training, the class's number follows.
+        theirs = {line.strip() if name == _CLASS_LIST else line.split()[0] for line in lines if line.strip()}
+        if theirs != ours:
+            other.append(name)
+    if other:
+        return [
+            f"{', '.join(other)} in {place} differ from the project's lists: they are damaged or other lists; the "
+            "program does not need them"
+        ]
+    return [f"UCF101's own lists in {place} are the ones that come with the project"]
+
+
+def _size(rule: Protocol) -> tuple[int, int, int]:
+    train, validation, test = rule.counts
+    return 101, train + validation, test
+
+
+UCF101 = DataSet(
+    title="UCF101",
+    protocols=tuple(PROTOCOLS),
+    builder=build,
+    subset_builder=build,
+    files="Folder of the UCF101 videos, searched at any depth.",
+    folder="/data/UCF-101",
+    group_unit="group",
+    group_example="23,24,25",
+    sizes={name: _size(PROTOCOLS[name]) for name in ("ucf101-early-15-3-7", "ucf101-split1")},
+    archives=Archives(
+        where=(
+            "download UCF101.rar (7 GB) from https://www.crcv.ucf.edu/data/UCF101/UCF101.rar under its owners' terms, "
+            "and give it to this command; the split lists beside it, UCF101TrainTestSplits-RecognitionTask.zip, are "
+            "not needed"
+        ),
+        checksums={  # of torchvision's prototype data sets, and of the second in TensorFlow Datasets too
+            "UCF101.rar": "sha256:ca8dfadb4c891cb11316f94d52b6b0ac2a11994e67a0cae227180cd160bd8e55",
+            "UCF101TrainTestSplits-RecognitionTask.zip": (
+                "sha256:5c0d1a53b8ed364a2ac830a73f405e51bece7d98ce1254fd19ed4a36b224bd27"
+            ),
+        },
+        remarks=compare_official_lists,
+    ),
+)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from manifests.datasets.clip_files import find_clips, path_table
+from manifests.datasets.data_set import DataSet
 from manifests.datasets.hold_out import hold_out as hold_out_subjects
 from manifests.manifest import COLUMNS, Manifest, check
 
@@ -104,3 +105,13 @@ def build(folder: Path, protocol: str, *, hold_out: Collection[int] | None = Non
     manifest = Manifest(clips[[*COLUMNS, *(column for column in clips if column not in COLUMNS)]], CLASSES)
     check(manifest.clips, manifest.classes, f"UTD-MHAD in {folder}")
     return manifest, said
+
+
+UTD_MHAD = DataSet(
+    title="UTD-MHAD",
+    protocols=PROTOCOLS,
+    builder=build,
+    files="Folder of the skeletons and videos, searched at any depth.",
+    folder="/data/utd_mhad",
+    sizes={"utd-mhad-xsub": (27, 431, 430)},
+)

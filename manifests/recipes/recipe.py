@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, field_validator, model_validator
 
 from common.config import Config, parse_config
-from common.errors import UserError
+from common.errors import UserError, unknown_name
 from common.file_kind import TEXT, TOML, kind_of
+from manifests.datasets import DATASETS
 from manifests.recipes.training import (
     DeepScn,
     Distillation,
@@ -34,6 +35,7 @@ Pictures = Literal["segment", "beginning", "both"]
 RECIPES = Path(__file__).parent
 ONLY_STREAM = "features"  # what the one stream of a recipe without [streams.*] is called
 MOST_PIXELS, MOST_FRAMES = 8192, 10_000  # beyond these a value is a typing error
+OTHER = "other"  # the data set of a recipe that needs a manifest of your own
 TRAIN = "train"  # weights that are trained first
 
 MethodName = Literal[
@@ -68,10 +70,17 @@ def _each_once(values: list[V]) -> list[V]:
 class Data(Config):
     """Which clips, under which protocol."""
 
-    dataset: Literal["ucf101", "stick-figures", "sysu", "ntu60", "utd-mhad", "other"]  # "other": a manifest of your own
+    dataset: str  # a name of `DATASETS`, or "other": a manifest of your own
     protocol: str = Field(min_length=1)
     classes: list[str] | None = Field(default=None, min_length=2)  # a subset of the classes, in any order; None: all
     compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
+
+    @field_validator("dataset")
+    @classmethod
+    def _known_data_set(cls, name: str) -> str:
+        if name not in (*DATASETS, OTHER):
+            raise ValueError(unknown_name("data set", name, [*DATASETS, OTHER]))
+        return name
 
     @field_validator("classes")
     @classmethod

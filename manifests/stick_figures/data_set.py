@@ -14,13 +14,13 @@ import pandas as pd
 
 from common.errors import UserError
 from common.files import atomic_write, inside, write_text
+from manifests.datasets.stick_figures import PROTOCOL
 from manifests.manifest import COLUMNS, SPLITS, Manifest, check, write_manifest
 from manifests.stick_figures.actions import ACTIONS, Action, joint_positions
 from manifests.stick_figures.chance import Circumstances, Performer, draw_circumstances, draw_performer
 from manifests.stick_figures.drawing import draw_frames
 from manifests.stick_figures.video import check_size, write_video
 
-PROTOCOL = "stick-figures-v1"  # a change of any pixel or of any split is a new version
 CLIPS_PER_CLASS: Mapping[str, int] = MappingProxyType({"train": 24, "validation": 8, "test": 12})
 _TIMING = ("num_frames", "start_frame", "branch_frame", "family")  # the columns that `bound` needs
 _CLIPS_PER_PERFORMER = 3  # of each class

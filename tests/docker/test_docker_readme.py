@@ -29,7 +29,7 @@ def test_expected_numbers_are_the_published_ones(title: str) -> None:
 def test_its_commands_exist() -> None:
     from evaluate.commands.app import app as evaluate
     from extract.__main__ import app as extract
-    from manifests.__main__ import app as manifests
+    from manifests.commands.app import app as manifests
 
     apps = {"evaluate": evaluate, "extract": extract, "manifests": manifests}
     typed = set(re.findall(r"^(?:early|\$CONTAINER python -m) (\w+) (\w+)", README, flags=re.MULTILINE))

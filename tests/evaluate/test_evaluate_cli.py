@@ -17,13 +17,13 @@ from typer.testing import CliRunner
 import distill.__main__
 import evaluate.commands.app
 import extract.__main__
-import manifests.__main__
+import manifests.commands.app
 from common.command_line import run_cli
 from evaluate.scoring.predictions import Predictions, write_predictions
 from manifests.manifest import Manifest, write_manifest
 
 APPS = {
-    "manifests": manifests.__main__.app,
+    "manifests": manifests.commands.app.app,
     "extract": extract.__main__.app,
     "distill": distill.__main__.app,
     "evaluate": evaluate.commands.app.app,
@@ -248,7 +248,7 @@ def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytes
     options = ["--videos", videos, "--out", tmp_path / "out", "--device", "cpu", "--workers", 1]
     assert call(APPS["evaluate"], "reproduce", recipe, *options) == 1
     said = "".join(capsys.readouterr().err.split())
-    assert "13316oftheclipswantedarenotin" in said
+    assert "13316ofthe13320clipsarenotin" in said
     assert "[bold]videos" in said
     assert "everyoneofthe4clipsfailed" in said
 

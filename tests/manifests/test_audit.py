@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from common.command_line import run_cli
-from manifests.__main__ import app
+from manifests.commands.app import app
 from manifests.manifest import COLUMNS, Manifest, write_manifest
 
 CLASSES = ("wave", "drink", "jump")

@@ -68,7 +68,7 @@ def small_and_on_one_core() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         small = functools.partial(draw_data_set, clips_per_class=FEW, size=(64, 48))
-        patch.setattr("evaluate.pipeline.reproduction.draw_data_set", small)
+        patch.setattr("manifests.stick_figures.data_set.draw_data_set", small)
         yield
     torch.set_num_threads(threads)
 
@@ -426,7 +426,7 @@ def own_data(folder: Path) -> Recipe:
         (sysu_from_videos, {}, "recipe tiny needs --videos, the folder of the data set's files"),
         (sysu_from_videos, {"videos": "nowhere"}, "the folder .*nowhere does not exist"),
         (sysu_from_videos, {"videos": ""}, r"folders of actors are in .*, and SYSU has 40"),
-        (some_classes_of_ntu, {"videos": ""}, r"recipe tiny: data\.classes is for ucf101 only"),
+        (some_classes_of_ntu, {"videos": ""}, r"the classes of NTU RGB\+D 60 cannot be chosen"),
         (own_data, {}, "recipe tiny needs --manifest: nothing builds one for data of your own"),
         (
             shrunken_sysu,
@@ -561,7 +561,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path, device: str) -> N
 
 
 def test_a_data_set_nobody_knows_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"data\.dataset: .*'ucf101'.*'ntu60'"):
+    with pytest.raises(UserError, match=r"data\.dataset: no data set 'kinetics'; known: ucf101, ntu60"):
         write_recipe(tmp_path, RECIPE.replace('"stick-figures"', '"kinetics"'))
 
 

@@ -69,14 +69,17 @@ def touch(folder: Path, *names: str) -> Path:
 
 def test_subset_keeps_official_indices_and_says_so(tmp_path: Path) -> None:
     videos = touch(tmp_path, "YoYo/v_YoYo_g01_c01.avi", "YoYo/v_YoYo_g20_c01.avi", "Archery/v_Archery_g16_c02.avi")
-    manifest, missing = ucf101.build(videos, "ucf101-early-15-3-7")
+    manifest, sentences = ucf101.build(videos, "ucf101-early-15-3-7")
     assert dict(zip(manifest.clips["clip_id"], manifest.clips["label"], strict=True)) == {
         "v_YoYo_g01_c01": 100,
         "v_YoYo_g20_c01": 100,
         "v_Archery_g16_c02": 2,
     }
     assert len(manifest.classes) == 101
-    assert len(missing) == 13_317
+    assert sentences == [
+        f"13317 of the 13320 clips are not in {videos}; the first: v_ApplyEyeMakeup_g01_c01, v_ApplyEyeMakeup_g01_c02, "
+        "v_ApplyEyeMakeup_g01_c03"
+    ]
     assert manifest.protocol == "ucf101-early-15-3-7-subset"
 
 

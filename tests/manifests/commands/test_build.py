@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from common.errors import UserError
-from manifests.__main__ import app
+from manifests.commands.app import app
 from manifests.manifest import read_manifest
 from manifests.stick_figures.data_set import draw_data_set
 
@@ -34,7 +34,7 @@ def test_ucf101_writes_what_is_there_and_names_what_is_not(videos: Path, tmp_pat
     result = invoke("ucf101", videos, "--out", tmp_path / "m" / "ucf101.csv")
     first, second = result.output.splitlines()
     assert first == "ucf101-early-15-3-7-subset: 3 clips (1 train / 1 validation / 1 test), 2 of 101 classes"
-    assert second.startswith("13317 clips of the official list are not in ")
+    assert second.startswith("13317 of the 13320 clips are not in ")
     manifest = read_manifest(tmp_path / "m" / "ucf101.csv")
     assert manifest.clips["path"].tolist() == [f"{clip}.avi" for clip in CLIPS]
     assert manifest.clips["label"].tolist() == [2, 100, 100]
@@ -151,7 +151,7 @@ def test_check_finds_a_broken_rule(videos: Path, tmp_path: Path) -> None:
 
 def test_stick_figures_are_drawn_and_check_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     few = functools.partial(draw_data_set, clips_per_class={"train": 1, "test": 1}, size=(64, 48))
-    monkeypatch.setattr("manifests.__main__.draw_data_set", few)
+    monkeypatch.setattr("manifests.stick_figures.data_set.draw_data_set", few)
     result = invoke("stick-figures", tmp_path / "drawn", "--seed", 3)
     path = tmp_path / "drawn" / "manifest.csv"
     assert "stick-figures-v1: 20 clips (10 train / 0 validation / 10 test), 10 classes" in result.output

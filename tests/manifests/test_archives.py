@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from common.errors import UserError
 from manifests import unpack as unpacking
-from manifests.unpack import Unpacked, unpack
+from manifests.archives import Unpacked, unpack_archives
 
 FILES = {"UCF-101/A/v_A_g01_c01.avi": b"first" * 999, "UCF-101/A/v_A_g01_c02.avi": b"", "UCF-101/b.txt": b"third"}
 
@@ -83,11 +83,11 @@ def contents(out: Path) -> dict[str, bytes]:
 
 def test_all_of_it_comes_out_and_again_nothing_is_done(tmp_path: Path, write: Callable[..., Path]) -> None:
     archive, out, moves = write(tmp_path / "UCF101.x"), tmp_path / "new" / "out", []
-    assert unpack([archive], out, move=lambda *now: moves.append(now)) == Unpacked(3, 0)
+    assert unpack_archives([archive], out, progress=lambda *now: moves.append(now)) == Unpacked(3, 0)
     assert contents(out) == FILES
     assert moves[-1] == (5000, 5000)
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".unpack.lock"}
-    assert unpack([archive], out) == Unpacked(0, 3)
+    assert unpack_archives([archive], out) == Unpacked(0, 3)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
@@ -99,10 +99,10 @@ def test_any_names_and_bytes_come_out_of_both_as_they_went_in(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
-    unpack([write_zip(folder / "a.zip", files)], folder / "zip")
+    unpack_archives([write_zip(folder / "a.zip", files)], folder / "zip")
     assert contents(folder / "zip") == files
     if importlib.util.find_spec("rarfile"):
-        unpack([write_rar(folder / "a.rar", files)], folder / "rar")
+        unpack_archives([write_rar(folder / "a.rar", files)], folder / "rar")
         assert contents(folder / "rar") == files
 
 
@@ -110,12 +110,12 @@ def test_what_is_missing_cut_or_left_over_is_made_good_and_strangers_stay(
     tmp_path: Path, write: Callable[..., Path]
 ) -> None:
     archive, out = write(tmp_path / "a.x"), tmp_path / "out"
-    unpack([archive], out)
+    unpack_archives([archive], out)
     (out / "UCF-101" / "A" / "v_A_g01_c01.avi").write_bytes(b"cut")
     (out / "UCF-101" / "b.txt").unlink()
     (out / "UCF-101" / ".b.txt.part").write_bytes(b"of a killed process, longer than the file")
     (out / "UCF-101" / "mine.txt").write_bytes(b"mine")
-    assert unpack([archive], out) == Unpacked(2, 1)
+    assert unpack_archives([archive], out) == Unpacked(2, 1)
     assert contents(out) == FILES | {"UCF-101/mine.txt": b"mine"}
 
 
@@ -126,9 +126,9 @@ def test_interrupted_it_leaves_whole_files_only_and_goes_on(tmp_path: Path, writ
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        unpack([archive], out, move=interrupt)
+        unpack_archives([archive], out, progress=interrupt)
     assert contents(out) == dict([*FILES.items()][:1])
-    assert unpack([archive], out) == Unpacked(2, 1)
+    assert unpack_archives([archive], out) == Unpacked(2, 1)
 
 
 def test_a_file_that_is_interrupted_halfway_is_not_there(
@@ -141,7 +141,7 @@ def test_a_file_that_is_interrupted_halfway_is_not_there(
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "copyfileobj", half)
         with pytest.raises(KeyboardInterrupt):
-            unpack([write(tmp_path / "a.x")], tmp_path / "out")
+            unpack_archives([write(tmp_path / "a.x")], tmp_path / "out")
     assert contents(tmp_path / "out") == {}
 
 
@@ -153,7 +153,7 @@ def test_a_byte_that_has_changed_is_noticed_before_the_file_is_there(
     content[content.index(b"\x64\x65\x66")] ^= 1
     archive.write_bytes(content)
     with pytest.raises(UserError, match=r"a\.x, member a\.txt is damaged.*archive again"):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
     assert contents(tmp_path / "out") == {}
 
 
@@ -163,7 +163,7 @@ def test_a_byte_that_has_changed_is_noticed_before_the_file_is_there(
 def test_no_member_leads_out_of_the_folder(tmp_path: Path, write: Callable[..., Path], name: str) -> None:
     archive = write(tmp_path / "a.x", {"good.avi": b"1", name: b"2"})
     with pytest.raises(UserError, match=r"the member .* would lead out of .*nothing was unpacked"):
-        unpack([archive], tmp_path / "in" / "out")
+        unpack_archives([archive], tmp_path / "in" / "out")
     assert {path.name for path in tmp_path.rglob("*")} == {"a.x"}
 
 
@@ -171,7 +171,7 @@ def test_no_member_leads_out_of_the_folder(tmp_path: Path, write: Callable[..., 
 def test_a_link_or_a_device_in_a_zip_is_refused(tmp_path: Path, kind: int) -> None:
     archive = write_zip(tmp_path / "a.zip", {"evil": b"/etc/passwd"}, kind | 0o777)
     with pytest.raises(UserError, match="the member evil is a link or a device"):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -179,19 +179,19 @@ def test_a_link_in_a_rar_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("rarfile")
     archive = write_rar(tmp_path / "a.rar", {"evil": b""}, link="/etc/passwd")
     with pytest.raises(UserError, match="the member evil is a link or a device"):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
 
 
 def test_two_for_one_file_are_refused_unless_they_are_the_same(tmp_path: Path, write: Callable[..., Path]) -> None:
     one, other = write(tmp_path / "1.x", {"readme": b"a", "x": b"1"}), write(tmp_path / "2.x", {"readme": b"b"})
     with pytest.raises(UserError, match=r"2\.x: the member readme is also in .*1\.x; nothing was unpacked"):
-        unpack([one, other], tmp_path / "out")
+        unpack_archives([one, other], tmp_path / "out")
     same = write(tmp_path / "3.x", {"readme": b"a", "y": b"2"})
-    unpack([one, same], tmp_path / "out")
+    unpack_archives([one, same], tmp_path / "out")
     assert contents(tmp_path / "out") == {"readme": b"a", "x": b"1", "y": b"2"}
     twice = write(tmp_path / "4.x", {"d/a": b"1", "d//a": b"1"})
     with pytest.raises(UserError, match="is also in"):
-        unpack([twice], tmp_path / "out")
+        unpack_archives([twice], tmp_path / "out")
 
 
 def test_a_disk_that_is_too_small_is_known_before_anything_is_written(
@@ -200,28 +200,28 @@ def test_a_disk_that_is_too_small_is_known_before_anything_is_written(
     archive, usage = write(tmp_path / "a.x"), namedtuple("usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(3 * 4096 - 1))  # 4,995, 0 and 5 bytes
     with pytest.raises(UserError, match=r"out has 0\.0 GB free, and 0\.0 GB are still to be unpacked; make room"):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
     assert contents(tmp_path / "out") == {}
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(3 * 4096))
-    unpack([archive], tmp_path / "out")
+    unpack_archives([archive], tmp_path / "out")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0))
-    unpack([archive], tmp_path / "out")  # nothing is left to write
+    unpack_archives([archive], tmp_path / "out")  # nothing is left to write
 
 
 def test_only_one_unpacks(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with FileLock(tmp_path / "out" / ".unpack.lock"), pytest.raises(UserError, match="another process is unpacking"):
-        unpack([write_zip(tmp_path / "a.zip")], tmp_path / "out")
+        unpack_archives([write_zip(tmp_path / "a.zip")], tmp_path / "out")
 
 
 def test_known_checksums_are_checked_where_something_is_missing(tmp_path: Path) -> None:
     archive, out = write_zip(tmp_path / "a.zip"), tmp_path / "out"
     for wrong in ({"a.zip": "md5:123"}, {"a.zip": "sha256:123"}):
         with pytest.raises(UserError, match=rf"a\.zip has the {wrong['a.zip'][:3]}.*, and 123 is known .*download it"):
-            unpack([archive], out, wrong)
+            unpack_archives([archive], out, wrong)
         assert contents(out) == {}
-    unpack([archive], out, {"a.zip": f"sha256:{unpacking.hashlib.sha256(archive.read_bytes()).hexdigest()}"})
-    assert unpack([archive], out, {"a.zip": "md5:123"}) == Unpacked(0, 3)
+    unpack_archives([archive], out, {"a.zip": f"sha256:{unpacking.hashlib.sha256(archive.read_bytes()).hexdigest()}"})
+    assert unpack_archives([archive], out, {"a.zip": "md5:123"}) == Unpacked(0, 3)
 
 
 @pytest.mark.parametrize(
@@ -237,27 +237,27 @@ def test_what_is_no_archive(tmp_path: Path, content: bytes, sentence: str) -> No
     pytest.importorskip("rarfile")
     (tmp_path / "a.rar").write_bytes(content)
     with pytest.raises(UserError, match=sentence):
-        unpack([tmp_path / "a.rar"], tmp_path / "out")
+        unpack_archives([tmp_path / "a.rar"], tmp_path / "out")
 
 
 def test_a_cut_archive(tmp_path: Path, write: Callable[..., Path]) -> None:
     archive = write(tmp_path / "a.x", {"a": b"1" * 99, "b": bytes(range(250))})
     archive.write_bytes(archive.read_bytes()[:-200])
     with pytest.raises(UserError, match=r"a\.x"):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
     assert "b" not in contents(tmp_path / "out")
 
 
 def test_an_archive_that_is_not_there_or_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no archive"):
-        unpack([tmp_path / "none.zip"], tmp_path / "out")
+        unpack_archives([tmp_path / "none.zip"], tmp_path / "out")
     archive = write_zip(tmp_path / "a.zip", {"a": b"1"})
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write"):
-        unpack([archive], tmp_path / "file" / "out")
+        unpack_archives([archive], tmp_path / "file" / "out")
     (tmp_path / "out" / "a").mkdir(parents=True)
     with pytest.raises(UserError, match="member a: "):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
 
 
 def test_a_password_is_a_sentence(tmp_path: Path) -> None:
@@ -267,13 +267,13 @@ def test_a_password_is_a_sentence(tmp_path: Path) -> None:
         content[content.rindex(magic) + offset] |= 1
     archive.write_bytes(content)
     with pytest.raises(UserError, match="cannot unpack .*password"):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
 
 
 def test_a_solid_rar_is_left_to_others(tmp_path: Path) -> None:
     pytest.importorskip("rarfile")
     with pytest.raises(UserError, match="is a solid archive; unpack it yourself, as with `unar`"):
-        unpack([write_rar(tmp_path / "a.rar", solid=True)], tmp_path / "out")
+        unpack_archives([write_rar(tmp_path / "a.rar", solid=True)], tmp_path / "out")
 
 
 def test_without_the_package_a_rar_is_a_sentence_and_a_zip_works(
@@ -281,8 +281,8 @@ def test_without_the_package_a_rar_is_a_sentence_and_a_zip_works(
 ) -> None:
     monkeypatch.setitem(sys.modules, "rarfile", None)
     with pytest.raises(UserError, match="a package is missing that reads .rar: rarfile; the extra `rar` brings it"):
-        unpack([write_rar(tmp_path / "a.rar")], tmp_path / "out")
-    assert unpack([write_zip(tmp_path / "a.zip")], tmp_path / "out") == Unpacked(3, 0)
+        unpack_archives([write_rar(tmp_path / "a.rar")], tmp_path / "out")
+    assert unpack_archives([write_zip(tmp_path / "a.zip")], tmp_path / "out") == Unpacked(3, 0)
 
 
 @pytest.mark.parametrize(
@@ -298,22 +298,22 @@ def test_what_is_compressed_comes_from_a_program_and_is_held_against_the_checksu
     monkeypatch.setattr(rarfile, "CURRENT_SETUP", None)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(UserError, match="no program is found that unpacks .rar; install unar"):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
     (tmp_path / "said").write_bytes(says)
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "bsdtar"
     program.write_text(f"#!/bin/sh\n[ $1 = --version ] || exec /bin/cat {tmp_path / 'said'}\n")
     program.chmod(0o755)
     if sentence is None:
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
         assert contents(tmp_path / "out") == {"a.avi": b"what was packed"}
         return
     with pytest.raises(UserError, match=sentence):
-        unpack([archive], tmp_path / "out")
+        unpack_archives([archive], tmp_path / "out")
     assert contents(tmp_path / "out") == {}
 
 
 def test_files_have_the_rights_that_others_of_this_user_have(tmp_path: Path) -> None:
-    unpack([write_zip(tmp_path / "a.zip")], tmp_path / "out")
+    unpack_archives([write_zip(tmp_path / "a.zip")], tmp_path / "out")
     (tmp_path / "mine").touch()
     assert (tmp_path / "out" / "UCF-101" / "b.txt").stat().st_mode == (tmp_path / "mine").stat().st_mode

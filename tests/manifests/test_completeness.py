@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from common.command_line import run_cli
-from manifests.__main__ import app
-from manifests.datasets import ntu60, sysu, ucf101
+from manifests.commands.app import app
+from manifests.completeness import check_complete
+from manifests.datasets import DATASETS, DataSet, ntu60, sysu, ucf101
 from manifests.published import WHOLE
-from manifests.unpack_data_sets import DATA_SETS, look, official_lists
 
 LISTS = ["classInd.txt", *(f"{name}list0{split}.txt" for name in ("train", "test") for split in (1, 2, 3))]
 
@@ -43,18 +43,18 @@ def test_all_of_ucf101_is_whole_and_one_clip_less_is_named(tmp_path: Path, capsy
     assert call("unpack", "ucf101", archive, "--out", out) == 0
     said = capsys.readouterr()
     assert f"13320 files unpacked into {out}, 0 were there" in said.out
-    assert said.out.splitlines()[-1] == f"UCF101 in {out} is whole, by the names of its files"
+    assert said.out.splitlines()[-1] == f"UCF101 in {out} is complete, by the names of its files"
     assert said.err == ""
     for number in "12":
         (out / "holiday" / number).mkdir(parents=True)
         (out / "holiday" / number / "movie.mp4").touch()
     assert call("unpack", "ucf101", "--out", out) == 0, "what lies beside it is the owner's"
-    assert f"UCF101 in {out} is whole" in capsys.readouterr().out
+    assert f"UCF101 in {out} is complete" in capsys.readouterr().out
     (out / names[5]).unlink()
     assert call("unpack", "ucf101", "--out", out) == 1
     said = capsys.readouterr()
-    assert f"1 clips of the official list are not in {out}; the first: {Path(names[5]).stem}" in said.out
-    assert said.err.startswith(f"error: UCF101 in {out} is not whole; download UCF101.rar (7 GB) from https://")
+    assert f"1 of the 13320 clips are not in {out}; the first: {Path(names[5]).stem}" in said.out
+    assert said.err.startswith(f"error: UCF101 in {out} is not complete; download UCF101.rar (7 GB) from https://")
     assert call("unpack", "ucf101", archive, "--out", out) == 0
     assert f"1 files unpacked into {out}, 13319 were there" in capsys.readouterr().out
     (out / names[7]).write_bytes(b"")
@@ -65,16 +65,18 @@ def test_all_of_ucf101_is_whole_and_one_clip_less_is_named(tmp_path: Path, capsy
 def test_the_official_lists_are_ours(early_data: Path, tmp_path: Path) -> None:
     """The seven files of UCF101's own zip, byte for byte."""
     folder = early_data / "ucf101_splits"
-    assert official_lists(folder) == [f"UCF101's own lists in {folder} are the ones that come with the project"]
+    assert ucf101.compare_official_lists(folder) == [
+        f"UCF101's own lists in {folder} are the ones that come with the project"
+    ]
     for name in LISTS:
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     for name in ("classInd.txt", "trainlist02.txt", "testlist03.txt"):
         content = (tmp_path / name).read_bytes()
         (tmp_path / name).write_bytes(content[: content[:-1].rindex(b"\n")])
-        assert f"{name} in {tmp_path}; damaged or other lists" in official_lists(tmp_path)[0]
+        assert f"{name} in {tmp_path} differ from the project's lists" in ucf101.compare_official_lists(tmp_path)[0]
         (tmp_path / name).write_bytes(content)
     (tmp_path / "trainlist02.txt").unlink()
-    assert official_lists(tmp_path)[0].startswith("not what the project has, and nothing needs: trainlist02.txt in")
+    assert ucf101.compare_official_lists(tmp_path)[0].startswith("trainlist02.txt in ")
 
 
 def test_the_lists_are_found_among_the_clips(early_data: Path, tmp_path: Path) -> None:
@@ -85,15 +87,15 @@ def test_the_lists_are_found_among_the_clips(early_data: Path, tmp_path: Path) -
     clips = pack(tmp_path / "clips.zip", ucf101_names()[::120])
     unpacked = tmp_path / "out"
     assert call("unpack", "ucf101", clips, archive, "--out", unpacked) == 1
-    whole, said = look(DATA_SETS["ucf101"], unpacked)
+    whole, said = check_complete(ucf101.UCF101, unpacked)
     assert not whole
     assert said[-1] == f"UCF101's own lists in {unpacked / 'ucfTrainTestlist'} are the ones that come with the project"
 
 
 def test_real_clips_are_found_and_the_others_named(early_data: Path) -> None:
-    whole, said = look(DATA_SETS["ucf101"], early_data / "ucf101_six")
+    whole, said = check_complete(ucf101.UCF101, early_data / "ucf101_six")
     assert not whole
-    assert said[0].startswith("13170 clips of the official list are not in ")
+    assert said[0].startswith("13170 of the 13320 clips are not in ")
 
 
 def test_ntu60_counts_what_counts_and_says_whose_leave_it_takes(
@@ -132,11 +134,11 @@ def test_sysu_needs_pictures_and_skeletons_of_all(tmp_path: Path, capsys: pytest
     assert call("unpack", "sysu", skeletons, "--out", tmp_path / "out") == 1
     said = capsys.readouterr()
     assert "no manifest column path_rgb: not every clip has its files" in said.out
-    assert "is not confirmed here" in said.err
+    assert "are not confirmed here" in said.err
     pictures = pack(tmp_path / "2.zip", sysu_names("rgb/1.jpg", "rgb/2.jpg"))
     assert call("unpack", "sysu", skeletons, pictures, "--out", tmp_path / "out") == 0
     assert "960 files unpacked into" in capsys.readouterr().out
-    whole, said_then = look(DATA_SETS["sysu"], tmp_path / "out" / "SYSU3DAction" / "3DvideoNorm")
+    whole, said_then = check_complete(sysu.SYSU, tmp_path / "out" / "SYSU3DAction" / "3DvideoNorm")
     assert (whole, said_then) == (True, [])
     assert sysu.FIXED == "sysu-xsub-fixed"
 
@@ -146,7 +148,7 @@ def test_sysu_needs_pictures_and_skeletons_of_all(tmp_path: Path, capsys: pytest
     [
         (("ucf101", "none.rar", "--out", "out"), "there is no archive none.rar; download UCF101.rar (7 GB) from"),
         (("ntu60", "--out", "none"), "the folder none does not exist; ask for access at"),
-        (("hmdb51", "--out", "out"), "nothing is known of the archives of 'hmdb51'; known: ucf101, ntu60, sysu"),
+        (("hmdb51", "--out", "out"), "the archives of 'hmdb51' are not known; known: ucf101, ntu60, sysu"),
     ],
 )
 def test_what_is_not_there_is_said_with_where_it_comes_from(
@@ -163,7 +165,8 @@ def test_a_download_that_is_not_the_known_one_is_refused(tmp_path: Path, capsys:
 
 
 def test_checksums_are_of_known_kinds_and_lengths() -> None:
-    known = [value for data_set in DATA_SETS.values() for value in data_set.checksums.values()]
+    archives = [one.archives for one in DATASETS.values() if isinstance(one, DataSet) and one.archives is not None]
+    known = [value for own in archives for value in own.checksums.values()]
     assert len(known) == 3
     lengths = {"md5": 32, "sha256": 64}
     for value in known:

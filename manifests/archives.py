@@ -21,7 +21,7 @@ from typing import Any
 
 from filelock import Timeout
 
-from common.callbacks import ProgressCallback
+from common.callbacks import ProgressCallback, no_progress
 from common.errors import UserError
 from common.locks import locked
 
@@ -56,11 +56,11 @@ class _Member:
         return self.target.is_file() and self.target.stat().st_size == self.size
 
 
-def unpack(
+def unpack_archives(
     archives: Sequence[Path],
     out: Path,
     checksums: Mapping[str, str] | None = None,
-    move: ProgressCallback = lambda done, total: None,
+    progress: ProgressCallback = no_progress,
 ) -> Unpacked:
     """Unpack what is missing.
 
@@ -68,7 +68,7 @@ def unpack(
         archives: .zip and .rar files, one after the other.
         out: the folder; what is in it stays, but for files of the archives that have another size.
         checksums: "sha256:…" or "md5:…" of archives by file name, those that are known; looked at before any writing.
-        move: told how far it is.
+        progress: called with the bytes done and the bytes in total.
 
     Raises:
         UserError: no archive, a damaged one, a member that leads out of the folder or is no plain file, two for one
@@ -91,7 +91,7 @@ def unpack(
                 with _reading(path, one.name):
                     _write(opened[path], one)
                 written, done = written + 1, done + one.size
-                move(done, total)
+                progress(done, total)
         if written:
             # One for all: a hundred thousand would take half an hour. What a power cut spoils before has another size.
             os.sync()

@@ -1,0 +1,11 @@
+"""The command line of the manifests, `python -m manifests`."""
+
+from common.command_line import new_app
+from manifests.commands.build import add_build_commands
+from manifests.commands.check import check
+from manifests.commands.unpack import unpack
+
+app = new_app("Make the manifest of a data set, generate the synthetic data set, check a manifest, unpack archives.")
+add_build_commands(app)
+app.command()(check)
+app.command()(unpack)
