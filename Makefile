@@ -1,18 +1,18 @@
-# `make demo` and `make test` do everything, set-up included. PYTHON picks the interpreter (3.11 - 3.13).
+# `make demo`, `make test` and `make docs` do everything, set-up included. PYTHON chooses the interpreter (3.11 - 3.13).
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 TESTERS ?= 2
 ALONE := slurm or ray or browser
-EXTRAS := lite0 decord http rar ray dev docs  # what the lock holds; s3 and gcs bring many packages for few
+EXTRAS := lite0 decord http rar ray dev docs  # what the lock holds; s3 and gcs bring many packages for few users
 
-.PHONY: setup demo test quick lint lock clean
+.PHONY: setup demo test quick lint docs lock clean
 
 setup: $(VENV)/.ready
 
-# Compiled once here: a worker that is started compiles torch each time where Python may not write its bytecode.
-# uv, not pip: the lock alone decides, also where a CPU-only torch that breaks torchvision lies about.
+# Byte code is compiled once here. Otherwise, where Python may not write it, every worker compiles torch at its start.
+# uv and not pip: it installs exactly what the lock says, also where the index has a CPU-only torch.
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v[:2] <= (3, 13) and \
 		f"Python 3.11 - 3.13 is needed, this is {v[0]}.{v[1]}; choose with make PYTHON=python3.12")'
@@ -23,17 +23,17 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$$UV pip install --python $(RUN) --quiet --no-deps --editable .
 	touch $@
 
-# Draws videos, extracts, distills, evaluates: about 3 minutes on 2 cores, nothing is downloaded.
+# Draws videos, extracts, distills and evaluates: about 3 minutes on 2 cores. Nothing is downloaded.
 demo: setup
 	$(RUN) -m evaluate reproduce stick-figures --out out/demo
 
-# Every test: files side by side on TESTERS cores, one thread each; those with a cluster or a browser alone afterwards.
+# Runs every test: files side by side on TESTERS cores with one thread each, then those that need a cluster or a browser.
 test quick: export OMP_NUM_THREADS = 1
 test: setup
 	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not ($(ALONE))"
 	$(RUN) -m pytest -m "$(ALONE)"
 
-# Without the slow ones.
+# Runs the tests that are not slow.
 quick: setup
 	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not slow and not ($(ALONE))"
 
@@ -42,7 +42,12 @@ lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
-# Pins every dependency with its hashes for all platforms and Pythons; no index host is written down.
+# Builds the documentation into out/site; a broken link is an error. Open out/site/index.html.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: setup
+	$(RUN) -m mkdocs build --strict --quiet
+
+# Pins every dependency with its hashes for all platforms and Pythons. The lock names no index host.
 lock: setup
 	UV=$$(command -v uv || echo $(VENV)/bin/uv) && \
 	$$UV pip compile --universal --fork-strategy fewest --python-version 3.11 $(EXTRAS:%=--extra %) --generate-hashes \
