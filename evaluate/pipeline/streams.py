@@ -18,7 +18,7 @@ from extract.machine import Machine
 from extract.networks.weights import get_weights
 from extract.run import extract, load_network, nothing_to_extract
 from extract.shards.run_folder import RunFolder
-from extract.va_cnn.run_folder import SETTINGS, clip_settings, train_va_cnn
+from extract.va_cnn.run_folder import SETTINGS, VaCnnData, clip_settings, train_va_cnn
 from manifests.manifest import Manifest, path_columns, write_manifest
 from manifests.recipes.recipe import ONLY_STREAM, TRAIN, Extract, Recipe, VaCnn
 from manifests.released_weights import read_weights
@@ -212,18 +212,8 @@ def _train_networks(
         assert folder is not None
         if folder.name != f"{name}-va_cnn" and not folder.exists():
             say(f"{inputs.out / f'{name}-va_cnn'} was trained on other clips; on these one is trained into {folder}")
-        weights = train_va_cnn(
-            folder,
-            manifest,
-            root,
-            own,
-            table.segments,
-            machine,
-            column=table.column,
-            skip_failed=inputs.skip_failed,
-            say=say,
-            progress=show,
-        )
+        data = VaCnnData(manifest, root, table.column, table.segments, inputs.skip_failed)
+        weights = train_va_cnn(folder, data, own, machine, say, show)
         before += own.epochs
         move(before, total)  # it may have ended early
         tables[name] = table.model_copy(update={"weights": str(weights), "va_cnn": None})

@@ -54,7 +54,7 @@ def train_vacnn(
     from common.progress import progress_bars
     from common.run_record import read_record
     from extract.machine import Machine  # torch: only where it is needed
-    from extract.va_cnn.run_folder import DONE, train_va_cnn
+    from extract.va_cnn.run_folder import DONE, VaCnnData, train_va_cnn
 
     options = {
         "network": network,
@@ -75,14 +75,10 @@ def train_vacnn(
     with progress_bars() as bar:
         weights = train_va_cnn(
             out,
-            read_manifest(manifest),
-            videos,
+            VaCnnData(read_manifest(manifest), videos, column, segments, skip_failed),
             parse_config(VaCnn, options, "options"),
-            segments,
             Machine(device=device, workers=workers),
-            column=column,
-            skip_failed=skip_failed,
-            say=Console(stderr=True, markup=False).print,
+            notify=Console(stderr=True, markup=False).print,
             progress=bar("train VA-CNN", "epochs"),
         )
     done = read_record(out / DONE)

@@ -7,14 +7,14 @@ and done.json, written last. The training loop is in `train.py`.
 import importlib.metadata
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
 import torch
 
+from common.callbacks import Notify, ProgressCallback, no_notice, no_progress
 from common.device import choose_device, device_name
 from common.errors import UserError
 from common.files import inside, refuse_no_folder, sha256_of, write_text
@@ -34,32 +34,42 @@ RESUME, WEIGHTS, DONE = "resume.safetensors", "weights.safetensors", "done.json"
 SAVE_SECONDS = 20.0  # between two writes of the resume state; what it misses is trained again
 
 
+@dataclass(frozen=True)
+class VaCnnData:
+    """The clips that a VA-CNN is trained on.
+
+    Attributes:
+        manifest: training and validation clips; the labels of the test clips are not read.
+        root: the folder that the manifest's paths are relative to.
+        column: the manifest's column of the skeleton files.
+        num_segments: N.
+        skip_failed: train without the clips that cannot be read, instead of refusing.
+    """
+
+    manifest: Manifest
+    root: Path
+    column: str = "path"
+    num_segments: int = 10
+    skip_failed: bool = False
+
+
 def train_va_cnn(
     folder: Path,
-    manifest: Manifest,
-    root: Path,
-    table: VaCnn,
-    segments: int,
+    data: VaCnnData,
+    config: VaCnn,
     machine: Machine,
-    *,
-    column: str = "path",
-    skip_failed: bool = False,
-    say: Callable[[str], None] = lambda line: None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    notify: Notify = no_notice,
+    progress: ProgressCallback = no_progress,
 ) -> Path:
-    """Train a VA-CNN on the training split into its run folder, or go on, or return at once if it is done.
+    """Train a VA-CNN on the training split into its run folder, or resume the training, or return if it is finished.
 
     Args:
-        folder: made if it is not there; refused if it holds anything but this very run.
-        manifest: training and validation clips; the labels of the test clips stay unread.
-        root: the folder the manifest's paths are relative to.
-        table: how.
-        segments: N.
-        machine: device, and processes that read.
-        column: the manifest's column of the skeleton files.
-        skip_failed: train without the clips that cannot be read, instead of refusing.
-        say: for what a person should know.
-        progress: called with the epochs done and all.
+        folder: made if it does not exist; refused if it holds anything but this very run.
+        data: the clips.
+        config: how the network is trained.
+        machine: device, and processes that read files.
+        notify: gets sentences for the user.
+        progress: called with the number of finished epochs and of all epochs.
 
     Returns:
         The file of the weights.
@@ -68,18 +78,18 @@ def train_va_cnn(
         UserError: no validation split, files that cannot be read, another run's folder, no such device or network.
     """
     device = torch.device(choose_device(machine.device))
-    refuse_no_folder(root, "the folder of the skeletons")
-    clips = {split: manifest.split(split) for split in ("train", "validation")}
-    settings = {"va_cnn": table.model_dump(), "segments": segments, **clip_settings(manifest, column)}
+    refuse_no_folder(data.root, "the folder of the skeletons")
+    settings = {"va_cnn": config.model_dump(), "segments": data.num_segments}
+    settings |= clip_settings(data.manifest, data.column)
     if (folder / SETTINGS).exists():
         refuse_other(folder / SETTINGS, {"settings": settings})
     if (folder / DONE).exists():
-        return _finished(folder, skip_failed)
-    refuse_unfit(table)
+        return _finished(folder, data.skip_failed)
+    refuse_unfit(config)
     with only_writer(folder):
-        samples = _read(clips, root, column, table, segments, machine, skip_failed, say)
-        network, remark = initial_network(table, len(manifest.classes), samples["train"])
-        say(remark)
+        samples = _read(data, config, machine, notify)
+        network, remark = initial_network(config, len(data.manifest.classes), samples["train"])
+        notify(remark)
         decisive = {
             "settings": settings,
             "samples_sha256": {split: own.sha256 for split, own in samples.items()},
@@ -92,15 +102,15 @@ def train_va_cnn(
         claim(folder / SETTINGS, decisive, {"device": device_name(device)})
         left_out = {split: list(own.left_out) for split, own in samples.items()}
         made = settings | {"joints": samples["train"].joints, "initial_weights": remark, "left_out": left_out}
-        samples = {split: _stretched(own, network, table).to(device) for split, own in samples.items()}
+        samples = {split: _stretched(own, network, config).to(device) for split, own in samples.items()}
         state = load_state(folder / RESUME) if (folder / RESUME).exists() else State()
         with _Recorder(folder, state) as recorder:
 
             def after_epoch(state: State) -> None:
                 recorder.add(state)
-                progress(len(state.history), table.epochs)
+                progress(len(state.history), config.epochs)
 
-            state = train(network.to(device), samples["train"], samples["validation"], table, state, after_epoch)
+            state = train(network.to(device), samples["train"], samples["validation"], config, state, after_epoch)
         assert state.best is not None
         save_weights(folder / WEIGHTS, state.best, made | {"selected": asdict(state.selected)})
         done = {
@@ -147,33 +157,25 @@ def _finished(folder: Path, skip_failed: bool) -> Path:
     return folder / WEIGHTS
 
 
-def _read(
-    clips: Mapping[str, pd.DataFrame],
-    root: Path,
-    column: str,
-    table: VaCnn,
-    segments: int,
-    machine: Machine,
-    skip_failed: bool,
-    say: Callable[[str], None],
-) -> dict[str, Samples]:
+def _read(data: VaCnnData, config: VaCnn, machine: Machine, notify: Notify) -> dict[str, Samples]:
     """Read the samples of each split."""
     samples = {}
-    for split, own in clips.items():
-        say(f"reading {len(own)} skeletons of split {split}")
+    for split in ("train", "validation"):
+        clips = data.manifest.split(split)
+        notify(f"reading {len(clips)} skeletons of split {split}")
         samples[split] = read_samples(
-            {clip: inside(root, path) for clip, path in zip(own["clip_id"], own[column], strict=True)},
-            dict(zip(own["clip_id"], own["label"], strict=True)),
-            segments,
-            legacy_sequence_actors=table.legacy_sequence_actors,
+            {clip: inside(data.root, path) for clip, path in zip(clips["clip_id"], clips[data.column], strict=True)},
+            dict(zip(clips["clip_id"], clips["label"], strict=True)),
+            data.num_segments,
+            legacy_sequence_actors=config.legacy_sequence_actors,
             workers=machine.workers,
             deadline=machine.deadline,
         )
-        _check(split, samples[split], len(own), skip_failed, say)
+        _check(split, samples[split], len(clips), data.skip_failed, notify)
     return samples
 
 
-def _check(split: str, samples: Samples, clips: int, skip_failed: bool, say: Callable[[str], None]) -> None:
+def _check(split: str, samples: Samples, clips: int, skip_failed: bool, notify: Notify) -> None:
     """Refuse clips that could not be read, or say so; refuse skeletons that do not go together."""
     if not len(samples.labels):
         raise UserError(f"none of the {clips} skeletons of split {split} can be read; the first: {samples.left_out[0]}")
@@ -181,14 +183,14 @@ def _check(split: str, samples: Samples, clips: int, skip_failed: bool, say: Cal
         said = f"{len(samples.left_out)} of {clips} skeletons of split {split} cannot be read; the first: "
         if not skip_failed:
             raise UserError(f"{said}{samples.left_out[0]}. Mend them, or give --skip-failed to train without them")
-        say(said + samples.left_out[0])
+        notify(said + samples.left_out[0])
     if not (samples.stretches[..., 2] == samples.joints).all():
         raise UserError(f"the skeletons of split {split} have different numbers of joints; train on one kind of files")
 
 
-def _stretched(samples: Samples, network: VaCnnNetwork, table: VaCnn) -> Samples:
+def _stretched(samples: Samples, network: VaCnnNetwork, config: VaCnn) -> Samples:
     """With `legacy_sequence_stretch`, each clip's coordinates stretched to the training data's extremes."""
-    if not table.legacy_sequence_stretch:
+    if not config.legacy_sequence_stretch:
         return samples
     low, high = network.minimum.item(), network.maximum.item()
     clips = torch.tensor_split(samples.points, samples.stretches[1:, :, :, 0].flatten(1).min(dim=1).values)

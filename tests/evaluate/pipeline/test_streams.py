@@ -26,7 +26,7 @@ from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.scoring.predictions import Predictions, read_predictions
 from extract.cache import Row, read_cache, write_cache
 from extract.machine import Machine
-from extract.va_cnn.run_folder import clip_settings
+from extract.va_cnn.run_folder import VaCnnData, clip_settings
 from manifests.manifest import Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import Extract, Recipe, VaCnn, read_recipe
 
@@ -323,22 +323,18 @@ def stand_ins(inputs: PipelineInputs, monkeypatch: pytest.MonkeyPatch) -> list[t
 
     def train_va_cnn(
         folder: Path,
-        manifest: Manifest,
-        root: Path,
-        settings: VaCnn,
-        segments: int,
+        data: VaCnnData,
+        config: VaCnn,
         machine: Machine,
-        *,
-        column: str,
-        skip_failed: bool,
-        say: Callable[[str], None],
+        notify: Callable[[str], None],
         progress: Callable[..., None],
     ) -> Path:
-        assert not skip_failed
-        asked.append(("train", folder, manifest.clips[column].tolist(), root, settings, segments, machine))
-        say("the VA-CNN's remark")
+        assert not data.skip_failed
+        paths = data.manifest.clips[data.column].tolist()
+        asked.append(("train", folder, paths, data.root, config, data.num_segments, machine))
+        notify("the VA-CNN's remark")
         for epoch in (1, 2):  # of the seven: no improvement
-            progress(epoch, settings.epochs)
+            progress(epoch, config.epochs)
         return folder / "va.safetensors"
 
     monkeypatch.setattr("evaluate.pipeline.streams.train_va_cnn", train_va_cnn)

@@ -22,7 +22,7 @@ from extract.skeletons.skeleton import Skeleton
 from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.pictures import make_pictures
-from extract.va_cnn.run_folder import train_va_cnn
+from extract.va_cnn.run_folder import VaCnnData, train_va_cnn
 from extract.va_cnn.samples import Samples, cut, read_samples
 from extract.va_cnn.train import Epoch, State, train
 from extract.va_cnn.weights import load_state, load_va_cnn, save_state
@@ -32,6 +32,10 @@ from manifests.recipes.recipe import Extract, VaCnn
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEGMENTS = 4
 CPU = Machine(device="cpu", workers=1)
+
+
+def data_of(manifest: Manifest, root: Path, skip_failed: bool = False) -> VaCnnData:
+    return VaCnnData(manifest, root, num_segments=SEGMENTS, skip_failed=skip_failed)
 
 
 def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -178,7 +182,7 @@ def trained(drawn_skeletons: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     manifest = read_manifest(drawn_skeletons / "clips.csv")
-    train_va_cnn(folder, manifest, drawn_skeletons, table, SEGMENTS, CPU)
+    train_va_cnn(folder, data_of(manifest, drawn_skeletons), table, CPU)
     torch.set_num_threads(before)
     return folder
 
@@ -187,9 +191,9 @@ def test_a_finished_run_returns_at_once_and_others_are_refused(trained: Path, dr
     manifest = read_manifest(drawn_skeletons / "clips.csv")
     table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     empty = trained  # no skeletons in it
-    assert train_va_cnn(trained, manifest, empty, table, SEGMENTS, CPU) == trained / "weights.safetensors"
+    assert train_va_cnn(trained, data_of(manifest, empty), table, CPU) == trained / "weights.safetensors"
     with pytest.raises(UserError, match=r"other settings \(va_cnn.epochs: 1 there, 2 wanted\)"):
-        train_va_cnn(trained, manifest, empty, table.model_copy(update={"epochs": 2}), SEGMENTS, CPU)
+        train_va_cnn(trained, data_of(manifest, empty), table.model_copy(update={"epochs": 2}), CPU)
 
 
 def test_test_clips_play_no_part(trained: Path, drawn_skeletons: Path, tmp_path: Path) -> None:
@@ -202,7 +206,7 @@ def test_test_clips_play_no_part(trained: Path, drawn_skeletons: Path, tmp_path:
     for path in clips.loc[~test, "path"]:
         shutil.copy(drawn_skeletons / path, tmp_path / path)
     table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
-    weights = train_va_cnn(tmp_path / "run", Manifest(clips, manifest.classes), tmp_path, table, SEGMENTS, CPU)
+    weights = train_va_cnn(tmp_path / "run", data_of(Manifest(clips, manifest.classes), tmp_path), table, CPU)
     assert weights.read_bytes() == (trained / "weights.safetensors").read_bytes()
 
 
@@ -213,13 +217,15 @@ def test_files_that_cannot_be_read_are_refused_or_named(drawn_skeletons: Path, t
     table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     manifest = read_manifest(folder / "clips.csv")
     with pytest.raises(UserError, match=r"1 of 12 skeletons of split train cannot be read; .*s4.npy: .*--skip-failed"):
-        train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU)
-    weights = train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, skip_failed=True, say=said.append)
+        train_va_cnn(tmp_path / "run", data_of(manifest, folder), table, CPU)
+    weights = train_va_cnn(
+        tmp_path / "run", data_of(manifest, folder, skip_failed=True), table, CPU, notify=said.append
+    )
     assert said[1].startswith("1 of 12 skeletons of split train cannot be read") and "s4.npy" in said[1]
     assert "s4.npy" in load_va_cnn(weights)[1]["left_out"]["train"][0]
     with pytest.raises(UserError, match="trained without 1 clips that could not be read"):
-        train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU)
-    assert train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, skip_failed=True) == weights
+        train_va_cnn(tmp_path / "run", data_of(manifest, folder), table, CPU)
+    assert train_va_cnn(tmp_path / "run", data_of(manifest, folder, skip_failed=True), table, CPU) == weights
 
 
 def test_a_training_does_not_go_on_with_other_files(drawn_skeletons: Path, tmp_path: Path) -> None:
@@ -231,11 +237,11 @@ def test_a_training_does_not_go_on_with_other_files(drawn_skeletons: Path, tmp_p
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU, progress=interrupt)
+        train_va_cnn(tmp_path / "run", data_of(manifest, folder), table, CPU, progress=interrupt)
     assert len(load_state(tmp_path / "run" / "resume.safetensors").history) == 1, "what was done is kept"
     shutil.copy(folder / "s3.npy", folder / "s2.npy")
     with pytest.raises(UserError, match=r"other settings \(samples_sha256.train"):
-        train_va_cnn(tmp_path / "run", manifest, folder, table, SEGMENTS, CPU)
+        train_va_cnn(tmp_path / "run", data_of(manifest, folder), table, CPU)
 
 
 def test_a_typo_claims_nothing(drawn_skeletons: Path, tmp_path: Path) -> None:
@@ -249,10 +255,10 @@ def test_a_typo_claims_nothing(drawn_skeletons: Path, tmp_path: Path) -> None:
     for update, sentence in wrong:
         with pytest.raises(UserError, match=sentence):
             misspelt = table.model_copy(update=update)
-            train_va_cnn(tmp_path / "run", manifest, drawn_skeletons, misspelt, SEGMENTS, CPU)
+            train_va_cnn(tmp_path / "run", data_of(manifest, drawn_skeletons), misspelt, CPU)
     with pytest.raises(UserError, match="the folder of the skeletons .*nowhere does not exist"):
-        train_va_cnn(tmp_path / "run", manifest, tmp_path / "nowhere", table, SEGMENTS, CPU)
-    assert train_va_cnn(tmp_path / "run", manifest, drawn_skeletons, table, SEGMENTS, CPU).exists()
+        train_va_cnn(tmp_path / "run", data_of(manifest, tmp_path / "nowhere"), table, CPU)
+    assert train_va_cnn(tmp_path / "run", data_of(manifest, drawn_skeletons), table, CPU).exists()
 
 
 def test_a_sample_is_drawn_as_the_segment_it_is_cut_of() -> None:
