@@ -1,7 +1,6 @@
 """`python -m manifests`."""
 
-from common.command_line import run_cli
-from manifests.commands.app import app
+from early_recognition import start
 
 if __name__ == "__main__":
-    run_cli(app)
+    start("manifests")

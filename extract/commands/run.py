@@ -15,9 +15,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from common.command_line import STOPPED
 from common.cores import usable_cores
 from common.errors import UserError
+from common.exits import STOPPED
 from common.options import Device, Workers
 from extract.cache import check_cache
 from extract.commands.options import (

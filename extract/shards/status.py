@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.live import Live
 
-from common.command_line import INTERRUPTED, QuietExit
 from common.errors import UserError
+from common.exits import INTERRUPTED, QuietExit
 from common.options import Json
 from extract.commands.options import CacheFile
 from extract.shards.plan import read_clips, shard_sha256

@@ -2,14 +2,14 @@
 
 import errno
 import re
-import signal
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from common.command_line import QuietExit, run_cli
+from common.command_line import run_cli
 from common.errors import UserError
+from common.exits import QuietExit
 
 
 class OutOfMemoryError(RuntimeError):
@@ -29,8 +29,8 @@ class OutOfMemoryError(RuntimeError):
             OutOfMemoryError("Tried to allocate 2 GiB.\nMore"),
             "error: memory is not enough (Tried to allocate 2 GiB.); u",
         ),
-        (OSError(errno.ENOSPC, "No space left on device"), "error: no space is left on the disk; make room and run"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "error: no space is left on the disk; make room and run"),
+        (OSError(errno.ENOSPC, "No space left on device"), "error: no space is left on the disk; free some and run"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "error: no space is left on the disk; free some and run"),
     ],
 )
 @pytest.mark.usefixtures("no_traceback")
@@ -99,22 +99,3 @@ def test_an_interrupt_is_said_unless_nothing_was_at_work(
         run_cli(app)
     assert ended.value.code == 130
     assert capsys.readouterr().err.partition(" ")[0] == said
-
-
-def test_a_signal_to_end_is_heeded_also_by_the_first_process(capsys: pytest.CaptureFixture[str]) -> None:
-    """Which has no default: in a container nothing would happen until the kill."""
-
-    def app() -> None:
-        assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN)
-        try:
-            signal.raise_signal(signal.SIGTERM)
-        finally:
-            signal.raise_signal(signal.SIGTERM)  # while it cleans up
-        pytest.fail("it goes on")
-
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as end:
-        run_cli(app)
-    assert end.value.code == 143
-    assert capsys.readouterr().err == "stopped: what was finished is kept; run the same command to go on\n"
-    assert signal.getsignal(signal.SIGTERM) == before

@@ -83,4 +83,4 @@ def test_run_cli_says_that_ctrl_c_loses_nothing(
     with pytest.raises(SystemExit) as exit_:
         run_cli(app)
     assert exit_.value.code == 130
-    assert capsys.readouterr().err == "interrupted: what was finished is kept; run the same command to go on\n"
+    assert capsys.readouterr().err == "interrupted: what was finished is kept; run the same command to resume\n"

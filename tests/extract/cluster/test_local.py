@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from common.command_line import ended_in_order
 from common.errors import UserError
+from common.exits import exit_on_sigterm
 from extract.cluster.local import run_locally
 from extract.cluster.work import Work
 from extract.cluster.worker import ATTEMPTS, MOST_ERRORS
@@ -174,7 +174,7 @@ def test_told_to_end_it_tells_its_workers_and_waits(
             signal.raise_signal(number)
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell put pytest in the background
-    with pytest.raises(error) as caught, ended_in_order():
+    with pytest.raises(error) as caught, exit_on_sigterm():
         run_locally(work, interrupt)
     assert not isinstance(caught.value, SystemExit) or caught.value.code == 143
     assert [stand_ins.log(shard) for shard in (0, 1)] == [["up", "told"]] * 2

@@ -1,0 +1,107 @@
+"""The start of every command line: `early-recognition`, `python -m extract` and the others.
+
+This module has a name of its own and imports the standard library only. So it can report that another distribution
+has a package `common` or `evaluate`, and Ctrl-C ends with a sentence while the packages are imported.
+"""
+
+import base64
+import contextlib
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+DISTRIBUTION = "early-recognition"
+PACKAGES = ("common", "manifests", "extract", "distill", "evaluate")  # each imports those before it
+SENTENCES = {
+    signal.SIGINT: "interrupted: what was finished is kept; run the same command to resume\n",
+    signal.SIGTERM: "stopped: what was finished is kept; run the same command to resume\n",
+}
+
+
+def main() -> None:
+    """Run `early-recognition`, the command line of all packages."""
+    start("evaluate", "evaluate.commands.early_recognition")
+
+
+def start(package: str, module: str = "") -> None:
+    """Run the command line of a package, as `python -m PACKAGE` does.
+
+    Args:
+        package: one of `PACKAGES`.
+        module: the module whose `app` is run; default: `PACKAGE.commands.app`.
+    """
+    with _ended_by_signals():
+        reason = _shadowed(PACKAGES[: PACKAGES.index(package) + 1])
+        if reason is not None:
+            print(f"error: {reason}", file=sys.stderr)
+            sys.exit(1)
+        run_cli = importlib.import_module("common.command_line").run_cli
+        app = importlib.import_module(module or f"{package}.commands.app").app
+    run_cli(app)
+
+
+def _shadowed(packages: tuple[str, ...]) -> str | None:
+    """Return a sentence if one of the packages is not this project's; None: all are.
+
+    A package is this project's if it is in the same folder as this file. That is so in a checkout, in an editable
+    installation and in an environment. In an environment, another distribution may have overwritten its files.
+    """
+    home = Path(__file__).resolve().parent
+    for name in packages:
+        spec = importlib.util.find_spec(name)
+        there = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
+        if there != home / name / "__init__.py":
+            found = "is missing" if there is None else f"is taken from {there}"
+            return f"the package `{name}` of {DISTRIBUTION} in {home} {found}; {_REMEDY}"
+        if _overwritten(there, home):
+            return f"another distribution has overwritten {there} of {DISTRIBUTION}; {_REMEDY}"
+    return None
+
+
+_REMEDY = (
+    f"another distribution, or a file in the current folder, has the same name: install {DISTRIBUTION} into an "
+    f"environment of its own, and use the command `{DISTRIBUTION}`, which ignores the current folder"
+)
+
+
+def _overwritten(file: Path, home: Path) -> bool:
+    """Return whether a file differs from what was installed; False where no installation has recorded it."""
+    for distribution in importlib.metadata.distributions(name=DISTRIBUTION, path=[str(home)]):
+        for recorded in distribution.files or ():
+            if recorded.hash is not None and recorded.parts == file.parts[-2:]:
+                digest = hashlib.new(recorded.hash.mode, file.read_bytes()).digest()
+                return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != recorded.hash.value
+    return False
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """End the process with a sentence if Ctrl-C or SIGTERM arrives inside.
+
+    An exception would not do: libraries catch exceptions while they are imported. Nothing is being written yet.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os.write(2, SENTENCES[signal.Signals(number)].encode())
+        os._exit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in SENTENCES}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as nohup and shells set it
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+if __name__ == "__main__":
+    main()

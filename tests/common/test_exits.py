@@ -1,0 +1,26 @@
+"""SIGTERM ends a process in order."""
+
+import signal
+
+import pytest
+
+from common.command_line import run_cli
+
+
+def test_a_signal_to_end_is_heeded_also_by_the_first_process(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which has no default: in a container nothing would happen until the kill."""
+
+    def app() -> None:
+        assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN)
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)  # while it cleans up
+        pytest.fail("it goes on")
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as end:
+        run_cli(app)
+    assert end.value.code == 143
+    assert capsys.readouterr().err == "stopped: what was finished is kept; run the same command to resume\n"
+    assert signal.getsignal(signal.SIGTERM) == before

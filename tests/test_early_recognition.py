@@ -1,0 +1,133 @@
+"""The start of the command lines: other distributions' packages, the user's own files, Ctrl-C while modules load."""
+
+import base64
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import early_recognition
+
+ROOT = Path(early_recognition.__file__).parent
+PACKAGES = early_recognition.PACKAGES
+CONSOLE_SCRIPT = "import sys; sys.argv[0] = 'early-recognition'; from early_recognition import main; main()"
+
+
+def run(*arguments: str, cwd: Path, path: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, with the packages of `path`."""
+    environment = {**os.environ, "PYTHONPATH": str(path)}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def copy_of_the_packages(folder: Path) -> Path:
+    """Copy of what the start of `evaluate` imports first: the packages' `__init__` files, and all of `common`."""
+    shutil.copy(ROOT / "early_recognition.py", folder)
+    shutil.copytree(ROOT / "common", folder / "common")
+    for package in PACKAGES[1:]:
+        (folder / package / "commands").mkdir(parents=True)
+        shutil.copy(ROOT / package / "__init__.py", folder / package)
+    for name in ("__init__", "early_recognition"):
+        shutil.copy(ROOT / "evaluate" / "commands" / f"{name}.py", folder / "evaluate" / "commands")
+    return folder
+
+
+def other_packages(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text("raise ImportError('of another project')\n")
+    return folder
+
+
+def test_the_console_script_ignores_the_current_folder(tmp_path: Path) -> None:
+    for package in PACKAGES:
+        (tmp_path / f"{package}.py").write_text("print('of the user')\n")
+    ended = run("-P", "-c", CONSOLE_SCRIPT, "--version", cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("early-recognition ")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_package_of_another_distribution_is_named(tmp_path: Path, name: str) -> None:
+    other_packages(tmp_path / "other", name)
+    path = f"{tmp_path / 'other'}{os.pathsep}{ROOT}"
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-P", "-c", CONSOLE_SCRIPT, "--version"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(
+        f"error: the package `{name}` of early-recognition in {ROOT} is taken from {tmp_path / 'other' / name}"
+    )
+    assert "an environment of its own" in ended.stderr and ended.stderr.count("\n") == 1
+
+
+def test_a_file_of_the_user_is_named_by_the_packages_that_need_its_name(tmp_path: Path) -> None:
+    (tmp_path / "extract.py").write_text("print('of the user')\n")
+    assert run("-m", "manifests", "--help", cwd=tmp_path).returncode == 0, "it needs no `extract`"
+    code = "import early_recognition; early_recognition.start('distill')"
+    ended = run("-c", code, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert f"the package `extract` of early-recognition in {ROOT} is taken from {tmp_path}" in ended.stderr
+
+
+def test_a_checkout_shadows_nothing(tmp_path: Path) -> None:
+    """The folder of a checkout comes before an installation, for all packages alike."""
+    checkout = copy_of_the_packages(tmp_path)
+    ended = run("-m", "early_recognition", "--version", cwd=checkout, path=ROOT)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("overwritten", [False, True])
+def test_an_installation_that_another_distribution_has_overwritten_is_refused(
+    tmp_path: Path, overwritten: bool
+) -> None:
+    installed = copy_of_the_packages(tmp_path)
+    metadata = installed / "early_recognition-0.1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: early-recognition\nVersion: 0.1.0\n")
+    lines = []
+    for package in PACKAGES:
+        file = installed / package / "__init__.py"
+        digest = base64.urlsafe_b64encode(hashlib.sha256(file.read_bytes()).digest()).rstrip(b"=").decode()
+        lines.append(f"{package}/__init__.py,sha256={digest},{file.stat().st_size}\n")
+    (metadata / "RECORD").write_text("".join(lines))
+    if overwritten:
+        (installed / "evaluate" / "__init__.py").write_text("'''Evaluate metrics and models.'''\n")
+    (tmp_path / "elsewhere").mkdir()
+    ended = run("-P", "-c", CONSOLE_SCRIPT, "--version", cwd=tmp_path / "elsewhere", path=installed)
+    assert ended.returncode == overwritten
+    if overwritten:
+        file = installed / "evaluate" / "__init__.py"
+        assert ended.stderr.startswith(f"error: another distribution has overwritten {file} of early-recognition; ")
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize(
+    ("number", "sentence"), [(signal.SIGINT, "interrupted: "), (signal.SIGTERM, "stopped: ")], ids=["INT", "TERM"]
+)
+def test_a_signal_while_modules_are_imported_ends_with_a_sentence(
+    tmp_path: Path, number: signal.Signals, sentence: str, delay: float
+) -> None:
+    """The package that is imported says so, and then takes as long as torch does."""
+    checkout = copy_of_the_packages(tmp_path)
+    slow = "import time\nprint('importing', flush=True)\nwhile True:\n"
+    slow += "    try: time.sleep(5)\n    except BaseException: pass\n"
+    (checkout / "extract" / "commands" / "__init__.py").write_text("")
+    (checkout / "extract" / "commands" / "app.py").write_text(slow)
+    code = "import early_recognition; early_recognition.start('extract')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "importing\n"
+    time.sleep(delay)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert errors == f"{sentence}what was finished is kept; run the same command to resume\n"
