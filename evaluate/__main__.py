@@ -1,7 +1,6 @@
-"""`python -m evaluate`: see `evaluate.commands`."""
+"""`python -m evaluate`."""
 
-from common.command_line import run_cli
-from evaluate.commands.app import app
+from early_recognition import start
 
 if __name__ == "__main__":
-    run_cli(app)
+    start("evaluate")
