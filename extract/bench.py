@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from common.device import choose_device, device_name
 from common.errors import UserError
 from extract.clip import Clip
+from extract.decoding.decoders import DECODERS
 from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.gpu_load import GpuLoad
@@ -138,7 +139,7 @@ def _draw(folder: Path, kind: Input, decoder: str) -> list[Path]:
     paths = [folder / f"{index}{'.avi' if kind == 'video' else '.skeleton'}" for index in range(FILES)]
     for index, path in enumerate(paths):
         if kind == "video":
-            write_numbered_clip(path, CLIP_FRAMES[kind], SIZE, "libx264" if decoder == "nvdec" else "mpeg4")
+            write_numbered_clip(path, CLIP_FRAMES[kind], SIZE, DECODERS[decoder].example_codec)
         else:
             write_synthetic_skeleton(path, CLIP_FRAMES[kind], seed=index)
     return paths

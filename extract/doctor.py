@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from extract.clip import DecodeError
-from extract.decoding.decode import DECODERS
+from extract.decoding.decoders import DECODERS, VideoDecoder, find_decoder
 from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.decoding.synthetic_clip import hide_beginning, read_number, set_display_matrix, write_numbered_clip
 from extract.networks.weights import weights_folder
@@ -53,9 +53,7 @@ def check_decoders() -> dict[str, str]:
         set_display_matrix(turned, TRANSPOSED)
         clips = (_Drawn(xvid, 0), _Drawn(trimmed, HIDDEN))
         return {
-            "pyav": _verdict(_in_order("pyav"), clips),
-            "decord": _if_installed("decord", "decord", _in_order("decord"), clips),
-            "nvdec": _nvdec_verdict(turned),
+            **{name: _verdict_on(name, decoder, clips, turned) for name, decoder in DECODERS.items()},
             "decord by index (not used)": _if_installed("decord", "decord", _decord_by_index, clips),
             "decord2 (not used)": _if_installed("decord2", "decord", _decord_in_order, clips),
             "torchcodec (not used)": _if_installed("torchcodec", "torchcodec.decoders", _torchcodec, clips),
@@ -66,11 +64,10 @@ def check_decoder(name: str) -> None:
     """Refuse a decoder that is unknown, not installed, or not exact on this machine. PyAV is exact by its tests.
 
     Raises:
-        UserError: with the doctor's verdict.
+        UserError: the name is unknown, with the nearest one; or the decoder is not exact, with the doctor's verdict.
     """
-    if name not in DECODERS:
-        raise UserError(f"there is no decoder {name!r}; choose from {', '.join(DECODERS)}")
-    if name != "pyav" and not (verdict := check_decoders()[name]).startswith("exact"):
+    decoder = find_decoder(name)
+    if not decoder.trusted and not (verdict := check_decoders()[name]).startswith("exact"):
         raise UserError(f"the decoder {name} is refused here ({verdict}); use --decoder pyav")
 
 
@@ -96,6 +93,15 @@ def _weights_folder() -> str:
         return str(weights_folder())
     except UserError as error:  # a user without a home folder
         return str(error)
+
+
+def _verdict_on(name: str, decoder: VideoDecoder, clips: Sequence[_Drawn], turned: Path) -> str:
+    """Return the verdict on a decoder that `--decoder` can choose."""
+    if decoder.on_gpu:
+        return _gpu_verdict(name, turned)
+    if decoder.module is None:
+        return _verdict(_in_order(decoder), clips)
+    return _if_installed(decoder.package, decoder.module, _in_order(decoder), clips)
 
 
 def _verdict(decode: Decode, clips: Sequence[_Drawn]) -> str:
@@ -130,13 +136,12 @@ def _if_installed(package: str, module: str, decode: Decode, clips: Sequence[_Dr
     return _verdict(decode, clips)
 
 
-def _in_order(name: str) -> Decode:
+def _in_order(decoder: VideoDecoder) -> Decode:
     def decode(clip: Path, wanted: Sequence[int]) -> tuple[list[NDArray[np.uint8]], int]:
-        promise, read = DECODERS[name]
-        for _ in promise(clip):  # it refuses what the decoder gets wrong
+        for _ in decoder.count(clip):  # it refuses files that the decoder would decode wrongly
             pass
         count, pictures = 0, []
-        for convert in read(clip):
+        for convert in decoder.read(clip):
             if count in set(wanted):
                 pictures.append(convert())
             count += 1
@@ -145,14 +150,14 @@ def _in_order(name: str) -> Decode:
     return decode
 
 
-def _nvdec_verdict(clip: Path) -> str:
-    """Compare every pixel with PyAV's, which takes what NVDEC cannot; in a process as a run has them."""
+def _gpu_verdict(name: str, clip: Path) -> str:
+    """Compare every pixel with PyAV's, in a decode worker, as a run does it."""
     if not torch.cuda.is_available():
-        return "no NVDEC here: torch sees no GPU"
-    tasks = [DecodeTask("numbered", str(clip), NUM_FRAMES, 1, name, 0) for name in ("pyav", "nvdec")]
+        return f"no {name.upper()} here: torch sees no GPU"
+    tasks = [DecodeTask("numbered", str(clip), NUM_FRAMES, 1, decoder, 0) for decoder in ("pyav", name)]
     expected, got = decode_all(tasks, workers=1, deadline=60)
     if isinstance(expected, Failure) or isinstance(got, Failure):
-        return f"no NVDEC here: {got.reason if isinstance(got, Failure) else 'PyAV fails'}"
+        return f"no {name.upper()} here: {got.reason if isinstance(got, Failure) else 'PyAV fails'}"
     return "exact" if np.array_equal(expected[1].content, got[1].content) else "wrong: its pixels are not PyAV's"
 
 

@@ -12,7 +12,7 @@ class Machine:
         device: "auto", "cpu", "cuda", "cuda:1".
         workers: decode processes.
         deadline: seconds without a new frame after which a clip's decoder is killed.
-        decoder: "pyav", "decord" or "nvdec".
+        decoder: a name of `extract.decoding.decoders.DECODERS`.
         compiled: use `torch.compile`.
         threads: of torch on a CPU, which decide the last bits of a value; None: as many as torch takes.
         weights_folder: where weights files are; None: the default of `extract.networks.weights`.

@@ -6,13 +6,10 @@ from typing import Any
 import av
 
 from extract.decoding.decode import FRAMES_RULE
+from extract.decoding.decoders import DECODERS
 from extract.networks.backbone import Input
 from extract.segments import SEGMENT_RULE
 from manifests.recipes.recipe import Extract
-
-# Whose version a decoder has, and what it is called where the name alone would not say who decoded what.
-PACKAGES = {"pyav": "av", "nvdec": "av"}
-CALLED = {"nvdec": "nvdec (h264 and hevc in yuv420p; others pyav)"}
 
 
 def sampling_settings(recipe: Extract, decoder: str, kind: Input) -> dict[str, Any]:
@@ -25,7 +22,7 @@ def sampling_settings(recipe: Extract, decoder: str, kind: Input) -> dict[str, A
     """
     video = {
         "frames_per_segment": recipe.frames_per_segment,
-        "decoder": f"{CALLED.get(decoder, decoder)} {version(PACKAGES.get(decoder, decoder))}",
+        "decoder": f"{DECODERS[decoder].recorded_as} {version(DECODERS[decoder].package)}",
         "frames_rule": FRAMES_RULE,
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
         "pictures_decoder": f"pillow {version('pillow')}",  # of recordings that are folders of pictures

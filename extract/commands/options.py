@@ -33,7 +33,7 @@ Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
 Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper has 10.")]
 ImageSize = Annotated[int | None, typer.Option(help="Side of the square the network sees; default: its own.")]
 Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
-Decoder = Annotated[str, typer.Option(help="pyav; decord or nvdec where `doctor` finds them exact.")]
+Decoder = Annotated[str, typer.Option(help="pyav, or another decoder that `doctor` finds exact.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
 
 

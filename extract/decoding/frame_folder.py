@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from common.errors import some_of
 from extract.clip import DecodeError
+from extract.decoding.frame_count import FrameCount
 from extract.decoding.image_file import read_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
@@ -50,6 +51,17 @@ def frame_files(folder: Path) -> list[Path]:
         raise DecodeError(f"pictures of the same number: {some_of(twice)}")
     _refuse_gaps(sorted(numbers))
     return [numbers[number][0] for number in sorted(numbers)]
+
+
+def count_frames(folder: Path) -> Iterator[FrameCount]:
+    """Yield the number of frames in a folder.
+
+    Raises:
+        DecodeError: there is none, or the folder is refused.
+    """
+    if not (pictures := len(frame_files(folder))):
+        raise DecodeError("not a video, but a folder without pictures")
+    yield FrameCount(pictures, 0)
 
 
 def read_frames(folder: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:

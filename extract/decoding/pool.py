@@ -39,7 +39,7 @@ class DecodeTask:
         path: local path or URL of the video or the skeleton file, or of the archive that it is in.
         num_segments: N.
         frames_per_segment: F, of videos.
-        decoder: for videos one of `extract.decoding.decode.DECODERS`, "skeleton" for skeletons.
+        decoder: for videos one of `extract.decoding.decoders.DECODERS`, "skeleton" for skeletons.
         expected: number of frames the manifest gives; 0: unknown.
         legacy_sequence_actors: of skeletons; see `extract.skeletons.segment_points`.
         offset: where the file begins in its archive; 0: it is in none.

@@ -85,6 +85,35 @@ def footage(drawn_footage: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(drawn_footage, tmp_path / "footage"))
 
 
+@pytest.fixture
+def own_copy(tmp_path: Path) -> Callable[..., str]:
+    """A function that adds files and lines to a copy of the packages, and returns what a command of it prints.
+
+    Args of the function: new files by path, lines to insert after others by path, the command's arguments.
+    """
+    copy = tmp_path / "copy"
+    for package in ("common", "manifests", "extract"):
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def run(files: dict[str, str], lines: dict[str, list[tuple[str, str]]], *arguments: str | Path) -> str:
+        for name, content in files.items():
+            assert not (copy / name).exists()
+            (copy / name).write_text(content)
+        for name, insertions in lines.items():
+            content = (copy / name).read_text()
+            for before, line in insertions:
+                assert content.count(before) == 1
+                content = content.replace(before, f"{before}\n{line}")
+            (copy / name).write_text(content)
+        command = [sys.executable, "-m", "extract", *map(str, arguments)]
+        environment = os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def wait_until() -> Callable[[Callable[[], object]], None]:
     """A function that waits until a condition holds, and fails the test when it does not come to hold."""
@@ -117,15 +146,17 @@ def drawn_skeletons(tmp_path_factory: pytest.TempPathFactory) -> Path:
 HOLD = """
 import os, time
 import extract.decoding.decode as decode
-promise, read = decode.DECODERS["pyav"]
+from dataclasses import replace
+pyav = decode.DECODERS["pyav"]
+count, read = pyav.count, pyav.read
 def held(path):
     hold = path.with_suffix(".hold")
     if hold.exists():
         path.with_suffix(".pid").write_text(str(os.getpid()))
     while hold.exists():
         time.sleep(0.02)
-    return promise(path)
-decode.DECODERS["pyav"] = (held, read)
+    return count(path)
+decode.DECODERS["pyav"] = replace(pyav, count=held, read=read)
 """
 
 LAUNCHER = """

@@ -5,6 +5,7 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -19,16 +20,16 @@ from common.errors import UserError
 from extract import doctor
 from extract.__main__ import app
 from extract.clip import Clip, DecodeError
-from extract.decoding.decode import DECODERS, Frames
+from extract.decoding.decoders import DECODERS, Frames
 from extract.decoding.frame_count import FrameCounts
 from extract.decoding.pool import DecodeTask, Failure
 from extract.decoding.synthetic_clip import _draw, read_number
 
-PROMISE, READ = DECODERS["pyav"]
+COUNT, READ = DECODERS["pyav"].count, DECODERS["pyav"].read
 
 
 def sabotage(monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], Frames]) -> None:
-    monkeypatch.setitem(DECODERS, "pyav", (PROMISE, read))
+    monkeypatch.setitem(DECODERS, "pyav", replace(DECODERS["pyav"], read=read))
 
 
 def test_pyav_is_exact_here() -> None:
@@ -100,9 +101,9 @@ def test_a_decoder_that_refuses_the_trimmed_mp4_may_be_used_for_others(monkeypat
     def refusing(clip: Path) -> FrameCounts:
         if clip.suffix == ".mp4":
             raise DecodeError("it counts 73 frames where 67 are shown")
-        return PROMISE(clip)
+        return COUNT(clip)
 
-    monkeypatch.setitem(DECODERS, "decord", (refusing, READ))
+    monkeypatch.setitem(DECODERS, "decord", replace(DECODERS["decord"], count=refusing, read=READ))
     monkeypatch.setattr(doctor, "_version", lambda package: "1" if package == "decord" else doctor.NOT_INSTALLED)
     monkeypatch.setattr("importlib.import_module", lambda _name: None)
     assert doctor.check_decoders()["decord"] == "exact; a trimmed MP4 is refused"

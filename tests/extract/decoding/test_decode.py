@@ -4,6 +4,7 @@ import itertools
 import random
 import struct
 import tracemalloc
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
+from extract.decoding.frame_count import FrameCount, FrameCounts
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.segments import frame_indices
 
@@ -138,17 +140,17 @@ def test_packets_that_decode_to_nothing_do_not_shift_frames(
     """More packets than frames, as in the real v_HorseRace_g20_c01: the second pass takes the true count."""
     from extract.decoding import decode
 
-    promise, read = decode.DECODERS["pyav"]
+    pyav = decode.DECODERS["pyav"]
     passes: list[Path] = []
 
-    def lying(path: Path) -> decode.FrameCounts:
-        yield from (decode.FrameCount(said.packets + 3, 0) for said in promise(path))
+    def lying(path: Path) -> FrameCounts:
+        yield from (FrameCount(said.packets + 3, 0) for said in pyav.count(path))
 
     def counting(path: Path) -> decode.Frames:
         passes.append(path)
-        return read(path)
+        return pyav.read(path)
 
-    monkeypatch.setitem(decode.DECODERS, "pyav", (lying, counting))
+    monkeypatch.setitem(decode.DECODERS, "pyav", replace(pyav, count=lying, read=counting))
     clip = decode_clip(numbered, 10, 8)
     assert numbers(clip) == frame_indices(97, 10, 8).tolist()
     assert len(passes) == 2

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from extract.clip import DecodeError
-from extract.decoding import decode
 from extract.decoding.decode import decode_clip
+from extract.decoding.decoders import Frames, decord
 from extract.decoding.synthetic_clip import hide_beginning, read_number, write_numbered_clip
 
 pytest.importorskip("decord", reason="decord is an optional extra without a wheel for this machine")
@@ -47,18 +47,18 @@ def test_an_older_ffmpegs_rounding_is_let_pass(
 ) -> None:
     path = tmp_path / "a.avi"
     write_numbered_clip(path, FRAMES, (96, 64))
-    read = decode._read_decord
+    read = decord.read_with_decord
 
-    def rounded(path: Path) -> decode.Frames:
+    def rounded(path: Path) -> Frames:
         for convert in read(path):
             yield lambda convert=convert: np.clip(convert().astype(int) + off, 0, 255).astype(np.uint8)
 
-    monkeypatch.setattr(decode, "_read_decord", rounded)
+    monkeypatch.setattr(decord, "read_with_decord", rounded)
     if same:
-        assert list(decode._count_decord(path))[-1].packets == FRAMES
+        assert list(decord.count_with_decord(path))[-1].packets == FRAMES
     else:
         with pytest.raises(DecodeError, match="in another way"):
-            list(decode._count_decord(path))
+            list(decord.count_with_decord(path))
 
 
 def test_a_real_clip_with_packets_that_show_nothing(early_data: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from extract.clip import DecodeError
 from extract.decoding import decode, video_file
 from extract.decoding.decode import decode_clip
+from extract.decoding.decoders import nvdec
 from extract.decoding.rgb_frame import RgbConverter
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.sampling import sampling_settings
@@ -66,7 +67,7 @@ def test_other_codecs_and_pictures_are_left_to_pyav(
         by_nvdec[path.name] = nvdec
         return iter(())
 
-    monkeypatch.setattr(decode, "_read_pyav", read)
+    monkeypatch.setattr(nvdec, "read_with_pyav", read)
     xvid, wide = tmp_path / "xvid.avi", tmp_path / "wide.mp4"
     write_numbered_clip(xvid, 5, (64, 64))
     with av.open(str(wide), "w") as container:
@@ -75,7 +76,7 @@ def test_other_codecs_and_pictures_are_left_to_pyav(
         container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
         container.mux(stream.encode(None))
     for path in (xvid, wide, h264):
-        assert not list(decode._read_nvdec(path))
+        assert not list(nvdec.read_with_nvdec(path))
     assert by_nvdec == {"xvid.avi": False, "wide.mp4": False, "numbered.mp4": True}
 
 

@@ -20,23 +20,25 @@ from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 SABOTAGE = """
 import itertools, os, signal, time
 import extract.decoding.decode as decode
-promise, read = decode.DECODERS["pyav"]
+from dataclasses import replace
+pyav = decode.DECODERS["pyav"]
+count, read = pyav.count, pyav.read
 def slowly(path, what, steps):
     for step in steps:
         time.sleep(0.25 if what in path.name else 0.05 if "busy" in path.name else 0)
         yield step
-def promise_badly(path):
+def count_badly(path):
     with path.with_suffix(".pids").open("a") as pids: print(os.getpid(), file=pids)
     if "hang" in path.name: time.sleep(600)
     if "segfault" in path.name: os.kill(os.getpid(), signal.SIGSEGV)
     if "exit" in path.name: os._exit(7)
     if "print" in path.name: os.write(1, b"noise from a library")
     if "bug" in path.name: raise ZeroDivisionError("a bug")
-    return slowly(path, "count", promise(path))
+    return slowly(path, "count", count(path))
 def read_badly(path):
     yield from itertools.islice(slowly(path, "slow", read(path)), 5 if "stuck" in path.name else None)
     if "stuck" in path.name: time.sleep(600)
-decode.DECODERS["pyav"] = (promise_badly, read_badly)
+decode.DECODERS["pyav"] = replace(pyav, count=count_badly, read=read_badly)
 """
 
 

@@ -12,7 +12,8 @@ from av.stream import Disposition
 from PIL import Image
 
 from extract.clip import DecodeError
-from extract.decoding.decode import DECODERS, decode_clip
+from extract.decoding.decode import decode_clip
+from extract.decoding.decoders import DECODERS
 from extract.decoding.synthetic_clip import _draw, read_number
 from extract.decoding.video_file import open_video
 
@@ -99,9 +100,9 @@ def test_one_rule_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with open_video(path) as (_, stream):
         assert (stream.index, stream.codec_context.name) == (1, "h264")
     monkeypatch.setattr("extract.decoding.video_file._nvdec", lambda: (None, None))  # decoded on the CPU
-    for promise, read in (DECODERS["pyav"], DECODERS["nvdec"]):
-        assert list(promise(path))[-1].packets == FRAMES
-        assert len(list(read(path))) == FRAMES
+    for decoder in (DECODERS["pyav"], DECODERS["nvdec"]):
+        assert list(decoder.count(path))[-1].packets == FRAMES
+        assert len(list(decoder.read(path))) == FRAMES
 
 
 def test_a_song_with_a_cover_is_no_video(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ import pytest
 FAULTY = """
 import ctypes, os, signal, time
 import extract.decoding.decode as decode
-promise, read = decode.DECODERS["pyav"]
+from dataclasses import replace
+pyav = decode.DECODERS["pyav"]
+count, read = pyav.count, pyav.read
 FAULTS = {
     "hangs": lambda: time.sleep(3600),
     "hangs in native code": lambda: ctypes.PyDLL(None).sleep(3600),  # and keeps the GIL
@@ -30,7 +32,7 @@ def faulty(path):
         if number == int(at):
             FAULTS[fault]()
         yield frame
-decode.DECODERS["pyav"] = (promise, faulty)
+decode.DECODERS["pyav"] = replace(pyav, count=count, read=faulty)
 """
 DEADLINE = 5.0  # a decoder has to be started within it, on a busy machine
 REASONS = {
