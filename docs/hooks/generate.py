@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import commands
+import data_sets
 import methods
 import package_imports
 import recipe_keys
@@ -17,6 +18,7 @@ import released_weights
 
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands.markdown,
+    "data_sets": data_sets.markdown,
     "imports": package_imports.markdown,
     "methods": methods.markdown,
     "method_names": methods.names_markdown,

@@ -8,7 +8,14 @@ from manifests.released_weights import read_weights
 def markdown() -> str:
     """Return a table of all of them."""
     rows = [
-        (f"`{name}`", f"`{each.backbone}`", each.layout, f"{each.frames}", f"{each.kinetics_top1 or ''}", each.sampling)
+        (
+            f"`{name}`",
+            f"`{each.backbone}`" if each.backbone else "–",
+            each.layout,
+            f"{each.frames}",
+            f"{each.kinetics_top1 or ''}",
+            each.sampling,
+        )
         for name, each in read_weights().items()
     ]
     return table(("name", "backbone", "layout", "frames", "Kinetics top-1, published", "sampling in training"), rows)
