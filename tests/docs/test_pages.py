@@ -39,10 +39,20 @@ def commands(text: str) -> list[list[str]]:
     ]
 
 
+def app_of(package: str) -> typer.Typer:
+    """Return the Typer app of a package."""
+    try:
+        app = importlib.import_module(f"{package}.commands.app").app
+    except ModuleNotFoundError:
+        app = importlib.import_module(f"{package}.__main__").app
+    assert isinstance(app, typer.Typer)
+    return app
+
+
 def verb_of(words: list[str]) -> tuple[Any, list[str]]:
     """Return the command that some words name, and what is left of them; the test fails if there is none."""
     package, *rest = words
-    command = typer.main.get_command(importlib.import_module(f"{package}.__main__").app)
+    command = typer.main.get_command(app_of(package))
     while inner := getattr(command, "commands", None):
         assert rest, f"{' '.join(words)} names no verb"
         assert rest[0] in inner, f"{rest[0]} is no verb of {package}"
