@@ -10,7 +10,7 @@ from pathlib import Path
 from common.config import parse_config
 from common.errors import UserError
 from distill.cache_options import name_caches
-from evaluate.pipeline.inputs import PipelineInputs, what_to_give
+from evaluate.pipeline.inputs import PipelineInputs, missing_option
 from manifests.datasets import is_synthetic
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
@@ -68,7 +68,8 @@ def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: InputOptions) -
         if name in videos or name in manifests or caches[name] or is_synthetic(recipe.data.dataset)
     }
     if not found:
-        raise UserError(f"there is nothing to run on; {', or '.join(what_to_give(own) for own in by_name.values())}")
+        options = ", or ".join(missing_option(recipe.name, recipe.data.dataset) for recipe in by_name.values())
+        raise UserError(f"there is nothing to run on; {options}")
     return found
 
 

@@ -75,6 +75,7 @@ def reproduce(
 
     from common.progress import progress_bars
     from evaluate.commands.options import InputOptions, inputs_of_recipe, inputs_of_suite, with_seeds
+    from evaluate.pipeline.inputs import SuiteInputs
     from evaluate.pipeline.reproduction import reproduce as run
     from evaluate.pipeline.suite import run_suite
     from extract.machine import Machine
@@ -89,9 +90,9 @@ def reproduce(
         suite, rows = read_suite(suite_file)
         rows = [with_seeds(row, seeds) for row in rows]
         folder = out or Path("out") / suite.name
-        inputs = inputs_of_suite(merge_rows(rows), folder, options)
+        inputs = SuiteInputs(folder, inputs_of_suite(merge_rows(rows), folder, options))
         with progress_bars() as bar:
-            ended = run_suite(suite, rows, folder, inputs, machine, notify, lambda name: _progress(bar, f" of {name}"))
+            ended = run_suite(suite, rows, inputs, machine, notify, lambda name: _progress(bar, f" of {name}"))
         _print_suite(ended, as_json)
         return
     chosen = with_seeds(read_recipe(recipe), seeds)

@@ -1,24 +1,25 @@
-"""What a reproduction is given, and whom it tells how far it is. Nothing is done here."""
+"""The inputs of a reproduction, and its progress callbacks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.callbacks import ProgressCallback, no_progress
-from manifests.recipes.recipe import Recipe
+from manifests.datasets import DATASETS
 
 
 @dataclass(frozen=True)
 class PipelineInputs:
-    """Where things come from and go to.
+    """The files that a recipe gets, and the folder of its results.
 
     Attributes:
-        out: folder of everything that is made.
-        videos: folder of the data set's files, videos or skeletons; None with caches made elsewhere.
-        manifest: a manifest of your own; None: built from the files.
-        caches: feature caches made elsewhere, by stream (`ONLY_STREAM` in a recipe without); the others are extracted.
-        skip_failed: go on without clips that have no features; the protocol is then named a subset.
-        get_weights: download released weights that are needed and not here.
+        out: the folder of everything that is made.
+        videos: the folder of the data set's files, videos or skeletons; None: not needed if all caches are given.
+        manifest: your own manifest; None: it is built from the files.
+        caches: feature caches that exist already, by stream (`ONLY_STREAM` if the recipe has no [streams.*]). The other
+            streams are extracted.
+        skip_failed: continue without the clips that have no features; the protocol is then named a subset.
+        get_weights: download released weights that are needed and missing.
     """
 
     out: Path
@@ -30,14 +31,27 @@ class PipelineInputs:
 
 
 @dataclass(frozen=True)
-class StageProgress:
-    """Callbacks for progress, each over all streams: (done, all).
+class SuiteInputs:
+    """The inputs of the recipes of a suite.
 
     Attributes:
-        weights: megabytes of released weights, while they are downloaded.
-        clips: while extracting.
-        va_cnn: epochs, while VA-CNNs are trained for the extraction.
-        epochs: while teachers and students are trained.
+        out: the folder of the suite's table.
+        recipes: by the name of the recipe (`merge_rows`), its inputs. A recipe without inputs is not run.
+    """
+
+    out: Path
+    recipes: Mapping[str, PipelineInputs]
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """The progress callbacks of the stages. Each counts over all streams.
+
+    Attributes:
+        weights: megabytes of released weights that are downloaded.
+        clips: clips that are extracted.
+        va_cnn: epochs of the VA-CNNs that are trained for the extraction.
+        epochs: epochs of teachers and students.
     """
 
     weights: ProgressCallback = no_progress
@@ -46,7 +60,7 @@ class StageProgress:
     epochs: ProgressCallback = no_progress
 
 
-def what_to_give(recipe: Recipe) -> str:
-    """Return what makes a recipe of a suite run, as an order."""
-    option, kind = ("--manifest", "FILE") if recipe.data.dataset == "other" else ("--videos", "DIR")
-    return f"give {option} {recipe.name}={kind}"
+def missing_option(recipe: str, dataset: str) -> str:
+    """Return the option that a recipe of a suite needs to be run, as a request to the user."""
+    option, value = ("--videos", "DIR") if dataset in DATASETS else ("--manifest", "FILE")
+    return f"give {option} {recipe}={value}"

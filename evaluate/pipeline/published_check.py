@@ -14,7 +14,7 @@ from typing import Any, Literal
 from common.run_record import differences
 from evaluate.pipeline.finished import Features, Finished, Made, read_finished
 from evaluate.pipeline.fusion import method_name
-from evaluate.pipeline.streams import COMPARED_VA_CNN
+from evaluate.pipeline.stream_cache import COMPARED_VA_CNN
 from evaluate.pipeline.suite import published_of
 from evaluate.scoring.summary import Summary
 from evaluate.scoring.tolerance import TOLERANCES, allowed

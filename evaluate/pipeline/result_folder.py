@@ -17,14 +17,14 @@ from evaluate.pipeline.fusion import Source
 from manifests.manifest import Manifest
 
 
-def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], say: Notify) -> Path:
+def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], notify: Notify) -> Path:
     """Return the folder for the models, predictions and tables of these clips.
 
     Args:
         out: the folder of the first run.
         manifest: labels and splits.
         sources: what the models see.
-        say: told where they go if that is not `out`.
+        notify: gets a sentence if that is not `out`.
 
     Raises:
         UserError: a run folder is damaged.
@@ -38,7 +38,7 @@ def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], say:
         return out
     own = out / f"clips-{short_name({str(folder): settings for folder, settings in wanted.items()})}"
     counts = ", ".join(line for line in changes if "sha256" not in line) or "as many, but not the same"
-    say(f"the models in {out / 'runs'} were trained on other clips or features ({counts}); those of these: {own}")
+    notify(f"the models in {out / 'runs'} were trained on other clips or features ({counts}); those of these: {own}")
     return own
 
 

@@ -14,7 +14,7 @@ from distill.classical import CLASSICAL
 from distill.methods import METHODS
 from distill.recipe_check import check_recipe
 from evaluate.pipeline.fusion import method_name
-from evaluate.pipeline.inputs import PipelineInputs, StageProgress, what_to_give
+from evaluate.pipeline.inputs import StageProgress, SuiteInputs, missing_option
 from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.pipeline.results import published_beside
 from evaluate.scoring.scores import Scores
@@ -38,22 +38,20 @@ class SuiteResult:
 def run_suite(
     suite: Suite,
     rows: Sequence[Recipe],
-    out: Path,
-    inputs: Mapping[str, PipelineInputs],
+    inputs: SuiteInputs,
     machine: Machine,
-    say: Notify = print,
-    bars: Callable[[str], StageProgress] = lambda _: StageProgress(),
+    notify: Notify = print,
+    progress_of: Callable[[str], StageProgress] = lambda _: StageProgress(),
 ) -> SuiteResult:
     """Run what is missing of all rows that are given, and write the table, as Markdown, CSV and LaTeX.
 
     Args:
         suite: its name and title.
         rows: the recipes of its rows.
-        out: the folder of the table.
-        inputs: what the merged recipes are given, by name (`evaluate.commands.options`).
+        inputs: the folder of the table, and the inputs of the merged recipes.
         machine: to extract and train with.
-        say: told what a person should know.
-        bars: makes the progress of a merged recipe, by its name.
+        notify: gets sentences for the user.
+        progress_of: returns the progress callbacks of a merged recipe, by its name.
 
     Raises:
         UserError: as `reproduce`.
@@ -63,18 +61,18 @@ def run_suite(
     sections, results = [], []
     for recipe in merge_rows(rows):
         result = None
-        if recipe.name in inputs:
-            result = reproduce(recipe, inputs[recipe.name], machine, say, bars(recipe.name))
+        if recipe.name in inputs.recipes:
+            result = reproduce(recipe, inputs.recipes[recipe.name], machine, notify, progress_of(recipe.name))
             results.append((recipe, result))
         sections.append(_section(recipe, [row for row in rows if merged_into(row, recipe)], result))
     for suffix, render in (("md", render_markdown), ("csv", render_csv), ("tex", render_latex)):
-        write_text(out / f"{suite.name}.{suffix}", render(suite.title, sections))
-    return SuiteResult(out / f"{suite.name}.md", sections, results)
+        write_text(inputs.out / f"{suite.name}.{suffix}", render(suite.title, sections))
+    return SuiteResult(inputs.out / f"{suite.name}.md", sections, results)
 
 
 def _section(recipe: Recipe, rows: Sequence[Recipe], result: Result | None) -> Section:
     share = recipe.labels.share
-    not_run = f"not run: {what_to_give(recipe)}"
+    not_run = f"not run: {missing_option(recipe.name, recipe.data.dataset)}"
     beside = published_beside(result.manifest, result.scores) if result else []
     lines = []
     for row, method in [(own, method) for own in rows for method in own.methods]:

@@ -75,7 +75,7 @@ def assert_probabilities(out: Path, methods: list[str]) -> None:
 @pytest.mark.parametrize(("per_class", "labels"), [(1, {}), (2, {}), (2, {"fraction": 0.5, "rows_per_batch": 1})])
 def test_every_method_ends_in_a_table_with_few_clips(tmp_path: Path, per_class: int, labels: dict[str, float]) -> None:
     inputs = made_up(tmp_path, per_class, apart=3)
-    result = reproduce(make_recipe(EVERY, labels=labels), inputs, Machine(device="cpu"), say=lambda text: None)
+    result = reproduce(make_recipe(EVERY, labels=labels), inputs, Machine(device="cpu"), notify=lambda text: None)
     assert_probabilities(inputs.out, EVERY)
     assert list(result.scores) == [(METHODS.get(method) or CLASSICAL[method]).title for method in EVERY]
     assert result.table.read_text().count("| this run") == len(EVERY)
@@ -86,6 +86,6 @@ def test_every_method_ends_in_a_table_with_few_clips(tmp_path: Path, per_class: 
 def test_knn_with_every_k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k: int, apart: float) -> None:
     monkeypatch.setattr(knn, "K", (k,))
     inputs = made_up(tmp_path, per_class=12, apart=apart)
-    result = reproduce(make_recipe(["knn"]), inputs, Machine(device="cpu"), say=lambda text: None)
+    result = reproduce(make_recipe(["knn"]), inputs, Machine(device="cpu"), notify=lambda text: None)
     assert_probabilities(inputs.out, ["knn"])
     assert "| KNN |" in result.table.read_text()

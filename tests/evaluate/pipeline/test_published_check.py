@@ -537,7 +537,7 @@ def real_run(tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.Monke
     (tmp_path / "trial.toml").write_text(RECIPE)
     monkeypatch.setitem(WHOLE, UCF, (3, 9, 6))
     inputs = PipelineInputs(tmp_path / "out", manifest=tmp_path / "m.csv", caches={"features": tmp_path / "f.h5"})
-    reproduce(read_recipe(tmp_path / "trial.toml"), inputs, Machine(device="cpu"), say=lambda _: None)
+    reproduce(read_recipe(tmp_path / "trial.toml"), inputs, Machine(device="cpu"), notify=lambda _: None)
     return {clip[0]: clip[2] for clip in clips if clip[5] == "test"}
 
 

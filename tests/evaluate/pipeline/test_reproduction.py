@@ -171,10 +171,10 @@ def test_again_does_nothing_anew(recipe: Recipe, whole: Result, copied: Pipeline
 
     before = stamps()
     moves: list[tuple[int, int]] = []
-    bars = StageProgress(
+    progress = StageProgress(
         clips=lambda *_: pytest.fail("a clip was extracted again"), epochs=lambda *move: moves.append(move)
     )
-    reproduce(recipe, copied, MACHINE, bars=bars)
+    reproduce(recipe, copied, MACHINE, progress=progress)
     assert stamps() == before
     assert moves == [(8, 24), (24, 24)]  # no epoch trained: two teachers found, then four students
     assert results(copied.out) == results(whole.table.parent)
@@ -201,14 +201,14 @@ def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_byte
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reproduce(recipe, copied, MACHINE, bars=StageProgress(clips=stop_at_clip_seven))
+        reproduce(recipe, copied, MACHINE, progress=StageProgress(clips=stop_at_clip_seven))
     assert not (copied.out / "features.h5").exists()
     with pytest.raises(KeyboardInterrupt):
         reproduce(
             recipe,
             copied,
             MACHINE,
-            bars=StageProgress(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_ten),
+            progress=StageProgress(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_ten),
         )
     assert clips == list(range(1, 51))  # none of the fifty clips twice
     assert epochs == [*range(1, 9), 8, 9, 10]  # the teachers', and the first of two of four students
@@ -431,7 +431,7 @@ def own_data(folder: Path) -> Recipe:
         (
             shrunken_sysu,
             {"manifest": "sysu.csv"},
-            r"recipe sysu has no \[extract\] table; give the features with --cache",
+            r"recipe sysu has no section \[extract\]; give the features with --cache",
         ),
         (shrunken_sysu, {"manifest": "other.csv", "features": "sysu.h5"}, "other.csv is missing"),
         (shrunken_sysu, {"manifest": "sysu.csv", "features": "none.h5"}, "no feature cache .*none.h5"),

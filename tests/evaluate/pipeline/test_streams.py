@@ -236,11 +236,11 @@ def test_stopped_anywhere_it_goes_on_and_counts_every_epoch_once(
 
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            reproduce(recipe, inputs, MACHINE, bars=StageProgress(epochs=stop))
+            reproduce(recipe, inputs, MACHINE, progress=StageProgress(epochs=stop))
         assert not (inputs.out / "table.md").exists()
     trained = {path: path.stat().st_mtime_ns for path in inputs.out.rglob("weights.safetensors")}
     seen.clear()
-    reproduce(recipe, inputs, MACHINE, bars=StageProgress(epochs=lambda done, _: seen.append(done)))
+    reproduce(recipe, inputs, MACHINE, progress=StageProgress(epochs=lambda done, _: seen.append(done)))
     assert {path: path.stat().st_mtime_ns for path in trained} == trained
     # Teachers and students of each source found; of the last four models two epochs found and one trained.
     assert seen == [6, 18, 24, 36, 42, *range(43, total + 1), total]
@@ -270,7 +270,7 @@ def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: Pipeli
     for words in (
         "2 of 15 clips have no features in stream rgb: train2, test1; its run has no reasons here. ",
         "3 of 15 clips have no features in stream skeleton: validation0, test1, test4; ",
-        f"Mend them and extract them where {rgb} was made and extract them where {skeleton} was made, or give --skip",
+        f"Repair them and extract them where {rgb} was made and extract them where {skeleton} was made, or give --skip",
     ):
         assert words in str(refused.value)
     assert not inputs.out.exists()
@@ -351,9 +351,9 @@ def test_what_is_not_given_is_extracted_its_va_cnn_trained_before(
     root.mkdir()
     clips: list[tuple[int, int]] = []
     networks: list[tuple[int, int]] = []
-    bars = StageProgress(clips=lambda *move: clips.append(move), va_cnn=lambda *move: networks.append(move))
+    progress = StageProgress(clips=lambda *move: clips.append(move), va_cnn=lambda *move: networks.append(move))
     said: list[str] = []
-    reproduce(recipe, PipelineInputs(inputs.out, root, inputs.manifest), MACHINE, said.append, bars)
+    reproduce(recipe, PipelineInputs(inputs.out, root, inputs.manifest), MACHINE, said.append, progress)
     assert said == ["the VA-CNN's remark"]
     weights = inputs.out / "skeleton-va_cnn" / "va.safetensors"
     paths = read_manifest(inputs.manifest).clips["path_skeleton"].tolist()
@@ -412,9 +412,9 @@ def test_epochs_of_several_va_cnns_are_counted_together(
     second = SKELETON.replace("streams.skeleton", "streams.other").replace("7", "3")
     recipe = make_recipe(tmp_path, "early", SKELETON + second)
     networks: list[tuple[int, int]] = []
-    bars = StageProgress(va_cnn=lambda *move: networks.append(move))
+    progress = StageProgress(va_cnn=lambda *move: networks.append(move))
     with pytest.raises(UserError, match="enough"):
-        reproduce(recipe, PipelineInputs(inputs.out, tmp_path, inputs.manifest), MACHINE, bars=bars)
+        reproduce(recipe, PipelineInputs(inputs.out, tmp_path, inputs.manifest), MACHINE, progress=progress)
     assert [asked[1].name for asked in stand_ins] == ["skeleton-va_cnn", "other-va_cnn"]
     assert networks == [(1, 10), (2, 10), (7, 10), (8, 10), (9, 10), (10, 10)]
 
@@ -482,7 +482,10 @@ def without_weights(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, Pipel
         (swapped, r"given-rgb\.h5 is not the cache of stream skeleton of recipe two \(backbone: tsm_resnet50 there"),
         (other_segments, r"stream rgb of recipe two \(segments: 3 there, 4 in the recipe\)"),
         (of_other_pictures, r"stream skeleton of recipe two \(pictures: both there, segment in the recipe\)"),
-        (of_other_clips, r"2 of 15 clips .* not in .* at all \(first: test4\); .*manifest and of stream skeleton\?"),
+        (
+            of_other_clips,
+            r"2 of 15 clips .* not in .* at all \(first: test4\); .*manifest and of stream skeleton of recipe two\?",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_extracted(
@@ -510,11 +513,14 @@ def test_released_weights_are_downloaded_where_they_are_needed_and_wanted(
     monkeypatch.setattr("evaluate.pipeline.streams.get_weights", get_weights)
     recipe = make_recipe(tmp_path, "early", RGB.replace('"random"', f'"{name}"') + SKELETON)
     machine = replace(MACHINE, weights_folder=tmp_path / "none")
-    bars = StageProgress(weights=lambda *move: moves.append(move))
+    progress = StageProgress(weights=lambda *move: moves.append(move))
     for wanted in (False, True):
         with pytest.raises(UserError, match=f"the weights {name} are not on this machine"):
             reproduce(
-                recipe, PipelineInputs(inputs.out, tmp_path, inputs.manifest, get_weights=wanted), machine, bars=bars
+                recipe,
+                PipelineInputs(inputs.out, tmp_path, inputs.manifest, get_weights=wanted),
+                machine,
+                progress=progress,
             )
         assert asked == [(name, tmp_path / "none")] * wanted and stand_ins == []
     assert moves == [(3, 9)]
@@ -575,4 +581,4 @@ def test_a_va_cnn_of_other_clips_is_trained_beside_and_its_features_too(
     ((_, own, *_), (_, _, _, stream, *_)) = stand_ins
     assert own.name.startswith("skeleton-va_cnn-") and stream == own.name.replace("-va_cnn", "")
     assert fewer.table.parent.parent == inputs.out and results(inputs.out).items() >= first.items()
-    assert any(f"was trained on other clips; on these one is trained into {own}" in line for line in said)
+    assert any(f"was trained on other clips; the VA-CNN of these clips is trained into {own}" in line for line in said)

@@ -16,7 +16,7 @@ from common.command_line import run_cli
 from common.errors import UserError
 from evaluate.commands.app import app
 from evaluate.commands.options import InputOptions, inputs_of_recipe, inputs_of_suite, with_seeds
-from evaluate.pipeline.inputs import PipelineInputs
+from evaluate.pipeline.inputs import PipelineInputs, SuiteInputs
 from evaluate.pipeline.suite import SuiteResult, run_suite
 from evaluate.scoring.predictions import read_predictions
 from evaluate.scoring.scores import Scores
@@ -108,7 +108,7 @@ def run_on_sysu(folder: Path, protocol: str = SYSU, segments: int = 10, few: boo
     inputs = {
         "sy": PipelineInputs(folder / "out" / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
     }
-    return run_suite(suite, rows, folder / "out", inputs, MACHINE, say=lambda _: None)
+    return run_suite(suite, rows, SuiteInputs(folder / "out", inputs), MACHINE, notify=lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -394,7 +394,7 @@ def test_two_suites_in_one_folder_share_features_and_models(ended: SuiteResult, 
     second.write_text('name = "q"\ntitle = "Q"\nrows = ["sy-with.toml"]\n')
     suite, rows = read_suite(second)
     given = PipelineInputs(out / "sy", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
-    result = run_suite(suite, rows, out, {"sy": given}, MACHINE)
+    result = run_suite(suite, rows, SuiteInputs(out, {"sy": given}), MACHINE)
     assert {path: path.stat().st_mtime_ns for path in out.rglob("weights.safetensors")} == stamps
     again = in_csv(result)["sy-with", "ours"]
     assert again | {"table": "Table 1: trial", "source": "2 seeds"} == in_csv(ended)["sy-with", "ours"]

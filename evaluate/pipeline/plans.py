@@ -1,0 +1,38 @@
+"""The plans of all stages. A recipe and its inputs are resolved here, once, before anything is decoded or trained.
+
+Everything that can be refused is refused here. After that each stage gets its own plan and not the recipe.
+"""
+
+from dataclasses import dataclass
+
+from common.callbacks import Notify, no_notice
+from distill.recipe_check import check_recipe
+from evaluate.pipeline.clips import find_clips
+from evaluate.pipeline.extraction_plan import ExtractionPlan, plan_extraction
+from evaluate.pipeline.inputs import PipelineInputs
+from manifests.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class StagePlans:
+    """What each stage gets."""
+
+    extraction: ExtractionPlan
+
+
+def make_plans(recipe: Recipe, inputs: PipelineInputs, notify: Notify = no_notice) -> StagePlans:
+    """Resolve a recipe.
+
+    Args:
+        recipe: as `read_recipe` returns it.
+        inputs: the user's files, and the folder of the results.
+        notify: gets a sentence about clips that are missing.
+
+    Raises:
+        UserError: the recipe cannot work, or an input is missing, damaged or of another recipe.
+    """
+    check_recipe(recipe, None)
+    extraction = plan_extraction(recipe, inputs, find_clips(recipe, inputs, notify))
+    for stream in extraction.given.values():
+        check_recipe(recipe, stream.cache.features.shape[1])
+    return StagePlans(extraction)
