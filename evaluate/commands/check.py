@@ -62,7 +62,9 @@ def check(
 
 def _as_text(row: "Checked") -> str:
     """Return one row in words and numbers."""
-    from evaluate.tables.text_tables import markdown_table, printed
+    import pandas as pd
+
+    from evaluate.tables.formats import markdown_table, printed
 
     lines = [f"## {row.row}: {row.method}", "", f"{row.protocol}, {row.labels} of the training labels"]
     if row.published is not None:
@@ -80,7 +82,7 @@ def _as_text(row: "Checked") -> str:
             )
             for number in row.numbers
         ]
-        lines += ["", markdown_table(head, cells)]
+        lines += ["", markdown_table(pd.DataFrame(cells, columns=head), head[:1])]
     seeds = f" over {row.seeds} seed{'s' * (row.seeds > 1)}" if row.numbers else ""
     reasons = f": {'; '.join(row.why)}" if row.why else ""
     remarks = "".join(f" ({remark})" for remark in row.remarks)

@@ -14,7 +14,7 @@ from common.files import refuse_no_folder, write_text
 from evaluate.report.provenance import origins, versions
 from evaluate.report.runs import BASELINE, choose, find_manifest, read_runs, refuse_other_folder
 from evaluate.report.sections import looked_into, results
-from evaluate.tables.text_tables import printed
+from evaluate.tables.formats import printed
 from manifests.manifest import read_manifest
 
 

@@ -27,9 +27,9 @@ from evaluate.scoring.comparison import Comparison, baseline_of, compare
 from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.scoring.statistics import RESAMPLES
 from evaluate.scoring.summary import summarise
-from evaluate.tables.beyond import calibration_error_name, measures
 from evaluate.tables.notes import notes
-from evaluate.tables.published_table import OTHER_AUC_NOTE, PAPER_RATIOS, make_table
+from evaluate.tables.published_table import make_table
+from evaluate.tables.results_frame import beyond_columns, column, own_row, printed_ratios, summary
 from manifests.manifest import Manifest
 from manifests.stick_figures.bound import best_accuracy
 
@@ -59,7 +59,8 @@ def results(runs: Runs, chosen: Method, beside: Method | None, baseline: str) ->
         "seeds": len(chosen.scores),
         "segments": segments,
         "table": table,
-        "ratios": PAPER_RATIOS if set(PAPER_RATIOS) <= set(table.ratios) else table.ratios,
+        "rows": list(zip(table.frame["seeds"].notna(), table.cells.itertuples(index=False, name=None), strict=True)),
+        "ratios": printed_ratios(table.ratios),
         "headline": headline,
         "verdict": verdict(headline) if headline else "",
         "seeing": [name for name, one in runs.methods.items() if one.sees_future],
@@ -70,7 +71,6 @@ def results(runs: Runs, chosen: Method, beside: Method | None, baseline: str) ->
         "beyond": [_beyond(name, own) for name, own in scores.items()],
         "accuracy": accuracy_chart(scores, chosen.name, beside.name if beside else None, published, best),
         "has_published": bool(published),
-        "other_auc_note": OTHER_AUC_NOTE,
     }
 
 
@@ -108,11 +108,10 @@ def verdict(comparison: Comparison) -> str:
 
 def _beyond(name: str, runs: Sequence[Scores]) -> dict[str, Any]:
     """Calibration, decisions and earliness of one method, in per cent."""
-    own, ratios = measures(runs), observation_ratios(runs[0])
-    return own | {
-        "method": name,
-        "calibration": [own[calibration_error_name(ratios[level - 1])] for level in _levels(len(ratios))],
-    }
+    row, ratios = own_row(name, runs), observation_ratios(runs[0])
+    levels = [column("calibration_error", ratios[level - 1]) for level in _levels(len(ratios))]
+    own = {measure: summary(row, measure) for measure in beyond_columns(ratios)}
+    return own | {"method": name, "calibration": [own[measure] for measure in levels]}
 
 
 def _single_clips(

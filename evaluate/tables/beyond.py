@@ -1,19 +1,18 @@
-"""Each method beyond its accuracy: calibration, deciding early, and how soon clips are right for good.
+"""The measures beyond accuracy of each method: calibration, early decisions, and how soon a clip stays right.
 
-Means ± std over seeds, in per cent. Markdown prints a few ratios, CSV has all. The formulas are in `calibration` and
-`earliness`, the accuracies in `table`, differences of methods in `comparison`.
+The numbers are means ± standard deviations over seeds, in per cent. Markdown has a few ratios, CSV has all of them. The
+formulas are in `scoring.calibration` and `scoring.earliness`.
 """
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
+import pandas as pd
 
 from evaluate.scoring.calibration import BINS
-from evaluate.scoring.earliness import mean_time_to_correct
 from evaluate.scoring.scores import Scores, check_comparable, observation_ratios
-from evaluate.scoring.summary import Summary, summarise
+from evaluate.tables.formats import csv_table, markdown_table, printed
 from evaluate.tables.notes import notes
-from evaluate.tables.text_tables import csv_table, exact, markdown_table, printed
+from evaluate.tables.results_frame import beyond_columns, column, results_frame, rows_of_frame, summary, with_std
 
 PRINTED_RATIOS = (20.0, 60.0, 100.0)  # of the calibration error: early, in the middle, at the end
 PRINTED = {
@@ -24,66 +23,34 @@ PRINTED = {
     "decision_harmonic_mean": "Harmonic mean",
     "time_to_correct": "Right for good from",
 }
-AGREEMENT = "teacher_agreement"  # printed where a method has a teacher
+AGREEMENT = "teacher_agreement"  # printed if a method has a teacher
 
 
 def render_beyond(scores: Mapping[str, Sequence[Scores]]) -> str:
-    """Return the measures of every method (method → one `Scores` a seed) as Markdown, what they are first."""
-    first = check_comparable(scores)
-    ratios = observation_ratios(first)
+    """Return the measures of every method (method → one `Scores` per seed) as Markdown below their explanation."""
+    frame, ratios = results_frame(scores), observation_ratios(check_comparable(scores))
     chosen = PRINTED_RATIOS if set(PRINTED_RATIOS) <= set(ratios) else ratios
-    columns = {calibration_error_name(ratio): f"ECE {ratio:.3g}%" for ratio in chosen} | PRINTED
-    measured = {method: measures(runs) for method, runs in scores.items()}
-    if any(own[AGREEMENT] for own in measured.values()):
-        columns[AGREEMENT] = "Like its teacher"
-    rows = [[method, *(printed(own[name]) for name in columns)] for method, own in measured.items()]
-    unknown = any(own["decision_threshold"] is None for own in measured.values())
-    return f"{_caption(scores, unknown)}\n\n{markdown_table(['Method', *columns.values()], rows)}"
+    heads = {column("calibration_error", ratio): f"ECE {ratio:.3g}%" for ratio in chosen} | PRINTED
+    if frame[AGREEMENT].notna().any():
+        heads[AGREEMENT] = "Like its teacher"
+    rows = rows_of_frame(frame)
+    cells = {head: [printed(summary(row, name)) for row in rows] for name, head in heads.items()}
+    table = markdown_table(pd.DataFrame({"Method": frame["method"], **cells}), ["Method"])
+    return f"{_caption(scores, frame)}\n\n{table}"
 
 
 def render_beyond_csv(scores: Mapping[str, Sequence[Scores]]) -> str:
-    """Return the measures of every method as CSV, means and deviations; the calibration error at every ratio."""
-    check_comparable(scores)
-    measured = {method: measures(runs) for method, runs in scores.items()}
-    names = list(next(iter(measured.values())))
-    rows = [
-        [method, str(len(scores[method])), *(exact(cell) for name in names for cell in (own[name] or (None, None)))]
-        for method, own in measured.items()
-    ]
-    return csv_table(["method", "seeds", *(f"{name}{end}" for name in names for end in ("", "_std"))], rows)
+    """Return the measures of every method as CSV: means and deviations, the calibration error at every ratio."""
+    ratios = observation_ratios(check_comparable(scores))
+    return csv_table(results_frame(scores)[["method", "seeds", *with_std(beyond_columns(ratios))]])
 
 
-def measures(runs: Sequence[Scores]) -> dict[str, Summary | None]:
-    """Mean and deviation over seeds of everything, by its name in the CSV; None where a seed does not have it."""
-    decisions = [run.decision for run in runs if run.decision is not None]
-    found: dict[str, Summary | None] = {
-        calibration_error_name(ratio): summarise([run.calibration_error[n] for run in runs])
-        for n, ratio in enumerate(observation_ratios(runs[0]))
-    }
-    found["calibration_error_mean"] = summarise([run.calibration_error.mean() for run in runs])
-    for name in ("threshold", "accuracy", "earliness", "harmonic_mean"):
-        of_seeds = [getattr(decision, name) for decision in decisions]
-        found[f"decision_{name}"] = summarise(of_seeds) if len(of_seeds) == len(runs) else None
-    found["time_to_correct"] = summarise([mean_time_to_correct(run.correct) for run in runs])
-    agreeing = [
-        float(np.mean(run.provenance["teacher_agreement"])) for run in runs if "teacher_agreement" in run.provenance
-    ]
-    found["teacher_agreement"] = summarise(agreeing) if len(agreeing) == len(runs) else None
-    return found
-
-
-def calibration_error_name(ratio: float) -> str:
-    """Return the name of the calibration error at an observation ratio in per cent."""
-    return f"calibration_error_{ratio:.3g}"
-
-
-def _caption(scores: Mapping[str, Sequence[Scores]], unknown: bool) -> str:
+def _caption(scores: Mapping[str, Sequence[Scores]], frame: pd.DataFrame) -> str:
     first = check_comparable(scores)
     segments = len(first.accuracy)
-    several = any(len(runs) > 1 for runs in scores.values())
     sentences = [
         f"{first.protocol}: {'; '.join(notes(scores))}",
-        "All in per cent" + ("; ± is the sample standard deviation over seeds" if several else ""),
+        "All in per cent" + ("; ± is the sample standard deviation over seeds" if (frame["seeds"] > 1).any() else ""),
         f"ECE: expected calibration error at a ratio, {BINS} bins of equal width",
         "A clip is decided at the first ratio where the confidence reaches the threshold, at the last where none does; "
         "the threshold has the best harmonic mean on the validation clips",
@@ -97,5 +64,7 @@ def _caption(scores: Mapping[str, Sequence[Scores]], unknown: bool) -> str:
         sentences.append(
             "MSRNN's and DeepSCN's scores were never meant as probabilities: their ECE and threshold mean little"
         )
-    sentences += ["–: there are no predictions of the validation clips"] * unknown
+    sentences += ["–: there are no predictions of the validation clips"] * bool(
+        frame["decision_threshold"].isna().any()
+    )
     return ". ".join(sentences) + "."

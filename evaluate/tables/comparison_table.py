@@ -1,59 +1,69 @@
 """The table of paired comparisons as Markdown and CSV: AUC difference with its intervals, p-values by ratio.
 
-Markdown prints the paper's ratios, CSV has all of them. Differences are in points of per cent.
+Markdown has the paper's ratios, CSV has all of them. Differences are in points of per cent.
 """
 
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
+
 from evaluate.scoring.comparison import Comparison, baseline_of
 from evaluate.scoring.scores import Scores, check_comparable, observation_ratios
-from evaluate.scoring.statistics import RESAMPLES, Interval
+from evaluate.scoring.statistics import RESAMPLES
+from evaluate.tables.formats import UNKNOWN, csv_table, markdown_table
 from evaluate.tables.notes import notes
-from evaluate.tables.published_table import PAPER_RATIOS
-from evaluate.tables.text_tables import UNKNOWN, csv_table, exact, markdown_table
+from evaluate.tables.results_frame import column, curve_columns, printed_ratios
 
 
-def render_comparison(comparisons: Sequence[Comparison], scores: Mapping[str, Sequence[Scores]], baseline: str) -> str:
-    """Return the comparisons of `scores` as Markdown, what was done and what it does not cover first.
+def comparison_frame(comparisons: Sequence[Comparison], ratios: Sequence[float]) -> pd.DataFrame:
+    """Return comparisons as a DataFrame with a row per method and the columns of comparison.csv.
 
     Args:
         comparisons: by `compare`.
-        scores: what it compared.
-        baseline: with what.
+        ratios: (N,) observation ratios in per cent.
+
+    Returns:
+        `method`, `baseline`, `seeds` (those that both have, separated by spaces); in points `auc_difference`, and the
+        ends of its 95 % intervals `low_by_clip`, `high_by_clip`, `low_by_group`, `high_by_group` (NaN with one group);
+        the p-values `p_R` and, after Holm's correction, `p_holm_R` as fractions.
     """
-    first = check_comparable(scores)
-    ratios = observation_ratios(first)
-    chosen = [n for n, ratio in enumerate(ratios) if ratio in PAPER_RATIOS or not set(PAPER_RATIOS) <= set(ratios)]
-    head = ["Method", "Baseline", "Seeds", "AUC difference [over clips]", "[over groups]"]
-    rows = [
-        [
-            row.method,
-            row.baseline,
-            str(len(row.seeds)),
-            f"{100 * row.by_clip.difference:+.1f} {_interval(row.by_clip)}",
-            UNKNOWN if row.by_group is None else _interval(row.by_group),
-            *(_p(row.p_holm[n]) for n in chosen),
-        ]
-        for row in comparisons
-    ]
-    table = markdown_table([*head, *(f"p at {ratios[n]:.3g}%" for n in chosen)], rows, names=2)
-    return f"{_caption(comparisons, scores, baseline)}\n\n{table}"
+    rows = []
+    for one in comparisons:
+        clip, group = one.by_clip, one.by_group
+        row: dict[str, object] = {"method": one.method, "baseline": one.baseline}
+        row["seeds"] = " ".join(map(str, one.seeds))
+        row |= {"auc_difference": 100 * clip.difference, "low_by_clip": 100 * clip.low, "high_by_clip": 100 * clip.high}
+        row["low_by_group"] = float("nan") if group is None else 100 * group.low
+        row["high_by_group"] = float("nan") if group is None else 100 * group.high
+        row |= dict(zip(curve_columns("p", ratios), one.p, strict=True))
+        row |= dict(zip(curve_columns("p_holm", ratios), one.p_holm, strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def render_comparison(comparisons: Sequence[Comparison], scores: Mapping[str, Sequence[Scores]], baseline: str) -> str:
+    """Return comparisons as Markdown below an explanation of what was done and what it does not cover.
+
+    Args:
+        comparisons: by `compare`.
+        scores: what was compared.
+        baseline: name of the method that the others were compared with.
+    """
+    ratios = observation_ratios(check_comparable(scores))
+    frame = comparison_frame(comparisons, ratios)
+    cells = pd.DataFrame({"Method": frame["method"], "Baseline": frame["baseline"]})
+    cells["Seeds"] = frame["seeds"].map(lambda seeds: str(len(seeds.split())))
+    differences = frame["auc_difference"].map("{:+.1f} ".format)
+    cells["AUC difference [over clips]"] = differences + _intervals(frame, "clip")
+    cells["[over groups]"] = _intervals(frame, "group").where(frame["low_by_group"].notna(), UNKNOWN)
+    for ratio in printed_ratios(ratios):
+        cells[f"p at {ratio:.3g}%"] = frame[column("p_holm", ratio)].map(_printed_p)
+    return f"{_caption(comparisons, scores, baseline)}\n\n{markdown_table(cells, ['Method', 'Baseline'])}"
 
 
 def render_comparison_csv(comparisons: Sequence[Comparison], ratios: Sequence[float]) -> str:
-    """Return every number of comparisons at `ratios` (N,), in per cent, as CSV; p-values are fractions."""
-    head = ["method", "baseline", "seeds", "auc_difference", "low_by_clip", "high_by_clip"]
-    head += ["low_by_group", "high_by_group"]
-    head += [f"{name}_{ratio:.3g}" for name in ("p", "p_holm") for ratio in ratios]
-    rows = []
-    for row in comparisons:
-        clip, group = row.by_clip, row.by_group
-        points = [clip.difference, clip.low, clip.high, *((group.low, group.high) if group else (None, None))]
-        cells = [exact(None if point is None else 100 * point) for point in points]
-        rows.append(
-            [row.method, row.baseline, " ".join(map(str, row.seeds)), *cells, *map(exact, (*row.p, *row.p_holm))]
-        )
-    return csv_table(head, rows)
+    """Return every number of comparisons at `ratios` (N,), in per cent, as CSV; see `comparison_frame`."""
+    return csv_table(comparison_frame(comparisons, ratios))
 
 
 def _caption(comparisons: Sequence[Comparison], scores: Mapping[str, Sequence[Scores]], baseline: str) -> str:
@@ -75,9 +85,9 @@ def _caption(comparisons: Sequence[Comparison], scores: Mapping[str, Sequence[Sc
     return ". ".join(sentences) + "."
 
 
-def _interval(interval: Interval) -> str:
-    return f"[{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
+def _intervals(frame: pd.DataFrame, over: str) -> pd.Series:
+    return frame[f"low_by_{over}"].map("[{:+.1f}, ".format) + frame[f"high_by_{over}"].map("{:+.1f}]".format)
 
 
-def _p(p: float) -> str:
+def _printed_p(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,33 +1,38 @@
-"""A suite's table: for each row what is published, ours as mean ± std over seeds, and by how much ours is above.
+"""A suite's table: for each row what is published, ours as mean ± std over seeds, and the difference of both.
 
-Markdown and LaTeX print the paper's columns (20, 40, 60, 80, 100 % and AUC), CSV every ratio. No difference is computed
-where the published area has another definition, or the clips are others; a note says so. Nothing is run here.
+Markdown and LaTeX have the paper's columns (20, 40, 60, 80, 100 % and AUC), CSV has every ratio. There is no difference
+if the published area has another definition or the clips are not the same; a note says so.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import pandas as pd
 
 from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.scoring.summary import Summary
-from evaluate.tables.published_table import (
-    OTHER_AUC,
-    OTHER_AUC_NOTE,
+from evaluate.tables.formats import csv_table, latex_table, markdown_table, printed, printed_with_sign
+from evaluate.tables.published_table import OTHER_AUC, OTHER_AUC_NOTE
+from evaluate.tables.results_frame import (
     PAPER_RATIOS,
-    Row,
-    escape_latex,
-    latex_row,
+    area,
+    column,
+    curve_columns,
     own_row,
+    printed_ratios,
     published_row,
+    summary,
+    with_std,
 )
-from evaluate.tables.text_tables import UNKNOWN, csv_table, exact, markdown_table, printed
 from manifests.published import RATIOS, Published
 
 CAPTION = (
     "Accuracy (%) by observation ratio; AUC is the mean over the ratios. ± is the sample standard deviation of ours "
     "over seeds, in the differences (ours − published) too: what is published states none."
 )
-NAMES = ("Method", "Numbers", "Source")
+TEXT = ("Method", "Numbers", "Source")
+DIFFERENCE = "difference"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,20 +81,47 @@ class Section:
     def ratios(self) -> tuple[float, ...]:
         """The paper's ratios in per cent; those of ours where it has others."""
         own = next((line.scores[0] for line in self.lines if line.scores), None)
-        there = set(PAPER_RATIOS) if own is None else set(observation_ratios(own))
-        return PAPER_RATIOS if own is None or set(PAPER_RATIOS) <= there else observation_ratios(own)
+        return PAPER_RATIOS if own is None else printed_ratios(observation_ratios(own))
 
 
-def rows_of(line: Line) -> dict[str, Row | None]:
-    """Return the numbers of a line by their kind, in order: "published", "ours" (None: not run), "difference"."""
-    rows: dict[str, Row | None] = {}
-    published = None if line.published is None else published_row(line.published)
-    if published is not None:
-        rows["published"] = published
-    ours = None if line.scores is None else own_row(line.method, line.scores, observation_ratios(line.scores[0]))
-    rows["ours"] = ours
-    if published is not None and ours is not None and not line.note:
-        rows["difference"] = _difference(ours, published)
+def suite_frame(title: str, sections: Iterable[Section]) -> pd.DataFrame:
+    """Return all numbers of a suite as a DataFrame with the columns of its CSV file.
+
+    A method has up to three rows, see `numbers`. Numbers are in per cent; each has its deviation in the column `…_std`.
+
+    Returns:
+        `table` (the title), `row` (the recipe), `base`, `protocol`, `labels`, `method`; `numbers` ("published", "ours",
+        "difference"); `seeds`, `auc_kind`; `accuracy_10` … `accuracy_100`, `auc`; `source`.
+    """
+    names = [*curve_columns("accuracy", RATIOS), "auc"]
+    rows = [
+        {"table": title, "row": line.row, "base": section.base, "labels": section.labels}
+        | row
+        | {"protocol": section.protocol, "method": line.method, "numbers": kind}
+        for section in sections
+        for line in section.lines
+        for kind, row in rows_of(line).items()
+    ]
+    head = ["table", "row", "base", "protocol", "labels", "method", "numbers", "seeds", "auc_kind"]
+    frame = pd.DataFrame(rows, columns=[*head, *with_std(names), "source"])
+    return frame.astype({"seeds": "Int64"} | dict.fromkeys(with_std(names), "float64"))
+
+
+def rows_of(line: Line) -> dict[str, dict[str, Any]]:
+    """Return the rows of a line by the kind of their numbers, in order: "published", "ours", "difference".
+
+    A row has the columns of `results_frame`, and the area by its own definition as `auc`. Ours has no numbers if it
+    was not run.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    if line.published is not None:
+        rows["published"] = published_row(line.published)
+    rows["ours"] = {} if line.scores is None else own_row(line.method, line.scores)
+    if line.published is not None and line.scores is not None and not line.note:
+        rows[DIFFERENCE] = _difference(rows["ours"], rows["published"])
+    for kind, row in rows.items():
+        auc = area(row)
+        row |= {"source": _source(line, kind), "auc": auc and auc.mean, "auc_std": auc and auc.std}
     return rows
 
 
@@ -97,50 +129,23 @@ def render_markdown(title: str, sections: Sequence[Section]) -> str:
     """Return the table as Markdown, one section below the other."""
     text = [f"# {title}\n\n{CAPTION}\n"]
     for section in sections:
-        head = [*NAMES, *(f"{ratio:.3g}%" for ratio in section.ratios), "AUC"]
-        table = markdown_table(head, _cells(section), names=len(NAMES))
+        table = markdown_table(_cells(section), TEXT)
         text.append(f"## {section.heading}\n\n{section.caption[:1].upper()}{section.caption[1:]}.\n\n{table}")
     return "\n".join([*text, *([OTHER_AUC_NOTE + "\n"] if _has_other_auc(sections) else [])])
 
 
 def render_latex(title: str, sections: Sequence[Section]) -> str:
-    """Return the table as a LaTeX `table` for booktabs; sections have headings across, as in the paper."""
-    columns = sections[0].ratios
-    heads = [*NAMES, *(f"{ratio:.3g}%" for ratio in columns), "AUC"]
-    body = []
+    """Return one LaTeX `table` per section for booktabs."""
+    tables = []
     for section in sections:
-        body += [r"\midrule", rf"\multicolumn{{{len(heads)}}}{{c}}{{{escape_latex(section.heading)}}} \\", r"\midrule"]
-        body += [latex_row(cells) for cells in _cells(section, columns)]
-    note = " " + OTHER_AUC_NOTE if _has_other_auc(sections) else ""
-    lines = [
-        r"\begin{table}",
-        rf"\caption{{{escape_latex(f'{title}. {CAPTION}{note}')}}}",
-        rf"\begin{{tabular}}{{{'l' * len(NAMES)}{'r' * (len(columns) + 1)}}}",
-        r"\toprule",
-        latex_row(heads),
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
+        note = f" {OTHER_AUC_NOTE}" if _has_other_auc([section]) else ""
+        tables.append(latex_table(_cells(section), TEXT, f"{title}. {section.heading}. {CAPTION}{note}"))
+    return "\n".join(tables)
 
 
-def render_csv(title: str, sections: Sequence[Section]) -> str:
-    """Return every number as CSV, in per cent: a line for what is published, for ours, and for the difference."""
-    ratios = [float(ratio) for ratio in RATIOS]
-    names = [*(f"accuracy_{ratio:.3g}" for ratio in ratios), "auc"]
-    head = ["table", "row", "base", "protocol", "labels", "method", "numbers", "seeds", "auc_kind"]
-    rows = []
-    for section in sections:
-        for line in section.lines:
-            for kind, row in rows_of(line).items():
-                values = [*map(row.accuracy.get, ratios), row.auc] if row else [None] * len(names)
-                about = [title, line.row, section.base, section.protocol, section.labels, line.method, kind]
-                about += [str(row.seeds or ""), row.auc_kind] if row else ["", ""]
-                cells = [exact(number) for value in values for number in (value or (None, None))]
-                rows.append([*about, *cells, _source(line, kind)])
-    return csv_table([*head, *(f"{name}{end}" for name in names for end in ("", "_std")), "source"], rows)
+def render_csv(title: str, sections: Iterable[Section]) -> str:
+    """Return every number as CSV: a line for what is published, for ours, and for the difference."""
+    return csv_table(suite_frame(title, sections))
 
 
 def as_json(sections: Iterable[Section]) -> list[dict[str, Any]]:
@@ -153,55 +158,42 @@ def as_json(sections: Iterable[Section]) -> list[dict[str, Any]]:
             "labels": section.labels,
             "method": line.method,
             "note": line.note,
-            **{kind: _plain(row) | {"source": _source(line, kind)} for kind, row in rows_of(line).items()},
+            **{kind: _plain(line, row) | {"source": row["source"]} for kind, row in rows_of(line).items()},
         }
         for section in sections
         for line in section.lines
     ]
 
 
-def _difference(ours: Row, published: Row) -> Row:
-    """Ours minus what is published where both are known, with the spread of ours; areas of one definition only."""
-
-    def above(own: Summary, other: Summary) -> Summary:
-        return Summary(own.mean - other.mean, own.std)
-
-    known = [ratio for ratio in published.accuracy if ratio in ours.accuracy]
-    auc = None
-    if ours.auc is not None and published.auc is not None and published.auc_kind.startswith("mean"):
-        auc = above(ours.auc, published.auc)
-    return replace(
-        ours,
-        accuracy={ratio: above(ours.accuracy[ratio], published.accuracy[ratio]) for ratio in known},
-        top5={},
-        auc=auc,
-        auc_trapezoid=None,
-    )
+def _difference(ours: Mapping[str, Any], published: Mapping[str, Any]) -> dict[str, Any]:
+    """Ours minus what is published where both are known, with the deviation of ours; areas of one definition only."""
+    row = {"seeds": ours["seeds"], "auc_kind": ours["auc_kind"]}
+    for name in [*curve_columns("accuracy", RATIOS), "auc_mean"]:
+        own, other = summary(ours, name), summary(published, name)
+        if own is not None and other is not None:
+            row |= {name: own.mean - other.mean, f"{name}_std": own.std}
+    return row
 
 
-def _cells(section: Section, ratios: Sequence[float] | None = None) -> Iterator[list[str]]:
-    """The rows of a section: method (where it is new), kind of numbers, source, accuracies, AUC."""
+def _cells(section: Section) -> pd.DataFrame:
+    """The printed rows of a section: method (in its first row), kind of numbers, source, accuracies, AUC."""
+    rows = []
     for line in section.lines:
         for index, (kind, row) in enumerate(rows_of(line).items()):
-            show = _signed if kind == "difference" else printed
-            curve = [show(row.accuracy.get(ratio) if row else None) for ratio in ratios or section.ratios]
-            yield [line.method if index == 0 else "", kind, _source(line, kind), *curve, _area(row, show)]
+            show = printed_with_sign if kind == DIFFERENCE else printed
+            cells = {"Method": line.method if index == 0 else "", "Numbers": kind, "Source": row["source"]}
+            for ratio in section.ratios:
+                cells[f"{ratio:.3g}%"] = show(summary(row, column("accuracy", ratio)))
+            rows.append(cells | {"AUC": _area(row, show)})
+    return pd.DataFrame(rows)
 
 
-def _area(row: Row | None, show: Callable[[Summary | None], str]) -> str:
-    text = show(row.auc if row else None)
-    other = row is not None and row.auc is not None and not row.auc_kind.startswith("mean")
-    return f"{text} {OTHER_AUC}" if other else text
-
-
-def _signed(value: Summary | None) -> str:
-    if value is None:
-        return UNKNOWN
-    return f"{value.mean:+.1f}" if value.std is None else f"{value.mean:+.1f} ± {value.std:.1f}"
+def _area(row: Mapping[str, Any], show: Callable[[Summary | None], str]) -> str:
+    return show(area(row)) + (f" {OTHER_AUC}" if summary(row, "auc_other") else "")
 
 
 def _source(line: Line, kind: str) -> str:
-    """Where numbers come from, with what one must know to hold them against each other."""
+    """Where numbers come from, with what one must know to compare them."""
     if kind == "published" and line.published is not None:
         return f"{line.published.source}; {line.published.features}; {line.published.mark}"
     if kind == "ours":
@@ -211,14 +203,19 @@ def _source(line: Line, kind: str) -> str:
 
 
 def _has_other_auc(sections: Iterable[Section]) -> bool:
-    published = [line.published for section in sections for line in section.lines]
-    return any(row is not None and row.auc is not None and not row.auc_kind.startswith("mean") for row in published)
+    return any("auc_other" in row for section in sections for line in section.lines for row in rows_of(line).values())
 
 
-def _plain(row: Row | None) -> dict[str, Any]:
-    if row is None:
+def _plain(line: Line, row: Mapping[str, Any]) -> dict[str, Any]:
+    if "auc_kind" not in row:  # not run
         return {}
-    curve = {f"{ratio:g}": value.mean for ratio, value in row.accuracy.items()}
-    spread = {f"{ratio:g}": value.std for ratio, value in row.accuracy.items() if value.std is not None}
-    auc = {} if row.auc is None else {"auc": row.auc.mean, "auc_std": row.auc.std, "auc_kind": row.auc_kind}
-    return {"accuracy": curve, "accuracy_std": spread, **auc, "seeds": row.seeds}
+    ratios = [float(ratio) for ratio in RATIOS] if line.scores is None else observation_ratios(line.scores[0])
+    curve = {f"{ratio:g}": summary(row, column("accuracy", ratio)) for ratio in sorted({*map(float, RATIOS), *ratios})}
+    known = {ratio: value for ratio, value in curve.items() if value is not None}
+    auc = {} if row["auc"] is None else {"auc": row["auc"], "auc_std": row["auc_std"], "auc_kind": row["auc_kind"]}
+    return {
+        "accuracy": {ratio: value.mean for ratio, value in known.items()},
+        "accuracy_std": {ratio: value.std for ratio, value in known.items() if value.std is not None},
+        **auc,
+        "seeds": row.get("seeds") or 0,
+    }

@@ -88,4 +88,4 @@ def test_knn_with_every_k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k: in
     inputs = made_up(tmp_path, per_class=12, apart=apart)
     result = reproduce(make_recipe(["knn"]), inputs, Machine(device="cpu"), notify=lambda text: None)
     assert_probabilities(inputs.out, ["knn"])
-    assert "| KNN |" in result.table.read_text()
+    assert "| KNN " in result.table.read_text()

@@ -143,7 +143,9 @@ def test_every_number_of_the_table_is_found_again_from_the_predictions(whole: Re
     predicted = sorted(clips.loc[clips["split"] != "train", "clip_id"])
     rows = {row["method"]: row for row in csv.DictReader((out / "table.csv").read_text().splitlines())}
     assert list(rows) == list(METHODS.values())
-    printed = {line.split(" | ")[0].strip("| "): line.split(" | ") for line in whole.table.read_text().splitlines()}
+    lines = [line for line in whole.table.read_text().splitlines() if line.startswith("| ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    printed = {row[0]: row for row in cells}
     for variant, method in METHODS.items():
         curves = []
         for seed in SEEDS:

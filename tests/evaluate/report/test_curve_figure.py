@@ -20,7 +20,7 @@ PROTOCOL = "ucf101-early-15-3-7"
 
 def run(seed=0, protocol=PROTOCOL, **provenance):
     accuracy = 0.8 + 0.01 * np.arange(10) + 0.003 * seed
-    by_clip = (np.zeros(0, dtype=np.int64), (), np.zeros((0, 10), dtype=np.bool_))
+    by_clip = (np.zeros(1, dtype=np.int64), ("g",), np.zeros((1, 10), dtype=np.bool_))
     clips = {"train": 6, "test": 4}
     return Scores("GRU", protocol, seed, accuracy, accuracy, clips, 101, 10, provenance, *by_clip, 0 * accuracy, None)
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -37,7 +38,7 @@ as 120. –: there are no predictions of the validation clips.
 
 | Method | ECE 20% | ECE 60% | ECE 100% | ECE, mean | Threshold | Accuracy when decided | Earliness | \
 Harmonic mean | Right for good from |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+|:-|-:|-:|-:|-:|-:|-:|-:|-:|-:|
 | GRU \\| KD | 2.0 ± 1.4 | 4.0 ± 1.4 | 6.0 ± 1.4 | 4.0 ± 1.4 | 60.0 ± 7.1 | 50.0 ± 0.0 | 75.0 ± 0.0 | \
 33.3 ± 0.0 | 85.0 ± 0.0 |
 | KNN | 1.0 | 3.0 | 5.0 | 3.0 | – | – | – | – | 85.0 |
@@ -48,8 +49,12 @@ def both():
     return {"GRU | KD": [run(seed=0), run(seed=1, error=0.02)], "KNN": [run("KNN", decided=False)]}
 
 
+def without_padding(markdown):
+    return re.sub(" +", " ", re.sub("-+([:|])", r"-\1", markdown))
+
+
 def test_markdown():
-    assert render_beyond(both()) == MARKDOWN
+    assert without_padding(render_beyond(both())) == MARKDOWN
 
 
 def test_csv_has_every_ratio():
@@ -66,7 +71,7 @@ def test_csv_has_every_ratio():
 
 
 def test_a_method_that_lacks_a_decision_in_one_seed_has_none():
-    text = render_beyond({"GRU": [run(seed=0), run(seed=1, decided=False)]})
+    text = without_padding(render_beyond({"GRU": [run(seed=0), run(seed=1, decided=False)]}))
     assert "| – | – | – | – | 85.0 ± 0.0 |" in text
 
 
@@ -77,7 +82,7 @@ def test_what_all_know_needs_no_note():
 
 
 def test_other_numbers_of_segments_print_their_own_ratios():
-    header = render_beyond({"GRU": [run(segments=2)]}).splitlines()[2]
+    header = without_padding(render_beyond({"GRU": [run(segments=2)]})).splitlines()[2]
     assert header.startswith("| Method | ECE 50% | ECE 100% | ECE, mean |")
 
 
@@ -90,7 +95,7 @@ def test_what_cannot_stand_together_is_refused():
 def test_agreement_with_the_teacher_where_there_is_one():
     taught = replace(run("taught"), provenance={"teacher_agreement": [0.5, 0.5, 0.5, 1.0, 1.0]})
     scores = {"taught": [taught], "GRU": [run()]}
-    head, _, *rows = [line for line in render_beyond(scores).splitlines() if line.startswith("|")]
+    head, _, *rows = [line for line in without_padding(render_beyond(scores)).splitlines() if line.startswith("|")]
     assert head.endswith("| Right for good from | Like its teacher |")
     assert [row.split("|")[-2].strip() for row in rows] == ["70.0", "–"]
     ours, baseline = csv.DictReader(io.StringIO(render_beyond_csv(scores)))

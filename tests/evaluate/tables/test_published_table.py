@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def run(method="GRU", seed=0, shift=0.0, protocol=PROTOCOL, segments=10, **prove
     accuracy = 0.5 + 0.02 * np.arange(segments) + shift
     provenance = {"backbone": "tsm-resnet50"} | provenance
     clips = {"train": 8056, "validation": 1582, "test": 3682}
-    by_clip = (np.zeros(0, dtype=np.int64), (), np.zeros((0, segments), dtype=np.bool_))
+    by_clip = (np.zeros(1, dtype=np.int64), ("g",), np.zeros((1, segments), dtype=np.bool_))
     return Scores(
         method, protocol, seed, accuracy, accuracy + 0.2, clips, 101, 101, provenance, *by_clip, 0 * accuracy, None
     )
@@ -35,7 +36,7 @@ ucf101-early-15-3-7: 101 classes; 8056 train, 1582 validation, 3682 test clips; 
 Accuracy (%) by observation ratio; AUC is the mean over the 10 ratios; ± is the sample standard deviation over seeds.
 
 | Method | 20% | 40% | 60% | 80% | 100% | AUC | Source |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+|:-|-:|-:|-:|-:|-:|-:|:-|
 | TS\\_LSTM\\* | 87.1 | – | 91.0 | – | 91.5 | 89.6 | published, unverified: Wang & Hu, 2019; Table 1 |
 | GRU \\| KD | 53.0 ± 1.4 | 57.0 ± 1.4 | 61.0 ± 1.4 | 65.0 ± 1.4 | 69.0 ± 1.4 | 60.0 ± 1.4 | this run, 2 seeds |
 """
@@ -55,9 +56,13 @@ GRU & 52.0 & 56.0 & 60.0 & 64.0 & 68.0 & 59.0 & this run, 1 seed \\
 """  # noqa: E501
 
 
+def without_padding(markdown):
+    return re.sub(" +", " ", re.sub("-+([:|])", r"-\1", markdown))
+
+
 def test_markdown():
     scores = {"GRU | KD": [run(seed=0), run(seed=1, shift=0.02)]}
-    assert render_markdown(make_table(scores, [published()])) == MARKDOWN
+    assert without_padding(render_markdown(make_table(scores, [published()]))) == MARKDOWN
 
 
 def test_latex():
@@ -107,9 +112,9 @@ def test_the_two_areas_are_different_columns():
 def test_a_published_row_of_another_protocol_never_appears(protocol):
     rows = [row for row in read_published() if row.protocol != "ntu60-xsub"]
     table = make_table({"GRU": [run(protocol="ntu60-xsub")]}, [*rows, published(protocol=PROTOCOL)])
-    assert [row.method for row in table.rows] == ["GRU"]
+    assert list(table.frame["method"]) == ["GRU"]
     table = make_table({"GRU": [run()]}, [published("stranger", protocol=protocol), published("known")])
-    assert [row.method for row in table.rows] == ["known", "GRU"]
+    assert list(table.frame["method"]) == ["known", "GRU"]
     assert "stranger" not in render_markdown(table) + render_csv(table) + render_latex(table)
 
 
@@ -137,9 +142,9 @@ def test_caption_names_each_backbone_once_and_the_stream_that_is_random():
 
 
 def test_other_numbers_of_segments_print_their_own_ratios():
-    header = render_markdown(make_table({"GRU": [run(segments=3)]})).splitlines()[2]
+    header = without_padding(render_markdown(make_table({"GRU": [run(segments=3)]}))).splitlines()[2]
     assert header == "| Method | 33.3% | 66.7% | 100% | AUC | Source |"
-    header = render_markdown(make_table({"GRU": [run(segments=5)]})).splitlines()[2]
+    header = without_padding(render_markdown(make_table({"GRU": [run(segments=5)]}))).splitlines()[2]
     assert header == "| Method | 20% | 40% | 60% | 80% | 100% | AUC | Source |"
 
 
