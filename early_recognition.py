@@ -13,7 +13,7 @@ import importlib.util
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -37,14 +37,15 @@ def start(package: str, module: str = "") -> None:
         package: one of `PACKAGES`.
         module: the module whose `app` is run; default: `PACKAGE.commands.app`.
     """
-    with _ended_by_signals():
+    with _handled(signal.SIGINT, _end), _handled(signal.SIGTERM, _end):
         reason = _shadowed(PACKAGES[: PACKAGES.index(package) + 1])
         if reason is not None:
             print(f"error: {reason}", file=sys.stderr)
             sys.exit(1)
         run_cli = importlib.import_module("common.command_line").run_cli
         app = importlib.import_module(module or f"{package}.commands.app").app
-    run_cli(app)
+    with _handled(signal.SIGINT, _end_if_importing):
+        run_cli(app)
 
 
 def _shadowed(packages: tuple[str, ...]) -> str | None:
@@ -81,26 +82,38 @@ def _overwritten(file: Path, home: Path) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """End the process with a sentence if Ctrl-C or SIGTERM arrives inside.
+def _end(number: int, frame: FrameType | None) -> None:
+    """End the process with a sentence.
 
-    An exception would not do: libraries catch exceptions while they are imported. Nothing is being written yet.
+    An exception would not do: some libraries catch every exception while they are imported.
     """
+    os.write(2, SENTENCES[signal.Signals(number)].encode())
+    os._exit(128 + number)
 
-    def end(number: int, frame: FrameType | None) -> None:
-        os.write(2, SENTENCES[signal.Signals(number)].encode())
-        os._exit(128 + number)
 
-    before = {number: signal.getsignal(number) for number in SENTENCES}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as nohup and shells set it
-            signal.signal(number, end)
+def _end_if_importing(number: int, frame: FrameType | None) -> None:
+    """End the process if a module is being imported, as torch is when a command begins; else raise an exception.
+
+    Every file is written under a temporary name, so that the process may end at any moment.
+    """
+    caller = frame
+    while caller is not None:
+        if caller.f_code.co_filename == "<frozen importlib._bootstrap>":
+            _end(number, frame)
+        caller = caller.f_back
+    signal.default_int_handler(number, frame)
+
+
+@contextlib.contextmanager
+def _handled(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle a signal, unless it is ignored, as nohup and shells do for background processes."""
+    before = signal.getsignal(number)
+    if before is not signal.SIG_IGN:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(number, before)
 
 
 if __name__ == "__main__":

@@ -108,6 +108,43 @@ def test_an_installation_that_another_distribution_has_overwritten_is_refused(
         assert ended.stderr.startswith(f"error: another distribution has overwritten {file} of early-recognition; ")
 
 
+COMMAND = """
+import contextlib, sys
+def app():
+    if sys.argv[1:] == ["import"]:
+        with contextlib.suppress(BaseException):
+            import extract.commands.stubborn
+        print("swallowed")
+    try:
+        print("working", flush=True)
+        while True: pass
+    except KeyboardInterrupt:
+        print("closed")
+        sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize(("argument", "output"), [("import", ""), ("work", "closed\n")])
+def test_an_interrupt_is_an_exception_except_while_a_command_imports(
+    tmp_path: Path, argument: str, output: str
+) -> None:
+    """Some libraries catch every exception while they are imported, and Ctrl-C would be lost."""
+    checkout = copy_of_the_packages(tmp_path)
+    commands = checkout / "extract" / "commands"
+    (commands / "__init__.py").write_text("")
+    (commands / "app.py").write_text(COMMAND)
+    (commands / "stubborn.py").write_text("print('working', flush=True)\nwhile True: pass\n")
+    code = "import early_recognition; early_recognition.start('extract')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, argument], cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "working\n"
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, rest) == (130, output)
+    assert errors == "interrupted: what was finished is kept; run the same command to resume\n"
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.5])
 @pytest.mark.parametrize(
     ("number", "sentence"), [(signal.SIGINT, "interrupted: "), (signal.SIGTERM, "stopped: ")], ids=["INT", "TERM"]
