@@ -1,4 +1,24 @@
-"""What there is to see: clips, labels, splits, protocols, recipes, weights' addresses, published curves.
+"""The clips, labels, splits and protocols of the data sets; recipes; published results; the list of released weights.
 
-Knows nothing of torch, HDF5 or models.
+The public names are imported when they are first used. No module here imports torch or HDF5.
 """
+
+from typing import TYPE_CHECKING
+
+from common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from manifests.manifest import Manifest, read_manifest
+    from manifests.recipes.recipe import Recipe, read_recipe
+
+__all__ = ["Manifest", "Recipe", "read_manifest", "read_recipe"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Manifest": "manifests.manifest",
+        "Recipe": "manifests.recipes.recipe",
+        "read_manifest": "manifests.manifest",
+        "read_recipe": "manifests.recipes.recipe",
+    },
+)

@@ -1,0 +1,55 @@
+"""The rules for single columns of a manifest: clip ids, paths, numbers of frames."""
+
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from common.errors import UserError
+from common.files import inside
+
+
+def check_ids(clips: pd.DataFrame, name: str) -> None:
+    """Check that every clip has an id, that ids are unique and have printable characters only.
+
+    Raises:
+        UserError: with the row and the column; `name` is the manifest's in the sentence. This is so for each check.
+    """
+    first_row: dict[str, int] = {}
+    for row, clip_id in enumerate(clips["clip_id"].astype(str), start=2):
+        where = f"{name}, row {row}, column clip_id"
+        if not clip_id or not clip_id.isprintable():
+            raise UserError(f"{where}: {'empty' if not clip_id else f'{clip_id!r} has a control character'}")
+        if clip_id in first_row:
+            raise UserError(f"{where}: {clip_id!r} stands in row {first_row[clip_id]} already")
+        first_row[clip_id] = row
+
+
+def check_paths(clips: pd.DataFrame, column: str, name: str) -> None:
+    """Check that every path of a column stays inside the root."""
+    for row, path in enumerate(clips[column].astype(str), start=2):
+        where = f"{name}, row {row}, column {column}"
+        if not path:
+            raise UserError(f"{where}: empty")
+        try:
+            inside(Path(), path)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
+
+
+def check_splits_of_paths(clips: pd.DataFrame, column: str, name: str) -> None:
+    """Check that no path of a column is in two splits; `a.avi` and `./a.avi` are the same path."""
+    first_use: dict[PurePosixPath, tuple[int, str]] = {}  # path → its row and split
+    for row, (path, split) in enumerate(zip(clips[column].astype(str), clips["split"], strict=True), start=2):
+        other_row, other_split = first_use.setdefault(PurePosixPath(path), (row, split))
+        if other_split != split:
+            raise UserError(
+                f"{name}, row {row}, column {column}: {path} is a {split} clip here and a {other_split} clip in row "
+                f"{other_row}"
+            )
+
+
+def check_num_frames(clips: pd.DataFrame, name: str) -> None:
+    """Check that the column num_frames holds whole numbers."""
+    for row, frames in enumerate(clips["num_frames"].astype(str), start=2):
+        if not frames.isdecimal() or len(frames) > 9:
+            raise UserError(f"{name}, row {row}, column num_frames: {frames!r} is not a number of frames")
