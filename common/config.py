@@ -46,7 +46,7 @@ def parse_config(kind: type[T], table: dict[str, Any], name: str) -> T:
 
 def _sentence(kind: type[Config], item: Any) -> str:
     path = [str(part) for part in item["loc"]]
-    if item["type"] == "extra_forbidden":
+    if item["type"] == "extra_forbidden" or (path[:1] and path[0] not in kind.model_fields):
         return f"{'.'.join(path)} is not a key; {_what_is_meant(kind, path)}"
     message = str(item["msg"]).removeprefix("Value error, ")
     return f"{'.'.join(path)}: {message}" if path else message  # no path: of several keys together

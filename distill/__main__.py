@@ -17,12 +17,12 @@ from rich.table import Table
 from common.command_line import new_app, run_cli
 from common.device import choose_device
 from common.errors import UserError
-from distill.cache_options import name_caches
-from distill.features import FeatureSet, load_features
-from distill.fusion import clips_without_features, join_caches
-from distill.methods import METHODS
-from distill.run_folder import Run, train_runs
-from distill.state import Epoch, Job
+from distill.commands.caches import name_caches
+from distill.early_fusion import clips_without_features, join_caches
+from distill.feature_set import FeatureSet, make_feature_set
+from distill.run_folder import ModelRun, train_runs
+from distill.training_plan import combination_name, complete_recipe, make_training_plan, vary_recipe
+from distill.training_state import EpochResult, ModelId
 from extract.cache import read_cache
 from manifests.manifest import Manifest, read_manifest
 from manifests.recipes.recipe import Recipe, check_protocol, read_recipe
@@ -48,13 +48,13 @@ def train(
     recipe: RecipeFile,
     manifest: ManifestFile,
     cache: CacheFiles,
-    out: Annotated[Path, typer.Option(help="Run folder; an interrupted run in it is gone on with.")],
-    method: Annotated[str, typer.Option(help=f"What to train: {', '.join(METHODS)}.")] = "with",
+    out: Annotated[Path, typer.Option(help="ModelRun folder; an interrupted run in it is gone on with.")],
+    method: Annotated[str, typer.Option(help="The method to train, by its name in recipes.")] = "with",
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help="Of the initial weights, the batches and the dropout.")
     ] = 0,
     teacher: Annotated[
-        Path | None, typer.Option(help="Run folder of the trained teacher, for a method with one.")
+        Path | None, typer.Option(help="ModelRun folder of the trained teacher, for a method with one.")
     ] = None,
     device: Device = "auto",
     allow_missing: AllowMissing = False,
@@ -74,20 +74,21 @@ def train(
     - `python -m distill train mine.toml --manifest mine.csv --cache rgb=rgb.h5 --cache skeleton=va.h5 --out runs/one
       --method without`
     """
-    if method not in METHODS:
-        raise UserError(f"there is no method {method!r} to train; choose one of {', '.join(METHODS)}")
     chosen, clips = read_recipe(recipe), read_manifest(manifest)
+    plan = make_training_plan(chosen, [method])
+    if method in plan.classical:
+        raise UserError(f"{method} is not trained; `python -m evaluate reproduce` runs it")
     check_protocol(chosen, clips.protocol)
     data = _load(chosen, clips, cache, device, allow_missing)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, transient=True) as bar:
-        task = bar.add_task(f"{method}, seed {seed}", total=chosen.training.epochs)
+        task = bar.add_task(f"{method}, seed {seed}", total=plan.training.epochs)
 
-        def show(job: Job, epoch: Epoch) -> None:
+        def show(job: ModelId, epoch: EpochResult) -> None:
             text = f"{method}, seed {seed}: validation AUC {100 * epoch.validation_auc:.1f} %"
             bar.update(task, completed=epoch.epoch, description=text)
 
-        finished = train_runs([Run(Job(method, seed), out, teacher)], chosen, data, show)[0]
+        finished = train_runs([ModelRun(ModelId(method, seed), out, teacher)], plan, data, show)[0]
     print(f"{out}: validation AUC {100 * finished.validation_auc:.1f} % at epoch {finished.selected_epoch}")
 
 
@@ -113,23 +114,29 @@ def sweep(
 
     - `python -m distill sweep mine.toml --manifest m.csv --cache f.h5 --out few --set labels.fraction=0.05,0.1,0.2`
     """
-    from distill.sweep import RESULT, label, parse_axes
+    from distill.sweep import RESULT, parse_axes
     from distill.sweep import sweep as run
 
     chosen, clips = read_recipe(recipe), read_manifest(manifest)
     check_protocol(chosen, clips.protocol)
     axes = parse_axes(set_)
+    combinations = vary_recipe(chosen, axes)
+    record = {"recipe": complete_recipe(chosen).model_dump(), "axes": axes}
     data = _load(chosen, clips, cache, device, allow_missing)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("epochs", total=None)
-        outcomes = run(chosen, axes, data, out, lambda done, total: bar.update(task, completed=done, total=total))
+        outcomes = run(
+            record, combinations, data, out, lambda done, total: bar.update(task, completed=done, total=total)
+        )
     if json_:
         print(json.dumps([{**asdict(outcome), "mean": outcome.mean, "std": outcome.std} for outcome in outcomes]))
         return
     table = Table("Values", "Method", "Validation AUC", box=box.SIMPLE)
     for outcome in outcomes:
-        table.add_row(label(outcome.values), outcome.method, f"{100 * outcome.mean:.1f} ± {100 * outcome.std:.1f}")
+        table.add_row(
+            combination_name(outcome.values), outcome.method, f"{100 * outcome.mean:.1f} ± {100 * outcome.std:.1f}"
+        )
     Console().print(table)
     print(f"{out / RESULT}: {len(outcomes)} rows; no test clip was read")
 
@@ -167,7 +174,7 @@ def _load(recipe: Recipe, clips: Manifest, cache: list[str], device: str, allow_
         needed = [clip_id for split in ("train", "validation") for clip_id in clips.split(split)["clip_id"]]
         for name, missing in clips_without_features(caches, needed).items():
             print(f"stream {name}: {len(missing)} clips have no features; the first: {missing[0]}")
-    data = load_features(join_caches(caches), clips, allow_missing=allow_missing).to(choose_device(device))
+    data = make_feature_set(join_caches(caches), clips, allow_missing=allow_missing).to(choose_device(device))
     if data.missing:
         print(f"{len(data.missing)} clips without features are left out; the first: {', '.join(data.missing[:3])}")
     return data

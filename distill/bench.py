@@ -13,18 +13,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from common.config import parse_config
 from common.device import choose_device, device_name
-from distill.features import FeatureSet, Split
+from distill.feature_set import FeatureSet, Split
 from distill.losses import combined_loss
+from distill.method import HiddenSizes
 from distill.models import Classifier, predict_outputs
-from distill.stack import models_at_once
-from distill.state import Job, State
-from distill.training import new_network, train_together
-from manifests.recipes.recipe import Recipe
+from distill.side_by_side import models_at_once, train_together
+from distill.training import new_network
+from distill.training_plan import TrainingPlan, plan_methods
+from distill.training_state import ModelId, TrainingState
+from manifests.recipes.training import Distillation, Labels, Training
 
 CLIPS, STEPS, FEATURE_DIM, CLASSES = 8056, 10, 2048, 101  # UCF101's training split, features of a ResNet-50
 METHODS = ("without", "teacher_student", "self_distillation", "with")
+SIZES = HiddenSizes(student=512, teacher=256)  # the paper's
 VALIDATION = 64  # clips, so that an epoch is its training
 SQUARE = 2048  # side of the matrices whose product is the machine's best
 
@@ -45,17 +47,17 @@ def bench(device_wanted: str, clips: int, seeds: int, epochs: int) -> dict[str, 
         large product of matrices, and `ratio_limit`, to the plain loop, of a machine that did nothing else.
     """
     device = choose_device(device_wanted)
-    recipe = _recipe(epochs + 1, list(range(seeds)))
+    plan = _plan(epochs + 1)
     data = _made_up(clips).to(device)
-    teacher = Classifier("bigru", FEATURE_DIM, recipe.teacher.hidden, CLASSES).to(device).eval()
-    scale = -(-clips // recipe.training.batch_size) / -(-CLIPS // recipe.training.batch_size)
+    teacher = Classifier("bigru", FEATURE_DIM, SIZES.teacher, CLASSES).to(device).eval()
+    scale = -(-clips // plan.training.batch_size) / -(-CLIPS // plan.training.batch_size)
 
-    plain = scale * len(METHODS) / sum(_plain(method, data, recipe, teacher, epochs) for method in METHODS)
-    one = scale / _stacked([Job("with", 0)], data, recipe, teacher, epochs)
-    jobs = [Job(method, seed) for method, seed in product(METHODS, range(seeds))]
-    together = scale * len(jobs) / _stacked(jobs, data, recipe, teacher, epochs)
+    plain = scale * len(METHODS) / sum(_plain(method, data, plan, teacher, epochs) for method in METHODS)
+    one = scale / _stacked([ModelId("with", 0)], data, plan, teacher, epochs)
+    jobs = [ModelId(method, seed) for method, seed in product(METHODS, range(seeds))]
+    together = scale * len(jobs) / _stacked(jobs, data, plan, teacher, epochs)
     product_rate = _product_rate(torch.device(device))
-    work = _gflop_per_epoch(recipe)
+    work = _gflop_per_epoch()
     return {
         "device": device_name(torch.device(device)),
         "threads": torch.get_num_threads(),
@@ -74,13 +76,13 @@ def bench(device_wanted: str, clips: int, seeds: int, epochs: int) -> dict[str, 
     }
 
 
-def _plain(method: str, data: FeatureSet, recipe: Recipe, teacher: Classifier, epochs: int) -> float:
+def _plain(method: str, data: FeatureSet, plan: TrainingPlan, teacher: Classifier, epochs: int) -> float:
     """Seconds an epoch of the plain loop; losses are the same functions, so that they cost the same."""
-    train, training = data.splits["train"], recipe.training
+    train, training = data.splits["train"], plan.training
     said = predict_outputs(teacher, train.features).logits
     loader = DataLoader(TensorDataset(train.features, train.labels, said), training.batch_size, shuffle=True)
-    gru = nn.GRU(FEATURE_DIM, recipe.student.hidden, batch_first=True).to(train.features.device)
-    classifier = nn.Linear(recipe.student.hidden, CLASSES).to(train.features.device)
+    gru = nn.GRU(FEATURE_DIM, SIZES.student, batch_first=True).to(train.features.device)
+    classifier = nn.Linear(SIZES.student, CLASSES).to(train.features.device)
     parameters = [*gru.parameters(), *classifier.parameters()]
     optimizer = torch.optim.SGD(parameters, lr=training.learning_rate, momentum=training.momentum)
     alpha = 0.5 if method in ("with", "teacher_student") else 0.0
@@ -99,18 +101,18 @@ def _plain(method: str, data: FeatureSet, recipe: Recipe, teacher: Classifier, e
     return _seconds(lambda: run(epochs), train.features.device) / epochs
 
 
-def _stacked(jobs: list[Job], data: FeatureSet, recipe: Recipe, teacher: Classifier, epochs: int) -> float:
+def _stacked(jobs: list[ModelId], data: FeatureSet, plan: TrainingPlan, teacher: Classifier, epochs: int) -> float:
     """Seconds an epoch of all jobs, as many at once as a run would have, from the first epoch's end to the last's."""
-    at_once = models_at_once(new_network(jobs[0], data, recipe), data.splits["train"].features.device)
+    at_once = models_at_once(new_network(jobs[0], plan, data), data.splits["train"].features.device)
     seconds = 0.0
     for first in range(0, len(jobs), at_once):
         some, moments = jobs[first : first + at_once], list[float]()
 
-        def after_epoch(state: State, moments: list[float] = moments) -> None:
+        def after_epoch(state: TrainingState, moments: list[float] = moments) -> None:
             moments.append(time.perf_counter())  # losses are read each epoch: all is done
 
-        teachers = [teacher if job.about.teacher else None for job in some]
-        train_together(some, data, recipe, teachers, after_epoch=after_epoch)
+        teachers = [teacher if plan.trained[job.method].method.teacher else None for job in some]
+        train_together(some, plan, data, teachers, after_epoch=after_epoch)
         seconds += (moments[-1] - moments[0]) / epochs
     return seconds
 
@@ -123,12 +125,12 @@ def _product_rate(device: torch.device) -> float:
     return times * 2 * SQUARE**3 / _seconds(lambda: [one @ other for _ in range(times)], device) / 1e9
 
 
-def _gflop_per_epoch(recipe: Recipe) -> float:
+def _gflop_per_epoch() -> float:
     """Products of matrices in an epoch of one student: forward, gradient of the weights, gradient of the states.
 
     The features need no gradient, so their projection counts twice and all else three times.
     """
-    hidden = recipe.student.hidden
+    hidden = SIZES.student
     projected, recurrent, classified = FEATURE_DIM * 3 * hidden, hidden * 3 * hidden, hidden * CLASSES
     return 2 * CLIPS * STEPS * (2 * projected + 3 * recurrent + 3 * classified) / 1e9
 
@@ -162,20 +164,18 @@ def _made_up(clips: int) -> FeatureSet:
     return FeatureSet(splits, CLASSES, "made-up", "0" * 64)
 
 
-def _recipe(epochs: int, seeds: list[int]) -> Recipe:
-    """The paper's sizes for UCF101."""
-    table = {
-        "name": "bench",
-        "data": {"dataset": "other", "protocol": "made-up"},
-        "distillation": {"alpha": 0.5, "beta": 0.5},
-        "training": {
-            "epochs": epochs,
-            "batch_size": 64,
-            "learning_rate": 0.01,
-            "schedule": "constant",
-            "standardize": False,
-            **dict.fromkeys(("input_dropout", "output_dropout", "feature_noise", "mixup"), 0.0),
-        },
-        "seeds": seeds,
-    }
-    return parse_config(Recipe, table, "the benchmark's recipe")
+def _plan(epochs: int) -> TrainingPlan:
+    """Return the paper's training of UCF101's students."""
+    training = Training(
+        epochs=epochs,
+        batch_size=64,
+        learning_rate=0.01,
+        schedule="constant",
+        standardize=False,
+        input_dropout=0.0,
+        output_dropout=0.0,
+        feature_noise=0.0,
+        mixup=0.0,
+    )
+    trained, _ = plan_methods(METHODS, {"distillation": Distillation(alpha=0.5, beta=0.5)}, SIZES)
+    return TrainingPlan("bench", METHODS, trained, {}, (0,), Labels(), training)

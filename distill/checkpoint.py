@@ -16,7 +16,7 @@ from common.errors import UserError
 from common.files import atomic_write
 from common.tensor_bytes import tensor_bytes
 from distill.models import KINDS, Classifier
-from distill.state import Epoch, State
+from distill.training_state import EpochResult, TrainingState
 
 
 def save_network(path: Path, weights: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -43,7 +43,7 @@ def load_network(path: Path) -> Classifier:
     return network
 
 
-def save_state(path: Path, state: State, members: Sequence[str]) -> None:
+def save_state(path: Path, state: TrainingState, members: Sequence[str]) -> None:
     """Write all that a training of some models needs to go on; `members` tells which models they are."""
     groups = {"weights": state.weights, "momentum": state.momentum, "best": state.best}
     tensors = {f"{group}/{name}": tensor for group, named in groups.items() for name, tensor in named.items()}
@@ -51,7 +51,7 @@ def save_state(path: Path, state: State, members: Sequence[str]) -> None:
     _save(path, tensors, {"histories": histories, "members": list(members)})
 
 
-def load_state(path: Path) -> tuple[State, list[str]]:
+def load_state(path: Path) -> tuple[TrainingState, list[str]]:
     """Read what `save_state` wrote: the state, and which models they are.
 
     Raises:
@@ -63,10 +63,10 @@ def load_state(path: Path) -> tuple[State, list[str]]:
         group, name = key.split("/")
         groups[group][name] = tensor
     histories = tuple(
-        tuple(Epoch(**row | {"validation_accuracy": tuple(row["validation_accuracy"])}) for row in history)
+        tuple(EpochResult(**row | {"validation_accuracy": tuple(row["validation_accuracy"])}) for row in history)
         for history in metadata["histories"]
     )
-    return State(histories, **groups), metadata["members"]
+    return TrainingState(histories, **groups), metadata["members"]
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:

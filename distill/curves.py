@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from common.files import write_text
-from distill.state import Epoch
+from distill.training_state import EpochResult
 
 
-def write_metrics(path: Path, history: Sequence[Epoch]) -> None:
+def write_metrics(path: Path, history: Sequence[EpochResult]) -> None:
     """Write the curves as CSV, each number with all its digits."""
     rows = [_scalars(epoch) for epoch in history]
     lines = [",".join(["epoch", *rows[0]])]
@@ -29,7 +29,7 @@ class TensorBoard:
 
         self._writer = SummaryWriter(str(folder), purge_step=epochs_done + 1)
 
-    def add(self, epoch: Epoch) -> None:
+    def add(self, epoch: EpochResult) -> None:
         """Add the point of one epoch to every curve."""
         for name, value in _scalars(epoch).items():
             self._writer.add_scalar(name, value, epoch.epoch)
@@ -43,7 +43,7 @@ class TensorBoard:
         self._writer.close()
 
 
-def _scalars(epoch: Epoch) -> dict[str, float]:
+def _scalars(epoch: EpochResult) -> dict[str, float]:
     """All curves at one epoch, by column name."""
     num_steps = len(epoch.validation_accuracy)
     return {

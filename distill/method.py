@@ -1,86 +1,149 @@
-"""What a method is: a network and a loss, and whether a teacher has a say. The methods themselves are in `methods`."""
+"""What a method is. The methods are in `methods/`, one file each.
+
+A `Method` trains a network by gradient descent: it names the kind of network and has a loss. A `ClassicalMethod` needs
+no network: it predicts from the training clips directly. Both have a title, the section of the recipe that configures
+them, and the same flags, so that other code need not know which of the two it has.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.features import FeatureSet
+from common.config import Config
+from distill.feature_set import FeatureSet
 from distill.losses import Losses
 from distill.models import Classifier, Kind, Outputs
-from manifests.recipes.recipe import Recipe
 
 
-class Lesson(NamedTuple):
-    """What a loss may know of a batch of M models, beside what they say of it.
+class LossInputs(NamedTuple):
+    """What a loss gets beside the outputs of the networks. M models are trained side by side on batches of B clips.
 
     Attributes:
         labels: (M, B).
-        labelled: (M, B) bool; where False the label must not be read.
-        teacher: what each model's teacher says of the same clips; None without one.
-        own: the method's own parameters, each (M, ...).
-        draw: returns uniform random numbers (M, *shape) in [0, 1), those of each model from its seed.
-        targets: (M, B, C) of a method that has its own; None of the others.
+        labelled: (M, B) bool; where False, the loss must not read the label.
+        teacher: the outputs of each model's teacher for the same clips; None: the method has no teacher.
+        parameters: the method's own parameters by name, each (M, ...).
+        draw: returns uniform random numbers (M, *shape) in [0, 1); those of each model depend on its seed.
+        targets: (M, B, C), the method's own targets; None: it has none.
+        classification_weight: weight of L_cls in Eq. 4, from the recipe's `[labels]`.
     """
 
     labels: Tensor
     labelled: Tensor
     teacher: Outputs | None
-    own: Mapping[str, Tensor]
+    parameters: Mapping[str, Tensor]
     draw: Callable[..., Tensor]
     targets: Tensor | None = None
+    classification_weight: float = 1.0
 
 
-def no_parameters(steps: int, classes: int) -> Mapping[str, Tensor]:
-    """The parameters of its own that most methods have: none."""
+class HiddenSizes(NamedTuple):
+    """The units of the paper's two networks, from the recipe's `[student]` and `[teacher]`."""
+
+    student: int
+    teacher: int  # per direction
+
+
+def student_size(sizes: HiddenSizes) -> int:
+    """Return the units of the student."""
+    return sizes.student
+
+
+def teacher_size(sizes: HiddenSizes) -> int:
+    """Return the units of the teacher, per direction."""
+    return sizes.teacher
+
+
+def no_parameters(num_segments: int, num_classes: int) -> Mapping[str, Tensor]:
+    """Return no parameters: most methods have none beside the network's."""
     return {}
 
 
-@dataclass(frozen=True)
-class Method:
-    """A way to train a network that classifies at every progress level.
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What all methods have.
 
     Attributes:
-        title: its name in tables and figures.
-        network: the kind of network.
-        hidden: its units per direction, by the recipe.
-        loss: of the outputs (M, B, N, ·), one value a model.
-        teacher: the name of the method whose trained network teaches; None: nobody.
-        unlabelled: learns from clips without a label too.
-        own: further parameters that are trained along and then left behind: their first values, by (N, C).
-        imitates_states: the loss needs the teacher's states, not its logits alone.
-        targets: (data, labelled (clips,), recipe, teacher) → what the training clips (clips, C) should be taken for,
-            computed once, before the training; the teacher has no other say then. None: the method needs none.
-        needs_tau: with β > 0 the loss compares outputs τ levels apart, so N must be greater than τ.
-        settings: the table of the recipe that the loss reads; None: none.
-        published: what `published.csv` calls it; None: no row of it.
+        title: name in results tables and figures.
+        section: name of the recipe's section that configures the method; None: it has no settings.
+        settings: the model of that section.
+        published: name in `published.csv`; None: no published row.
+        outputs_are_probabilities: False if its scores are no probabilities, so that calibration says little.
     """
 
     title: str
+    section: str | None = None
+    settings: type[Config] | None = None
+    published: str | None = None
+    outputs_are_probabilities: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(Entry):
+    """A method that trains a network by gradient descent. The network classifies after each segment.
+
+    Attributes:
+        network: the kind of network.
+        hidden: returns the units of its recurrent layer, per direction.
+        loss: returns the loss of each model from the outputs (M, B, N, ·), the loss inputs and the method's settings.
+        teacher: the method that trains the teacher; None: no teacher.
+        unlabelled: the method learns from clips without a label too.
+        parameters: returns the first values of parameters beside the network's, from (N, C). They are trained with the
+            network and then discarded.
+        imitates_states: the loss needs the states of the teacher, not only its logits.
+        targets: returns the method's own targets (clips, C) of the training clips, computed once before the training
+            from the data, `labelled` (clips,), the settings and the teacher. The loss then gets no teacher outputs.
+        needs_tau: Eq. 2 is part of the loss, so τ must be smaller than N.
+    """
+
     network: Kind
-    hidden: Callable[[Recipe], int]
-    loss: Callable[[Outputs, Lesson, Recipe], Losses]
+    hidden: Callable[[HiddenSizes], int]
+    loss: Callable[[Outputs, LossInputs, Any], Losses]
     teacher: str | None = None
     unlabelled: bool = False
-    own: Callable[[int, int], Mapping[str, Tensor]] = no_parameters
+    parameters: Callable[[int, int], Mapping[str, Tensor]] = no_parameters
     imitates_states: bool = False
-    targets: Callable[[FeatureSet, Tensor, Recipe, Classifier | None], Tensor] | None = None
+    targets: Callable[[FeatureSet, Tensor, Any, Classifier | None], Tensor] | None = None
     needs_tau: bool = False
-    settings: str | None = None
-    published: str | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a network is trained, which has a run folder."""
+        return True
 
     @property
     def sees_future(self) -> bool:
-        """Whether its output after segment n depends on later segments: a teacher, not for early recognition."""
+        """Whether the output after segment n depends on later segments, so that it is no early recognition."""
         return self.network.startswith("bi")
 
 
-def student_hidden(recipe: Recipe) -> int:
-    """Units of the student."""
-    return recipe.student.hidden
+@dataclass(frozen=True, kw_only=True)
+class ClassicalMethod(Entry):
+    """A method without training by gradients, and so without a run folder.
 
+    Attributes:
+        fit_predict: returns the probabilities (clips, N, C) of features (clips, N, D), from the data, `labelled`
+            (clips,) of its training split, the features and the settings. It chooses hyper-parameters on the
+            validation split.
+    """
 
-def teacher_hidden(recipe: Recipe) -> int:
-    """Units of the teacher, per direction."""
-    return recipe.teacher.hidden
+    fit_predict: Callable[[FeatureSet, Tensor, Tensor, Any], NDArray[np.float32]]
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether a network is trained, which has a run folder."""
+        return False
+
+    @property
+    def teacher(self) -> str | None:
+        """The method that trains the teacher: none."""
+        return None
+
+    @property
+    def sees_future(self) -> bool:
+        """Whether the output after segment n depends on later segments."""
+        return False

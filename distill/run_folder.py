@@ -1,4 +1,4 @@
-"""Run folders: one model each, its settings, curves and weights; killed at any moment, the same call goes on.
+"""ModelRun folders: one model each, its settings, curves and weights; killed at any moment, the same call goes on.
 
 recipe.json (what decides the weights, versions, the recipe), labelled.txt where only some clips have a label,
 metrics.csv, tensorboard/, weights.safetensors (the selected epoch), and done.json, written last. Models of one shape
@@ -22,26 +22,25 @@ from common.files import sha256_of, write_text
 from common.run_record import claim, differences, fingerprint, only_writer, read_record, refuse_other
 from distill.checkpoint import load_network, load_state, save_network, save_state
 from distill.curves import TensorBoard, write_metrics
-from distill.features import FeatureSet
-from distill.labelled import labelled_clips
-from distill.models import Classifier
-from distill.recipe_check import check_classes, check_recipe
-from distill.settings import data_settings, run_settings
-from distill.stack import models_at_once
+from distill.feature_set import FeatureSet
+from distill.label_fraction import labelled_clips
+from distill.models import Classifier, Kind
+from distill.run_settings import data_settings, run_settings
+from distill.side_by_side import models_at_once, shape, train_together
 from distill.standardisation import fold, moments
-from distill.state import Epoch, Job, State
-from distill.training import new_network, shape, train_together
-from manifests.recipes.recipe import Recipe
+from distill.training import new_network
+from distill.training_plan import TrainingPlan, check_classes, check_num_segments
+from distill.training_state import EpochResult, ModelId, TrainingState
 
 RECIPE, METRICS, TENSORBOARD, LABELLED = "recipe.json", "metrics.csv", "tensorboard", "labelled.txt"
 RESUME, WEIGHTS, DONE = "resume.safetensors", "weights.safetensors", "done.json"
 SAVE_SECONDS = 5.0  # between two writes of the resume state; what it misses is trained again, bit for bit
 
-Progress = Callable[[Job, Epoch], None]
+Progress = Callable[[ModelId, EpochResult], None]
 
 
 @dataclass(frozen=True)
-class Finished:
+class CompletionRecord:
     """What done.json says."""
 
     epochs: int
@@ -51,22 +50,22 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Run:
+class ModelRun:
     """A model to train, where to, and the run folder of its finished teacher (None: its method has none)."""
 
-    job: Job
+    model: ModelId
     folder: Path
     teacher: Path | None = None
 
 
 def train_runs(
-    runs: Sequence[Run], recipe: Recipe, data: FeatureSet, progress: Progress | None = None
-) -> list[Finished]:
+    runs: Sequence[ModelRun], plan: TrainingPlan, data: FeatureSet, progress: Progress | None = None
+) -> list[CompletionRecord]:
     """Train models into their run folders, those of one shape together; leave what is done, go on with what is not.
 
     Args:
         runs: each folder is made if it is not there, and refused if it holds anything but this very run.
-        recipe: what to train.
+        plan: how.
         data: train and validation, on the device to train on.
         progress: called with each epoch of each model, those of an earlier call included.
 
@@ -75,18 +74,18 @@ def train_runs(
 
     Raises:
         UserError: a folder is another run's, in use or not writable; no teacher where one is needed, or one trained
-            on other data; the recipe cannot work (see `recipe_check`); the training failed.
+            on other data; the recipe cannot work (see `training_plan`); the training failed.
     """
-    check_recipe(recipe, data.num_segments, [run.job.method for run in runs])
+    check_num_segments(plan, data.num_segments)
     check_classes(data.splits["train"].labels.tolist(), data.protocol)
-    settings = {run: _settings(run, recipe, data) for run in runs}
-    teachers = {run.teacher: _load_teacher_for(run, recipe, data) for run in runs if run.teacher}
+    settings = {run: _settings(run, plan, data) for run in runs}
+    teachers = {run.teacher: _load_teacher_for(run, plan, data) for run in runs if run.teacher}
     for run in runs:
         if (run.folder / DONE).exists():
             _refuse_changed(run, settings[run])
-    by_shape: dict[object, list[Run]] = {}
+    by_shape: dict[object, list[ModelRun]] = {}
     for run in runs:
-        by_shape.setdefault(shape(run.job, recipe), []).append(run)
+        by_shape.setdefault(shape(run.model, plan), []).append(run)
     for together in by_shape.values():
         with contextlib.ExitStack() as held:
             todo = [run for run in together if not (run.folder / DONE).exists()]
@@ -94,13 +93,13 @@ def train_runs(
                 held.enter_context(only_writer(run.folder))
             todo = [run for run in todo if not (run.folder / DONE).exists()]  # by another process, a moment ago
             for run in todo:
-                _claim(run, settings[run], recipe, data)
-            at_once = models_at_once(new_network(together[0].job, data, recipe), data.splits["train"].features.device)
+                _claim(run, settings[run], plan, data)
+            at_once = models_at_once(new_network(together[0].model, plan, data), data.splits["train"].features.device)
             for some, resume in _interrupted(together, todo, settings, at_once):
-                _train(some, recipe, data, teachers, settings, resume, progress)
+                _train(some, plan, data, teachers, settings, resume, progress)
             for run in together:
                 (run.folder / RESUME).unlink(missing_ok=True)
-    return [read_finished(run.folder) for run in runs]
+    return [read_completion(run.folder) for run in runs]
 
 
 def load_run(folder: Path, device: torch.device | str = "cpu") -> Classifier:
@@ -109,11 +108,11 @@ def load_run(folder: Path, device: torch.device | str = "cpu") -> Classifier:
     Raises:
         UserError: the run is not finished, or damaged.
     """
-    read_finished(folder)
+    read_completion(folder)
     return load_network(folder / WEIGHTS).to(device)
 
 
-def read_finished(folder: Path) -> Finished:
+def read_completion(folder: Path) -> CompletionRecord:
     """Return the completion record of a run whose weights are the very file that the training wrote.
 
     Raises:
@@ -121,7 +120,7 @@ def read_finished(folder: Path) -> Finished:
     """
     if not (folder / DONE).exists():
         raise UserError(f"{folder} holds no finished run; run its training again, it goes on where it stood")
-    finished = Finished(**read_record(folder / DONE))
+    finished = CompletionRecord(**read_record(folder / DONE))
     if not (folder / WEIGHTS).exists() or sha256_of(folder / WEIGHTS) != finished.weights_sha256:
         raise UserError(f"{folder / WEIGHTS} is not the file that the training wrote; remove {folder} and train again")
     return finished
@@ -137,58 +136,58 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def _settings(run: Run, recipe: Recipe, data: FeatureSet) -> dict[str, Any]:
-    needs = run.job.about.teacher
+def _settings(run: ModelRun, plan: TrainingPlan, data: FeatureSet) -> dict[str, Any]:
+    needs = plan.trained[run.model.method].method.teacher
     if needs and run.teacher is None:
-        raise UserError(f"{run.job.method} is taught by {needs!r}; give the run folder of a trained one")
+        raise UserError(f"{run.model.method} is taught by {needs!r}; give the run folder of a trained one")
     if run.teacher and not needs:
-        raise UserError(f"{run.job.method} has no teacher, and {run.teacher} is given as one; leave it out")
-    teacher_sha256 = read_finished(run.teacher).weights_sha256 if run.teacher else None
-    return run_settings(recipe, data, run.job, teacher_sha256)
+        raise UserError(f"{run.model.method} has no teacher, and {run.teacher} is given as one; leave it out")
+    teacher_sha256 = read_completion(run.teacher).weights_sha256 if run.teacher else None
+    return run_settings(plan, data, run.model, teacher_sha256)
 
 
-def _load_teacher_for(run: Run, recipe: Recipe, data: FeatureSet) -> Classifier:
+def _load_teacher_for(run: ModelRun, plan: TrainingPlan, data: FeatureSet) -> Classifier:
     """The teacher, refused if it is none, or has seen what its student must not: other clips, or hidden labels."""
     assert run.teacher is not None
     there = read_settings(run.teacher)
-    wanted: dict[str, Any] = {"method": run.job.about.teacher, "data": data_settings(data)}
-    if recipe.labels.fraction < 1 or there["labels"]["fraction"] < 1:
-        wanted |= {"seed": run.job.seed, "labels.fraction": recipe.labels.fraction}  # whose labels it was shown
+    wanted: dict[str, Any] = {"method": plan.trained[run.model.method].method.teacher, "data": data_settings(data)}
+    if plan.labels.fraction < 1 or there["labels"]["fraction"] < 1:
+        wanted |= {"seed": run.model.seed, "labels.fraction": plan.labels.fraction}  # whose labels it was shown
     found = {**there, "labels.fraction": there["labels"]["fraction"]}
     if differing := differences({key: found[key] for key in wanted}, wanted):
         raise UserError(
-            f"{run.teacher} is not the teacher of {run.job.method} here ({', '.join(differing)}); train its own"
+            f"{run.teacher} is not the teacher of {run.model.method} here ({', '.join(differing)}); train its own"
         )
     return load_run(run.teacher, data.splits["train"].features.device)
 
 
-def _refuse_changed(run: Run, settings: Mapping[str, Any]) -> None:
+def _refuse_changed(run: ModelRun, settings: Mapping[str, Any]) -> None:
     refuse_other(run.folder / RECIPE, {"settings": settings})
-    read_finished(run.folder)
+    read_completion(run.folder)
 
 
-def _claim(run: Run, settings: Mapping[str, Any], recipe: Recipe, data: FeatureSet) -> None:
+def _claim(run: ModelRun, settings: Mapping[str, Any], plan: TrainingPlan, data: FeatureSet) -> None:
     train = data.splits["train"]
     versions = {
         "early-recognition": importlib.metadata.version("early-recognition"),
         "torch": str(torch.__version__),
         "device": train.features.device.type,
     }
-    claim(run.folder / RECIPE, {"settings": settings, "versions": versions}, {"recipe": recipe.model_dump()})
-    if recipe.labels.fraction < 1:
-        kept = labelled_clips(train.labels, recipe.labels.fraction, run.job.seed).tolist()
+    claim(run.folder / RECIPE, {"settings": settings, "versions": versions}, {"recipe": dict(plan.record)})
+    if plan.labels.fraction < 1:
+        kept = labelled_clips(train.labels, plan.labels.fraction, run.model.seed).tolist()
         names = [clip for clip, has_label in zip(train.clip_id, kept, strict=True) if has_label]
         write_text(run.folder / LABELLED, "".join(f"{name}\n" for name in names))
 
 
 def _interrupted(
-    together: Sequence[Run], todo: Sequence[Run], settings: Mapping[Run, Mapping[str, Any]], at_once: int
-) -> list[tuple[list[Run], State | None]]:
+    together: Sequence[ModelRun], todo: Sequence[ModelRun], settings: Mapping[ModelRun, Mapping[str, Any]], at_once: int
+) -> list[tuple[list[ModelRun], TrainingState | None]]:
     """Split what is to be trained by the interrupted training it belongs to; what belongs to none starts anew, so many
     at once.
     """
     left = {fingerprint(settings[run]): run for run in todo}
-    found: list[tuple[list[Run], State | None]] = []
+    found: list[tuple[list[ModelRun], TrainingState | None]] = []
     for run in together:
         if left and (run.folder / RESUME).exists():
             state, members = load_state(run.folder / RESUME)
@@ -200,25 +199,25 @@ def _interrupted(
 
 
 def _train(
-    runs: Sequence[Run],
-    recipe: Recipe,
+    runs: Sequence[ModelRun],
+    plan: TrainingPlan,
     data: FeatureSet,
     teachers: Mapping[Path, Classifier],
-    settings: Mapping[Run, Mapping[str, Any]],
-    resume: State | None,
+    settings: Mapping[ModelRun, Mapping[str, Any]],
+    resume: TrainingState | None,
     progress: Progress | None,
 ) -> None:
     epochs_done = resume.epochs if resume else 0
     if progress:
         for epochs in zip(*resume.histories, strict=True) if resume else ():
             for run, epoch in zip(runs, epochs, strict=True):
-                progress(run.job, epoch)
+                progress(run.model, epoch)
     with contextlib.ExitStack() as opened:
         boards = [opened.enter_context(TensorBoard(run.folder / TENSORBOARD, epochs_done)) for run in runs]
         saved = time.monotonic()
         members = [fingerprint(settings[run]) for run in runs]
 
-        def after_epoch(state: State) -> None:
+        def after_epoch(state: TrainingState) -> None:
             nonlocal saved
             if time.monotonic() - saved >= SAVE_SECONDS:
                 save_state(runs[0].folder / RESUME, state, members)
@@ -227,30 +226,38 @@ def _train(
                 write_metrics(run.folder / METRICS, history)
                 board.add(history[-1])
                 if progress:
-                    progress(run.job, history[-1])
+                    progress(run.model, history[-1])
 
         state = train_together(
-            [run.job for run in runs],
+            [run.model for run in runs],
+            plan,
             data,
-            recipe,
             [teachers[run.teacher] if run.teacher else None for run in runs],
             resume=resume,
             after_epoch=after_epoch,
         )
-    scale = moments(data.splits["train"].features) if recipe.training.standardize else None
+    scale = moments(data.splits["train"].features) if plan.training.standardize else None
     for row, run in enumerate(runs):
-        _finish(run, state, row, settings[run], scale)
+        network = plan.trained[run.model.method].method.network
+        _finish(run, network, state, row, settings[run], scale)
 
 
-def _finish(run: Run, state: State, row: int, settings: Mapping[str, Any], scale: tuple[Tensor, Tensor] | None) -> None:
+def _finish(
+    run: ModelRun,
+    network: Kind,
+    state: TrainingState,
+    row: int,
+    settings: Mapping[str, Any],
+    scale: tuple[Tensor, Tensor] | None,
+) -> None:
     selected, history = state.selected[row], state.histories[row]
     metadata = {
-        "network": run.job.about.network,
+        "network": network,
         "selected": {"epoch": selected.epoch, "validation_auc": selected.validation_auc},
         "settings": settings,
     }
     weights = {name: tensor[row] for name, tensor in state.best.items()}
     save_network(run.folder / WEIGHTS, fold(weights, *scale) if scale else weights, metadata)
     write_metrics(run.folder / METRICS, history)
-    finished = Finished(len(history), selected.epoch, selected.validation_auc, sha256_of(run.folder / WEIGHTS))
+    finished = CompletionRecord(len(history), selected.epoch, selected.validation_auc, sha256_of(run.folder / WEIGHTS))
     write_text(run.folder / DONE, json.dumps(asdict(finished), indent=2) + "\n")

@@ -10,12 +10,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from distill.augmentation import Augmentation
 from distill.gru_layer import gru_states
 from distill.models import Classifier, Kind, Outputs, cumulative_mean
-from distill.randomness import Randomness
-
-CACHED_PARAMETERS = 4_000_000  # float32; measured with `distill bench`: with more a CPU is slower than one by one
-MOST_MODELS = 256  # on a GPU; a bound on memory, not measured
 
 
 class Stack:
@@ -39,18 +36,18 @@ class Stack:
     def __len__(self) -> int:
         return len(next(iter(self.parameters.values())))
 
-    def __call__(self, features: Tensor, randomness: Randomness | None = None) -> Outputs:
-        """Run every network on its own sequences, or all of them on the same.
+    def __call__(self, features: Tensor, augmentation: Augmentation | None = None) -> Outputs:
+        """ModelRun every network on its own sequences, or all of them on the same.
 
         Args:
             features: (M, B, N, D), or (B, N, D) for all.
-            randomness: whose dropout of features and states to apply, while training.
+            augmentation: whose dropout of features and states to apply, while training.
 
         Returns:
             States (M, B, N, H) and logits (M, B, N, C).
         """
-        states = self._states(randomness.drop_input(features) if randomness else features)
-        kept = randomness.drop_output(states) if randomness else states
+        states = self._states(augmentation.drop_input(features) if augmentation else features)
+        kept = augmentation.drop_output(states) if augmentation else states
         return Outputs(states, self._linear(kept, "classifier.weight", "classifier.bias"))
 
     def _states(self, features: Tensor) -> Tensor:
@@ -80,15 +77,6 @@ class Stack:
             return flat.view(*batch, *biases.shape).permute(2, 0, 1, 3)
         flat = torch.baddbmm(biases[:, None], inputs.flatten(1, 2), weights.transpose(1, 2))  # (M, B N, O)
         return flat.view(len(self), *batch, biases.shape[1])
-
-
-def models_at_once(network: Classifier, device: torch.device) -> int:
-    """Return how many networks like this one are trained fastest side by side.
-
-    On a GPU the more the better. A CPU gains from a stack while it lies in the cache, and loses beyond.
-    """
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    return max(1, CACHED_PARAMETERS // parameters) if device.type == "cpu" else MOST_MODELS
 
 
 def _as_used(parameter: Tensor) -> Tensor:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from distill.classical import CLASSICAL
 from distill.methods import METHODS
 from manifests.published import published_rows
 from manifests.recipes.recipe import RECIPES, read_recipe
@@ -276,7 +275,7 @@ def test_what_the_project_needs_is_locked() -> None:
 
 @pytest.mark.parametrize("path", [*sorted(RECIPES.glob("*.toml")), *ROWS], ids=lambda path: path.stem)
 def test_recipes_name_weights_that_are_known(path: Path) -> None:
-    streams = read_recipe(path).stream_tables
+    streams = read_recipe(path).stream_configs
     assert streams
     for extract in streams.values():
         if extract.weights not in ("timm-package", "train", "none"):
@@ -309,7 +308,7 @@ def test_a_row_says_where_it_is_from_and_what_to_expect(path: Path) -> None:
 
     labels = "all" if recipe.labels.fraction == 1 else f"{100 * recipe.labels.fraction:g}%"
     published = {row.method: row for row in published_rows(recipe.data.protocol, labels)}
-    names = [(METHODS | CLASSICAL)[method].published or "" for method in recipe.methods]
+    names = [METHODS[method].published or "" for method in recipe.methods]
     rows = [published.get(name) or published.get(name.removesuffix("*")) for name in names]
     expected = [
         (

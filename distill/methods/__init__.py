@@ -1,10 +1,10 @@
-"""Every method that is trained, by the name it has in recipes, in the order of tables.
+"""Every method by its name in recipes. To add a method, write its file in this folder and add a line to `METHODS`."""
 
-A method is a file of this folder and a line here. Those that are not trained by gradients are in `distill.classical`.
-"""
-
-from distill.method import Method
+from common.errors import UserError, unknown_name
+from distill.method import ClassicalMethod, Method
+from distill.methods.deep_scn import DEEP_SCN
 from distill.methods.east import EAST
+from distill.methods.knn import KNN
 from distill.methods.mean_linear import MEAN_LINEAR
 from distill.methods.ms_lstm import MS_LSTM
 from distill.methods.msrnn import MSRNN
@@ -16,10 +16,12 @@ from distill.methods.whole_clip import WHOLE_CLIP
 from distill.methods.with_distillation import SELF_DISTILLATION, TEACHER_STUDENT, WITH
 from distill.methods.without_distillation import WITHOUT
 
-METHODS: dict[str, Method] = {
+METHODS: dict[str, Method | ClassicalMethod] = {
     "teacher": TEACHER,
     "teacher_lstm": TEACHER_LSTM,
+    "knn": KNN,
     "mean_linear": MEAN_LINEAR,
+    "deep_scn": DEEP_SCN,
     "ms_lstm": MS_LSTM,
     "rank_lstm": RANK_LSTM,
     "msrnn": MSRNN,
@@ -31,3 +33,14 @@ METHODS: dict[str, Method] = {
     "with": WITH,
     "whole_clip": WHOLE_CLIP,
 }
+
+
+def find_method(name: str) -> Method | ClassicalMethod:
+    """Return the method of this name.
+
+    Raises:
+        UserError: there is none; with the nearest name.
+    """
+    if name not in METHODS:
+        raise UserError(unknown_name("method", name, METHODS))
+    return METHODS[name]

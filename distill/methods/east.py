@@ -9,23 +9,30 @@ a video transformer: token masking and the decoder that forecasts; here the enco
 """
 
 import torch.nn.functional as F
+from pydantic import Field
 
+from common.config import Config
 from distill.losses import Losses, labelled_mean
-from distill.method import Lesson, Method, student_hidden
+from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
 
 
-def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
+class East(Config):
+    """EAST's joint learning on the observed part and the whole clip."""
+
+    oracle: float = Field(default=1.0, ge=0)  # weight of the whole clip's term; the paper's value is not known to us
+
+
+def _loss(outputs: Outputs, inputs: LossInputs, settings: East) -> Losses:
     batch, steps, _ = outputs.logits.shape[-3:]
-    drawn = (lesson.draw(batch) * steps).long()  # (M, B), from 0
-    true = lesson.labels[..., None, None].expand(*outputs.logits.shape[:-1], 1)
+    drawn = (inputs.draw(batch) * steps).long()  # (M, B), from 0
+    true = inputs.labels[..., None, None].expand(*outputs.logits.shape[:-1], 1)
     surprise = -F.log_softmax(outputs.logits, -1).gather(-1, true).squeeze(-1)  # (M, B, N)
     terms = {
-        "observed": labelled_mean(surprise.gather(-1, drawn[..., None]).squeeze(-1), lesson.labelled),
-        "oracle": labelled_mean(surprise[..., -1], lesson.labelled),
+        "observed": labelled_mean(surprise.gather(-1, drawn[..., None]).squeeze(-1), inputs.labelled),
+        "oracle": labelled_mean(surprise[..., -1], inputs.labelled),
     }
-    return Losses(terms["observed"] + recipe.east.oracle * terms["oracle"], terms)
+    return Losses(terms["observed"] + settings.oracle * terms["oracle"], terms)
 
 
-EAST = Method("EAST-like", "gru", student_hidden, _loss, settings="east")
+EAST = Method(title="EAST-like", network="gru", hidden=student_size, loss=_loss, section="east", settings=East)

@@ -3,13 +3,12 @@
 What the recurrent methods have to beat: it knows no order of the segments.
 """
 
-from distill.method import Method
+from distill.method import HiddenSizes, Method
 from distill.methods.without_distillation import WITHOUT
-from manifests.recipes.recipe import Recipe
 
 
-def _no_units(recipe: Recipe) -> int:
+def _no_units(sizes: HiddenSizes) -> int:
     return 0
 
 
-MEAN_LINEAR = Method("Cumulative mean + linear", "cumulative_mean", _no_units, WITHOUT.loss)
+MEAN_LINEAR = Method(title="Cumulative mean + linear", network="cumulative_mean", hidden=_no_units, loss=WITHOUT.loss)

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 
 from distill.losses import Losses, classification_loss, labelled_mean
-from distill.method import Lesson, Method, student_hidden
+from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
 
 
 def log_of_rest(logits: Tensor) -> Tensor:
@@ -37,12 +36,12 @@ def false_alarm_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return (progress * alarms).mean(-1)
 
 
-def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
+def _loss(outputs: Outputs, inputs: LossInputs, settings: None) -> Losses:
     terms = {
-        "classification": classification_loss(outputs.logits, lesson.labels, lesson.labelled),
-        "false_alarms": labelled_mean(false_alarm_loss(outputs.logits, lesson.labels), lesson.labelled),
+        "classification": classification_loss(outputs.logits, inputs.labels, inputs.labelled),
+        "false_alarms": labelled_mean(false_alarm_loss(outputs.logits, inputs.labels), inputs.labelled),
     }
     return Losses(terms["classification"] + terms["false_alarms"], terms)
 
 
-MS_LSTM = Method("MS-LSTM loss", "lstm", student_hidden, _loss)
+MS_LSTM = Method(title="MS-LSTM loss", network="lstm", hidden=student_size, loss=_loss)

@@ -17,12 +17,19 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
+from common.config import Config
 from distill.losses import Losses, labelled_mean
-from distill.method import Lesson, Method, student_hidden
+from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
+
+
+class Msrnn(Config):
+    """MSRNN's soft labels."""
+
+    smoothness: float = Field(default=10.0, ge=0)  # λ; ours: with a smaller one the soft labels of early levels fade
 
 
 def soft_labels(increments: Tensor) -> Tensor:
@@ -57,17 +64,27 @@ def roughness(soft: Tensor) -> Tensor:
     return soft.diff(dim=-2).square().sum(-2).mean(-1)
 
 
-def _own(steps: int, classes: int) -> Mapping[str, Tensor]:
+def _parameters(steps: int, classes: int) -> Mapping[str, Tensor]:
     return {"increments": torch.zeros(steps, classes)}
 
 
-def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
-    soft = soft_labels(lesson.own["increments"])
+def _loss(outputs: Outputs, inputs: LossInputs, settings: Msrnn) -> Losses:
+    soft = soft_labels(inputs.parameters["increments"])
     terms = {
-        "regression": labelled_mean(regression_loss(outputs.logits, lesson.labels, soft), lesson.labelled),
+        "regression": labelled_mean(regression_loss(outputs.logits, inputs.labels, soft), inputs.labelled),
         "roughness": roughness(soft),
     }
-    return Losses(terms["regression"] + recipe.msrnn.smoothness * terms["roughness"], terms)
+    return Losses(terms["regression"] + settings.smoothness * terms["roughness"], terms)
 
 
-MSRNN = Method("MSRNN", "gru", student_hidden, _loss, own=_own, settings="msrnn", published="MSRNN")
+MSRNN = Method(
+    title="MSRNN",
+    network="gru",
+    hidden=student_size,
+    loss=_loss,
+    parameters=_parameters,
+    section="msrnn",
+    settings=Msrnn,
+    published="MSRNN",
+    outputs_are_probabilities=False,
+)

@@ -9,13 +9,23 @@ was not open to us): the formulas and λ = 6. Ours: the mean over n, and no grad
 loss that also lowers the earlier score would be content with knowing less at the beginning.
 """
 
+from typing import Literal
+
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
+from common.config import Config
 from distill.losses import Losses, classification_loss, labelled_mean
-from distill.method import Lesson, Method, student_hidden
+from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
+
+
+class RankLstm(Config):
+    """RankLSTM's ranking loss."""
+
+    ranking: Literal["score", "margin"] = "score"  # the probability of the class must not fall, or its margin
+    weight: float = Field(default=6.0, ge=0)  # λ; 6 in the paper, as other papers report it
 
 
 def ranking_loss(logits: Tensor, labels: Tensor, margin: bool) -> Tensor:
@@ -38,13 +48,21 @@ def ranking_loss(logits: Tensor, labels: Tensor, margin: bool) -> Tensor:
     return F.relu(reference - rank[..., 1:]).sum(-1) / logits.shape[-2]
 
 
-def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
-    falls = ranking_loss(outputs.logits, lesson.labels, recipe.rank_lstm.ranking == "margin")
+def _loss(outputs: Outputs, inputs: LossInputs, settings: RankLstm) -> Losses:
+    falls = ranking_loss(outputs.logits, inputs.labels, settings.ranking == "margin")
     terms = {
-        "classification": classification_loss(outputs.logits, lesson.labels, lesson.labelled),
-        "ranking": labelled_mean(falls, lesson.labelled),
+        "classification": classification_loss(outputs.logits, inputs.labels, inputs.labelled),
+        "ranking": labelled_mean(falls, inputs.labelled),
     }
-    return Losses(terms["classification"] + recipe.rank_lstm.weight * terms["ranking"], terms)
+    return Losses(terms["classification"] + settings.weight * terms["ranking"], terms)
 
 
-RANK_LSTM = Method("RankLSTM", "lstm", student_hidden, _loss, settings="rank_lstm", published="RankLSTM")
+RANK_LSTM = Method(
+    title="RankLSTM",
+    network="lstm",
+    hidden=student_size,
+    loss=_loss,
+    section="rank_lstm",
+    settings=RankLstm,
+    published="RankLSTM",
+)

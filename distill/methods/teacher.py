@@ -4,13 +4,12 @@ Not a method for early recognition: its output after segment n has seen all N.
 """
 
 from distill.losses import Losses, combined_loss
-from distill.method import Lesson, Method, teacher_hidden
+from distill.method import LossInputs, Method, teacher_size
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
 
 
-def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
-    return combined_loss(outputs.logits, lesson.labels, labelled=lesson.labelled)
+def _loss(outputs: Outputs, inputs: LossInputs, settings: None) -> Losses:
+    return combined_loss(outputs.logits, inputs.labels, labelled=inputs.labelled)
 
 
-TEACHER = Method("Teacher (sees the whole action)", "bigru", teacher_hidden, _loss)
+TEACHER = Method(title="Teacher (sees the whole action)", network="bigru", hidden=teacher_size, loss=_loss)

@@ -5,13 +5,12 @@ Not a method for early recognition: its output after segment n has seen all N.
 """
 
 from common.errors import UserError
-from distill.method import Method
+from distill.method import HiddenSizes, Method
 from distill.methods.teacher import TEACHER
-from manifests.recipes.recipe import Recipe
 
 
-def _hidden(recipe: Recipe) -> int:
-    units = recipe.student.hidden
+def _half_the_student(sizes: HiddenSizes) -> int:
+    units = sizes.student
     if units % 2:
         raise UserError(
             f"student.hidden = {units} is odd, and the LSTM teacher halves it between its two directions; "
@@ -20,4 +19,6 @@ def _hidden(recipe: Recipe) -> int:
     return units // 2
 
 
-TEACHER_LSTM = Method("LSTM teacher (sees the whole action)", "bilstm", _hidden, TEACHER.loss)
+TEACHER_LSTM = Method(
+    title="LSTM teacher (sees the whole action)", network="bilstm", hidden=_half_the_student, loss=TEACHER.loss
+)

@@ -10,13 +10,21 @@ over units, so that one α and one μ serve any width: states are below 1 in siz
 enter the last two terms alone. * marks Tran et al.'s reimplementation on their features; it is not described either.
 """
 
+from pydantic import Field
 from torch import Tensor
 
+from common.config import Config
 from common.errors import UserError
 from distill.losses import Losses, classification_loss
-from distill.method import Lesson, Method, student_hidden
+from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
+
+
+class TsLstm(Config):
+    """Weights of the two terms that compare states; the values of neither paper are known to us."""
+
+    alpha: float = Field(default=1.0, ge=0)  # squared error of the states, a mean over their units
+    mmd: float = Field(default=1.0, ge=0)  # maximum mean discrepancy
 
 
 def state_error(student: Tensor, teacher: Tensor) -> Tensor:
@@ -37,31 +45,30 @@ def discrepancy(student: Tensor, teacher: Tensor) -> Tensor:
     return norm.sum((-2, -1)).mean(-1) / 2 / (steps * units) ** 2
 
 
-def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
-    if lesson.teacher is None:
+def _loss(outputs: Outputs, inputs: LossInputs, settings: TsLstm) -> Losses:
+    if inputs.teacher is None:
         raise UserError("ts_lstm imitates a teacher, and there is none; give one trained as teacher_lstm")
-    student, teacher = outputs.states, lesson.teacher.states
+    student, teacher = outputs.states, inputs.teacher.states
     if student.shape != teacher.shape:
         raise UserError(
             f"ts_lstm imitates states of {teacher.shape[-1]} units with {student.shape[-1]}; "
             "give a teacher trained as teacher_lstm, by a recipe with the same student.hidden"
         )
-    classification = classification_loss(outputs.logits, lesson.labels, lesson.labelled)
+    classification = classification_loss(outputs.logits, inputs.labels, inputs.labelled)
     states, mmd = state_error(student, teacher), discrepancy(student, teacher)
-    total = (
-        recipe.labels.classification_weight * classification + recipe.ts_lstm.alpha * states + recipe.ts_lstm.mmd * mmd
-    )
+    total = inputs.classification_weight * classification + settings.alpha * states + settings.mmd * mmd
     return Losses(total, {"classification": classification, "states": states, "mmd": mmd})
 
 
 TS_LSTM = Method(
-    "TS-LSTM*",
-    "lstm",
-    student_hidden,
-    _loss,
-    "teacher_lstm",
+    title="TS-LSTM*",
+    network="lstm",
+    hidden=student_size,
+    loss=_loss,
+    teacher="teacher_lstm",
     unlabelled=True,
     imitates_states=True,
-    settings="ts_lstm",
+    section="ts_lstm",
+    settings=TsLstm,
     published="TS-LSTM*",
 )

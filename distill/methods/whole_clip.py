@@ -4,7 +4,7 @@ The target q_i of a training clip is its label where it has one. Where it has no
 of that teacher which judges more validation clips rightly:
 
     the BiGRU, averaged over its steps:  q_i = 1/N Σ_n T(x_i)_n
-    the graph of similar clips:          q_i = one_hot(argmax_c F_ic)      (`distill.spreading`)
+    the graph of similar clips:          q_i = one_hot(argmax_c F_ic)      (`distill.label_spreading`)
 
 and the student learns it at every step: L = 1/N Σ_n KL(q_i || S(x_n)).
 
@@ -17,25 +17,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distill.features import FeatureSet
+from distill.feature_set import FeatureSet
+from distill.label_spreading import Spreading, spread_labels
 from distill.losses import Losses
-from distill.method import Lesson, Method, student_hidden
+from distill.method import LossInputs, Method, student_size
 from distill.models import Classifier, Outputs, predict_outputs
-from distill.spreading import spread_labels
-from manifests.recipes.recipe import Recipe
 
 
-def targets(data: FeatureSet, labelled: Tensor, recipe: Recipe, teacher: Classifier | None) -> Tensor:
+def targets(data: FeatureSet, labelled: Tensor, settings: Spreading, teacher: Classifier | None) -> Tensor:
     """Return q (clips, C) of the training clips, from the labels of the `labelled` ones alone."""
     assert teacher is not None
     train = data.splits["train"]
     given = F.one_hot(train.labels.where(labelled, 0), data.num_classes).to(train.features.dtype)
     if labelled.all():
         return given
-    by_graph = accuracy(graph_verdict(data, labelled, recipe, with_validation=True), data)
+    by_graph = accuracy(graph_verdict(data, labelled, settings, with_validation=True), data)
     by_teacher = accuracy(teacher_verdict(teacher, data.splits["validation"].features), data)
     if by_graph > by_teacher:
-        verdict = graph_verdict(data, labelled, recipe, with_validation=False)
+        verdict = graph_verdict(data, labelled, settings, with_validation=False)
         verdict = F.one_hot(verdict.argmax(1), data.num_classes).to(given.dtype)
     else:
         verdict = teacher_verdict(teacher, train.features)
@@ -47,13 +46,13 @@ def teacher_verdict(teacher: Classifier, features: Tensor) -> Tensor:
     return predict_outputs(teacher, features).logits.softmax(-1).mean(1)
 
 
-def graph_verdict(data: FeatureSet, labelled: Tensor, recipe: Recipe, with_validation: bool) -> Tensor:
+def graph_verdict(data: FeatureSet, labelled: Tensor, settings: Spreading, with_validation: bool) -> Tensor:
     """Return what reaches the clips in the graph (clips, C): of the training clips alone, or of the validation clips
     where they stand among them as clips without a label.
     """
     train = data.splits["train"]
     if not with_validation:
-        return spread_labels(train.features, train.labels, labelled, data.num_classes, recipe.spreading)
+        return spread_labels(train.features, train.labels, labelled, data.num_classes, settings)
     validation = data.splits["validation"]
     unknown = torch.zeros_like(validation.labels)
     reached = spread_labels(
@@ -61,7 +60,7 @@ def graph_verdict(data: FeatureSet, labelled: Tensor, recipe: Recipe, with_valid
         torch.cat([train.labels, unknown]),
         torch.cat([labelled, unknown.bool()]),
         data.num_classes,
-        recipe.spreading,
+        settings,
     )
     return reached[len(train.labels) :]
 
@@ -71,21 +70,22 @@ def accuracy(verdict: Tensor, data: FeatureSet) -> float:
     return (verdict.argmax(1) == data.splits["validation"].labels).double().mean().item()
 
 
-def _loss(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
-    assert lesson.targets is not None
-    target = lesson.targets[:, :, None]  # (M, B, 1, C)
+def _loss(outputs: Outputs, inputs: LossInputs, settings: Spreading) -> Losses:
+    assert inputs.targets is not None
+    target = inputs.targets[:, :, None]  # (M, B, 1, C)
     divergence = torch.xlogy(target, target) - target * F.log_softmax(outputs.logits, -1)  # (M, B, N, C)
     total = divergence.sum(-1).mean(-1).mean(-1)
     return Losses(total, {"whole_clip": total})
 
 
 WHOLE_CLIP = Method(
-    "Better whole-clip teacher (ours)",
-    "gru",
-    student_hidden,
-    _loss,
-    "teacher",
+    title="Better whole-clip teacher (ours)",
+    network="gru",
+    hidden=student_size,
+    loss=_loss,
+    teacher="teacher",
     unlabelled=True,
     targets=targets,
-    settings="spreading",
+    section="spreading",
+    settings=Spreading,
 )

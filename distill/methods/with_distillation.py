@@ -5,66 +5,60 @@
 """
 
 from distill.losses import Losses, combined_loss
-from distill.method import Lesson, Method, student_hidden
+from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
+from manifests.recipes.training import Distillation
 
 
-def _eq4(outputs: Outputs, lesson: Lesson, recipe: Recipe, alpha: float, beta: float) -> Losses:
-    terms = recipe.distillation
+def _with(outputs: Outputs, inputs: LossInputs, settings: Distillation) -> Losses:
     return combined_loss(
         outputs.logits,
-        lesson.labels,
-        lesson.teacher.logits if lesson.teacher else None,
-        labelled=lesson.labelled,
-        classification_weight=recipe.labels.classification_weight,
-        alpha=alpha,
-        beta=beta,
-        tau=terms.tau,
-        temperature=terms.temperature,
-        detach_target=terms.detach_target,
+        inputs.labels,
+        inputs.teacher.logits if inputs.teacher else None,
+        labelled=inputs.labelled,
+        classification_weight=inputs.classification_weight,
+        **settings.model_dump(),
     )
 
 
-def _both(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
-    return _eq4(outputs, lesson, recipe, recipe.distillation.alpha, recipe.distillation.beta)
+def _teacher_student(outputs: Outputs, inputs: LossInputs, settings: Distillation) -> Losses:
+    return _with(outputs, inputs, settings.model_copy(update={"beta": 0.0}))
 
 
-def _teacher_student(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
-    return _eq4(outputs, lesson, recipe, recipe.distillation.alpha, 0.0)
-
-
-def _self_distillation(outputs: Outputs, lesson: Lesson, recipe: Recipe) -> Losses:
-    return _eq4(outputs, lesson, recipe, 0.0, recipe.distillation.beta)
+def _self_distillation(outputs: Outputs, inputs: LossInputs, settings: Distillation) -> Losses:
+    return _with(outputs, inputs, settings.model_copy(update={"alpha": 0.0}))
 
 
 WITH = Method(
-    "With distillation",
-    "gru",
-    student_hidden,
-    _both,
-    "teacher",
+    title="With distillation",
+    network="gru",
+    hidden=student_size,
+    loss=_with,
+    teacher="teacher",
     unlabelled=True,
     needs_tau=True,
-    settings="distillation",
+    section="distillation",
+    settings=Distillation,
     published="GRU with distillation",
 )
 TEACHER_STUDENT = Method(
-    "Teacher-student only",
-    "gru",
-    student_hidden,
-    _teacher_student,
-    "teacher",
+    title="Teacher-student only",
+    network="gru",
+    hidden=student_size,
+    loss=_teacher_student,
+    teacher="teacher",
     unlabelled=True,
-    settings="distillation",
+    section="distillation",
+    settings=Distillation,
     published="GRU with teacher-student distillation only",
 )
 SELF_DISTILLATION = Method(
-    "Self-distillation only",
-    "gru",
-    student_hidden,
-    _self_distillation,
+    title="Self-distillation only",
+    network="gru",
+    hidden=student_size,
+    loss=_self_distillation,
     unlabelled=True,
     needs_tau=True,
-    settings="distillation",
+    section="distillation",
+    settings=Distillation,
 )

@@ -6,7 +6,6 @@ from typing import Any
 
 from markdown_text import cell, docstring, table
 
-from distill.classical import CLASSICAL
 from distill.methods import METHODS
 
 NETWORKS = {
@@ -21,11 +20,11 @@ NETWORKS = {
 def markdown() -> str:
     """Return a section for each file of a method, with a table of the methods in it."""
     by_file: dict[str, list[str]] = {}
-    for name, entry in (METHODS | CLASSICAL).items():
+    for name, entry in METHODS.items():
         by_file.setdefault(file_of(entry), []).append(name)
     parts = []
     for module, names in by_file.items():
-        entries = [(METHODS | CLASSICAL)[name] for name in names]
+        entries = [METHODS[name] for name in names]
         text = inspect.getdoc(sys.modules[module]) or ""
         parts += [
             "### " + ", ".join(cell(entry.title) for entry in entries),
@@ -41,7 +40,7 @@ def markdown() -> str:
 
 def names_markdown() -> str:
     """Return the table of all names."""
-    rows = [(f"`{name}`", cell(entry.title)) for name, entry in (METHODS | CLASSICAL).items()]
+    rows = [(f"`{name}`", cell(entry.title)) for name, entry in METHODS.items()]
     return table(("name in a recipe", "title in tables and figures"), rows)
 
 
@@ -59,9 +58,8 @@ def row(name: str, entry: Any) -> tuple[str, str, str, str]:
 
 def file_of(entry: Any) -> str:
     """Return the module that defines a method's entry."""
-    folders = ("distill.methods.", "distill.classical.")
     return next(
         name
         for name, module in sys.modules.items()
-        if name.startswith(folders) and any(value is entry for value in vars(module).values())
+        if name.startswith("distill.methods.") and any(value is entry for value in vars(module).values())
     )

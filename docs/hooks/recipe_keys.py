@@ -15,7 +15,7 @@ from markdown_text import cell, table
 from pydantic.fields import FieldInfo
 
 from common.config import Config
-from manifests.recipes.recipe import Recipe
+from distill.training_plan import complete_recipe_model
 
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
@@ -24,7 +24,7 @@ def markdown() -> str:
     """Return one table for the top of the file and one for each section; a model that comes again is only named."""
     parts = []
     places: dict[type[Config], str] = {}
-    for place, kind in sections(Recipe):
+    for place, kind in sections(complete_recipe_model()):
         parts.append(f"### `[{place}]`" if place else "### At the top of the file")
         if places.setdefault(kind, place) == place:
             parts += [cell(inspect.getdoc(kind) or ""), keys_of(kind)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.config import parse_config
 from common.errors import UserError
-from distill.cache_options import name_caches
+from distill.commands.caches import name_caches
 from evaluate.pipeline.inputs import PipelineInputs, missing_option
 from manifests.datasets import is_synthetic
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
@@ -54,7 +54,7 @@ def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: InputOptions) -
     streams = {
         name if stream == ONLY_STREAM else f"{name}.{stream}": (name, stream)
         for name, recipe in by_name.items()
-        for stream in (recipe.stream_tables or (ONLY_STREAM,))
+        for stream in (recipe.stream_configs or (ONLY_STREAM,))
     }
     caches: dict[str, dict[str, Path]] = {name: {} for name in by_name}
     for key, file in _by_name("--cache", given.caches, list(streams)).items():

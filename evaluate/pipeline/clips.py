@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.callbacks import Notify
 from common.errors import UserError
-from distill.recipe_check import check_classes
+from distill.training_plan import check_classes
 from evaluate.pipeline.inputs import PipelineInputs
 from manifests.datasets import DATASETS, SyntheticDataSet
 from manifests.manifest import SPLITS, Manifest, read_manifest, write_manifest

@@ -77,7 +77,7 @@ def plan_extraction(recipe: Recipe, inputs: PipelineInputs, clips: Clips) -> Ext
         UserError: a given cache belongs to no stream of the recipe, is damaged, or is of other clips or settings; the
             recipe does not say how a stream without a cache is extracted, or its files are not given.
     """
-    configs: Mapping[str, Extract | None] = recipe.stream_tables or {ONLY_STREAM: None}
+    configs: Mapping[str, Extract | None] = recipe.stream_configs or {ONLY_STREAM: None}
     for name in inputs.caches.keys() - configs.keys():
         raise UserError(f"recipe {recipe.name} has no stream {name}; its streams are {', '.join(configs)}")
     titles = {

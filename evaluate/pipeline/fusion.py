@@ -1,7 +1,7 @@
 """Which students a recipe has: what each sees of the streams, and what is averaged over them (late fusion).
 
-Early fusion joins features (`distill.fusion`), late fusion averages the probabilities of students that were trained
-on one stream each; "compare" has every stream alone, and both. No training and no files here.
+Early fusion joins features (`distill.early_fusion`), late fusion averages the probabilities of students that were
+trained on one stream each; "compare" has every stream alone, and both. No training and no files here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.classical import CLASSICAL
-from distill.fusion import join_caches
+from distill.early_fusion import join_caches
 from distill.methods import METHODS
 from extract.cache import Cache
 from manifests.recipes.recipe import Recipe
@@ -59,7 +58,7 @@ def sources(recipe: Recipe, caches: Mapping[str, Cache]) -> list[Source]:
 
 def method_name(method: str, source: str) -> str:
     """Return what a method on a source is called in tables and figures: `With distillation, early fusion`."""
-    title = METHODS[method].title if method in METHODS else CLASSICAL[method].title
+    title = METHODS[method].title
     return f"{title}, {source}" if source else title
 
 

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distill.classical import CLASSICAL
-from distill.features import FeatureSet, load_features, refuse_not_finite
-from distill.labelled import labelled_clips
+from distill.feature_set import FeatureSet, make_feature_set, refuse_not_finite
+from distill.label_fraction import labelled_clips
 from distill.methods import METHODS
 from distill.models import predict_probabilities
-from distill.plan import run_folder
 from distill.run_folder import load_run
-from distill.state import Job
+from distill.runs import folder_of_model
+from distill.training_plan import TrainingPlan
+from distill.training_state import ModelId
 from evaluate.pipeline.fusion import LATE, Source, average, method_name
 from evaluate.pipeline.students import labels_folder, runs_folder
 from evaluate.scoring.early_gain import agreement
@@ -32,10 +32,13 @@ from manifests.manifest import SPLITS, Manifest
 from manifests.recipes.recipe import Recipe
 
 
-def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequence[Source]) -> dict[str, list[Scores]]:
+def score_methods(
+    recipe: Recipe, plan: TrainingPlan, out: Path, manifest: Manifest, sources: Sequence[Source]
+) -> dict[str, list[Scores]]:
     """Write the predictions of every method, and of their late fusion if the recipe has it; score the table's rows.
 
     Args:
+        plan: of the training.
         recipe: with the methods, the seeds, and the fusion.
         out: the folder of runs and predictions.
         manifest: the clips and, for scoring, their labels.
@@ -60,17 +63,19 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
         row = {clip_id: index for index, clip_id in enumerate(source.cache.clip_id)}
         features = torch.from_numpy(source.cache.features[[row[clip_id] for clip_id in clips]])
         refuse_not_finite(features, clips)
-        data = load_features(source.cache, manifest) if set(recipe.methods) - METHODS.keys() else None
+        data = make_feature_set(source.cache, manifest) if plan.classical else None
         of_all_seeds: dict[str, NDArray[np.float32]] = {}  # what no seed has a part in
         for method, seed in product(recipe.methods, recipe.seeds):
             probabilities = of_all_seeds.get(method)
             if probabilities is None:
-                probabilities = _probabilities(recipe, out / "runs", source, Job(method, seed), data, features)
-            if method in CLASSICAL and recipe.labels.fraction == 1:
+                probabilities = _probabilities(
+                    recipe, plan, out / "runs", source, ModelId(method, seed), data, features
+                )
+            if method in plan.classical and recipe.labels.fraction == 1:
                 of_all_seeds[method] = probabilities
             agreeing = {}
-            if method in METHODS and (teacher := METHODS[method].teacher):
-                taught = _probabilities(recipe, out / "runs", source, Job(teacher, seed), data, features)
+            if teacher := METHODS[method].teacher:
+                taught = _probabilities(recipe, plan, out / "runs", source, ModelId(teacher, seed), data, features)
                 agreeing["teacher_agreement"] = agreement(probabilities[-tested:], taught[-tested:]).tolist()
             predictions = Predictions(
                 probabilities=probabilities,
@@ -79,7 +84,7 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
                 method=method_name(method, source.name),
                 seed=seed,
                 classes=manifest.classes,
-                provenance=_provenance(recipe, manifest, method, source.caches) | agreeing,
+                provenance=_provenance(recipe, plan, manifest, method, source.caches) | agreeing,
             )
             keep(_file(out, recipe, source, method, seed), predictions, source.in_table)
     if recipe.fusion != "early":
@@ -91,20 +96,27 @@ def score_methods(recipe: Recipe, out: Path, manifest: Manifest, sources: Sequen
                 parts[0],
                 probabilities=average([part.probabilities for part in parts]),
                 method=method_name(method, LATE),
-                provenance=_provenance(recipe, manifest, method, caches),
+                provenance=_provenance(recipe, plan, manifest, method, caches),
             )
             keep(out / "predictions" / labels_folder(recipe) / f"late-fusion-{method}-seed{seed}.h5", fused, True)
     return scores
 
 
 def _probabilities(
-    recipe: Recipe, runs: Path, source: Source, job: Job, data: FeatureSet | None, features: torch.Tensor
+    recipe: Recipe,
+    plan: TrainingPlan,
+    runs: Path,
+    source: Source,
+    job: ModelId,
+    data: FeatureSet | None,
+    features: torch.Tensor,
 ) -> NDArray[np.float32]:
     """What a method says of features (clips, N, D): a trained network, or training clips looked at anew."""
-    if data is None or job.method in METHODS:
-        return predict_probabilities(load_run(run_folder(runs_folder(runs, recipe, source), job)), features)
-    labelled = labelled_clips(data.splits["train"].labels, recipe.labels.fraction, job.seed)
-    return CLASSICAL[job.method].fit_predict(data, labelled, features, recipe)
+    if data is None or job.method in plan.trained:
+        return predict_probabilities(load_run(folder_of_model(runs_folder(runs, recipe, source), job)), features)
+    labelled = labelled_clips(data.splits["train"].labels, plan.labels.fraction, job.seed)
+    own = plan.classical[job.method]
+    return own.method.fit_predict(data, labelled, features, own.settings)
 
 
 def _file(out: Path, recipe: Recipe, source: Source, method: str, seed: int) -> Path:
@@ -112,12 +124,12 @@ def _file(out: Path, recipe: Recipe, source: Source, method: str, seed: int) -> 
 
 
 def _provenance(
-    recipe: Recipe, manifest: Manifest, method: str, caches: Mapping[str, Mapping[str, Any]]
+    recipe: Recipe, plan: TrainingPlan, manifest: Manifest, method: str, caches: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     """What a row comes from; `caches` are those that this row's models have seen, see `Source`."""
     settings = {name: about["settings"] for name, about in caches.items()}
     return {
-        "recipe": recipe.model_dump(),
+        "recipe": dict(plan.record),
         "caches": caches,
         "backbone": [
             (f"{name}: " if recipe.streams else "") + f"{own.get('backbone')} ({own.get('weights')})"
@@ -127,7 +139,7 @@ def _provenance(
         "features_saw_labels": recipe.labels.fraction < 1
         and any(own.get("backbone") == "va_cnn" and own.get("weights") != "random" for own in settings.values()),
         "synthetic_data": is_synthetic(recipe.data.dataset),
-        "sees_future": method in METHODS and METHODS[method].sees_future,
+        "sees_future": METHODS[method].sees_future,
         "labels": recipe.labels.share,
         "clips": {name: int((manifest.clips["split"] == name).sum()) for name in SPLITS},
     }

@@ -6,7 +6,7 @@ Everything that can be refused is refused here. After that each stage gets its o
 from dataclasses import dataclass
 
 from common.callbacks import Notify, no_notice
-from distill.recipe_check import check_recipe
+from distill.training_plan import TrainingPlan, check_num_segments, make_training_plan
 from evaluate.pipeline.clips import find_clips
 from evaluate.pipeline.extraction_plan import ExtractionPlan, plan_extraction
 from evaluate.pipeline.inputs import PipelineInputs
@@ -18,6 +18,7 @@ class StagePlans:
     """What each stage gets."""
 
     extraction: ExtractionPlan
+    training: TrainingPlan
 
 
 def make_plans(recipe: Recipe, inputs: PipelineInputs, notify: Notify = no_notice) -> StagePlans:
@@ -31,8 +32,8 @@ def make_plans(recipe: Recipe, inputs: PipelineInputs, notify: Notify = no_notic
     Raises:
         UserError: the recipe cannot work, or an input is missing, damaged or of another recipe.
     """
-    check_recipe(recipe, None)
+    training = make_training_plan(recipe)
     extraction = plan_extraction(recipe, inputs, find_clips(recipe, inputs, notify))
     for stream in extraction.given.values():
-        check_recipe(recipe, stream.cache.features.shape[1])
-    return StagePlans(extraction)
+        check_num_segments(training, stream.cache.features.shape[1])
+    return StagePlans(extraction, training)

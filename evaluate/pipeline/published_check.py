@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from common.run_record import differences
+from distill.training_plan import complete_recipe
 from evaluate.pipeline.finished import Features, Finished, Made, read_finished
 from evaluate.pipeline.fusion import method_name
 from evaluate.pipeline.stream_cache import COMPARED_VA_CNN
@@ -106,6 +107,7 @@ def check_rows(rows: Sequence[Recipe], folders: Mapping[str, Path]) -> list[Chec
         UserError: a file of a run is damaged.
     """
     checked = []
+    rows = [complete_recipe(row) for row in rows]
     for run in merge_rows(rows):
         finished = read_finished(run, folders[run.name])
         for row in (row for row in rows if merged_into(row, run)):
@@ -193,7 +195,7 @@ def _why_other(row: Recipe, bundled: Recipe, own: Finished, about: Made) -> Iter
 def _why_other_features(bundled: Recipe, about: Made) -> Iterator[str]:
     """In what the features that one seed has seen are others than the bundled recipe's, whatever the streams' names."""
     there = sorted(str(cache.settings.get("backbone")) for cache in about.caches.values())
-    tables = {table.backbone: table for table in bundled.stream_tables.values()}
+    tables = {table.backbone: table for table in bundled.stream_configs.values()}
     if there != sorted(tables):
         yield (
             f"the features are of {' + '.join(there) or 'nobody knows what'}; "
@@ -236,7 +238,7 @@ def _remarks(row: Recipe, bundled: Recipe, own: Finished) -> Iterator[str]:
     if any(about.features_saw_labels for about in own.made.values()):
         yield "the VA-CNN before it was trained with all labels; the paper does not say how its was"
     files = {_weights(cache) for about in own.made.values() for cache in about.caches.values()}
-    for table in (table for table in bundled.stream_tables.values() if table.weights != TRAIN):
+    for table in (table for table in bundled.stream_configs.values() if table.weights != TRAIN):
         usual = read_weights()[table.weights].file
         if other := sorted(files & _released(table.backbone) - {usual}):
             yield f"features of {', '.join(other)}, and recipe {bundled.name} takes {usual}"
@@ -248,6 +250,6 @@ def _remarks(row: Recipe, bundled: Recipe, own: Finished) -> Iterator[str]:
 
 def _training_of(recipe: Recipe) -> dict[str, Any]:
     """How a recipe trains its models, and the VA-CNN before them if it has one to train."""
-    tables = [table for table in recipe.stream_tables.values() if table.weights == TRAIN]
+    tables = [table for table in recipe.stream_configs.values() if table.weights == TRAIN]
     network = {"va_cnn": (tables[0].va_cnn or VaCnn()).model_dump()} if tables else {}
-    return recipe.model_dump(exclude=NOT_DECISIVE | {"data", "extract", "streams"}) | network
+    return complete_recipe(recipe).model_dump(exclude=NOT_DECISIVE | {"data", "extract", "streams"}) | network

@@ -66,9 +66,9 @@ def reproduce(
     seen = sources(recipe, {name: stream.cache for name, stream in streams.items()})
     finish("extract")
     out = result_folder(inputs.out, manifest, seen, notify)
-    train_students(recipe, out / "runs", manifest, seen, device, progress.epochs)
+    train_students(recipe, plans.training, out / "runs", manifest, seen, device, progress.epochs)
     finish("distill")
-    scores = score_methods(recipe, out, manifest, seen)
+    scores = score_methods(recipe, plans.training, out, manifest, seen)
     results = out / labels_folder(recipe)  # beside the results with all labels, never over them
     table, figure = write_results(results, manifest, scores, baseline=method_name(BASELINE, ""))
     finish("evaluate")

@@ -10,9 +10,9 @@ from typing import Any
 
 from common.callbacks import Notify
 from common.run_record import differences, short_name
-from distill.features import load_features
+from distill.feature_set import make_feature_set
 from distill.run_folder import RECIPE, read_settings
-from distill.settings import data_settings
+from distill.run_settings import data_settings
 from evaluate.pipeline.fusion import Source
 from manifests.manifest import Manifest
 
@@ -32,7 +32,7 @@ def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], noti
     there = {source.folder: found for source in sources if (found := _data_there(out / "runs" / source.folder))}
     if not there:
         return out
-    wanted = {source.folder: data_settings(load_features(source.cache, manifest)) for source in sources}
+    wanted = {source.folder: data_settings(make_feature_set(source.cache, manifest)) for source in sources}
     changes = [line for folder in there for line in differences(there[folder], wanted[folder])]
     if not changes:
         return out

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.callbacks import Notify, ProgressCallback
 from common.errors import UserError, first_few
-from distill.fusion import clips_without_features
+from distill.early_fusion import clips_without_features
 from evaluate.pipeline.extraction_plan import ExtractedStream, ExtractionPlan
 from evaluate.pipeline.inputs import StageProgress
 from evaluate.pipeline.stream_cache import read_stream_cache, va_cnn_config

@@ -7,20 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.callbacks import ProgressCallback
-from distill.features import load_features
-from distill.plan import Tally, runs_of, stages
+from distill.feature_set import make_feature_set
+from distill.runs import EpochCounter, runs_of
+from distill.training_plan import TrainingPlan
 from evaluate.pipeline.fusion import Source
 from manifests.manifest import Manifest
 from manifests.recipes.recipe import Recipe
 
 
 def train_students(
-    recipe: Recipe, runs: Path, manifest: Manifest, sources: Sequence[Source], device: str, move: ProgressCallback
+    recipe: Recipe,
+    plan: TrainingPlan,
+    runs: Path,
+    manifest: Manifest,
+    sources: Sequence[Source],
+    device: str,
+    move: ProgressCallback,
 ) -> None:
     """Train what is missing: of every source the teachers that a method needs, then all students side by side.
 
     Args:
-        recipe: what to train.
+        recipe: names the folders.
+        plan: what to train.
         runs: where the run folders go; see `runs_folder`.
         manifest: labels and splits; no test clip is looked at.
         sources: what they see.
@@ -30,16 +38,16 @@ def train_students(
     Raises:
         UserError: clips without features, a folder of another run, a training that failed.
     """
-    both = stages(recipe.methods)
-    tally = Tally(len(sources) * len([*both[0], *both[1]]) * len(recipe.seeds) * recipe.training.epochs, move)
+    both = plan.teachers, plan.students
+    counter = EpochCounter(len(sources) * len(plan.trained) * len(plan.seeds) * plan.training.epochs, move)
     for source in sources:
-        data = load_features(source.cache, manifest).to(device)
+        data = make_feature_set(source.cache, manifest).to(device)
         for methods in both:
-            tally.train(runs_of(methods, recipe.seeds, runs_folder(runs, recipe, source)), recipe, data)
+            counter.train(runs_of(plan, methods, runs_folder(runs, recipe, source)), plan, data)
 
 
 def runs_folder(runs: Path, recipe: Recipe, source: Source) -> Path:
-    """Return the folder of the runs of a source, see `distill.plan.run_folder`."""
+    """Return the folder of the runs of a source, see `distill.runs.folder_of_model`."""
     return runs / source.folder / labels_folder(recipe)
 
 

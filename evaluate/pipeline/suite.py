@@ -10,9 +10,8 @@ from pathlib import Path
 
 from common.callbacks import Notify
 from common.files import write_text
-from distill.classical import CLASSICAL
 from distill.methods import METHODS
-from distill.recipe_check import check_recipe
+from distill.training_plan import make_training_plan
 from evaluate.pipeline.fusion import method_name
 from evaluate.pipeline.inputs import StageProgress, SuiteInputs, missing_option
 from evaluate.pipeline.reproduction import Result, reproduce
@@ -57,7 +56,7 @@ def run_suite(
         UserError: as `reproduce`.
     """
     for row in rows:  # before the first of them is trained
-        check_recipe(row, None)
+        make_training_plan(row)
     sections, results = [], []
     for recipe in merge_rows(rows):
         result = None
@@ -89,7 +88,7 @@ def _section(recipe: Recipe, rows: Sequence[Recipe], result: Result | None) -> S
 
 def published_of(protocol: str, labels: str, method: str) -> Published | None:
     """Return the published row of a method: as run again by others (a star), or else as its authors printed it."""
-    name = METHODS[method].published if method in METHODS else CLASSICAL[method].published
+    name = METHODS[method].published
     rows = {row.method: row for row in published_rows(protocol, labels)}
     return rows.get(name or "") or rows.get((name or "").removesuffix("*"))
 

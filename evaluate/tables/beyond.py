@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from distill.methods import METHODS
 from evaluate.scoring.calibration import BINS
 from evaluate.scoring.scores import Scores, check_comparable, observation_ratios
 from evaluate.tables.formats import csv_table, markdown_table, printed
@@ -60,10 +61,12 @@ def _caption(scores: Mapping[str, Sequence[Scores]], frame: pd.DataFrame) -> str
     ]
     if any(AGREEMENT in run.provenance for runs in scores.values() for run in runs):
         sentences.append("Like its teacher: the share of clips and ratios where a student and its teacher say the same")
-    if {"MSRNN", "DeepSCN"} & {kind.partition(",")[0] for kind in scores}:
-        sentences.append(
-            "MSRNN's and DeepSCN's scores were never meant as probabilities: their ECE and threshold mean little"
-        )
+    titles = {kind.partition(",")[0] for kind in scores}
+    if uncalibrated := [
+        method.title for method in METHODS.values() if method.title in titles and not method.outputs_are_probabilities
+    ]:
+        names = " and ".join(uncalibrated)
+        sentences.append(f"The scores of {names} are no probabilities: their ECE and threshold mean little")
     sentences += ["–: there are no predictions of the validation clips"] * bool(
         frame["decision_threshold"].isna().any()
     )

@@ -28,7 +28,7 @@ class Suite(Config):
     @classmethod
     def _each_once(cls, rows: list[str]) -> list[str]:
         if len(set(rows)) != len(rows):
-            raise ValueError("one stands twice")
+            raise ValueError("a row is given twice")
         return rows
 
 
@@ -77,7 +77,8 @@ def merge_rows(rows: Sequence[Recipe]) -> list[Recipe]:
                 merged[index] = other.model_copy(update={"methods": [*other.methods, *methods]})
                 break
             if other.name == base_of(row) and other.labels.fraction == row.labels.fraction:
-                keys = ", ".join(key for key, value in _but_methods(row).items() if value != _but_methods(other)[key])
+                ours, theirs = _but_methods(row), _but_methods(other)
+                keys = ", ".join(key for key in (ours | theirs) if ours.get(key) != theirs.get(key))
                 raise UserError(
                     f"row {row.name} differs from another row of {other.name} in {keys}, and they would share a folder "
                     "of runs; give it a base of its own, or put it into a suite of its own"

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from distill.features import FeatureSet, load_features
+from distill.feature_set import FeatureSet, make_feature_set
+from distill.methods import METHODS
+from distill.training_plan import TrainingPlan, make_training_plan
 from extract.cache import Cache
 from manifests.manifest import Manifest
 from manifests.recipes.recipe import Recipe
@@ -48,12 +50,12 @@ def cache(manifest: Manifest) -> Cache:
 
 @pytest.fixture
 def data(cache: Cache, manifest: Manifest) -> FeatureSet:
-    return load_features(cache, manifest)
+    return make_feature_set(cache, manifest)
 
 
 @pytest.fixture
 def make_recipe() -> Callable[..., Recipe]:
-    """A small recipe; keyword arguments change its table `training`."""
+    """A small recipe; keyword arguments change its section `training`."""
 
     def make(**training: float) -> Recipe:
         small = {"epochs": 6, "batch_size": 8, "learning_rate": 0.01, "schedule": "constant", "standardize": False}
@@ -76,6 +78,18 @@ def make_recipe() -> Callable[..., Recipe]:
 @pytest.fixture
 def recipe(make_recipe: Callable[..., Recipe]) -> Recipe:
     return make_recipe()
+
+
+@pytest.fixture
+def plan(recipe: Recipe) -> TrainingPlan:
+    """The small recipe's plan with every method."""
+    return make_training_plan(recipe, list(METHODS))
+
+
+@pytest.fixture
+def make_plan(make_recipe: Callable[..., Recipe]) -> Callable[..., TrainingPlan]:
+    """The plan of a small recipe with every method; keyword arguments change its section `training`."""
+    return lambda **training: make_training_plan(make_recipe(**training), list(METHODS))
 
 
 @pytest.fixture

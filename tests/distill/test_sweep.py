@@ -1,7 +1,7 @@
 """Sweeps: what is planned, trained once, gone on with, and never read."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from common.errors import UserError
 from distill.__main__ import app
-from distill.features import FeatureSet
-from distill.plan import stages
-from distill.run_folder import read_finished
-from distill.sweep import combinations, parse_axes, sweep
+from distill.feature_set import FeatureSet
+from distill.run_folder import read_completion
+from distill.sweep import Outcome, parse_axes, sweep
+from distill.training_plan import vary_recipe
 from extract.cache import Cache, Row, write_cache
 from manifests.manifest import Manifest, write_manifest
 from manifests.recipes.recipe import Recipe
@@ -45,7 +45,7 @@ def test_axes_are_read_as_toml() -> None:
         (["alpha=1,,2"], "--set alpha=1,,2: write KEY=VALUE,VALUE"),
         (["alpha=one"], "--set alpha=one: write"),
         (["alpha=1", "alpha=2"], "--set alpha is given twice"),
-        (["alpha=1,1"], "--set alpha=1,1: a value stands twice"),
+        (["alpha=1,1"], "--set alpha=1,1: a value is given twice"),
     ],
 )
 def test_what_is_no_axis_is_a_sentence(given: list[str], sentence: str) -> None:
@@ -53,30 +53,9 @@ def test_what_is_no_axis_is_a_sentence(given: list[str], sentence: str) -> None:
         parse_axes(given)
 
 
-def test_every_combination_once(recipe: Recipe) -> None:
-    made = combinations(recipe, {"distillation.alpha": [0.0, 0.5], "distillation.tau": [1, 2, 3]})
-    pairs = [(made.distillation.alpha, made.distillation.tau) for _, made in made]
-    assert pairs == [(0.0, 1), (0.0, 2), (0.0, 3), (0.5, 1), (0.5, 2), (0.5, 3)]
-    assert all(made.training == recipe.training for _, made in made)
-    with pytest.raises(
-        UserError, match=r"--set distillation\.alhpa: .* no such key of a recipe; did you mean distillation\.alpha\?"
-    ):
-        combinations(recipe, {"distillation.alhpa": [1.0]})
-    with pytest.raises(
-        UserError, match=r"--set alpha: .* no such key of a recipe; did you mean distillation\.alpha or ts_lstm"
-    ):
-        combinations(recipe, {"alpha": [1.0]})
-    for key in ("name", "name.x", "data.protocol", "fusion", "training.epochs.x", "extract.backbone"):
-        with pytest.raises(UserError, match=f"--set {key}: the training knows no such key"):
-            combinations(recipe, {key: ["x"]})
-    with pytest.raises(UserError, match=r"recipe made-up with distillation\.tau=0: distillation\.tau: "):
-        combinations(recipe, {"distillation.tau": [0]})
-
-
-def test_teachers_come_first() -> None:
-    assert stages(["with", "without"]) == (["teacher"], ["with", "without"])
-    assert stages(["without", "teacher"]) == ([], ["without", "teacher"])
-    assert stages(["teacher", "with"]) == (["teacher"], ["with"])
+def run(recipe: Recipe, axes: Mapping[str, list[Any]], data: FeatureSet, out: Path, *progress: Any) -> list[Outcome]:
+    """Sweep as the command line does."""
+    return sweep({"recipe": recipe.name, "axes": axes}, vary_recipe(recipe, axes), data, out, *progress)
 
 
 def test_a_sweep_trains_what_is_shared_once_and_is_sorted_by_validation(
@@ -84,7 +63,7 @@ def test_a_sweep_trains_what_is_shared_once_and_is_sorted_by_validation(
 ) -> None:
     told: list[tuple[int, int]] = []
     axes = {"distillation.alpha": [0.25, 4.0], "distillation.tau": [1, 2]}
-    outcomes = sweep(recipe, axes, data, tmp_path / "sweep", lambda done, total: told.append((done, total)))
+    outcomes = run(recipe, axes, data, tmp_path / "sweep", lambda done, total: told.append((done, total)))
     assert told[-1][0] <= told[-1][1] == 4 * 2 * 2 * 3
     assert sorted(path.name.partition("-")[0] for path in (tmp_path / "sweep" / "runs").iterdir()) == (
         ["teacher"] * 2 + ["with"] * 8 + ["without"] * 2
@@ -95,16 +74,16 @@ def test_a_sweep_trains_what_is_shared_once_and_is_sorted_by_validation(
         assert len(outcome.validation_auc) == 2
         assert outcome.mean == pytest.approx(np.mean(outcome.validation_auc))
         assert outcome.std == pytest.approx(np.std(outcome.validation_auc, ddof=1))
-    by_run = {read_finished(path).validation_auc for path in (tmp_path / "sweep" / "runs").glob("with-*")}
+    by_run = {read_completion(path).validation_auc for path in (tmp_path / "sweep" / "runs").glob("with-*")}
     assert by_run == {auc for outcome in outcomes if outcome.method == "with" for auc in outcome.validation_auc}
 
 
 def test_what_cannot_be_swept_is_a_sentence(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="knn is not trained, so there is nothing to sweep"):
-        sweep(recipe, {"methods": [["knn"]]}, data, tmp_path / "sweep")
+        run(recipe, {"methods": [["knn"]]}, data, tmp_path / "sweep")
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot make the folder .*file: File exists; give another"):
-        sweep(recipe, {"distillation.tau": [1]}, data, tmp_path / "file")
+        run(recipe, {"distillation.tau": [1]}, data, tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +101,7 @@ def test_every_combination_is_checked_before_the_first_is_trained(
     data: FeatureSet, recipe: Recipe, tmp_path: Path, axes: dict[str, list[Any]], sentence: str
 ) -> None:
     with pytest.raises(UserError, match=sentence):
-        sweep(recipe, axes, data, tmp_path / "sweep")
+        run(recipe, axes, data, tmp_path / "sweep")
     assert not (tmp_path / "sweep").exists()
 
 
@@ -130,21 +109,21 @@ def test_a_killed_sweep_goes_on(
     data: FeatureSet, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     axes = {"distillation.alpha": [0.25, 4.0]}
-    straight = sweep(recipe, axes, data, tmp_path / "straight")
+    straight = run(recipe, axes, data, tmp_path / "straight")
 
     def stop(done: int, total: int) -> None:
         if done >= total // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep(recipe, axes, data, tmp_path / "killed", stop)
+        run(recipe, axes, data, tmp_path / "killed", stop)
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("runs/*/weights.safetensors")}
     assert finished
-    assert sweep(recipe, axes, data, tmp_path / "killed") == straight
+    assert run(recipe, axes, data, tmp_path / "killed") == straight
     assert all(path.stat().st_mtime_ns == before for path, before in finished.items())
     assert (tmp_path / "killed" / "sweep.csv").read_bytes() == (tmp_path / "straight" / "sweep.csv").read_bytes()
     with pytest.raises(UserError, match=r"other settings \(axes\.distillation\.alpha"):
-        sweep(recipe, {"distillation.alpha": [0.25]}, data, tmp_path / "killed")
+        run(recipe, {"distillation.alpha": [0.25]}, data, tmp_path / "killed")
 
 
 def test_command_line(recipe: Recipe, cache: Cache, manifest: Manifest, tmp_path: Path) -> None:

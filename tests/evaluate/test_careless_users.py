@@ -31,6 +31,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), classes), tmp_path / "m.csv")
     (tmp_path / "semicolons.csv").write_text((tmp_path / "m.csv").read_text().replace(",", ";"))
     (tmp_path / "r.toml").write_text(RECIPE)
+    (tmp_path / "method.toml").write_text('methods = ["witth"]\n' + RECIPE)
+    (tmp_path / "section.toml").write_text(RECIPE + "[eats]\noracle = 1.0\n")
+    (tmp_path / "key.toml").write_text(RECIPE + "[east]\norcle = 1.0\n")
     (tmp_path / "tau.toml").write_text(RECIPE + "[student]\ntau = 1\n")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["something"] = 1
@@ -122,12 +125,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("distill train folder --manifest m.csv --cache other.h5 --out t", "folder is not a recipe but a folder"),
         (
             "distill train table1 --manifest m.csv --cache other.h5 --out t",
-            "table1 is a whole table and not one recipe",
+            "table1 is a suite and not one recipe",
         ),
         ("distill train tau.toml --manifest m.csv --cache other.h5 --out t", "tau belongs into [distillation]"),
         ("distill train r.toml --manifest other.h5 --cache m.csv --out t", f"other.h5 is not a manifest {IS_HDF5}"),
         ("distill train r.toml --manifest m.csv --cache m.csv --out t", f"m.csv is not a feature cache {IS_CSV}"),
         ("distill train empty.toml --manifest m.csv --cache m.csv --out t", "name: Field required"),
+        ("distill train r.toml --manifest m.csv --cache m.csv --out t --method witth", "did you mean 'with'?"),
+        ("distill train key.toml --manifest m.csv --cache m.csv --out t", "did you mean east.oracle?"),
+        ("distill sweep section.toml --manifest m.csv --cache m.csv --out t --set east.oracle=1.0", "mean east?"),
+        ("distill sweep r.toml --manifest m.csv --cache m.csv --out t --set oracle=1.0", "did you mean east.oracle?"),
+        ("evaluate reproduce method.toml --manifest m.csv --cache m.csv", "no method 'witth'; did you mean 'with'?"),
+        ("evaluate reproduce section.toml --manifest m.csv --cache m.csv", "eats is not a key; did you mean east?"),
+        ("evaluate reproduce key.toml --manifest m.csv --cache m.csv", "did you mean east.oracle?"),
+        ("evaluate check method.toml", "no method 'witth'; did you mean 'with'?"),
         ("distill sweep r.toml --manifest m.csv --cache m.csv --out t --set nope", "write KEY=VALUE,VALUE"),
         ("evaluate reproduce folder", "folder is not a recipe but a folder"),
         ("evaluate reproduce m.csv", f"m.csv is not a recipe {IS_CSV}"),

@@ -1,25 +1,23 @@
 """Every method of a recipe, on as little data as there can be, from a cache to the results table."""
 
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from distill.classical import CLASSICAL, knn
-from distill.methods import METHODS
+from distill.methods import METHODS, knn
 from evaluate.pipeline.inputs import PipelineInputs
 from evaluate.pipeline.reproduction import reproduce
 from evaluate.scoring.predictions import read_predictions
 from extract.cache import Row, write_cache
 from extract.machine import Machine
 from manifests.manifest import COLUMNS, SPLITS, Manifest, write_manifest
-from manifests.recipes.recipe import MethodName, Recipe
+from manifests.recipes.recipe import Recipe
 
 N, D = 3, 5
 CLASSES = ("fall", "rise")
-EVERY = list(get_args(MethodName))
+EVERY = list(METHODS)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -77,7 +75,7 @@ def test_every_method_ends_in_a_table_with_few_clips(tmp_path: Path, per_class: 
     inputs = made_up(tmp_path, per_class, apart=3)
     result = reproduce(make_recipe(EVERY, labels=labels), inputs, Machine(device="cpu"), notify=lambda text: None)
     assert_probabilities(inputs.out, EVERY)
-    assert list(result.scores) == [(METHODS.get(method) or CLASSICAL[method]).title for method in EVERY]
+    assert list(result.scores) == [METHODS[method].title for method in EVERY]
     assert result.table.read_text().count("| this run") == len(EVERY)
 
 

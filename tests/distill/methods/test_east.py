@@ -6,40 +6,37 @@ import numpy as np
 import pytest
 import torch
 
-from distill.method import Lesson, Method
-from distill.methods.east import EAST
+from distill.method import LossInputs, Method
+from distill.methods.east import EAST, East
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
 
 
-def test_against_numpy(
-    outputs: Outputs, make_lesson: Callable[[Method], Lesson], change: Callable[..., Recipe]
-) -> None:
-    lesson = make_lesson(EAST)
-    total, terms = EAST.loss(outputs, lesson, change("east", oracle=0.4))
+def test_against_numpy(outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(EAST)
+    total, terms = EAST.loss(outputs, inputs, East(oracle=0.4))
     models, batch, steps, _ = outputs.logits.shape
-    drawn = lesson.draw(batch).numpy()
+    drawn = inputs.draw(batch).numpy()
     for model in range(models):
         observed, oracle = [], []
-        for clip in (clip for clip in range(batch) if lesson.labelled[model, clip]):
+        for clip in (clip for clip in range(batch) if inputs.labelled[model, clip]):
             powers = np.exp(outputs.logits[model, clip].numpy())
-            surprise = -np.log(powers / powers.sum(-1, keepdims=True))[:, int(lesson.labels[model, clip])]
+            surprise = -np.log(powers / powers.sum(-1, keepdims=True))[:, int(inputs.labels[model, clip])]
             observed.append(surprise[int(drawn[model, clip] * steps)])
             oracle.append(surprise[-1])
         assert terms["observed"][model].item() == pytest.approx(np.mean(observed), rel=1e-12)
         assert total[model].item() == pytest.approx(np.mean(observed) + 0.4 * np.mean(oracle), rel=1e-12)
 
 
-def test_only_the_drawn_level_and_the_last_learn(recipe: Recipe) -> None:
+def test_only_the_drawn_level_and_the_last_learn() -> None:
     logits = torch.zeros(1, 4, 10, 3, requires_grad=True)
     draw = torch.tensor([[0.0, 0.35, 0.5, 1 - 2**-24]])  # the largest float32 below 1 included
-    lesson = Lesson(torch.tensor([[0, 1, 2, 0]]), torch.ones(1, 4, dtype=torch.bool), None, {}, lambda *shape: draw)
-    (gradient,) = torch.autograd.grad(EAST.loss(Outputs(logits, logits), lesson, recipe).total.sum(), logits)
+    inputs = LossInputs(torch.tensor([[0, 1, 2, 0]]), torch.ones(1, 4, dtype=torch.bool), None, {}, lambda *shape: draw)
+    (gradient,) = torch.autograd.grad(EAST.loss(Outputs(logits, logits), inputs, East()).total.sum(), logits)
     learns = gradient[0].any(-1)
     assert [row.nonzero().flatten().tolist() for row in learns] == [[0, 9], [3, 9], [5, 9], [9]]
 
 
-def test_every_level_is_drawn_as_often(recipe: Recipe) -> None:
+def test_every_level_is_drawn_as_often() -> None:
     clips, steps = 20_000, 5
     logits = torch.zeros(1, clips, steps, 2, requires_grad=True)
     generator = torch.Generator().manual_seed(0)
@@ -47,8 +44,8 @@ def test_every_level_is_drawn_as_often(recipe: Recipe) -> None:
     def draw(*shape: int) -> torch.Tensor:
         return torch.rand(1, *shape, generator=generator)
 
-    lesson = Lesson(torch.zeros(1, clips, dtype=torch.long), torch.ones(1, clips, dtype=torch.bool), None, {}, draw)
-    observed = EAST.loss(Outputs(logits, logits), lesson, recipe).terms["observed"]
+    inputs = LossInputs(torch.zeros(1, clips, dtype=torch.long), torch.ones(1, clips, dtype=torch.bool), None, {}, draw)
+    observed = EAST.loss(Outputs(logits, logits), inputs, East()).terms["observed"]
     (gradient,) = torch.autograd.grad(observed.sum(), logits)
     shares = gradient[0, :, :, 0].ne(0).double().mean(0)
     torch.testing.assert_close(shares, torch.full((steps,), 0.2, dtype=torch.double), atol=0.015, rtol=0)

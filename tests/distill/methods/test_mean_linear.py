@@ -2,14 +2,14 @@
 
 import torch
 
-from distill.methods import METHODS
+from distill.method import HiddenSizes
+from distill.methods.mean_linear import MEAN_LINEAR
+from distill.methods.without_distillation import WITHOUT
 from distill.models import Classifier
-from manifests.recipes.recipe import Recipe
 
 
-def test_the_classifier_sees_the_mean_of_the_segments_so_far(recipe: Recipe) -> None:
-    method = METHODS["mean_linear"]
-    network = Classifier(method.network, 3, method.hidden(recipe), 4).double()
+def test_the_classifier_sees_the_mean_of_the_segments_so_far() -> None:
+    network = Classifier(MEAN_LINEAR.network, 3, MEAN_LINEAR.hidden(HiddenSizes(512, 256)), 4).double()
     assert [name for name, _ in network.named_parameters()] == ["classifier.weight", "classifier.bias"]
     features = torch.randn(2, 5, 3, dtype=torch.float64)
     logits = network(features)
@@ -19,5 +19,5 @@ def test_the_classifier_sees_the_mean_of_the_segments_so_far(recipe: Recipe) -> 
 
 
 def test_it_learns_as_the_baseline_does() -> None:
-    assert METHODS["mean_linear"].loss is METHODS["without"].loss
-    assert not METHODS["mean_linear"].sees_future
+    assert MEAN_LINEAR.loss is WITHOUT.loss
+    assert not MEAN_LINEAR.sees_future

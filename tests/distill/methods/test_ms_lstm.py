@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from distill.method import Lesson, Method
+from distill.method import LossInputs, Method
 from distill.methods.ms_lstm import MS_LSTM, false_alarm_loss, log_of_rest
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 
@@ -29,13 +28,13 @@ def published(logits: Array, label: int) -> float:
     return total / classes
 
 
-def test_against_numpy(outputs: Outputs, make_lesson: Callable[[Method], Lesson], recipe: Recipe) -> None:
-    lesson = make_lesson(MS_LSTM)
-    total = MS_LSTM.loss(outputs, lesson, recipe).total
+def test_against_numpy(outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(MS_LSTM)
+    total = MS_LSTM.loss(outputs, inputs, None).total
     steps, classes = outputs.logits.shape[-2:]
     for model in range(len(total)):
-        clips = [clip for clip, readable in enumerate(lesson.labelled[model]) if readable]
-        labels = lesson.labels[model].tolist()
+        clips = [clip for clip, readable in enumerate(inputs.labelled[model]) if readable]
+        labels = inputs.labels[model].tolist()
         of_clips = [published(outputs.logits[model, clip].numpy(), labels[clip]) for clip in clips]
         assert total[model].item() == pytest.approx(np.mean(of_clips) * classes / steps, rel=1e-12)
 

@@ -8,10 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.method import Lesson, Method
-from distill.methods.msrnn import MSRNN, regression_loss, roughness, soft_labels
+from distill.method import LossInputs, Method
+from distill.methods.msrnn import MSRNN, Msrnn, regression_loss, roughness, soft_labels
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
 
 
 @settings(deadline=None, max_examples=60)
@@ -31,26 +30,24 @@ def test_soft_labels_rise_from_zero_to_one(seed: int, scale: float, steps: int, 
 
 
 def test_they_begin_as_the_share_that_is_seen() -> None:
-    first = MSRNN.own(10, 4)["increments"]
+    first = MSRNN.parameters(10, 4)["increments"]
     expected = torch.arange(1, 11)[:, None].expand(10, 4) / 10
     torch.testing.assert_close(soft_labels(first), expected)
 
 
-def test_against_numpy(
-    outputs: Outputs, make_lesson: Callable[[Method], Lesson], change: Callable[..., Recipe]
-) -> None:
-    lesson = make_lesson(MSRNN)
-    total = MSRNN.loss(outputs, lesson, change("msrnn", smoothness=0.7)).total
+def test_against_numpy(outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(MSRNN)
+    total = MSRNN.loss(outputs, inputs, Msrnn(smoothness=0.7)).total
     models, batch, steps, classes = outputs.logits.shape
     for model in range(models):
-        raw = np.sqrt(steps * classes) * lesson.own["increments"][model].numpy()
+        raw = np.sqrt(steps * classes) * inputs.parameters["increments"][model].numpy()
         soft = np.zeros((steps, classes))
         for c in range(classes):
             shares = np.exp(raw[:, c]) / np.exp(raw[:, c]).sum()
             soft[:, c] = [shares[: n + 1].sum() for n in range(steps)]
         errors = []
-        for clip in (clip for clip in range(batch) if lesson.labelled[model, clip]):
-            label, error = int(lesson.labels[model, clip]), 0.0
+        for clip in (clip for clip in range(batch) if inputs.labelled[model, clip]):
+            label, error = int(inputs.labels[model, clip]), 0.0
             for n in range(steps):
                 for c in range(classes):
                     target = soft[n, c] if c == label else 0.0
@@ -60,14 +57,14 @@ def test_against_numpy(
         assert total[model].item() == pytest.approx(np.mean(errors) + 0.7 * np.mean(leaps), rel=1e-12)
 
 
-def test_network_and_soft_labels_learn_together(make_lesson: Callable[[Method], Lesson], recipe: Recipe) -> None:
-    lesson = make_lesson(MSRNN)
-    raw = lesson.own["increments"].clone().requires_grad_()
+def test_network_and_soft_labels_learn_together(make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(MSRNN)
+    raw = inputs.parameters["increments"].clone().requires_grad_()
     logits = torch.zeros(3, 5, 4, 6, dtype=torch.float64, requires_grad=True)
-    total = MSRNN.loss(Outputs(logits, logits), lesson._replace(own={"increments": raw}), recipe).total
+    total = MSRNN.loss(Outputs(logits, logits), inputs._replace(parameters={"increments": raw}), Msrnn()).total
     of_logits, of_raw = torch.autograd.grad(total.sum(), [logits, raw])
-    readable = lesson.labelled
-    true = lesson.labels[..., None, None].expand(3, 5, 4, 1)
+    readable = inputs.labelled
+    true = inputs.labels[..., None, None].expand(3, 5, 4, 1)
     assert (of_logits.gather(-1, true).squeeze(-1)[readable] < 0).all()  # from 0 up to s > 0
     assert of_logits[~readable].count_nonzero() == 0
     assert of_raw.count_nonzero() == of_raw.numel()  # smoothness is of every class, also of one the batch lacks

@@ -7,10 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from distill.method import Lesson, Method
-from distill.methods.rank_lstm import RANK_LSTM, ranking_loss
+from distill.method import LossInputs, Method
+from distill.methods.rank_lstm import RANK_LSTM, RankLstm, ranking_loss
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 
@@ -33,14 +32,12 @@ def ranking(logits: Array, label: int, margin: bool) -> float:
 
 
 @pytest.mark.parametrize("kind", ["score", "margin"])
-def test_against_numpy(
-    kind: str, outputs: Outputs, make_lesson: Callable[[Method], Lesson], change: Callable[..., Recipe]
-) -> None:
-    lesson = make_lesson(RANK_LSTM)
-    total, terms = RANK_LSTM.loss(outputs, lesson, change("rank_lstm", ranking=kind, weight=2.5))
+def test_against_numpy(kind: str, outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(RANK_LSTM)
+    total, terms = RANK_LSTM.loss(outputs, inputs, RankLstm.model_validate({"ranking": kind, "weight": 2.5}))
     for model in range(len(total)):
-        logits, labels = outputs.logits[model].numpy(), lesson.labels[model].tolist()
-        clips = [clip for clip, readable in enumerate(lesson.labelled[model]) if readable]
+        logits, labels = outputs.logits[model].numpy(), inputs.labels[model].tolist()
+        clips = [clip for clip, readable in enumerate(inputs.labelled[model]) if readable]
         falls = np.mean([ranking(logits[clip], labels[clip], kind == "margin") for clip in clips])
         misses = np.mean([-np.log(softmax(step)[labels[clip]]) for clip in clips for step in logits[clip]])
         assert falls > 0

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from distill.losses import classification_loss
-from distill.method import Lesson, Method
-from distill.methods.ts_lstm import TS_LSTM, discrepancy, state_error
+from distill.method import LossInputs, Method
+from distill.methods.ts_lstm import TS_LSTM, TsLstm, discrepancy, state_error
 from distill.models import Outputs
-from manifests.recipes.recipe import Recipe
 
 Array = NDArray[np.float64]
 
@@ -31,8 +30,8 @@ def mmd(student: Array, teacher: Array) -> float:
     return mean(student, student) + mean(teacher, teacher) - 2 * mean(student, teacher)
 
 
-def test_against_numpy(outputs: Outputs, make_lesson: Callable[[Method], Lesson]) -> None:
-    teacher = make_lesson(TS_LSTM).teacher
+def test_against_numpy(outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    teacher = make_inputs(TS_LSTM).teacher
     assert teacher is not None
     error, distance = state_error(outputs.states, teacher.states), discrepancy(outputs.states, teacher.states)
     for model, (mine, theirs) in enumerate(zip(outputs.states.numpy(), teacher.states.numpy(), strict=True)):
@@ -53,24 +52,20 @@ def test_the_discrepancy_is_of_the_second_moments() -> None:
     assert discrepancy(states, near).item() == pytest.approx(exact, rel=1e-3)
 
 
-def test_weights(outputs: Outputs, make_lesson: Callable[[Method], Lesson], change: Callable[..., Recipe]) -> None:
-    lesson = make_lesson(TS_LSTM)
-    recipe = change("ts_lstm", alpha=0.3, mmd=7.0).model_copy(
-        update={"labels": change("labels", classification_weight=0.25).labels}
-    )
-    total, terms = TS_LSTM.loss(outputs, lesson, recipe)
+def test_weights(outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(TS_LSTM)
+    inputs = inputs._replace(classification_weight=0.25)
+    total, terms = TS_LSTM.loss(outputs, inputs, TsLstm(alpha=0.3, mmd=7.0))
     torch.testing.assert_close(total, 0.25 * terms["classification"] + 0.3 * terms["states"] + 7 * terms["mmd"])
-    expected = classification_loss(outputs.logits, lesson.labels, lesson.labelled)
+    expected = classification_loss(outputs.logits, inputs.labels, inputs.labelled)
     torch.testing.assert_close(terms["classification"], expected)
 
 
-def test_clips_without_a_label_are_imitated(
-    outputs: Outputs, make_lesson: Callable[[Method], Lesson], recipe: Recipe
-) -> None:
-    lesson = make_lesson(TS_LSTM)
+def test_clips_without_a_label_are_imitated(outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(TS_LSTM)
     outputs.states.requires_grad_()
-    (gradient,) = torch.autograd.grad(TS_LSTM.loss(outputs, lesson, recipe).total.sum(), outputs.states)
-    assert (gradient[~lesson.labelled] != 0).all()
+    (gradient,) = torch.autograd.grad(TS_LSTM.loss(outputs, inputs, TsLstm()).total.sum(), outputs.states)
+    assert (gradient[~inputs.labelled] != 0).all()
 
 
 def test_gradients_against_finite_differences() -> None:
@@ -80,12 +75,10 @@ def test_gradients_against_finite_differences() -> None:
     assert torch.autograd.gradcheck(state_error, [student, teacher])
 
 
-def test_a_teacher_that_does_not_fit_is_refused(
-    outputs: Outputs, make_lesson: Callable[[Method], Lesson], recipe: Recipe
-) -> None:
-    lesson = make_lesson(TS_LSTM)
+def test_a_teacher_that_does_not_fit_is_refused(outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(TS_LSTM)
     with pytest.raises(UserError, match="there is none"):
-        TS_LSTM.loss(outputs, lesson._replace(teacher=None), recipe)
+        TS_LSTM.loss(outputs, inputs._replace(teacher=None), TsLstm())
     narrow = Outputs(torch.zeros(*outputs.states.shape[:-1], 2), outputs.logits)
     with pytest.raises(UserError, match="states of 2 units with 8"):
-        TS_LSTM.loss(outputs, lesson._replace(teacher=narrow), recipe)
+        TS_LSTM.loss(outputs, inputs._replace(teacher=narrow), TsLstm())

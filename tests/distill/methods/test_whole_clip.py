@@ -7,21 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from distill.features import FeatureSet
-from distill.labelled import labelled_clips
-from distill.method import Lesson, Method
+from distill.feature_set import FeatureSet
+from distill.label_fraction import labelled_clips
+from distill.label_spreading import Spreading
+from distill.method import LossInputs, Method
 from distill.methods import whole_clip
 from distill.methods.whole_clip import WHOLE_CLIP, graph_verdict, targets, teacher_verdict
 from distill.models import Classifier, Outputs, predict_probabilities
-from distill.state import Job
-from distill.training import train_together
+from distill.side_by_side import train_together
+from distill.training_plan import TrainingPlan
+from distill.training_state import ModelId
 from manifests.recipes.recipe import Recipe
-from manifests.recipes.training import Labels
-
-
-@pytest.fixture
-def few(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"labels": Labels(fraction=0.2)})
 
 
 @pytest.fixture
@@ -30,28 +26,28 @@ def teacher(data: FeatureSet, recipe: Recipe) -> Classifier:
     return Classifier("bigru", data.feature_dim, recipe.teacher.hidden, data.num_classes).eval()
 
 
-def test_loss_against_numpy(outputs: Outputs, make_lesson: Callable[[Method], Lesson], recipe: Recipe) -> None:
-    lesson = make_lesson(WHOLE_CLIP)
-    found = WHOLE_CLIP.loss(outputs, lesson, recipe).total
+def test_loss_against_numpy(outputs: Outputs, make_inputs: Callable[[Method], LossInputs]) -> None:
+    inputs = make_inputs(WHOLE_CLIP)
+    found = WHOLE_CLIP.loss(outputs, inputs, Spreading()).total
     logits = outputs.logits.numpy()
     student = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    assert lesson.targets is not None
+    assert inputs.targets is not None
     for model, probabilities in enumerate(student):
         clips, steps, classes = probabilities.shape
         terms = []
         for clip in range(clips):
-            target = lesson.targets[model, clip].numpy()
+            target = inputs.targets[model, clip].numpy()
             for n in range(steps):
                 terms.append(sum(target[c] * np.log(target[c] / probabilities[clip, n, c]) for c in range(classes)))
         assert found[model].item() == pytest.approx(np.mean(terms))
 
 
 def test_with_all_labels_it_is_the_baseline(
-    data: FeatureSet, make_recipe: Callable[..., Recipe], teacher: Classifier
+    data: FeatureSet, make_plan: Callable[..., TrainingPlan], teacher: Classifier
 ) -> None:
-    recipe = make_recipe(mixup=0.5, feature_noise=0.6, standardize=True)
-    ours = train_together([Job("whole_clip", 0)], data, recipe, [teacher])
-    baseline = train_together([Job("without", 0)], data, recipe)
+    plan = make_plan(mixup=0.5, feature_noise=0.6, standardize=True)
+    ours = train_together([ModelId("whole_clip", 0)], plan, data, [teacher])
+    baseline = train_together([ModelId("without", 0)], plan, data)
     for name, tensor in baseline.weights.items():
         torch.testing.assert_close(ours.weights[name], tensor, rtol=1e-5, atol=1e-7)
     assert [epoch.validation_auc for epoch in ours.histories[0]] == [
@@ -61,40 +57,40 @@ def test_with_all_labels_it_is_the_baseline(
 
 @pytest.mark.parametrize("graph_is_better", [True, False])
 def test_the_teacher_that_validates_better_is_taken(
-    data: FeatureSet, few: Recipe, teacher: Classifier, graph_is_better: bool, monkeypatch: pytest.MonkeyPatch
+    data: FeatureSet, teacher: Classifier, graph_is_better: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
     judged = iter([0.7, 0.2] if graph_is_better else [0.7, 0.7])  # the graph is asked first; a tie is the teacher's
     monkeypatch.setattr(whole_clip, "accuracy", lambda verdict, data: next(judged))
-    found = targets(data, kept, few, teacher)
+    found = targets(data, kept, Spreading(), teacher)
     train = data.splits["train"]
     assert torch.equal(found[kept].argmax(1), train.labels[kept]) and (found[kept].amax(1) == 1).all()
     if graph_is_better:
-        expected = graph_verdict(data, kept, few, with_validation=False).argmax(1)
+        expected = graph_verdict(data, kept, Spreading(), with_validation=False).argmax(1)
         assert torch.equal(found[~kept].argmax(1), expected[~kept]) and (found[~kept].amax(1) == 1).all()
     else:
         expected = predict_probabilities(teacher, train.features).mean(1)
         np.testing.assert_allclose(found[~kept].numpy(), expected[~kept.numpy()], rtol=1e-5)
 
 
-def test_it_is_judged_on_validation_clips_whose_labels_do_not_spread(data: FeatureSet, few: Recipe) -> None:
+def test_it_is_judged_on_validation_clips_whose_labels_do_not_spread(data: FeatureSet) -> None:
     kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
-    verdict = graph_verdict(data, kept, few, with_validation=True)
+    verdict = graph_verdict(data, kept, Spreading(), with_validation=True)
     validation = data.splits["validation"]
     assert verdict.shape == (len(validation.labels), data.num_classes)
     lies = replace(validation, labels=(validation.labels + 1) % 3)
     lied = replace(data, splits={**data.splits, "validation": lies})
-    assert torch.equal(verdict, graph_verdict(lied, kept, few, with_validation=True))
+    assert torch.equal(verdict, graph_verdict(lied, kept, Spreading(), with_validation=True))
     assert whole_clip.accuracy(verdict, data) == (verdict.argmax(1) == validation.labels).double().mean()
     assert whole_clip.accuracy(verdict, lied) != whole_clip.accuracy(verdict, data)
 
 
-def test_hidden_labels_of_training_clips_are_never_read(data: FeatureSet, few: Recipe, teacher: Classifier) -> None:
+def test_hidden_labels_of_training_clips_are_never_read(data: FeatureSet, teacher: Classifier) -> None:
     train = data.splits["train"]
     kept = labelled_clips(train.labels, 0.2, 0)
     lies = replace(train, labels=torch.where(kept, train.labels, (train.labels + 1) % 3))
     lied = replace(data, splits={**data.splits, "train": lies})
-    assert torch.equal(targets(data, kept, few, teacher), targets(lied, kept, few, teacher))
+    assert torch.equal(targets(data, kept, Spreading(), teacher), targets(lied, kept, Spreading(), teacher))
 
 
 def test_a_teachers_verdict_is_its_mean_over_the_steps(data: FeatureSet, teacher: Classifier) -> None:

@@ -17,6 +17,7 @@ import torch
 
 from common.command_line import run_cli
 from common.errors import UserError
+from distill.training_plan import complete_recipe
 from evaluate.commands.app import app
 from evaluate.pipeline.fusion import method_name
 from evaluate.pipeline.inputs import PipelineInputs
@@ -80,10 +81,10 @@ def caches_of(**streams: object) -> dict[str, Any]:
 
 def provenance(recipe: Recipe) -> dict[str, Any]:
     streams = {
-        name: {"tsm_resnet50": TSM, "va_cnn": VA_CNN}[own.backbone] for name, own in recipe.stream_tables.items()
+        name: {"tsm_resnet50": TSM, "va_cnn": VA_CNN}[own.backbone] for name, own in recipe.stream_configs.items()
     }
     return {
-        "recipe": recipe.model_dump(),
+        "recipe": complete_recipe(recipe).model_dump(),
         "caches": caches_of(**streams),
         "random_weights": False,
         "labels": recipe.labels.share,

@@ -497,7 +497,7 @@ def test_a_cache_that_contradicts_the_recipe_is_refused(tmp_path: Path) -> None:
 def test_what_would_fail_late_fails_early(tmp_path: Path) -> None:
     inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
     recipe = shrunken_sysu(tmp_path)
-    classes = recipe.data.model_copy(update={"classes": ["drink"]})
+    classes = recipe.data.model_copy(update={"classes": ["drink", "pour"]})
     with pytest.raises(UserError, match=r"chooses data\.classes, and --manifest has its own"):
         reproduce(recipe.model_copy(update={"data": classes}), inputs, MACHINE)
     late = recipe.model_copy(

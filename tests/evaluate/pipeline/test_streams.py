@@ -18,7 +18,7 @@ import torch
 
 from common.command_line import run_cli
 from common.errors import UserError
-from distill.fusion import join_caches
+from distill.early_fusion import join_caches
 from distill.run_folder import read_settings
 from evaluate.commands.app import app
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress

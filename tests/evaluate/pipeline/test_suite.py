@@ -285,7 +285,7 @@ def test_other_seeds() -> None:
     assert with_seeds(recipe, "7,3") == recipe.model_copy(update={"seeds": [7, 3]})
     for wrong, message in (
         ("0,a", "write whole numbers"),
-        ("0,0", "stands twice"),
+        ("0,0", "is given twice"),
         ("-1", "greater than or equal"),
     ):
         with pytest.raises(UserError, match=f"--seeds {wrong}: .*{message}"):

@@ -105,7 +105,7 @@ def test_wrong_values(tmp_path: Path, line: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("seeds = [0]", "seeds = [0, 0]", "seeds: .*0 stands twice; keep one"),
+        ("seeds = [0]", "seeds = [0, 0]", "seeds: .*0 is given twice; keep one"),
         ("seeds = [0]", "seeds = [-1]", r"seeds\.0: .*greater than or equal to 0"),
         ("seeds = [0]", "seeds = []", "seeds: .*at least 1 item"),
         ('name = "x"', 'name = "../x"', "name: .*pattern"),
@@ -131,12 +131,12 @@ def numeric_keys(kind: type[Config], path: str = "") -> Iterator[tuple[str, type
 NUMBERS = dict(numeric_keys(Recipe))
 MOST = {"teacher.hidden": 10**6, "student.hidden": 10**6, "extract.segments": 10**6, "extract.image_size": 10**6}
 MOST |= {"extract.frames_per_segment": 10**6, "training.batch_size": 10**9, "training.epochs": 10**9}
-MOST |= {"extract.va_cnn.seed": 2**63, "extract.va_cnn.epochs": 10**9, "deep_scn.layers": 10**6}
+MOST |= {"extract.va_cnn.seed": 2**63, "extract.va_cnn.epochs": 10**9}
 
 
 def test_every_numeric_key_is_looked_at() -> None:
-    assert {"distillation.tau", "training.mixup", "extract.va_cnn.rotation", "spreading.reach"} <= NUMBERS.keys()
-    assert MOST.keys() <= NUMBERS.keys() and len(NUMBERS) > 40
+    assert {"distillation.tau", "training.mixup", "extract.va_cnn.rotation", "distillation.alpha"} <= NUMBERS.keys()
+    assert MOST.keys() <= NUMBERS.keys() and len(NUMBERS) > 30
 
 
 def with_value(key: str, value: object) -> dict[str, Any]:
@@ -173,14 +173,13 @@ def test_sizes_that_are_typing_errors_are_refused(key: str) -> None:
     [
         ("data.classes", [], "data.classes: .*at least 2 items"),
         ("data.classes", ["wave"], "data.classes: .*at least 2 items"),
-        ("data.classes", ["wave", "jump", "wave"], "data.classes: 'wave' stands twice; keep one"),
-        ("methods", ["with", "without", "with"], "methods: 'with' stands twice; keep one"),
-        ("methods", ["witth"], "methods.0: Input should be 'teacher'"),
+        ("data.classes", ["wave", "jump", "wave"], "data.classes: 'wave' is given twice; keep one"),
+        ("methods", ["with", "without", "with"], "methods: 'with' is given twice; keep one"),
         ("methods", [], "methods: .*at least 1 item"),
         ("seeds", [2**63], r"seeds\.0: .*less than"),
         ("seeds", [0.5], r"seeds\.0: .*integer"),
         ("training.learning_rate", 1e-40, "beyond the range of float32"),
-        ("labels.rows_per_batch", 32, r"rows_per_batch = 32 leaves no room in batches of 32"),
+        ("labels.rows_per_batch", 32, r"rows_per_batch = 32 leaves no row for other clips in batches of 32"),
     ],
 )
 def test_lists_and_sizes_that_cannot_work_are_refused(key: str, value: object, message: str) -> None:
@@ -196,11 +195,11 @@ def test_no_such_recipe_lists_the_known() -> None:
 def test_streams_keep_their_order_and_the_one_stream_has_a_name(tmp_path: Path) -> None:
     for streams, names in ((RGB + SKELETON, ["rgb", "skeleton"]), (SKELETON + RGB, ["skeleton", "rgb"])):
         recipe = read_recipe(write(tmp_path, MINIMAL + streams))
-        assert list(recipe.stream_tables) == names
-        assert (recipe.fusion, recipe.stream_tables["skeleton"].column) == ("early", "path_skeleton")
+        assert list(recipe.stream_configs) == names
+        assert (recipe.fusion, recipe.stream_configs["skeleton"].column) == ("early", "path_skeleton")
     recipe = read_recipe(write(tmp_path, MINIMAL + RGB.replace("streams.rgb", "extract")))
-    assert recipe.stream_tables == {ONLY_STREAM: recipe.extract}
-    assert read_recipe(write(tmp_path, MINIMAL)).stream_tables == {}
+    assert recipe.stream_configs == {ONLY_STREAM: recipe.extract}
+    assert read_recipe(write(tmp_path, MINIMAL)).stream_configs == {}
 
 
 @pytest.mark.parametrize("fusion", ["late", "compare"])
@@ -222,7 +221,7 @@ def test_fusion_of_two_streams_or_more(tmp_path: Path, fusion: str) -> None:
         (RGB.replace("rgb", '""'), "streams: '' is no name"),
         (RGB.replace("rgb", '"rgb\\n"'), "streams: .* is no name"),
         (RGB.replace('"random"', '"train"'), r"streams\.rgb: weights = 'train' is for backbone = 'va_cnn'; 'tsm_res"),
-        (RGB + "[streams.rgb.va_cnn]\n", r"streams\.rgb: a va_cnn table says how to train, and weights = 'random'"),
+        (RGB + "[streams.rgb.va_cnn]\n", r"streams\.rgb: \[va_cnn\] configures a training, and weights = 'random'"),
         (
             SKELETON.replace('"train"', '"f.safetensors"') + "va_cnn = {epochs = 3}\n",
             "weights = 'f.safetensors' trains",
@@ -326,3 +325,35 @@ def test_a_base_by_its_bare_name() -> None:
 def test_bases_that_are_refused(tmp_path: Path, own: str, base: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         read_recipe(write_row(tmp_path, own, base))
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("[distilation]\nbeta = 1.0\n", r"distilation is not a key; did you mean distillation\?"),
+        ("[labell]\nfraction = 0.5\n", r"labell is not a key; did you mean labels\?"),
+        ("[Training]\nepochs = 3\n", r"Training is not a key; did you mean training\?"),
+    ],
+)
+def test_a_misspelt_section_is_not_taken_for_a_methods(tmp_path: Path, lines: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        read_recipe(write(tmp_path, MINIMAL + lines))
+
+
+def test_all_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
+    text = MINIMAL.replace("[distillation]", "[distilation]").replace("seeds", "seed")
+    with pytest.raises(UserError) as refused:
+        read_recipe(write(tmp_path, text))
+    for sentence in ("distillation: Field required", "did you mean distillation?", "did you mean seeds?"):
+        assert sentence in str(refused.value)
+
+
+def test_methods_and_their_sections_are_kept_as_they_are_written(tmp_path: Path) -> None:
+    """`distill.training_plan` checks them."""
+    text = 'methods = ["mine"]\n' + MINIMAL + "[mine]\nstrength = 2\n"
+    recipe = read_recipe(write(tmp_path, text))
+    assert recipe.methods == ["mine"]
+    assert recipe.model_extra == {"mine": {"strength": 2}}
+    assert parse_config(Recipe, recipe.model_dump(), "recipe") == recipe
+    row = read_recipe(write_row(tmp_path, BASED + "[mine]\nother = 1\n", text))
+    assert row.model_extra == {"mine": {"strength": 2, "other": 1}}

@@ -1,12 +1,12 @@
 """Suites: the shipped ones and their rows, what is merged into one recipe, and what is refused."""
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from common.errors import UserError
-from manifests.recipes.recipe import RECIPES, MethodName, Recipe, read_recipe
+from distill.methods import METHODS
+from manifests.recipes.recipe import RECIPES, Recipe, read_recipe
 from manifests.recipes.suite import TABLES, find_suite, merge_rows, merged_into, read_suite
 
 BASE = 'name = "one"\nseeds = [0]\n[data]\ndataset = "other"\nprotocol = "p"\n[distillation]\nbeta = 0.5\n'
@@ -53,7 +53,7 @@ def test_the_papers_tables_have_its_rows() -> None:
     methods = ("rank_lstm", "deep_scn", "knn", "msrnn", "ts_lstm", "without", "with")
     assert rows("table2") == [("ntu60", [method], 1) for method in methods]
     assert rows("table3") == [(base, [m], 0.1) for base in both for m in ("without", "ts_lstm", "with")]
-    everything = list(get_args(MethodName))
+    everything = list(METHODS)
     base = "utd-mhad-statistics"
     assert rows("utd-mhad-suite") == [(base, everything, 1), (base, everything, 0.1)]
 
@@ -114,7 +114,7 @@ def test_a_recipe_without_base_and_a_row_of_it_are_one(tmp_path: Path) -> None:
         ({"a": row("x", "with"), "b": row("x", "without")}, "two of its rows are called x"),
         ({"p": 'name = "p"\ntitle = "P"\nrows = []\n'}, "rows: .*at least 1 item"),
         ({"p": 'name = "p"\ntitle = ""\nrows = ["a"]\n'}, "title: .*at least 1 character"),
-        ({"p": 'name = "p"\ntitle = "P"\nrows = ["one.toml", "one.toml"]\n'}, "rows: one stands twice"),
+        ({"p": 'name = "p"\ntitle = "P"\nrows = ["one.toml", "one.toml"]\n'}, "rows: a row is given twice"),
         ({"p": 'name = "p"\ntitl = "P"\nrows = ["a"]\n'}, "titl is not a key; did you mean title"),
         ({"p": 'name = "p"\ntitle = "P"\nrows = ["nowhere"]\n'}, "no recipe nowhere; give a file, or one of: .*ucf101"),
         ({"p": 'name = "a/b"\ntitle = "P"\nrows = ["one.toml"]\n'}, "name: .*pattern"),

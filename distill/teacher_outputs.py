@@ -13,7 +13,7 @@ from distill.models import Classifier, Outputs, predict_outputs
 from distill.stack import Stack
 
 
-class Teaching:
+class TeacherOutputs:
     """The teachers of M models.
 
     Args of the constructor: one teacher a model, or None for all of them; the training features (clips, N, D); whether

@@ -6,24 +6,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.randomness import Mixed, Randomness
+from distill.augmentation import Augmentation, AugmentedBatch
 from manifests.recipes.training import Training
 
 CPU = torch.device("cpu")
 
 
-def randomness(seeds: list[int], epoch: int = 1, **training: Any) -> Randomness:
+def augmentation(seeds: list[int], epoch: int = 1, **training: Any) -> Augmentation:
     off = dict.fromkeys(("input_dropout", "output_dropout", "feature_noise", "mixup"), 0.0)
-    return Randomness(seeds, epoch, CPU, Training.model_validate(off | training))
+    return Augmentation(seeds, epoch, CPU, Training.model_validate(off | training))
 
 
 def drop(seeds: list[int], epoch: int = 1, share: float = 0.3, shape: tuple[int, ...] = (40, 3, 50)) -> Tensor:
-    return randomness(seeds, epoch, input_dropout=share).drop_input(torch.ones(len(seeds), *shape))
+    return augmentation(seeds, epoch, input_dropout=share).drop_input(torch.ones(len(seeds), *shape))
 
 
-def mix(seeds: list[int], labelled_rows: int = 0, epoch: int = 1, **training: Any) -> Mixed:
+def mix(seeds: list[int], labelled_rows: int = 0, epoch: int = 1, **training: Any) -> AugmentedBatch:
     features = torch.randn(9, 4, 5, generator=torch.Generator().manual_seed(0)).expand(len(seeds), -1, -1, -1)
-    return randomness(seeds, epoch, **training).mix(features, labelled_rows, torch.tensor([1.0, 2.0, 3.0, 0.0, 1.0]))
+    return augmentation(seeds, epoch, **training).mix(features, labelled_rows, torch.tensor([1.0, 2.0, 3.0, 0.0, 1.0]))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
@@ -36,10 +36,10 @@ def test_as_much_is_dropped_as_is_said_and_the_rest_scaled_up(share: float) -> N
 
 def test_features_and_states_have_a_share_each() -> None:
     ones = torch.ones(1, 50, 2, 50)
-    both = randomness([0], input_dropout=0.2, output_dropout=0.8)
+    both = augmentation([0], input_dropout=0.2, output_dropout=0.8)
     assert both.drop_input(ones).eq(0).double().mean().item() == pytest.approx(0.2, abs=0.05)
     assert both.drop_output(ones).eq(0).double().mean().item() == pytest.approx(0.8, abs=0.05)
-    none = randomness([0])
+    none = augmentation([0])
     assert torch.equal(none.drop_input(ones), ones)
     assert torch.equal(none.drop_output(ones), ones)
 
@@ -60,7 +60,7 @@ def test_who_trains_beside_a_model_makes_no_difference() -> None:
 def test_every_epoch_and_every_call_draws_anew() -> None:
     assert torch.equal(drop([1], epoch=4), drop([1], epoch=4))
     assert not torch.equal(drop([1], epoch=4), drop([1], epoch=5))
-    both, ones = randomness([1, 1, 2], input_dropout=0.5), torch.ones(3, 20, 2, 20)
+    both, ones = augmentation([1, 1, 2], input_dropout=0.5), torch.ones(3, 20, 2, 20)
     first, second = both.drop_input(ones), both.drop_input(ones)
     assert not torch.equal(first, second)
     assert torch.equal(second[0], second[1])  # the generator that two share goes on once a call
@@ -75,7 +75,7 @@ def test_the_callers_random_numbers_stay_as_they_are() -> None:
 
 def test_gradients_pass_where_values_do() -> None:
     tensor = torch.ones(2, 10, 3, 10, requires_grad=True)
-    dropped = randomness([0, 1], output_dropout=0.4).drop_output(tensor)
+    dropped = augmentation([0, 1], output_dropout=0.4).drop_output(tensor)
     (gradient,) = torch.autograd.grad(dropped.sum(), tensor)
     torch.testing.assert_close(gradient, dropped.detach())
 
@@ -103,7 +103,7 @@ def test_a_clip_stays_more_itself_than_its_partner() -> None:
 
 def test_noise_has_the_deviation_of_its_dimension() -> None:
     features = torch.zeros(1, 200, 10, 3)
-    noisy = randomness([0], feature_noise=0.5).mix(features, 0, torch.tensor([1.0, 4.0, 0.0])).features
+    noisy = augmentation([0], feature_noise=0.5).mix(features, 0, torch.tensor([1.0, 4.0, 0.0])).features
     torch.testing.assert_close(noisy.std((0, 1, 2)), torch.tensor([0.5, 2.0, 0.0]), rtol=0.05, atol=0)
     torch.testing.assert_close(noisy.mean((0, 1, 2)), torch.zeros(3), rtol=0, atol=0.15)
 

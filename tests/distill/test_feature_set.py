@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from common.errors import UserError
-from distill.features import FeatureSet, load_features
+from distill.feature_set import FeatureSet, make_feature_set
 from extract.cache import Cache
 from manifests.manifest import Manifest
 
@@ -26,7 +26,7 @@ def test_every_clip_has_its_own_features_and_label(cache: Cache, manifest: Manif
 def test_test_labels_are_never_read(cache: Cache, manifest: Manifest, data: FeatureSet) -> None:
     poisoned = manifest.clips.astype({"label": object})
     poisoned.loc[poisoned["split"] == "test", "label"] = "never read this"
-    again = load_features(cache, replace(manifest, clips=poisoned))
+    again = make_feature_set(cache, replace(manifest, clips=poisoned))
     assert again.labels_sha256 == data.labels_sha256
 
 
@@ -36,24 +36,24 @@ def test_missing_clips_are_refused_by_name_or_left_out_by_name(cache: Cache, man
     failed[cache.clip_id.index("test_jump_3")] = False  # of a split that is not asked for
     holes = replace(cache, valid=failed)
     with pytest.raises(UserError, match=r"1 of 48 clips have no features.* train_jump_3"):
-        load_features(holes, manifest)
-    left = load_features(holes, manifest, allow_missing=True)
+        make_feature_set(holes, manifest)
+    left = make_feature_set(holes, manifest, allow_missing=True)
     assert left.missing == ("train_jump_3",)
     assert "train_jump_3" not in left.splits["train"].clip_id
     assert len(left.splits["train"].labels) == len(left.splits["train"].features) == 29
 
     absent = replace(cache, clip_id=[clip.replace("wave", "wink") for clip in cache.clip_id])
     with pytest.raises(UserError, match=r"16 of 48 .*train_wave_0, train_wave_1, train_wave_2;"):
-        load_features(absent, manifest)
+        make_feature_set(absent, manifest)
 
 
 def test_a_split_without_clips_is_refused(cache: Cache, manifest: Manifest) -> None:
     no_validation = replace(manifest, clips=manifest.clips.query("split != 'validation'"))
     with pytest.raises(UserError, match=r"'validation' .* empty"):
-        load_features(cache, no_validation)
+        make_feature_set(cache, no_validation)
     strange = replace(cache, clip_id=[f"other_{clip}" for clip in cache.clip_id])
     with pytest.raises(UserError, match="no clip of split 'train'"):
-        load_features(strange, manifest, allow_missing=True)
+        make_feature_set(strange, manifest, allow_missing=True)
 
 
 def test_fingerprint_knows_labels_and_splits(data: FeatureSet) -> None:

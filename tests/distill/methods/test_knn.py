@@ -7,10 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-import distill.classical.knn as knn
-from distill.classical.knn import K, nearest_labels, vote
-from distill.features import FeatureSet
-from manifests.recipes.recipe import Recipe
+import distill.methods.knn as knn
+from distill.feature_set import FeatureSet
+from distill.methods.knn import K, nearest_labels, vote
 
 Array = NDArray[np.float64]
 
@@ -44,7 +43,7 @@ def test_neighbours_against_brute_force(monkeypatch: pytest.MonkeyPatch) -> None
             assert found[clip, level].tolist() == ranked(known, labels.tolist(), others[clip], level)[: max(K)]
 
 
-def test_the_whole_method_against_brute_force(data: FeatureSet, recipe: Recipe) -> None:
+def test_the_whole_method_against_brute_force(data: FeatureSet) -> None:
     train, validation = data.splits["train"], data.splits["validation"]
     labelled = torch.arange(len(train.labels)) % 2 == 0
     known, labels = train.features[labelled].double().numpy(), train.labels[labelled].tolist()
@@ -54,7 +53,7 @@ def test_the_whole_method_against_brute_force(data: FeatureSet, recipe: Recipe) 
     auc = {k: (guesses == truth[:, None]).mean(0).mean() for k, guesses in of_k.items()}
     best = max(K, key=lambda k: (auc[k], -k))
     assert len(set(auc.values())) > 1  # the choice matters
-    probabilities = knn.KNN.fit_predict(data, labelled, validation.features, recipe)
+    probabilities = knn.KNN.fit_predict(data, labelled, validation.features, None)
     assert np.array_equal(probabilities.argmax(-1), of_k[best])
     shares = [[[nearest[:best].count(c) / best for c in range(3)] for nearest in levels] for levels in every]
     np.testing.assert_allclose(probabilities, shares, atol=1.1 * knn.NEARNESS)

@@ -14,7 +14,7 @@ from common.seeding import derive_seed
 from manifests.recipes.training import Training
 
 
-class Mixed(NamedTuple):
+class AugmentedBatch(NamedTuple):
     """Sequences as a training sees them: share · own + (1 - share) · the partner's, with noise.
 
     Attributes:
@@ -28,7 +28,7 @@ class Mixed(NamedTuple):
     share: Tensor
 
 
-class Randomness:
+class Augmentation:
     """The random side of one epoch of M models with these seeds."""
 
     def __init__(self, seeds: Sequence[int], epoch: int, device: torch.device, training: Training) -> None:
@@ -45,7 +45,7 @@ class Randomness:
         """Dropout of the states (M, B, N, H) before the classifier."""
         return self._drop(states, self._training.output_dropout)
 
-    def mix(self, features: Tensor, labelled_rows: int, deviation: Tensor) -> Mixed:
+    def mix(self, features: Tensor, labelled_rows: int, deviation: Tensor) -> AugmentedBatch:
         """Mix clips of a batch and add noise (mixup, Zhang et al., ICLR 2018, on sequences of features).
 
         Args:
@@ -67,7 +67,7 @@ class Randomness:
                 torch.randn(features.shape[1:], generator=each, device=features.device) for each in self._generators
             ]
             features = features + scale * torch.stack(drawn)[self._of_model]
-        return Mixed(features, partner, share)
+        return AugmentedBatch(features, partner, share)
 
     def _drop(self, tensor: Tensor, share: float) -> Tensor:
         """Set a share of the dimensions to zero, the same ones at all N steps, and scale the rest up.

@@ -1,4 +1,4 @@
-"""Run folders: killed and gone on with, refused, finished, loaded; and the command line on top."""
+"""ModelRun folders: killed and gone on with, refused, finished, loaded; and the command line on top."""
 
 import csv
 import json
@@ -20,10 +20,11 @@ from common.files import sha256_of
 from distill import run_folder
 from distill.__main__ import app
 from distill.checkpoint import load_state, save_state
-from distill.features import FeatureSet, load_features
-from distill.run_folder import Finished, Run, load_run, read_finished, read_settings, train_runs
-from distill.state import Epoch, Job
-from distill.training import train_together
+from distill.feature_set import FeatureSet, make_feature_set
+from distill.run_folder import CompletionRecord, ModelRun, load_run, read_completion, read_settings, train_runs
+from distill.side_by_side import train_together
+from distill.training_plan import TrainingPlan, make_training_plan
+from distill.training_state import EpochResult, ModelId
 from extract.cache import Cache, Row, read_cache, write_cache
 from manifests.manifest import Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import Recipe
@@ -55,9 +56,10 @@ from pathlib import Path
 import torch
 import torch.utils.tensorboard
 from distill import checkpoint, run_folder
-from distill.features import load_features
-from distill.run_folder import Run
-from distill.state import Job
+from distill.feature_set import make_feature_set
+from distill.run_folder import ModelRun
+from distill.training_plan import make_training_plan
+from distill.training_state import ModelId
 from extract.cache import read_cache
 from manifests.recipes.recipe import read_recipe
 from manifests.manifest import read_manifest
@@ -76,12 +78,12 @@ def train_until(name, count, save_seconds):
         return original(*arguments)
 
     setattr(module, name, killed)
-    run_folder.train_runs([Run(Job("without", seed), out / str(seed)) for seed in (0, 1)], recipe, data)
+    run_folder.train_runs([ModelRun(ModelId("without", seed), out / str(seed)) for seed in (0, 1)], plan, data)
 
 torch.set_num_threads(1)
 inputs, out = Path(sys.argv[1]), Path(sys.argv[2])
-data = load_features(read_cache(inputs / "cache.h5"), read_manifest(inputs / "clips.csv"))
-recipe = read_recipe(inputs / "recipe.toml")
+data = make_feature_set(read_cache(inputs / "cache.h5"), read_manifest(inputs / "clips.csv"))
+plan = make_training_plan(read_recipe(inputs / "recipe.toml"))
 for moment in json.loads(sys.argv[3]):
     process = os.fork()
     if process == 0:
@@ -104,16 +106,16 @@ def inputs(tmp_path: Path, cache: Cache, manifest: Manifest) -> Path:
 
 def train_run(
     folder: Path,
-    recipe: Recipe,
+    plan: TrainingPlan,
     data: FeatureSet,
     seed: int = 0,
     method: str = "without",
     teacher: Path | None = None,
-    progress: Callable[[Epoch], None] | None = None,
-) -> Finished:
+    progress: Callable[[EpochResult], None] | None = None,
+) -> CompletionRecord:
     """Train one model by itself."""
     told = None if progress is None else lambda job, epoch: progress(epoch)
-    return train_runs([Run(Job(method, seed), folder, teacher)], recipe, data, told)[0]
+    return train_runs([ModelRun(ModelId(method, seed), folder, teacher)], plan, data, told)[0]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -138,12 +140,16 @@ def test_killed_at_any_moment_the_same_bytes_come_out(inputs: Path, folder: Path
     with pytest.raises(UserError, match="no finished run"):
         load_run(folder / "1")
 
-    data = load_features(read_cache(inputs / "cache.h5"), read_manifest(inputs / "clips.csv"))
-    recipe = Recipe.model_validate(json.loads((folder / "0" / "recipe.json").read_text())["recipe"])
+    data = make_feature_set(read_cache(inputs / "cache.h5"), read_manifest(inputs / "clips.csv"))
+    record = json.loads((folder / "0" / "recipe.json").read_text())["recipe"]
+    plan = make_training_plan(Recipe.model_validate(record))
     assert (folder / "0" / "resume.safetensors").exists()
     straight = folder.with_name("straight")
-    runs = {there: [Run(Job("without", seed), there / str(seed)) for seed in (0, 1)] for there in (folder, straight)}
-    assert train_runs(runs[folder], recipe, data) == train_runs(runs[straight], recipe, data)
+    runs = {
+        there: [ModelRun(ModelId("without", seed), there / str(seed)) for seed in (0, 1)]
+        for there in (folder, straight)
+    }
+    assert train_runs(runs[folder], plan, data) == train_runs(runs[straight], plan, data)
     for one, other in zip(runs[folder], runs[straight], strict=True):
         assert contents(one.folder) == contents(other.folder)
         assert not list(one.folder.glob(".*.tmp"))
@@ -151,8 +157,8 @@ def test_killed_at_any_moment_the_same_bytes_come_out(inputs: Path, folder: Path
         assert names == contents(one.folder).keys()
 
 
-def test_states_survive_the_disk(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
-    state = train_together([Job("teacher", 0), Job("teacher", 1)], data, recipe)
+def test_states_survive_the_disk(data: FeatureSet, plan: TrainingPlan, tmp_path: Path) -> None:
+    state = train_together([ModelId("teacher", 0), ModelId("teacher", 1)], plan, data)
     save_state(tmp_path / "resume.safetensors", state, ["one", "other"])
     back, members = load_state(tmp_path / "resume.safetensors")
     assert members == ["one", "other"]
@@ -163,71 +169,73 @@ def test_states_survive_the_disk(data: FeatureSet, recipe: Recipe, tmp_path: Pat
 
 
 def test_what_trained_together_goes_on_by_itself_or_with_others(
-    data: FeatureSet, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: FeatureSet, plan: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupted training is found by what it is a training of, wherever its state was saved."""
     monkeypatch.setattr(run_folder, "SAVE_SECONDS", 0.0)
-    runs = [Run(Job("without", seed), tmp_path / str(seed)) for seed in range(4)]
+    runs = [ModelRun(ModelId("without", seed), tmp_path / str(seed)) for seed in range(4)]
 
-    def stop(job: Job, epoch: Epoch) -> None:
+    def stop(job: ModelId, epoch: EpochResult) -> None:
         if epoch.epoch == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_runs(runs[:3], recipe, data, stop)
+        train_runs(runs[:3], plan, data, stop)
     (tmp_path / "1" / "recipe.json").unlink()  # begun anew, and so are
     (tmp_path / "1" / "metrics.csv").unlink()  # its curves
     shutil.rmtree(tmp_path / "1" / "tensorboard")
     told: list[tuple[int, int]] = []
-    train_runs([runs[3], *runs[:3]], recipe, data, lambda job, epoch: told.append((job.seed, epoch.epoch)))
+    train_runs([runs[3], *runs[:3]], plan, data, lambda job, epoch: told.append((job.seed, epoch.epoch)))
     assert sorted(told) == [(seed, epoch) for seed in range(4) for epoch in range(1, 7)]
     assert not list(tmp_path.glob("*/resume.safetensors"))
     for run in runs:
         alone = tmp_path / "alone" / run.folder.name
-        train_run(alone, recipe, data, run.job.seed)
+        train_run(alone, plan, data, run.model.seed)
         mine, theirs = (load_run(folder).state_dict() for folder in (run.folder, alone))
         for name in mine:
             torch.testing.assert_close(mine[name], theirs[name], rtol=1e-4, atol=1e-6)
 
 
 def test_a_few_at_once_one_after_another(
-    data: FeatureSet, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: FeatureSet, plan: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a machine is better off with small stacks, and stopped in the second of them."""
     monkeypatch.setattr(run_folder, "SAVE_SECONDS", 0.0)
     monkeypatch.setattr(run_folder, "models_at_once", lambda network, device: 2)
     order: list[tuple[int, int]] = []
 
-    def stop(job: Job, epoch: Epoch) -> None:
+    def stop(job: ModelId, epoch: EpochResult) -> None:
         order.append((job.seed, epoch.epoch))
         if (job.seed, epoch.epoch) == (2, 3):
             raise KeyboardInterrupt
 
-    runs = {there: [Run(Job("without", seed), tmp_path / there / str(seed)) for seed in range(3)] for there in "ab"}
+    runs = {
+        there: [ModelRun(ModelId("without", seed), tmp_path / there / str(seed)) for seed in range(3)] for there in "ab"
+    }
     with pytest.raises(KeyboardInterrupt):
-        train_runs(runs["a"], recipe, data, stop)
+        train_runs(runs["a"], plan, data, stop)
     assert order[:4] == [(0, 1), (1, 1), (0, 2), (1, 2)] and order[-1] == (2, 3)
     assert [(run.folder / "done.json").exists() for run in runs["a"]] == [True, True, False]
-    assert train_runs(runs["a"], recipe, data) == train_runs(runs["b"], recipe, data)
+    assert train_runs(runs["a"], plan, data) == train_runs(runs["b"], plan, data)
     for one, other in zip(runs["a"], runs["b"], strict=True):
         assert contents(one.folder) == contents(other.folder)
 
 
 def test_metrics_and_tensorboard_tell_the_history(
-    data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+    data: FeatureSet, plan: TrainingPlan, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    def stop(epoch: Epoch, last: int) -> None:
+    def stop(epoch: EpochResult, last: int) -> None:
         if epoch.epoch == last:
             raise KeyboardInterrupt
 
     for last, save_seconds in [(2, 0.0), (4, 1e9)]:  # epochs 3 and 4 are trained twice, and told once
         monkeypatch.setattr(run_folder, "SAVE_SECONDS", save_seconds)
         with pytest.raises(KeyboardInterrupt):
-            train_run(folder, recipe, data, 0, "teacher", progress=partial(stop, last=last))
-    epochs: list[Epoch] = []
-    train_run(folder, recipe, data, 0, "teacher", progress=epochs.append)
+            train_run(folder, plan, data, 0, "teacher", progress=partial(stop, last=last))
+    epochs: list[EpochResult] = []
+    train_run(folder, plan, data, 0, "teacher", progress=epochs.append)
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4, 5, 6]
@@ -242,9 +250,9 @@ def test_metrics_and_tensorboard_tell_the_history(
 
 
 def test_a_finished_run_returns_at_once(
-    data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+    data: FeatureSet, recipe: Recipe, plan: TrainingPlan, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished = train_run(folder, recipe, data)
+    finished = train_run(folder, plan, data)
     assert finished.weights_sha256 == sha256_of(folder / "weights.safetensors")
     assert not (folder / "resume.safetensors").exists()
     before = contents(folder)
@@ -253,91 +261,91 @@ def test_a_finished_run_returns_at_once(
         raise AssertionError("trained again")
 
     monkeypatch.setattr(run_folder, "train_together", never)
-    assert train_run(folder, recipe, data) == finished
+    assert train_run(folder, plan, data) == finished
     # The weights of Eq. 4 do not touch a run without distillation.
     other_alpha = recipe.model_copy(update={"distillation": recipe.distillation.model_copy(update={"alpha": 0.9})})
-    assert train_run(folder, other_alpha, data) == finished
+    assert train_run(folder, make_training_plan(other_alpha), data) == finished
     assert contents(folder) == before
 
 
 def test_other_settings_are_refused_by_name(
-    data: FeatureSet, make_recipe: Callable[..., Recipe], folder: Path, monkeypatch: pytest.MonkeyPatch
+    data: FeatureSet, make_plan: Callable[..., TrainingPlan], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(epoch: Epoch) -> None:
+    def stop(epoch: EpochResult) -> None:
         raise KeyboardInterrupt
 
-    def run(recipe: Recipe, data: FeatureSet, seed: int) -> None:
-        train_run(folder, recipe, data, seed, progress=stop)
+    def run(plan: TrainingPlan, data: FeatureSet, seed: int) -> None:
+        train_run(folder, plan, data, seed, progress=stop)
 
     other_cache = replace(data, cache_sha256="d" * 64)
     for unfinished in (True, False):
         if unfinished:
             with pytest.raises(KeyboardInterrupt):
-                run(make_recipe(), data, 0)
+                run(make_plan(), data, 0)
         else:
-            train_run(folder, make_recipe(), data)
+            train_run(folder, make_plan(), data)
         before = contents(folder)
         with pytest.raises(UserError, match=r"other settings \(training\.momentum: 0\.9 there, 0\.5 wanted\)"):
-            run(make_recipe(momentum=0.5), data, 0)
+            run(make_plan(momentum=0.5), data, 0)
         with pytest.raises(UserError, match=r"\(seed: 0 there, 1 wanted, data\.cache_sha256: ccc"):
-            run(make_recipe(), other_cache, 1)
+            run(make_plan(), other_cache, 1)
         with pytest.raises(UserError, match=r"\(method: without there, teacher wanted"):
-            train_run(folder, make_recipe(), data, 0, "teacher")
+            train_run(folder, make_plan(), data, 0, "teacher")
         if unfinished:  # bits of two versions are not mixed in one run
             monkeypatch.setattr(run_folder.torch, "__version__", "0.0")
             with pytest.raises(UserError, match=r"versions\.torch: .* there, 0\.0 wanted"):
-                run(make_recipe(), data, 0)
+                run(make_plan(), data, 0)
             monkeypatch.undo()
         else:  # a finished run is only read
             monkeypatch.setattr(run_folder.torch, "__version__", "0.0")
             monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
-            train_run(folder, make_recipe(), data)
+            train_run(folder, make_plan(), data)
         assert contents(folder) == before
 
 
-def test_a_folder_of_something_else_is_refused(data: FeatureSet, recipe: Recipe, folder: Path) -> None:
+def test_a_folder_of_something_else_is_refused(data: FeatureSet, plan: TrainingPlan, folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match=r"not empty \(thesis\.tex is in it\)"):
-        train_run(folder, recipe, data)
+        train_run(folder, plan, data)
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_a_sentence(data: FeatureSet, plan: TrainingPlan, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="cannot write the run folder"):
-        train_run(tmp_path / "file" / "run", recipe, data)
+        train_run(tmp_path / "file" / "run", plan, data)
 
 
 def test_a_finished_run_is_read_from_a_folder_that_cannot_be_written(
-    data: FeatureSet, recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+    data: FeatureSet, plan: TrainingPlan, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished = train_run(folder, recipe, data)
+    finished = train_run(folder, plan, data)
 
     def read_only(*arguments: object, **keywords: object) -> None:
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(FileLock, "acquire", read_only)
-    assert train_run(folder, recipe, data) == finished
+    assert train_run(folder, plan, data) == finished
     load_run(folder)
     with pytest.raises(UserError, match=r"cannot write the run folder .*: Read-only file system"):
-        train_run(folder.with_name("new"), recipe, data)
+        train_run(folder.with_name("new"), plan, data)
 
 
-def test_the_second_process_is_turned_away(data: FeatureSet, recipe: Recipe, folder: Path) -> None:
+def test_the_second_process_is_turned_away(data: FeatureSet, plan: TrainingPlan, folder: Path) -> None:
     folder.mkdir(parents=True)
     with FileLock(folder / ".lock"), pytest.raises(UserError, match="another process is training into"):
-        train_run(folder, recipe, data)
-    train_run(folder, recipe, data)
+        train_run(folder, plan, data)
+    train_run(folder, plan, data)
 
 
-def test_teacher_and_student_through_their_folders(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
+def test_teacher_and_student_through_their_folders(data: FeatureSet, plan: TrainingPlan, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="with is taught by 'teacher'; give the run folder of a trained one"):
-        train_run(tmp_path / "with", recipe, data, 0, "with")
-    train_run(tmp_path / "teacher", recipe, data, 0, "teacher")
-    train_run(tmp_path / "with", recipe, data, 0, "with", tmp_path / "teacher")
+        train_run(tmp_path / "with", plan, data, 0, "with")
+    train_run(tmp_path / "teacher", plan, data, 0, "teacher")
+    train_run(tmp_path / "with", plan, data, 0, "with", tmp_path / "teacher")
     settings = read_settings(tmp_path / "with")
-    assert settings["teacher_weights_sha256"] == read_finished(tmp_path / "teacher").weights_sha256
-    assert settings["distillation"] == recipe.distillation.model_dump()
+    assert settings["teacher_weights_sha256"] == read_completion(tmp_path / "teacher").weights_sha256
+    assert settings["distillation"] == plan.trained["with"].settings.model_dump()
     assert settings["data"]["clips"] == {"train": 30, "validation": 18}
 
     student, teacher = load_run(tmp_path / "with"), load_run(tmp_path / "teacher")
@@ -350,47 +358,47 @@ def test_teacher_and_student_through_their_folders(data: FeatureSet, recipe: Rec
     train = data.splits["train"]
     seen_others = replace(data, splits={**data.splits, "train": replace(train, labels=train.labels.flip(0))})
     with pytest.raises(UserError, match=r"is not the teacher of with here \(data\.labels_sha256"):
-        train_run(tmp_path / "leak", recipe, seen_others, 0, "with", tmp_path / "teacher")
+        train_run(tmp_path / "leak", plan, seen_others, 0, "with", tmp_path / "teacher")
 
 
 def test_a_teacher_that_was_shown_other_labels_or_is_none_is_refused(
-    data: FeatureSet, recipe: Recipe, tmp_path: Path
+    data: FeatureSet, plan: TrainingPlan, tmp_path: Path
 ) -> None:
-    few = recipe.model_copy(update={"labels": Labels(fraction=0.2)})
-    train_run(tmp_path / "all", recipe, data, 0, "teacher")
+    few = replace(plan, labels=Labels(fraction=0.2))
+    train_run(tmp_path / "all", plan, data, 0, "teacher")
     train_run(tmp_path / "few", few, data, 0, "teacher")
-    train_run(tmp_path / "without", recipe, data, 0)
+    train_run(tmp_path / "without", plan, data, 0)
     with pytest.raises(UserError, match=r"not the teacher of with here \(labels\.fraction: 1\.0 there, 0\.2 wanted\)"):
         train_run(tmp_path / "with", few, data, 0, "with", tmp_path / "all")
     with pytest.raises(UserError, match=r"\(labels\.fraction: 0\.2 there, 1\.0 wanted\)"):
-        train_run(tmp_path / "with", recipe, data, 0, "with", tmp_path / "few")
+        train_run(tmp_path / "with", plan, data, 0, "with", tmp_path / "few")
     with pytest.raises(UserError, match=r"\(seed: 0 there, 1 wanted\)"):  # another seed has other labelled clips
         train_run(tmp_path / "with", few, data, 1, "with", tmp_path / "few")
     with pytest.raises(UserError, match=r"\(method: without there, teacher wanted\)"):
-        train_run(tmp_path / "with", recipe, data, 0, "with", tmp_path / "without")
+        train_run(tmp_path / "with", plan, data, 0, "with", tmp_path / "without")
     with pytest.raises(UserError, match="without has no teacher, and .* is given as one"):
-        train_run(tmp_path / "new", recipe, data, 0, "without", tmp_path / "all")
+        train_run(tmp_path / "new", plan, data, 0, "without", tmp_path / "all")
     train_run(tmp_path / "with", few, data, 0, "with", tmp_path / "few")
 
 
-def test_the_labelled_clips_are_written_down(data: FeatureSet, recipe: Recipe, tmp_path: Path) -> None:
-    few = recipe.model_copy(update={"labels": Labels(fraction=0.2)})
-    train_runs([Run(Job("without", seed), tmp_path / str(seed)) for seed in (0, 1)], few, data)
+def test_the_labelled_clips_are_written_down(data: FeatureSet, plan: TrainingPlan, tmp_path: Path) -> None:
+    few = replace(plan, labels=Labels(fraction=0.2))
+    train_runs([ModelRun(ModelId("without", seed), tmp_path / str(seed)) for seed in (0, 1)], few, data)
     names = [(tmp_path / str(seed) / "labelled.txt").read_text().split() for seed in (0, 1)]
     for some in names:
         assert [sum(name.startswith(f"train_{kind}_") for name in some) for kind in ("clap", "jump", "wave")] == [2] * 3
     assert names[0] != names[1]
 
 
-def test_damaged_weights_are_refused(data: FeatureSet, recipe: Recipe, folder: Path) -> None:
-    train_run(folder, recipe, data)
+def test_damaged_weights_are_refused(data: FeatureSet, plan: TrainingPlan, folder: Path) -> None:
+    train_run(folder, plan, data)
     content = bytearray((folder / "weights.safetensors").read_bytes())
     content[-1] ^= 1
     (folder / "weights.safetensors").write_bytes(content)
     with pytest.raises(UserError, match="not the file that the training wrote"):
         load_run(folder)
     with pytest.raises(UserError, match="not the file that the training wrote"):
-        train_run(folder, recipe, data)
+        train_run(folder, plan, data)
 
 
 def test_command_line(inputs: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from common.errors import UserError
-from distill.features import rows_with_features
+from distill.feature_set import rows_with_features
 from extract.cache import Cache
 
 

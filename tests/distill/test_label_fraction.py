@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.labelled import labelled_clips, rows_of_epoch
+from distill.label_fraction import labelled_clips, rows_of_epoch
 
 
 @settings(deadline=None, max_examples=60)

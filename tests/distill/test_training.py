@@ -10,17 +10,19 @@ import torch
 from torch import Tensor
 
 from common.errors import UserError
-from distill.features import FeatureSet, load_features
-from distill.labelled import labelled_clips
+from distill.feature_set import FeatureSet, make_feature_set
+from distill.label_fraction import labelled_clips
 from distill.models import Classifier, predict_probabilities
-from distill.state import Epoch, Job, State
-from distill.training import train_together
+from distill.side_by_side import train_together
+from distill.training import train_model
+from distill.training_plan import TrainingPlan, make_training_plan
+from distill.training_state import EpochResult, ModelId, TrainingState
 from extract.cache import Cache
 from manifests.manifest import Manifest
 from manifests.recipes.recipe import Recipe
 from manifests.recipes.training import Labels
 
-MakeRecipe = Callable[..., Recipe]
+MakePlan = Callable[..., TrainingPlan]
 
 
 def same_bits(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
@@ -28,72 +30,72 @@ def same_bits(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
 
 
 def train_one(
-    data: FeatureSet, recipe: Recipe, method: str = "without", seed: int = 0, teacher: Classifier | None = None
-) -> State:
-    return train_together([Job(method, seed)], data, recipe, [teacher])
+    data: FeatureSet, plan: TrainingPlan, method: str = "without", seed: int = 0, teacher: Classifier | None = None
+) -> TrainingState:
+    return train_model(ModelId(method, seed), plan, data, teacher)
 
 
-def network(state: State, method: str, data: FeatureSet, recipe: Recipe, row: int = 0) -> Classifier:
-    about = Job(method, 0).about
-    model = Classifier(about.network, data.feature_dim, about.hidden(recipe), data.num_classes)
+def network(state: TrainingState, method: str, data: FeatureSet, plan: TrainingPlan, row: int = 0) -> Classifier:
+    own = plan.trained[method]
+    model = Classifier(own.method.network, data.feature_dim, own.hidden, data.num_classes)
     model.load_state_dict({name: tensor[row] for name, tensor in state.best.items()})
     return model
 
 
-def snapshots(jobs: list[Job], data: FeatureSet, recipe: Recipe) -> list[State]:
+def snapshots(jobs: list[ModelId], data: FeatureSet, plan: TrainingPlan) -> list[TrainingState]:
     """Copies of the state after each epoch."""
-    states: list[State] = []
-    train_together(jobs, data, recipe, after_epoch=lambda state: states.append(copied(state)))
+    states: list[TrainingState] = []
+    train_together(jobs, plan, data, after_epoch=lambda state: states.append(copied(state)))
     return states
 
 
-def copied(state: State) -> State:
+def copied(state: TrainingState) -> TrainingState:
     return state.of_models(range(len(state.histories)))
 
 
 @pytest.fixture
-def teacher(data: FeatureSet, recipe: Recipe) -> Classifier:
-    return network(train_one(data, recipe, "teacher"), "teacher", data, recipe)
+def teacher(data: FeatureSet, plan: TrainingPlan) -> Classifier:
+    return network(train_one(data, plan, "teacher"), "teacher", data, plan)
 
 
-def test_overfits_a_separable_problem(data: FeatureSet, make_recipe: MakeRecipe, teacher: Classifier) -> None:
+def test_overfits_a_separable_problem(data: FeatureSet, make_plan: MakePlan, teacher: Classifier) -> None:
     clean = {
         name: replace(split, features=torch.eye(6)[split.labels][:, None].repeat(1, 5, 1))
         for name, split in data.splits.items()
     }
-    recipe = make_recipe(epochs=60, learning_rate=0.1, input_dropout=0.0, output_dropout=0.0)
+    plan = make_plan(epochs=60, learning_rate=0.1, input_dropout=0.0, output_dropout=0.0)
     easy = replace(data, splits=clean)
     for method in ("teacher", "without"):
-        state = train_one(easy, recipe, method)
+        state = train_one(easy, plan, method)
         assert state.selected[0].validation_auc == 1
         assert state.histories[0][-1].loss < 0.1 < state.histories[0][0].loss
-    distilled = train_one(easy, recipe, "with", teacher=teacher)
+    distilled = train_one(easy, plan, "with", teacher=teacher)
     assert distilled.selected[0].validation_auc == 1
 
 
-def test_same_seed_same_bits_other_seed_other_bits(data: FeatureSet, recipe: Recipe, teacher: Classifier) -> None:
-    first = train_one(data, recipe, "with", 3, teacher)
+def test_same_seed_same_bits_other_seed_other_bits(data: FeatureSet, plan: TrainingPlan, teacher: Classifier) -> None:
+    first = train_one(data, plan, "with", 3, teacher)
     torch.manual_seed(12345)  # the caller's stream of random numbers is neither read …
     before = torch.random.get_rng_state()
-    again = train_one(data, recipe, "with", 3, teacher)
+    again = train_one(data, plan, "with", 3, teacher)
     assert torch.equal(before, torch.random.get_rng_state())  # … nor moved
     assert same_bits(first.weights, again.weights)
     assert same_bits(first.best, again.best)
     assert first.histories == again.histories
-    assert not same_bits(first.weights, train_one(data, recipe, "with", 4, teacher).weights)
+    assert not same_bits(first.weights, train_one(data, plan, "with", 4, teacher).weights)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("done", [1, 4, 6])
 def test_going_on_from_any_epoch_changes_no_bit(
-    data: FeatureSet, make_recipe: MakeRecipe, momentum: float, done: int
+    data: FeatureSet, make_plan: MakePlan, momentum: float, done: int
 ) -> None:
-    recipe = make_recipe(momentum=momentum)
-    jobs = [Job("teacher", 0), Job("teacher", 1)]
-    states = snapshots(jobs, data, recipe)
+    plan = make_plan(momentum=momentum)
+    jobs = [ModelId("teacher", 0), ModelId("teacher", 1)]
+    states = snapshots(jobs, data, plan)
     whole = states[-1]
     kept = copied(states[done - 1])
-    resumed = train_together(jobs, data, recipe, resume=states[done - 1])
+    resumed = train_together(jobs, plan, data, resume=states[done - 1])
     assert resumed.histories == whole.histories
     assert same_bits(resumed.weights, whole.weights)
     assert same_bits(resumed.momentum, whole.momentum)
@@ -105,19 +107,19 @@ def test_going_on_from_any_epoch_changes_no_bit(
 @pytest.mark.parametrize("mixup", [0.0, 0.5])
 @pytest.mark.parametrize("fraction", [0.3, 1.0])
 def test_together_is_one_by_one(
-    data: FeatureSet, make_recipe: MakeRecipe, teacher: Classifier, fraction: float, mixup: float
+    data: FeatureSet, make_plan: MakePlan, teacher: Classifier, fraction: float, mixup: float
 ) -> None:
     """Seeds and methods in one stack, dropout, noise, mixed clips and all, against each of them alone."""
-    recipe = make_recipe(learning_rate=0.05, mixup=mixup, feature_noise=mixup, standardize=mixup > 0)
-    recipe = recipe.model_copy(update={"labels": Labels(fraction=fraction, rows_per_batch=3)})
-    other_teacher = network(train_one(data, recipe, "teacher", 9), "teacher", data, recipe)
+    plan = make_plan(learning_rate=0.05, mixup=mixup, feature_noise=mixup, standardize=mixup > 0)
+    plan = replace(plan, labels=Labels(fraction=fraction, rows_per_batch=3))
+    other_teacher = network(train_one(data, plan, "teacher", 9), "teacher", data, plan)
     methods = ("without", "with", "self_distillation", "teacher_student", "whole_clip")
-    jobs = [Job(method, seed) for method in methods for seed in (0, 1)]
+    jobs = [ModelId(method, seed) for method in methods for seed in (0, 1)]
     taught_by = {0: teacher, 1: other_teacher}
-    teachers = [taught_by[job.seed] if job.about.teacher else None for job in jobs]
-    together = train_together(jobs, data, recipe, teachers)
+    teachers = [taught_by[job.seed] if plan.trained[job.method].method.teacher else None for job in jobs]
+    together = train_together(jobs, plan, data, teachers)
     for row, (job, own) in enumerate(zip(jobs, teachers, strict=True)):
-        alone = train_one(data, recipe, job.method, job.seed, own)
+        alone = train_one(data, plan, job.method, job.seed, own)
         for name, tensor in alone.weights.items():
             torch.testing.assert_close(together.weights[name][row], tensor[0], rtol=1e-4, atol=1e-6)
         for mine, theirs in zip(together.histories[row], alone.histories[0], strict=True):
@@ -125,14 +127,14 @@ def test_together_is_one_by_one(
             assert mine.terms == pytest.approx(theirs.terms, rel=1e-4)
     losses = {job: together.histories[row][-1].loss for row, job in enumerate(jobs)}
     if fraction == 1:  # with all labels `whole_clip` is the baseline, and no other two are the same model
-        assert all(losses.pop(Job("whole_clip", seed)) == losses[Job("without", seed)] for seed in (0, 1))
+        assert all(losses.pop(ModelId("whole_clip", seed)) == losses[ModelId("without", seed)] for seed in (0, 1))
     assert len(set(losses.values())) == len(losses)
 
 
 def test_methods_of_a_seed_start_equal_and_see_equal_batches(
-    data: FeatureSet, make_recipe: MakeRecipe, teacher: Classifier
+    data: FeatureSet, make_plan: MakePlan, teacher: Classifier
 ) -> None:
-    standstill = make_recipe(learning_rate=1e-30)
+    standstill = make_plan(learning_rate=1e-30)
     without = train_one(data, standstill)
     with_distillation = train_one(data, standstill, "with", teacher=teacher)
     assert same_bits(without.weights, with_distillation.weights)
@@ -145,36 +147,37 @@ def test_methods_of_a_seed_start_equal_and_see_equal_batches(
     assert without.histories[0][0].loss < with_distillation.histories[0][0].loss
 
 
-def test_without_distillation_is_alpha_and_beta_zero(data: FeatureSet, recipe: Recipe, teacher: Classifier) -> None:
-    zero = recipe.model_copy(
-        update={"distillation": recipe.distillation.model_copy(update={"alpha": 0.0, "beta": 0.0})}
-    )
-    without = train_one(data, recipe)
+def test_without_distillation_is_alpha_and_beta_zero(
+    data: FeatureSet, recipe: Recipe, plan: TrainingPlan, teacher: Classifier
+) -> None:
+    distillation = recipe.distillation.model_copy(update={"alpha": 0.0, "beta": 0.0})
+    zero = make_training_plan(recipe.model_copy(update={"distillation": distillation}), ["with"])
+    without = train_one(data, plan)
     assert same_bits(without.weights, train_one(data, zero, "with", teacher=teacher).weights)
     for method in ("with", "teacher_student", "self_distillation"):
-        assert not same_bits(without.weights, train_one(data, recipe, method, teacher=teacher).weights)
+        assert not same_bits(without.weights, train_one(data, plan, method, teacher=teacher).weights)
 
 
-def test_terms_add_up_to_the_loss(data: FeatureSet, recipe: Recipe, teacher: Classifier) -> None:
-    for epoch in train_one(data, recipe, "with", teacher=teacher).histories[0]:
+def test_terms_add_up_to_the_loss(data: FeatureSet, plan: TrainingPlan, teacher: Classifier) -> None:
+    for epoch in train_one(data, plan, "with", teacher=teacher).histories[0]:
         terms = epoch.terms
         total = terms["classification"] + 0.5 * terms["teacher_student"] + 0.5 * terms["self_distillation"]
         assert epoch.loss == pytest.approx(total, rel=1e-6)
         assert min(terms.values()) > 0
 
 
-def test_teacher_stays_as_it_is(data: FeatureSet, recipe: Recipe, teacher: Classifier) -> None:
+def test_teacher_stays_as_it_is(data: FeatureSet, plan: TrainingPlan, teacher: Classifier) -> None:
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
-    train_one(data, recipe, "with", teacher=teacher)
+    train_one(data, plan, "with", teacher=teacher)
     assert same_bits(before, teacher.state_dict())
     assert all(parameter.grad is None for parameter in teacher.parameters())
 
 
 @pytest.mark.parametrize("method", ["without", "teacher", "with", "self_distillation"])
 def test_a_label_that_may_not_be_read_has_no_say(
-    data: FeatureSet, recipe: Recipe, teacher: Classifier, method: str
+    data: FeatureSet, plan: TrainingPlan, teacher: Classifier, method: str
 ) -> None:
-    few = recipe.model_copy(update={"labels": Labels(fraction=0.2, classification_weight=0.5)})
+    few = replace(plan, labels=Labels(fraction=0.2, classification_weight=0.5))
     train = data.splits["train"]
     hidden = ~labelled_clips(train.labels, 0.2, 0)
     # Swapped within the hidden clips: as many of each class, so that the same clips are drawn.
@@ -194,34 +197,34 @@ def test_a_label_that_may_not_be_read_has_no_say(
         assert not same_bits(first.weights, train_one(lied, few, method, teacher=teacher).weights)
 
 
-def test_nothing_of_the_test_split_reaches_the_weights(cache: Cache, manifest: Manifest, recipe: Recipe) -> None:
-    weights = train_one(load_features(cache, manifest), recipe).weights
+def test_nothing_of_the_test_split_reaches_the_weights(cache: Cache, manifest: Manifest, plan: TrainingPlan) -> None:
+    weights = train_one(make_feature_set(cache, manifest), plan).weights
 
     def corrupted(split: str) -> Mapping[str, Tensor]:
         clips, features = manifest.clips.copy(), cache.features.copy()
         clips.loc[clips["split"] == split, "label"] = 2
         features[[clip.startswith(split) for clip in cache.clip_id]] = 1e6
         return train_one(
-            load_features(replace(cache, features=features), replace(manifest, clips=clips)), recipe
+            make_feature_set(replace(cache, features=features), replace(manifest, clips=clips)), plan
         ).weights
 
     assert same_bits(weights, corrupted("test"))
     assert not same_bits(weights, corrupted("train"))  # the same corruption does show where it may
 
 
-def epoch_with(number: int, auc: float, loss: float) -> Epoch:
-    return Epoch(number, 0.0, {}, loss, auc, (auc,))
+def epoch_with(number: int, auc: float, loss: float) -> EpochResult:
+    return EpochResult(number, 0.0, {}, loss, auc, (auc,))
 
 
 def test_selection_rule() -> None:
     scores = [(0.5, 1.0), (0.7, 2.0), (0.7, 1.5), (0.7, 1.5), (0.6, 0.1)]
     history = tuple(epoch_with(number, *score) for number, score in enumerate(scores, start=1))
-    assert [epoch.epoch for epoch in State((history, history[:2]), {}, {}, {}).selected] == [3, 2]
+    assert [epoch.epoch for epoch in TrainingState((history, history[:2]), {}, {}, {}).selected] == [3, 2]
 
 
-def test_best_weights_are_those_of_the_selected_epoch(data: FeatureSet, make_recipe: MakeRecipe) -> None:
-    recipe = make_recipe(epochs=12, learning_rate=0.3)
-    states = snapshots([Job("without", 1), Job("without", 2)], data, recipe)
+def test_best_weights_are_those_of_the_selected_epoch(data: FeatureSet, make_plan: MakePlan) -> None:
+    plan = make_plan(epochs=12, learning_rate=0.3)
+    states = snapshots([ModelId("without", 1), ModelId("without", 2)], data, plan)
     final = states[-1]
     assert len({epoch.epoch for epoch in final.selected}) == 2  # else the models could be mixed up unseen
     for row, selected in enumerate(final.selected):
@@ -230,7 +233,7 @@ def test_best_weights_are_those_of_the_selected_epoch(data: FeatureSet, make_rec
         assert same_bits({name: tensor[row] for name, tensor in final.best.items()}, then)
         assert not same_bits({name: tensor[row] for name, tensor in final.weights.items()}, then)
 
-        student = network(final, "without", data, recipe, row)
+        student = network(final, "without", data, plan, row)
         validation = data.splits["validation"]
         probabilities = predict_probabilities(student, validation.features)
         labels = validation.labels.numpy()
@@ -241,12 +244,12 @@ def test_best_weights_are_those_of_the_selected_epoch(data: FeatureSet, make_rec
         assert selected.validation_loss == pytest.approx(-np.log(of_label).mean(), rel=1e-5)
 
 
-def test_sgd_is_the_one_of_the_recipe(data: FeatureSet, make_recipe: MakeRecipe) -> None:
+def test_sgd_is_the_one_of_the_recipe(data: FeatureSet, make_plan: MakePlan) -> None:
     """One step on one batch of all clips, against the rule by hand: clip, decay, momentum."""
     values = {"epochs": 2, "batch_size": 30, "input_dropout": 0.0, "output_dropout": 0.0}
-    recipe = make_recipe(**values, learning_rate=0.05, momentum=0.8, weight_decay=0.01, gradient_clip=0.1)
-    one, two = snapshots([Job("without", 0)], data, recipe)
-    student = Classifier("gru", data.feature_dim, recipe.student.hidden, data.num_classes)
+    plan = make_plan(**values, learning_rate=0.05, momentum=0.8, weight_decay=0.01, gradient_clip=0.1)
+    one, two = snapshots([ModelId("without", 0)], data, plan)
+    student = Classifier("gru", data.feature_dim, 8, data.num_classes)
     student.load_state_dict({name: tensor[0] for name, tensor in one.weights.items()})
     train = data.splits["train"]
     logits = student(train.features)
@@ -261,10 +264,10 @@ def test_sgd_is_the_one_of_the_recipe(data: FeatureSet, make_recipe: MakeRecipe)
         )
 
 
-def test_a_loss_that_is_not_finite_is_refused(data: FeatureSet, recipe: Recipe) -> None:
+def test_a_loss_that_is_not_finite_is_refused(data: FeatureSet, plan: TrainingPlan) -> None:
     train = data.splits["train"]
     broken = replace(data, splits={**data.splits, "train": replace(train, features=train.features * math.nan)})
     with pytest.raises(
         UserError, match=r"without, seed 0: the training loss of epoch 1 is nan; lower training\.learning_rate"
     ):
-        train_one(broken, recipe)
+        train_one(broken, plan)

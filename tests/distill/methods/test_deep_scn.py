@@ -5,8 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from distill.classical.deep_scn import apply_layer, ridge_regressions, solve_layer
-from manifests.recipes.training import DeepScn
+from distill.methods.deep_scn import DeepScn, apply_layer, ridge_regressions, solve_layer
 
 Array = NDArray[np.float64]
 

@@ -15,16 +15,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.classical.classical import Classical, best_on_validation
-from distill.features import FeatureSet
-from manifests.recipes.recipe import Recipe
+from distill.feature_set import FeatureSet
+from distill.method import ClassicalMethod
+from distill.model_selection import best_on_validation
 
 K = (1, 5, 9)
 NEARNESS = 1e-3  # of a vote
 AT_ONCE = 256  # clips, so that memory does not grow with how many there are
 
 
-def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, recipe: Recipe) -> NDArray[np.float32]:
+def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, settings: None) -> NDArray[np.float32]:
     train, validation = data.splits["train"], data.splits["validation"]
     known, labels = train.features[labelled], train.labels[labelled]
     neighbours = nearest_labels(known, labels, validation.features)
@@ -73,4 +73,4 @@ def _levels(features: Tensor) -> Iterator[Tensor]:
         yield F.normalize(total, dim=-1)
 
 
-KNN = Classical("KNN", _fit_predict, published="KNN")
+KNN = ClassicalMethod(title="KNN", fit_predict=_fit_predict, published="KNN")

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from distill.augmentation import Augmentation
 from distill.models import KINDS, Classifier, Kind
-from distill.randomness import Randomness
-from distill.stack import Stack, models_at_once
+from distill.side_by_side import models_at_once
+from distill.stack import Stack
 from manifests.recipes.training import Training
 
 MODELS, BATCH, STEPS, WIDTH, UNITS, CLASSES = 3, 4, 6, 5, 7, 4
@@ -78,10 +79,10 @@ def test_a_stack_is_a_copy() -> None:
     assert all(tensor.is_leaf and tensor.requires_grad for tensor in stack.parameters.values())
 
 
-def dropout(**shares: float) -> Randomness:
+def dropout(**shares: float) -> Augmentation:
     """The same draws at each call."""
     shares = {"input_dropout": 0.0, "output_dropout": 0.0} | shares
-    return Randomness(list(range(MODELS)), 1, torch.device("cpu"), Training.model_validate(shares))
+    return Augmentation(list(range(MODELS)), 1, torch.device("cpu"), Training.model_validate(shares))
 
 
 @EVERY_KIND

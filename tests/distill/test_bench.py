@@ -30,10 +30,9 @@ def test_figures_hang_together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_operations_are_those_that_torch_counts() -> None:
     """One batch of 64 through a stack of one, counted by torch; an epoch is 8,056 clips."""
-    recipe = bench._recipe(1, [0])
-    stack = Stack.of([Classifier("gru", bench.FEATURE_DIM, recipe.student.hidden, bench.CLASSES)])
+    stack = Stack.of([Classifier("gru", bench.FEATURE_DIM, bench.SIZES.student, bench.CLASSES)])
     features = torch.zeros(1, 64, bench.STEPS, bench.FEATURE_DIM)
     with FlopCounterMode(display=False) as counter:
         loss = stack(features).logits.sum()
         torch.autograd.grad(loss, list(stack.parameters.values()))
-    assert bench._gflop_per_epoch(recipe) == pytest.approx(counter.get_total_flops() * bench.CLIPS / 64 / 1e9, rel=0.01)
+    assert bench._gflop_per_epoch() == pytest.approx(counter.get_total_flops() * bench.CLIPS / 64 / 1e9, rel=0.01)

@@ -7,16 +7,24 @@ graph, Y the given labels. No network, and no label but the given ones.
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
+from common.config import Config
 from distill.standardisation import moments
-from manifests.recipes.training import Spreading
 
 BLOCK = 1024  # clips compared with all others at once
 SMALLEST = 1e-4  # what is left of r^k when the sum ends
 
 
-def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classes: int, table: Spreading) -> Tensor:
+class Spreading(Config):
+    """Label spreading over the training clips; the defaults are common in its papers."""
+
+    neighbours: int = Field(default=8, ge=1)  # edges of a clip to its most similar clips
+    reach: float = Field(default=0.9, ge=0, lt=1)  # r: share of a clip's labels that its neighbours get in each round
+
+
+def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classes: int, settings: Spreading) -> Tensor:
     """Return for every clip how much of each class has reached it, as probabilities (clips, C).
 
     Args:
@@ -24,15 +32,15 @@ def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classe
         labels: (clips,); read where `labelled` only.
         labelled: (clips,) bool; these keep their label whole.
         num_classes: C.
-        table: neighbours and reach of the graph.
+        settings: neighbours and reach of the graph.
     """
     mean, deviation = moments(features)
     whole = F.normalize(((features - mean) / deviation).flatten(1), dim=1)  # (clips, N D)
-    graph = _normalised(*_neighbours(whole, min(table.neighbours, len(whole) - 1)), len(whole))
+    graph = _normalised(*_neighbours(whole, min(settings.neighbours, len(whole) - 1)), len(whole))
     given = F.one_hot(labels.where(labelled, 0), num_classes) * labelled[:, None].to(features.dtype)
     reached = moved = given
-    while table.reach and moved.amax() > SMALLEST:
-        moved = table.reach * torch.sparse.mm(graph, moved)
+    while settings.reach and moved.amax() > SMALLEST:
+        moved = settings.reach * torch.sparse.mm(graph, moved)
         reached = reached + moved
     # A clip that no label reaches has no opinion.
     total = reached.sum(1, keepdim=True)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from distill.features import load_features
-from distill.fusion import clips_without_features, join_caches
+from distill.early_fusion import clips_without_features, join_caches
+from distill.feature_set import make_feature_set
 from extract.cache import Cache
 from manifests.manifest import Manifest
 
@@ -143,7 +143,7 @@ def test_a_clip_that_one_stream_lacks_is_left_out_by_name(cache: Cache, manifest
     lame = replace(cache, valid=np.array([clip != "train_jump_3" for clip in cache.clip_id]), content_sha256="l")
     joined = join_caches({"one": cache, "two": lame})
     with pytest.raises(UserError, match=r"1 of 48 clips have no features.* train_jump_3"):
-        load_features(joined, manifest)
-    left = load_features(joined, manifest, allow_missing=True)
+        make_feature_set(joined, manifest)
+    left = make_feature_set(joined, manifest, allow_missing=True)
     assert left.missing == ("train_jump_3",)
     assert left.feature_dim == 12

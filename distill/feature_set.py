@@ -92,7 +92,7 @@ def refuse_not_finite(features: Tensor, clip_ids: Sequence[str]) -> None:
         )
 
 
-def load_features(
+def make_feature_set(
     cache: Cache,
     manifest: Manifest,
     splits: Sequence[str] = ("train", "validation"),

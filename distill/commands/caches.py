@@ -17,7 +17,7 @@ def name_caches(recipe: Recipe, given: Sequence[str]) -> dict[str, Path]:
     Raises:
         UserError: no stream of that name, or two files for one stream.
     """
-    names = list(recipe.stream_tables) or [ONLY_STREAM]
+    names = list(recipe.stream_configs) or [ONLY_STREAM]
     files: dict[str, Path] = {}
     for text in given:
         name, _, file = text.partition("=")

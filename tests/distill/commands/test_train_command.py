@@ -10,11 +10,11 @@ import pytest
 from common.command_line import run_cli
 from common.errors import UserError
 from distill.__main__ import app
-from distill.cache_options import name_caches
-from distill.features import load_features
-from distill.fusion import join_caches
+from distill.commands.caches import name_caches
+from distill.early_fusion import join_caches
+from distill.feature_set import make_feature_set
 from distill.run_folder import read_settings
-from distill.settings import data_settings
+from distill.run_settings import data_settings
 from extract.cache import Cache, Row, read_cache, write_cache
 from manifests.manifest import Manifest, write_manifest
 from manifests.recipes.recipe import Recipe, read_recipe
@@ -102,7 +102,7 @@ def test_several_caches_are_joined(
     assert "1 of 48 clips have no features" in said.err
     assert train(files, *both, "--allow-missing") == 0
     joined = join_caches({name: read_cache(files / f"{name}.h5") for name in ("rgb", "skeleton")})
-    seen = load_features(joined, manifest, allow_missing=True)
+    seen = make_feature_set(joined, manifest, allow_missing=True)
     assert read_settings(files / "run")["data"] == data_settings(seen)
 
 

@@ -5,8 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from distill.spreading import spread_labels
-from manifests.recipes.training import Spreading
+from distill.label_spreading import Spreading, spread_labels
 
 
 def dense(

@@ -20,19 +20,29 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
-from distill.classical.classical import Classical, best_on_validation
-from distill.features import FeatureSet
+from common.config import Config
+from distill.feature_set import FeatureSet
+from distill.method import ClassicalMethod
+from distill.model_selection import best_on_validation
 from distill.models import cumulative_mean
-from manifests.recipes.recipe import Recipe
-from manifests.recipes.training import DeepScn
 
 SMALLEST = 1e-5  # added to the diagonal of a layer's system, relative to its mean
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # tried, relative to the mean of the diagonal
 
 
-def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, recipe: Recipe) -> NDArray[np.float32]:
+class DeepScn(Config):
+    """DeepSCN's layers, each solved in closed form; the paper's values are not known to us."""
+
+    layers: int = Field(default=2, ge=1, le=100)
+    dropout: float = Field(default=0.2, ge=0, lt=1)  # share of a layer's inputs that are missing, in expectation
+    order: float = Field(default=0.1, ge=0)  # weight of: successive levels of a clip have similar outputs
+    pull: float = Field(default=1.0, ge=0)  # weight of: clips of a class have similar outputs
+
+
+def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, settings: DeepScn) -> NDArray[np.float32]:
     train, validation = data.splits["train"], data.splits["validation"]
     labels = train.labels[labelled]
     levels = cumulative_mean(train.features[labelled])
@@ -40,8 +50,8 @@ def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, recipe: R
     deviation = deviation.masked_fill(deviation < 1e-6, 1)
     levels = (levels - mean) / deviation
     layers: list[Tensor] = []
-    for _ in range(recipe.deep_scn.layers):
-        layers.append(solve_layer(levels, labels, recipe.deep_scn))
+    for _ in range(settings.layers):
+        layers.append(solve_layer(levels, labels, settings))
         levels = apply_layer(layers[-1], levels)
 
     def outputs(clips: Tensor) -> Tensor:
@@ -57,32 +67,32 @@ def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, recipe: R
     return probabilities
 
 
-def solve_layer(levels: Tensor, labels: Tensor, table: DeepScn) -> Tensor:
+def solve_layer(levels: Tensor, labels: Tensor, settings: DeepScn) -> Tensor:
     """Solve for the weights of one layer.
 
     Args:
         levels: (clips, N, D), x of the clips.
         labels: (clips,).
-        table: share of entries missing, α as `order`, β as `pull`.
+        settings: share of entries missing, α as `order`, β as `pull`.
 
     Returns:
         W (D, D + 1), the last column for the constant, which is never missing.
     """
-    kept = levels.new_full((levels.shape[2] + 1,), 1 - table.dropout, dtype=torch.float64)
+    kept = levels.new_full((levels.shape[2] + 1,), 1 - settings.dropout, dtype=torch.float64)
     kept[-1] = 1
     each = levels.unbind(1)  # N times (clips, D)
     scatter = _products((_with_one(level), _with_one(level)) for level in each)
     target = _products((_with_one(level), each[-1]) for level in each)
     system = scatter * kept[:, None] * kept  # E x̃x̃ᵀ but for the diagonal,
     system.diagonal().copy_(scatter.diagonal() * kept)  # where an entry is missing together with itself
-    if table.order:
+    if settings.order:
         steps = (later - now for now, later in pairwise(each))
-        system[:-1, :-1] += table.order * _products((step, step) for step in steps)
-    if table.pull:
+        system[:-1, :-1] += settings.order * _products((step, step) for step in steps)
+    if settings.pull:
         of_class = F.one_hot(labels).to(levels.dtype)  # (clips, C)
         mean = of_class.T @ levels.mean(1) / of_class.sum(0).clamp(min=1)[:, None]  # (C, D)
         apart = (level - mean[labels] for level in each)
-        system[:-1, :-1] += table.pull * _products((gap, gap) for gap in apart)
+        system[:-1, :-1] += settings.pull * _products((gap, gap) for gap in apart)
     system.diagonal().add_(SMALLEST * system.diagonal().mean())
     solution: Tensor = torch.linalg.solve(system, target * kept[:, None])  # (D + 1, D)
     return solution.T.to(levels.dtype)
@@ -128,4 +138,11 @@ def _products(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
     return functools.reduce(torch.add, products, torch.zeros((), dtype=torch.float64))
 
 
-DEEP_SCN = Classical("DeepSCN", _fit_predict, published="DeepSCN")
+DEEP_SCN = ClassicalMethod(
+    title="DeepSCN",
+    fit_predict=_fit_predict,
+    section="deep_scn",
+    settings=DeepScn,
+    published="DeepSCN",
+    outputs_are_probabilities=False,
+)

@@ -1,0 +1,204 @@
+"""Training plans: what is resolved, and that everything that cannot work is refused with the nearest name."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+
+from common.config import Config, parse_config
+from common.errors import UserError
+from distill.feature_set import FeatureSet
+from distill.method import ClassicalMethod, Method
+from distill.methods import METHODS
+from distill.run_settings import run_settings
+from distill.training_plan import complete_recipe, complete_recipe_model, make_training_plan, vary_recipe
+from distill.training_state import ModelId
+from manifests.recipes.recipe import Recipe, read_recipe
+from manifests.recipes.suite import TABLES, read_suite
+
+RECORDS = Path(__file__).parent / "data" / "run_settings.json"  # as the first release wrote them
+
+
+def sections(**more: Any) -> dict[str, Any]:
+    return {
+        "name": "x",
+        "seeds": [0],
+        "data": {"dataset": "other", "protocol": "p"},
+        "distillation": {"beta": 0.5},
+        "extract": {"backbone": "va_cnn", "weights": "train", "va_cnn": {}},
+    } | more
+
+
+def recipe_with(**more: Any) -> Recipe:
+    return parse_config(Recipe, sections(**more), "recipe")
+
+
+def test_teachers_come_first() -> None:
+    def stages(*methods: str) -> tuple[list[str], list[str]]:
+        plan = make_training_plan(recipe_with(), methods)
+        return plan.teachers, plan.students
+
+    assert stages("with", "without") == (["teacher"], ["with", "without"])
+    assert stages("without", "teacher") == ([], ["without", "teacher"])
+    assert stages("teacher", "with") == (["teacher"], ["with"])
+    assert stages("knn", "ts_lstm") == (["teacher_lstm"], ["ts_lstm"])
+
+
+def test_a_plan_has_methods_settings_and_sizes() -> None:
+    recipe = recipe_with(
+        methods=["with", "ts_lstm", "deep_scn", "knn"],
+        ts_lstm={"mmd": 0.25},
+        deep_scn={"layers": 3},
+        student={"hidden": 10},
+        teacher={"hidden": 3},
+    )
+    plan = make_training_plan(recipe)
+    assert plan.methods == ("with", "ts_lstm", "deep_scn", "knn")
+    assert {name: own.hidden for name, own in plan.trained.items()} == {
+        "teacher": 3,
+        "with": 10,
+        "teacher_lstm": 5,
+        "ts_lstm": 10,
+    }
+    assert plan.trained["with"].settings == recipe.distillation
+    assert plan.trained["teacher"].settings is None
+    assert plan.trained["ts_lstm"].settings.model_dump() == {"alpha": 1.0, "mmd": 0.25}
+    assert plan.classical["deep_scn"].settings.layers == 3
+    assert plan.classical["knn"].settings is None
+    assert plan.num_segments == 10
+
+
+def test_every_shipped_row_can_be_resolved() -> None:
+    for path in TABLES.glob("*.toml"):
+        for recipe in read_suite(path)[1]:
+            plan = make_training_plan(recipe)
+            assert list(plan.methods) == recipe.methods
+
+
+def test_the_suite_of_all_methods_has_all_methods_in_the_order_of_the_dict() -> None:
+    assert read_recipe("utd-mhad-methods").methods == list(METHODS)
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"methods": ["witth"]}, r"recipe x: methods\.0: no method 'witth'; did you mean 'with'\?"),
+        (
+            {"methods": ["without", "transformer"]},
+            r"methods\.1: no method 'transformer'; known: teacher, ",
+        ),
+        ({"east": {"orcle": 1.0}}, r"recipe x: east\.orcle is not a key; did you mean east\.oracle\?"),
+        ({"eats": {"oracle": 1.0}}, r"recipe x: eats is not a key; did you mean east\?"),
+        ({"rank_lsmt": {}}, r"rank_lsmt is not a key; did you mean rank_lstm\?"),
+        ({"transformer": {}}, r"transformer is not a key; the keys here are name, .*spreading"),
+        ({"east": {"tau": 1}}, r"east\.tau is not a key; tau belongs into \[distillation\]"),
+        ({"east": {"smoothness": 1.0}}, r"east\.smoothness is not a key; smoothness belongs into \[msrnn\]"),
+        ({"ts_lstm": {"mmd": -1.0}}, r"ts_lstm\.mmd: .*greater than or equal to 0"),
+        ({"rank_lstm": {"ranking": "marign"}}, r"rank_lstm\.ranking: Input should be 'score' or 'margin'"),
+        ({"distillation": {"beta": 0.5, "tau": 10}}, r"recipe x, method with: tau = 10 .*from 1 to 9"),
+        ({"student": {"hidden": 7}, "methods": ["ts_lstm"]}, r"student\.hidden = 7 is odd"),
+    ],
+)
+def test_what_cannot_work_is_refused(more: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        make_training_plan(recipe_with(**more))
+
+
+def test_a_method_that_is_not_planned_may_be_impossible() -> None:
+    recipe = recipe_with(distillation={"beta": 0.5, "tau": 10}, student={"hidden": 7}, methods=["without", "teacher"])
+    assert make_training_plan(recipe).students == ["without", "teacher"]
+    assert make_training_plan(recipe_with(distillation={"beta": 0.0, "tau": 10})).students == ["without", "with"]
+
+
+def numeric_keys(kind: type[Config], path: str = "") -> Iterator[str]:
+    """Yield every key of a recipe that takes a number, as in `training.epochs`."""
+    for key, field in kind.model_fields.items():
+        if get_origin(field.annotation) is dict:  # streams: each as `extract`
+            continue
+        for part in get_args(field.annotation) or (field.annotation,):
+            if isinstance(part, type) and issubclass(part, Config):
+                yield from numeric_keys(part, f"{path}{key}.")
+            elif part in (int, float):
+                yield f"{path}{key}"
+
+
+OF_METHODS = [key for key in numeric_keys(complete_recipe_model()) if key not in set(numeric_keys(Recipe))]
+
+
+def test_every_key_of_a_method_is_looked_at() -> None:
+    assert {"spreading.reach", "east.oracle", "deep_scn.layers", "ts_lstm.mmd"} <= set(OF_METHODS)
+
+
+@pytest.mark.parametrize("key", OF_METHODS)
+def test_numbers_of_methods_that_cannot_work_are_refused(key: str) -> None:
+    section, name = key.split(".")
+    for value in (math.nan, math.inf, -math.inf, 1e300, 1e-300, -1.0, -1, True, "1"):
+        with pytest.raises(UserError, match=f"recipe x: {key.replace('.', '[.]')}: "):
+            complete_recipe(recipe_with(**{section: {name: value}}))
+    with pytest.raises(UserError, match=r"deep_scn\.layers: .* less than"):
+        complete_recipe(recipe_with(deep_scn={"layers": 10**6}))
+
+
+def test_a_complete_recipe_has_every_section_and_is_complete() -> None:
+    recipe = recipe_with(east={"oracle": 2.0})
+    whole = complete_recipe(recipe)
+    assert complete_recipe(whole).model_dump() == whole.model_dump()
+    dump = whole.model_dump()
+    assert dump["east"] == {"oracle": 2.0}
+    assert {"ts_lstm", "rank_lstm", "msrnn", "east", "deep_scn", "spreading"} <= dump.keys()
+    assert {key: value for key, value in dump.items() if key in recipe.model_dump()} == recipe.model_dump()
+
+
+def test_run_folders_of_the_first_release_are_found(data: FeatureSet) -> None:
+    """What decides a run is stored and compared with these very keys and values."""
+    records = json.loads(RECORDS.read_text())
+    trained = {name for name, method in METHODS.items() if isinstance(method, Method)}
+    assert {record["settings"]["method"] for record in records.values()} == trained
+    for record in records.values():
+        there = record["settings"]
+        recipe = parse_config(Recipe, record["recipe"], "the recipe of the record")
+        plan = make_training_plan(recipe)
+        assert plan.record == record["recipe"]
+        model = ModelId(there["method"], there["seed"])
+        assert run_settings(plan, data, model, there.get("teacher_weights_sha256")) == there
+
+
+def test_a_new_method_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else has to know of it: its section is read, checked and recorded."""
+
+    class Mine(Config):
+        strength: float = 2.0
+
+    mine = ClassicalMethod(title="Mine", fit_predict=METHODS["knn"].fit_predict, section="mine", settings=Mine)  # type: ignore[union-attr]
+    monkeypatch.setitem(METHODS, "mine", mine)
+    plan = make_training_plan(recipe_with(methods=["mine"], mine={"strength": 3.0}))
+    assert plan.classical["mine"].settings == Mine(strength=3.0)
+    assert plan.record["mine"] == {"strength": 3.0}
+    with pytest.raises(UserError, match=r"mine\.strenght is not a key; did you mean mine\.strength\?"):
+        make_training_plan(recipe_with(methods=["mine"], mine={"strenght": 3.0}))
+
+
+def test_every_combination_once(make_recipe: Callable[..., Recipe]) -> None:
+    recipe = make_recipe(epochs=2)
+    made = vary_recipe(recipe, {"distillation.alpha": [0.0, 0.5], "distillation.tau": [1, 2, 3]})
+    settings = [plan.trained["with"].settings for _, plan in made]
+    assert [(own.alpha, own.tau) for own in settings] == [(0.0, 1), (0.0, 2), (0.0, 3), (0.5, 1), (0.5, 2), (0.5, 3)]
+    assert all(plan.training == recipe.training for _, plan in made)
+    with pytest.raises(UserError, match=r"--set distillation\.alhpa: no .* recipe; did you mean distillation\.alpha\?"):
+        vary_recipe(recipe, {"distillation.alhpa": [1.0]})
+    with pytest.raises(UserError, match=r"--set alpha: .* of a recipe; did you mean distillation\.alpha or ts_lstm"):
+        vary_recipe(recipe, {"alpha": [1.0]})
+    for key in ("name", "name.x", "data.protocol", "fusion", "training.epochs.x", "extract.backbone"):
+        with pytest.raises(UserError, match=f"--set {key}: no training reads such a key"):
+            vary_recipe(recipe, {key: ["x"]})
+    with pytest.raises(UserError, match=r"recipe made-up with distillation\.tau=0: distillation\.tau: "):
+        vary_recipe(recipe, {"distillation.tau": [0]})
+
+
+def test_sections_of_methods_can_be_swept(make_recipe: Callable[..., Recipe]) -> None:
+    recipe = make_recipe().model_copy(update={"methods": ["ts_lstm"]})
+    made = vary_recipe(recipe, {"ts_lstm.mmd": [0.0, 1.0]})
+    assert [plan.trained["ts_lstm"].settings.mmd for _, plan in made] == [0.0, 1.0]
