@@ -1,11 +1,11 @@
-"""The rules of the tree, checked on every file: imports one way, safe loading, docstrings, the lock, recipes."""
+"""The rules of the tree, checked on every file: layers, safe loading, docstrings, tests' places, the lock, recipes."""
 
 import ast
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,12 @@ from manifests.recipes.recipe import RECIPES, read_recipe
 from manifests.released_weights import read_weights
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("common", "manifests", "extract", "distill", "evaluate")  # a package imports only what stands before it
+PACKAGES = ("common", "manifests", "extract", "distill", "evaluate")  # a package imports only those before it
+COMMAND_LINES = PACKAGES[1:]
+START = ROOT / "early_recognition.py"
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 ROWS = sorted(RECIPES.glob("rows/*.toml"))
-ALL_CODE = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py")])
+ALL_CODE = sorted([START, *SOURCES, *(ROOT / "tests").rglob("*.py")])
 
 
 def name_of(path: Path) -> str:
@@ -57,6 +59,154 @@ def test_imports_go_one_way(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
     allowed = PACKAGES[: PACKAGES.index(package) + 1]
     assert imported_packages(path) <= set(allowed)
+
+
+MODULES = {module_of(path): path for path in SOURCES}
+
+
+def statements_at_import(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the statements that run when a module is imported: none of functions, none for type checkers only."""
+    waiting: list[ast.stmt] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+            continue
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers"):
+            waiting += getattr(node, name, [])
+
+
+def imported_modules(statements: Iterable[ast.AST]) -> set[str]:
+    """Return the modules of the tree that these statements import by name."""
+    found = set()
+    for node in statements:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = {f"{module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else module for name in names}
+    return found & MODULES.keys()
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Return the nodes of a circle in a graph, the first one again at the end; empty if there is none."""
+    finished: set[str] = set()
+
+    def visit(node: str, way: list[str]) -> list[str]:
+        if node in way:
+            return [*way[way.index(node) :], node]
+        if node in finished:
+            return []
+        for other in sorted(graph[node]):
+            if found := visit(other, [*way, node]):
+                return found
+        finished.add(node)
+        return []
+
+    for node in sorted(graph):
+        if found := visit(node, []):
+            return found
+    return []
+
+
+def test_a_circle_is_recognised() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circle({"a": {"b"}, "b": {"c", "d"}, "c": set(), "d": {"b"}}) == ["b", "d", "b"]
+    code = "import os\nif TYPE_CHECKING:\n  import common.files\ndef f(): import common.locks\n"
+    code += "try:\n  import common.hdf5\nexcept ImportError: from common import errors\n"
+    assert imported_modules(statements_at_import(ast.parse(code))) == {"common.hdf5", "common.errors"}
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {name: imported_modules(statements_at_import(parse(path))) for name, path in MODULES.items()}
+    assert circle(graph) == []
+
+
+def is_command(module: str) -> bool:
+    """Return whether a module may use typer and import commands."""
+    return module.split(".")[1:2] in (["commands"], ["__main__"])
+
+
+# Files that are not split yet into a library and commands.
+NOT_SPLIT = {
+    "distill.__main__",
+    "extract.__main__",
+    "extract.cluster.submit",
+    "extract.diff",
+    "extract.shards.status",
+    "extract.skeletons.command",
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_typer_and_commands_are_for_commands(module: str) -> None:
+    """A library takes no types of typer, does not print its help, and imports nothing of the command line."""
+    tree = parse(MODULES[module])
+    names = imports(MODULES[module])
+    if not is_command(module) and not module.startswith("common."):
+        uses_typer = any(name.split(".")[0] in ("typer", "click") for name in names)
+        assert not uses_typer or module in NOT_SPLIT
+    if not is_command(module) and module not in NOT_SPLIT:
+        assert [name for name in imported_modules(ast.walk(tree)) if is_command(name)] == []
+
+
+@pytest.mark.parametrize("package", COMMAND_LINES)
+def test_the_start_of_a_package_is_the_common_one(package: str) -> None:
+    if f"{package}.__main__" in NOT_SPLIT:
+        pytest.skip("not split yet")
+    body = parse(ROOT / package / "__main__.py").body
+    assert [ast.unparse(node) for node in body[1:]] == [
+        "from early_recognition import start",
+        f"if __name__ == '__main__':\n    start('{package}')",
+    ]
+
+
+HEAVY = {"torch", "torchvision", "timm", "h5py", "matplotlib", "scipy", "av", "tensorboard"}
+HELP = """
+import contextlib, io, sys, time
+import typer.main
+from typer.testing import CliRunner
+from {module} import app
+
+def helps(command, *words):
+    for name, below in getattr(command, "commands", {{}}).items():
+        yield from helps(below, *words, name)
+    yield [*words, "--help"]
+
+with contextlib.redirect_stdout(io.StringIO()):
+    first = CliRunner().invoke(app, ["--help"])
+seconds = time.process_time()
+for words in helps(typer.main.get_command(app)):
+    assert CliRunner().invoke(app, words).exit_code == 0, words
+print(seconds, *{{name.partition(".")[0] for name in sys.modules}})
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["evaluate.commands.early_recognition", *(f"{package}.commands.app" for package in COMMAND_LINES)]
+)
+def test_help_loads_nothing_heavy_and_is_quick(module: str) -> None:
+    """Processor time, because other processes may run; wall time is about the same on a machine that is free."""
+    if f"{module.split('.')[0]}.__main__" in NOT_SPLIT:
+        pytest.skip("not split yet")
+    command = [sys.executable, "-c", HELP.format(module=module)]
+    seconds, *loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "typer" in loaded
+    assert not set(loaded) & HEAVY
+    assert float(seconds) < 1
+
+
+def test_packages_are_typed_and_light() -> None:
+    """`import distill` loads nothing; `distill.train` does."""
+    for package in PACKAGES:
+        assert (ROOT / package / "py.typed").is_file()
+    loaded = loaded_with([*PACKAGES])
+    assert set(PACKAGES) <= loaded
+    assert not loaded & {*HEAVY, "numpy", "pandas", "typer"}
 
 
 def loaded_with(modules: list[str]) -> set[str]:
