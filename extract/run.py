@@ -16,10 +16,10 @@ import torch
 
 from common.device import choose_device
 from common.errors import UserError
+from extract.backbones import load_backbone
 from extract.clip import Clip
 from extract.doctor import check_decoder
 from extract.machine import Machine
-from extract.networks.backbones import load_backbone
 from extract.networks.segment_network import SegmentNetwork
 from extract.networks.timm_models import first_line
 from extract.sampling import sampling_settings
@@ -30,10 +30,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import Progress, conclude, refuse_replaced, work
 from extract.shards.settings import recorded_threads, refuse_other_content
 from extract.shards.shard_folder import LedgerRow
-from extract.skeletons.joint_statistics import joint_statistics_backbone
-from extract.skeletons.joints import joints_backbone
 from extract.sources.inputs import read_clips
-from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.recipes.recipe import Extract
 
 
@@ -217,20 +214,7 @@ def load_network(recipe: Extract, machine: Machine) -> SegmentNetwork:
             "weights to be trained first are the business of `python -m evaluate reproduce`; train them with "
             "`python -m extract train-vacnn` and give the file"
         )
-    if recipe.backbone == "va_cnn":
-        backbone = va_cnn_backbone(recipe.weights, recipe.segments, recipe.pictures, recipe.image_size)
-    elif recipe.backbone == "joints":
-        backbone = joints_backbone(recipe.frames_per_segment)
-    elif recipe.backbone == "joint_statistics":
-        backbone = joint_statistics_backbone()
-    else:
-        backbone = load_backbone(
-            recipe.backbone,
-            recipe.weights,
-            frames_per_segment=recipe.frames_per_segment,
-            image_size=recipe.image_size,
-            weights_folder=machine.weights_folder,
-        )
+    backbone = load_backbone(recipe, machine.weights_folder)
     try:
         network = SegmentNetwork(
             backbone, device=device, precision=recipe.precision, compiled=machine.compiled, num_segments=recipe.segments

@@ -19,7 +19,8 @@ from evaluate.pipeline.stream_cache import COMPARED_VA_CNN
 from evaluate.pipeline.suite import published_of
 from evaluate.scoring.summary import Summary
 from evaluate.scoring.tolerance import TOLERANCES, allowed
-from extract.networks.backbones import BACKBONES
+from extract.backbones import find_backbone
+from extract.backbones.frame_network import FrameNetwork
 from manifests.published import RATIOS, WHOLE, Published
 from manifests.recipes.recipe import RECIPES, TRAIN, Extract, Recipe, VaCnn, read_recipe
 from manifests.recipes.suite import merge_rows, merged_into
@@ -220,7 +221,9 @@ def _settings_of(table: Extract) -> dict[str, Any]:
         own = table.va_cnn or VaCnn()
         network = own.model_dump(include=COMPARED_VA_CNN) | {"timm_model": own.network}
         return table.model_dump(include={"segments", "pictures"}) | network
-    seen = BACKBONES[table.backbone].preprocess.as_settings()
+    backbone = find_backbone(table.backbone)
+    assert isinstance(backbone, FrameNetwork)  # the bundled recipes train every other backbone first
+    seen = backbone.preprocess.as_settings()
     return table.model_dump(include={"segments", "frames_per_segment"}) | {"preprocess": seen}
 
 

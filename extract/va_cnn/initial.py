@@ -7,8 +7,8 @@ import torch
 from common.errors import UserError
 from common.files import sha256_of
 from common.seeding import random_state
-from extract.networks.backbones import PACKAGE, package_file
 from extract.networks.checkpoints import load_checkpoint
+from extract.networks.package_weights import PACKAGE, package_file
 from extract.networks.timm_models import check_timm_name, own_size, try_network
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.samples import Samples

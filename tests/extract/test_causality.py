@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from distill.models import Classifier, predict_outputs
+from extract.backbones import load_backbone
 from extract.clip import Clip
 from extract.decoding.decode import decode_clip
-from extract.networks.backbones import load_backbone
 from extract.networks.segment_network import SegmentNetwork
 from extract.segments import frame_indices
+from manifests.recipes.recipe import Extract
 
 SEGMENTS = 10
 BACKBONES = ["tsm_resnet50", "tsm_mobilenetv2", "timm:resnet10t"]
@@ -28,7 +29,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @functools.cache
 def network(backbone: str, frames_per_segment: int, precision: str = "fp32") -> SegmentNetwork:
-    random = load_backbone(backbone, "random", frames_per_segment=frames_per_segment, image_size=32)
+    random = load_backbone(
+        Extract(backbone=backbone, weights="random", frames_per_segment=frames_per_segment, image_size=32)
+    )
     return SegmentNetwork(random, device="cpu", precision=precision)
 
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from extract import phases
+from extract.backbones import load_backbone
 from extract.decoding.pool import DecodeTask, decode_all
 from extract.decoding.synthetic_clip import write_numbered_clip
-from extract.networks.backbones import load_backbone
 from extract.networks.clip_batches import ClipBatches
 from extract.networks.segment_network import SegmentNetwork
 from extract.phases import measure_phases
+from manifests.recipes.recipe import Extract
 
 SLOW = 0.15  # seconds; far above what anything here takes by itself
 CLIPS_AT_ONCE = 2
@@ -42,7 +43,9 @@ def slowed(work: Callable[..., Any]) -> Callable[..., Any]:
 def test_what_takes_longer_shows_in_its_phase(
     tasks: list[DecodeTask], monkeypatch: pytest.MonkeyPatch, slow: str, batched: bool
 ) -> None:
-    backbone = load_backbone("timm:test_resnet", "random", frames_per_segment=1, image_size=32)
+    backbone = load_backbone(
+        Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=1, image_size=32)
+    )
     if slow == "preprocess":
         backbone = replace(backbone, draw=slowed(backbone.draw))
     network = SegmentNetwork(backbone, device="cpu")
@@ -70,6 +73,8 @@ def test_clips_follow_the_first_few_only(tasks: list[DecodeTask], monkeypatch: p
     decode_here = phases.decode_here
     monkeypatch.setattr(phases, "decode_here", lambda task: decoded.append(task.clip_id) or decode_here(task))
     monkeypatch.setattr(phases, "REPEATS", 2)
-    network = SegmentNetwork(load_backbone("timm:test_resnet", "random", frames_per_segment=1), device="cpu")
+    network = SegmentNetwork(
+        load_backbone(Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=1)), device="cpu"
+    )
     measure_phases(network, tasks)
     assert decoded == ["0", "0", "1"]  # the first once more, which is not counted

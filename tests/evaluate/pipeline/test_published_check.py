@@ -28,14 +28,13 @@ from evaluate.scoring.scores import Scores
 from evaluate.scoring.summary import Summary
 from evaluate.scoring.tolerance import TOLERANCES, Tolerance, allowed
 from evaluate.tables.published_table import make_table, render_csv
+from extract.backbones import load_backbone
 from extract.cache import Row, write_cache
 from extract.machine import Machine
-from extract.networks.backbones import load_backbone
 from extract.sampling import sampling_settings
-from extract.va_cnn.backbone import va_cnn_backbone
 from manifests.manifest import Manifest, write_manifest
 from manifests.published import WHOLE, read_published
-from manifests.recipes.recipe import RECIPES, Recipe, read_recipe
+from manifests.recipes.recipe import RECIPES, Extract, Recipe, read_recipe
 from manifests.recipes.suite import read_suite
 from manifests.released_weights import read_weights
 
@@ -254,9 +253,13 @@ def test_the_settings_asked_for_are_those_that_extract_writes(settings: dict[str
     """Or else no run at all could be compared. But for the weights, which are not here."""
     table = read_recipe(Path("sysu")).streams[stream]
     if stream == "rgb":
-        backbone = load_backbone(table.backbone, "random", frames_per_segment=table.frames_per_segment)
+        backbone = load_backbone(
+            Extract(backbone=table.backbone, weights="random", frames_per_segment=table.frames_per_segment)
+        )
     else:
-        backbone = va_cnn_backbone("random", table.segments, table.pictures)
+        backbone = load_backbone(
+            Extract(backbone="va_cnn", weights="random", segments=table.segments, pictures=table.pictures)
+        )
     written = sampling_settings(table, "pyav", backbone.input) | backbone.settings | {"weights": settings["weights"]}
     assert {key: json.loads(json.dumps(written))[key] for key in settings} == settings
 

@@ -9,13 +9,15 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from extract.backbones import BACKBONES, load_backbone
+from extract.backbones.frame_network import FrameNetwork
 from extract.networks.backbone import Backbone
-from extract.networks.backbones import BACKBONES, load_backbone
 from extract.networks.batch_norm import fold_batch_norm
 from extract.networks.segment_network import SegmentNetwork, _example_images
 from extract.networks.temporal_shift import TemporalShift
-from extract.va_cnn.backbone import va_cnn_backbone
+from manifests.recipes.recipe import Extract
 
+FRAME_NETWORKS = [name for name, entry in BACKBONES.items() if isinstance(entry, FrameNetwork)]
 AssertAsExact = Callable[[Tensor, Tensor, Tensor], None]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -40,11 +42,11 @@ def stir(network: nn.Module) -> nn.Module:
 
 def backbone(name: str) -> Backbone:
     if name == "va_cnn":
-        return va_cnn_backbone("random", 10, image_size=40)
-    return load_backbone(name, "random", frames_per_segment=4, image_size=64)
+        return load_backbone(Extract(backbone="va_cnn", weights="random", segments=10, image_size=40))
+    return load_backbone(Extract(backbone=name, weights="random", frames_per_segment=4, image_size=64))
 
 
-@pytest.mark.parametrize("name", [*BACKBONES, "timm:regnety_002", "va_cnn"])
+@pytest.mark.parametrize("name", [*FRAME_NETWORKS, "timm:regnety_002", "va_cnn"])
 def test_features_stay_and_every_normalisation_goes(name: str, assert_as_exact: AssertAsExact) -> None:
     given = backbone(name)
     network = stir(given.network)
@@ -65,7 +67,7 @@ def test_features_stay_and_every_normalisation_goes(name: str, assert_as_exact: 
 
 def test_a_network_says_that_its_norms_are_folded() -> None:
     assert SegmentNetwork(backbone("timm:resnet10t"), device="cpu").settings["batch_norm"] == "folded"
-    vit = load_backbone("timm:test_vit", "random", frames_per_segment=1)
+    vit = load_backbone(Extract(backbone="timm:test_vit", weights="random", frames_per_segment=1))
     assert "batch_norm" not in SegmentNetwork(vit, device="cpu").settings
 
 

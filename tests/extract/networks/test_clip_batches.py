@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.errors import UserError
+from extract.backbones import load_backbone
 from extract.clip import Clip
 from extract.networks import clip_batches as batches_module
 from extract.networks import device_upload as upload_module
 from extract.networks.backbone import Backbone
-from extract.networks.backbones import load_backbone
 from extract.networks.clip_batches import ClipBatches, Features, choose_batches
 from extract.networks.device_upload import DeviceUpload
 from extract.networks.segment_network import SegmentNetwork
-from extract.skeletons.joints import joints_backbone
-from extract.va_cnn.backbone import va_cnn_backbone
+from manifests.recipes.recipe import Extract
 
 SEGMENTS, FRAMES, SIDE = 3, 2, 32
 CPU = torch.device("cpu")
@@ -30,7 +29,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def network() -> SegmentNetwork:
-    backbone = load_backbone("tsm_mobilenetv2", "random", frames_per_segment=FRAMES, image_size=SIDE)
+    backbone = load_backbone(
+        Extract(backbone="tsm_mobilenetv2", weights="random", frames_per_segment=FRAMES, image_size=SIDE)
+    )
     return SegmentNetwork(backbone, device="cpu")
 
 
@@ -76,7 +77,8 @@ def repeating(seed: int, distinct: int) -> Clip:
 @pytest.mark.parametrize("clips_at_once", [1, 3])
 def test_frames_one_by_one_are_each_computed_once(clips_at_once: int) -> None:
     per_frame = SegmentNetwork(
-        load_backbone("timm:resnet10t", "random", frames_per_segment=FRAMES, image_size=SIDE), device="cpu"
+        load_backbone(Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=FRAMES, image_size=SIDE)),
+        device="cpu",
     )
     batches = batches_of(per_frame, clips_at_once)
     shapes: list[tuple[int, ...]] = []
@@ -247,7 +249,13 @@ def skeleton(seed: int, joints: int = 25) -> Clip:
     return Clip(points, np.array(stretches), 40)
 
 
-@pytest.mark.parametrize("backbone", [va_cnn_backbone("random", 10, "both", 40), joints_backbone(3)])
+@pytest.mark.parametrize(
+    "backbone",
+    [
+        load_backbone(Extract(backbone="va_cnn", weights="random", segments=10, pictures="both", image_size=40)),
+        load_backbone(Extract(backbone="joints", weights="none", frames_per_segment=3)),
+    ],
+)
 def test_skeletons_go_through_the_same_door(backbone: Backbone) -> None:
     network = SegmentNetwork(backbone, device="cpu")
     clips = [(f"s{seed}", skeleton(seed, 20 if seed == 1 else 25)) for seed in range(4)]
@@ -257,7 +265,7 @@ def test_skeletons_go_through_the_same_door(backbone: Backbone) -> None:
 
 
 def test_a_skeleton_of_another_kind_ends_the_stream_after_those_before_it() -> None:
-    backbone = replace(joints_backbone(3), joints=25)
+    backbone = replace(load_backbone(Extract(backbone="joints", weights="none", frames_per_segment=3)), joints=25)
     network = SegmentNetwork(backbone, device="cpu")
     clips = [(f"s{seed}", skeleton(seed, 20 if seed == 4 else 25)) for seed in range(6)]
     shape = tuple(network.images(clips[0][1]).shape)

@@ -13,7 +13,7 @@ from PIL import Image
 from timm.data import create_transform, resolve_data_config
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
-from extract.networks.backbones import _timm_preprocess
+from extract.backbones.any_timm import timm_preprocess
 from extract.networks.preprocess import Interpolation, Preprocess
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -78,7 +78,7 @@ def test_a_timm_model_sees_what_timm_shows_it(name: str) -> None:
     transform = create_transform(**config, is_training=False)
     frame = np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8)
     expected = transform(Image.fromarray(frame))
-    found = _timm_preprocess(name)(torch.from_numpy(frame[None]))[0]
+    found = timm_preprocess(name)(torch.from_numpy(frame[None]))[0]
     assert (config["crop_mode"] == "squash") == ("384" in name)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from extract.backbones import load_backbone
 from extract.clip import Clip
-from extract.networks.backbones import load_backbone
 from extract.networks.segment_network import SegmentNetwork
 from extract.segments import frame_indices
+from manifests.recipes.recipe import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -24,7 +25,9 @@ def clip_of(num_frames: int, segments: int, frames_per_segment: int) -> Clip:
 @pytest.mark.parametrize("backbone", ["efficientnet_lite0", "timm:convnext_atto"])
 def test_repeated_frames_give_the_same_bytes_computed_once(backbone: str, precision: str) -> None:
     for segments, frames_per_segment, lengths in ((10, 8, (1, 7, 60)), (7, 3, (20,)), (1, 1, (5,))):
-        once = load_backbone(backbone, "random", frames_per_segment=frames_per_segment, image_size=32)
+        once = load_backbone(
+            Extract(backbone=backbone, weights="random", frames_per_segment=frames_per_segment, image_size=32)
+        )
         assert once.per_frame
         networks = [
             SegmentNetwork(replace(once, per_frame=per_frame), device="cpu", precision=precision)
@@ -39,7 +42,8 @@ def test_repeated_frames_give_the_same_bytes_computed_once(backbone: str, precis
 @pytest.mark.parametrize("num_frames", [1, 17, 60, 300])
 def test_batches_have_one_shape_whatever_the_clip(num_frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
     network = SegmentNetwork(
-        load_backbone("timm:resnet10t", "random", frames_per_segment=8, image_size=32), device="cpu"
+        load_backbone(Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=8, image_size=32)),
+        device="cpu",
     )
     sizes: list[int] = []
     pooled = network.pooled
@@ -56,7 +60,7 @@ def test_batches_have_one_shape_whatever_the_clip(num_frames: int, monkeypatch: 
 
 @pytest.mark.parametrize("backbone", ["tsm_resnet50", "tsm_mobilenetv2", "tsm_resnet50_nl"])
 def test_where_frames_of_a_segment_mix_all_are_computed(backbone: str) -> None:
-    loaded = load_backbone(backbone, "random", frames_per_segment=4, image_size=32)
+    loaded = load_backbone(Extract(backbone=backbone, weights="random", frames_per_segment=4, image_size=32))
     assert not loaded.per_frame
     network = SegmentNetwork(loaded, device="cpu")
     assert network.network_input(clip_of(6, 5, 4)).shape[:2] == (5, 4)

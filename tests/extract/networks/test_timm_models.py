@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from common.errors import UserError
+from extract.backbones import load_backbone
 from extract.machine import Machine
 from extract.networks import timm_models
-from extract.networks.backbones import load_backbone
 from extract.networks.timm_models import check_timm_name, create_timm_model, try_network
 from extract.networks.weights import find_weights, weights_folder
 from extract.run import load_network
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 )
 def test_a_wrong_name_is_told_the_right_one(name: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        load_backbone(name, "random", frames_per_segment=1)
+        load_backbone(Extract(backbone=name, weights="random", frames_per_segment=1))
 
 
 def test_a_model_that_timm_has_removed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_a_name_with_its_tag_is_right() -> None:
 )
 def test_an_impossible_size_is_told_the_possible_one(model: str, size: int, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence) as told:
-        load_backbone(f"timm:{model}", "random", frames_per_segment=2, image_size=size)
+        load_backbone(Extract(backbone=f"timm:{model}", weights="random", frames_per_segment=2, image_size=size))
     assert "\n" not in str(told.value)
 
 

