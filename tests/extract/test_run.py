@@ -348,7 +348,7 @@ def test_clip_ids_of_any_letters(footage: Path, out: Path, separator: str) -> No
 
 
 def test_what_is_not_there_is_a_sentence_and_makes_no_folder(footage: Path, out: Path) -> None:
-    with pytest.raises(UserError, match="there is no decoder 'ffmpeg'; choose from pyav"):
+    with pytest.raises(UserError, match="no decoder 'ffmpeg'; known: pyav"):
         extract_quickly(footage, out, decoder="ffmpeg")
     with pytest.raises(UserError, match="there is no backbone tsm_resnet51; near are tsm_resnet50"):
         extract_quickly(footage, out, QUICK.model_copy(update={"backbone": "tsm_resnet51"}))
