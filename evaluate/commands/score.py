@@ -38,7 +38,7 @@ def score(
     if baseline is not None and not any(baseline_of(method, scores, baseline) for method in scores):
         raise UserError(f"--baseline {baseline}: no other method has it as its baseline; there is {', '.join(scores)}")
     if out is not None:
-        write_results(out, clips, scores, baseline or "Without distillation")
+        write_results(out, clips, scores, baseline or "Without distillation", "With distillation")
     if as_json:
         print(json.dumps({"scores": scores_as_json(scores)}))
     elif out is not None:

@@ -70,6 +70,6 @@ def reproduce(
     finish("distill")
     scores = score_methods(recipe, plans.training, out, manifest, seen)
     results = out / labels_folder(recipe)  # beside the results with all labels, never over them
-    table, figure = write_results(results, manifest, scores, baseline=method_name(BASELINE, ""))
+    table, figure = write_results(results, manifest, scores, method_name(BASELINE, ""), method_name("with", ""))
     finish("evaluate")
     return Result(table, figure, manifest, scores, seconds)

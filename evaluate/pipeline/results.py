@@ -1,10 +1,10 @@
-"""The files a set of scores ends in: table, figure, comparison and what is beyond accuracy. No scoring here."""
+"""The files of a set of scores: table, figure, comparison with a baseline, and the measures beyond accuracy."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.files import write_text
-from evaluate.report.curve_figure import draw_figure
+from evaluate.report.curve_figure import Highlight, draw_figure
 from evaluate.scoring.comparison import baseline_of, compare
 from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.tables.beyond import render_beyond, render_beyond_csv
@@ -16,8 +16,9 @@ from manifests.stick_figures.bound import best_accuracy
 
 
 def published_beside(manifest: Manifest, scores: Mapping[str, Sequence[Scores]]) -> list[Published]:
-    """Return the published rows that may stand beside `scores`: same protocol, all of its clips, ten segments, and
-    the same share of training labels. Where one differs there are none.
+    """Return the published rows that are comparable with `scores`: the same protocol, clips, segments and labels.
+
+    If one of them differs, there are none.
     """
     runs = [run for own in scores.values() for run in own]
     shares = {str(run.provenance.get("labels", "all")) for run in runs}
@@ -27,12 +28,23 @@ def published_beside(manifest: Manifest, scores: Mapping[str, Sequence[Scores]])
 
 
 def write_results(
-    out: Path, manifest: Manifest, scores: Mapping[str, Sequence[Scores]], baseline: str | None = None
+    out: Path,
+    manifest: Manifest,
+    scores: Mapping[str, Sequence[Scores]],
+    baseline: str | None = None,
+    method: str | None = None,
 ) -> tuple[Path, Path]:
     """Write table.md, .csv, .tex and figure.png, .svg into `out`, with the published rows of the same protocol.
 
-    Beside them stand beyond.md, .csv, and comparison.md, .csv where a method has a `baseline` among the scores.
-    Data that draws itself knows the best accuracy any method can reach; it is drawn into the figure.
+    beyond.md and .csv have the measures beyond accuracy. comparison.md and .csv are written if a method has the
+    `baseline`. For the stick figures, the best expected accuracy is known and drawn into the figure.
+
+    Args:
+        out: folder.
+        manifest: what was scored.
+        scores: method → one `Scores` per seed.
+        baseline: name of the method that the others are compared with.
+        method: name of the method that the figure emphasises beside the baseline.
 
     Returns:
         The Markdown table and the PNG.
@@ -48,12 +60,12 @@ def write_results(
         comparisons = compare(scores, baseline)
         write_text(out / "comparison.md", render_comparison(comparisons, scores, baseline))
         write_text(out / "comparison.csv", render_comparison_csv(comparisons, observation_ratios(first)))
-    else:  # nor may one of an earlier call stand there
+    else:  # those of an earlier call would be about other scores
         for suffix in ("md", "csv"):
             (out / f"comparison.{suffix}").unlink(missing_ok=True)
     best = None
     if "branch_frame" in manifest.clips:
         segments = len(first.accuracy)
         best = ("Best any method can reach (expected)", best_accuracy(manifest.split("test"), segments))
-    png, _svg = draw_figure(scores, published, out / "figure", best=best)
+    png, _svg = draw_figure(scores, published, out / "figure", best=best, highlight=Highlight(method, baseline))
     return out / "table.md", png

@@ -1,29 +1,29 @@
-"""The report's charts and what stands in them: accuracy by ratio, gain by class, calibration, confusion, timelines.
+"""The data of the report's charts: accuracy by ratio, gain by class, calibration, confusion, timelines.
 
-Numbers in, charts of `charts` or rows of a table out, in per cent. No HTML, no reading of files.
+Every function takes numbers and returns a chart or the rows of a table, in per cent.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import cycle
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluate.report.charts import Chart, Line, points, top_for
 from evaluate.report.confusion import Mistake, confusion, most_confused, occurring
+from evaluate.report.curve_styles import MARKERS, CurveStyle, curve_styles, own_label, published_label, with_two_points
 from evaluate.report.timelines import competitors
 from evaluate.scoring.calibration import reliability
 from evaluate.scoring.early_gain import early_gain
 from evaluate.scoring.metrics import mean_and_std
-from evaluate.scoring.scores import Scores, observation_ratios, stream_of
+from evaluate.scoring.scores import Scores, observation_ratios
 from manifests.published import Published
 
 RATIO, ACCURACY = "Observation ratio (%)", "Accuracy (%)"
 MISTAKES = 8  # listed beside a confusion matrix
-METHOD, BASELINE = "c0", "c1 dotted"  # looks of the two that the report is about, in every chart
-OTHERS = ("c2", "c3", "c4", "c9")  # and of further methods
-PUBLISHED = ("c5", "c6", "c7", "c8")
+METHOD, BASELINE = "c0 d0", "c1 d1"  # looks of the two that the report is about, in every chart
+COMPETITORS = (("c2 d0", 2), ("c3 d2", 3))  # looks and markers of other classes in a timeline
+PUBLISHED_DASHES = 2
 TRUE = "true class"
 FEWEST_CLIPS = 5  # of all seeds, in a point of a reliability diagram
 
@@ -63,29 +63,33 @@ def accuracy_chart(
     published: Iterable[Published],
     best: tuple[str, NDArray[np.floating]] | None = None,
 ) -> Chart:
-    """Accuracy by observation ratio: ours in a band of ± one deviation, published curves dashed, the best possible.
+    """Return accuracy by observation ratio: the best possible, published curves, ours with bands of ± one deviation.
 
-    Of further methods those on the same features share a colour, and all but the last of them are dotted.
+    `curve_styles` says how the lines look. The legend has ours first, then published curves, each by AUC.
     """
-    kinds = [stream_of(name) for name in scores if name not in (method, baseline)]
-    looks = [f"{colour}{dashes}" for dashes in ("", " dashdot") for colour in OTHERS]
-    look_of = dict(zip(dict.fromkeys(kinds), cycle(looks), strict=False))
-    lines = []
+    ours = []
+    for name, style in curve_styles(scores, method, baseline).items():
+        runs = scores[name]
+        curve = _curve(
+            own_label(name, runs), observation_ratios(runs[0]), [run.accuracy for run in runs], _look_of(style)
+        )
+        ours.append(replace(curve, marker=style.marker, band=curve.band if style.strong else ()))
+    theirs = [
+        Line(
+            f"published: {published_label(row)}",
+            points(list(row.accuracy), list(row.accuracy.values())),
+            f"published d{4 + index % PUBLISHED_DASHES}",
+            marker=index % MARKERS,
+        )
+        for index, row in enumerate(with_two_points(published))
+    ]
+    bound = []
     if best is not None:
         ratios = observation_ratios(next(iter(scores.values()))[0])
-        lines.append(Line(best[0], points(ratios, 100 * best[1]), "bound plain"))
-    rows = [row for row in published if len(row.accuracy) > 1]
-    for row, colour in zip(rows, cycle(PUBLISHED), strict=False):
-        name = f"{row.method}, {row.citation}" + ("" if row.mark == "verified" else f" ({row.mark})")
-        lines.append(Line(name, points(list(row.accuracy), list(row.accuracy.values())), f"{colour} dashed"))
-    for name, runs in scores.items():
-        if name in (method, baseline):
-            look = METHOD if name == method else BASELINE
-        else:
-            kind = kinds.pop(0)
-            look = look_of[kind] + (" dotted" if kind in kinds else "")
-        lines.append(_curve(name, observation_ratios(runs[0]), [run.accuracy for run in runs], look))
-    return Chart("Accuracy by observation ratio", RATIO, ACCURACY, tuple(lines))
+        bound.append(Line(best[0], points(ratios, 100 * best[1]), "bound plain"))
+    light_first = sorted(ours, key=lambda line: "light" not in line.look.split())
+    lines = (*bound, *theirs, *light_first)
+    return Chart("Accuracy by observation ratio", RATIO, ACCURACY, lines, legend=(*ours, *theirs, *bound))
 
 
 def class_gains(method: Sequence[Scores], baseline: Sequence[Scores], classes: Sequence[str]) -> list[ClassGain]:
@@ -130,18 +134,21 @@ def reliability_charts(
         for index, (method, bins) in enumerate(found.items()):
             enough = bins.count[level - 1] >= FEWEST_CLIPS
             x, y = (np.where(enough, 100 * value[level - 1], np.nan) for value in (bins.confidence, bins.accuracy))
-            lines.append(Line(method, points(x, y), _look(index, len(found))))
+            baseline = _is_baseline(index, len(found))
+            look = BASELINE if baseline else METHOD
+            lines.append(Line(method, points(x, y), look, marker=int(baseline)))
         title = f"After {100 * level / segments:.3g} % of the clip"
         charts.append(Chart(title, "Confidence (%)", ACCURACY, tuple(lines)))
     return charts
 
 
 def calibration_chart(scores: Mapping[str, Sequence[Scores]]) -> Chart:
-    """Expected calibration error by observation ratio, in a band of ± one deviation over seeds."""
-    lines = [
-        _curve(method, observation_ratios(runs[0]), [run.calibration_error for run in runs], _look(index, len(scores)))
-        for index, (method, runs) in enumerate(scores.items())
-    ]
+    """Return the expected calibration error by observation ratio, in a band of ± one deviation over seeds."""
+    lines = []
+    for index, (method, runs) in enumerate(scores.items()):
+        baseline = _is_baseline(index, len(scores))
+        look, errors = BASELINE if baseline else METHOD, [run.calibration_error for run in runs]
+        lines.append(replace(_curve(method, observation_ratios(runs[0]), errors, look), marker=int(baseline)))
     top = top_for([high for line in lines for high in [*(y for _, y in line.points), *(y for *_, y in line.band)]])
     return Chart("Expected calibration error", RATIO, "Error (%), 0 is best", tuple(lines), top)
 
@@ -174,7 +181,7 @@ def timeline_chart(
     label: int,
     classes: Sequence[str],
 ) -> Chart:
-    """Probabilities of one clip's true class and of the strongest others, by observation ratio.
+    """Return the probabilities of one clip's true class and of the strongest others, by observation ratio.
 
     Args:
         clip: its id.
@@ -187,12 +194,12 @@ def timeline_chart(
     ratios = [100 * level / own.shape[1] for level in range(1, own.shape[1] + 1)]
     others = competitors(own.mean(axis=0), label)
     lines = [
-        _curve(classes[other], ratios, [own[:, :, other].mean(axis=0)], f"{colour} thin")
-        for other, colour in zip(others, OTHERS, strict=False)
+        replace(_curve(classes[other], ratios, [own[:, :, other].mean(axis=0)], f"{look} thin"), marker=marker)
+        for other, (look, marker) in zip(others, COMPETITORS, strict=False)
     ]
     if baseline is not None:
         mean = baseline[1].mean(axis=0, dtype=np.float64)[:, label]
-        lines.append(_curve(f"{TRUE}: {baseline[0]}", ratios, [mean], BASELINE))
+        lines.append(replace(_curve(f"{TRUE}: {baseline[0]}", ratios, [mean], BASELINE), marker=1))
     lines.append(_curve(f"{TRUE}: {method[0]}", ratios, list(own[:, :, label]), METHOD))
     return Chart(f"Probabilities of clip {clip}, {classes[label]}", RATIO, "Probability (%)", tuple(lines))
 
@@ -209,6 +216,10 @@ def _curve(name: str, ratios: Sequence[float], runs: Sequence[NDArray[np.floatin
     return Line(name, points(ratios, mean), look, band)
 
 
-def _look(index: int, count: int) -> str:
-    """The last of one or two methods is the one that the report is about."""
-    return METHOD if index == count - 1 else BASELINE
+def _look_of(style: CurveStyle) -> str:
+    return f"c{style.colour} d{style.dash}{'' if style.strong else ' light'}"
+
+
+def _is_baseline(index: int, count: int) -> bool:
+    """Tell whether one of one or two methods is the baseline: the last one is the method of the report."""
+    return index < count - 1

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 
 from common.files import refuse_no_folder, write_text
+from evaluate.report.charts import mark
 from evaluate.report.provenance import origins, versions
 from evaluate.report.runs import BASELINE, choose, find_manifest, read_runs, refuse_other_folder
 from evaluate.report.sections import looked_into, results
@@ -69,6 +70,7 @@ def render(context: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.globals["mark"] = mark
     environment.filters |= {"value": printed, "percent": _percent, "points": _points, "p": _p}
     return environment.get_template("template.html.j2").render(context)
 

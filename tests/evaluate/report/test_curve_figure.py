@@ -7,11 +7,12 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from common.errors import UserError
-from evaluate.report.curve_figure import draw_figure
+from evaluate.report.curve_figure import Highlight, draw_figure
 from evaluate.scoring.scores import Scores
 from manifests.published import published_rows, read_published
 
@@ -49,9 +50,14 @@ def test_files_hold_methods_published_curves_and_bound(tmp_path):
     found = texts(svg)
     assert "GRU <α> (AUC 84.7 ± 0.2)" in found
     assert "KNN (AUC 84.5)" in found
-    assert "TS-LSTM, Wang et al., CVPR 2019 (unverified)" in found
-    assert "GRU with distillation, Tran et al., ICIP 2021" in found
-    assert "best any method can reach" in found
+    assert found[-6:] == [
+        "KNN (AUC 84.5)",
+        "Published:",
+        "GRU with distillation, Tran et al., ICIP 2021 (AUC 92.0)",
+        "GRU without distillation, Tran et al., ICIP 2021 (AUC 91.7)",
+        "TS-LSTM, Wang et al., CVPR 2019 (unverified) (AUC 89.6)",
+        "best any method can reach",
+    ]
     assert PROTOCOL in found
     assert any("10 of 101 classes" in text and "synthetic data in KNN" in text for text in found)
     assert not any("teacher-student" in text for text in found)  # its curve is not known, only its area
@@ -114,29 +120,65 @@ KINDS = ("rgb", "skeleton", "early fusion", "late fusion")
 EIGHT = {f"{variant} distillation, {kind}": [run(0), run(1)] for kind in KINDS for variant in ("Without", "With")}
 
 
-def test_eight_curves_are_told_apart_and_those_on_the_same_features_belong_together(tmp_path, monkeypatch):
-    drawn = {}
-    plot = Axes.plot
+@pytest.fixture
+def drawn(monkeypatch):
+    """What the legend has: label → line, in its order."""
+    lines = {}
+    legend = Figure.legend
 
-    def spy(axes, *values, **look):
-        drawn[look["label"].partition(" (")[0]] = look
-        return plot(axes, *values, **look)
+    def spy(figure, *, handles, **about):
+        lines.update({line.get_label().partition(" (")[0]: line for line in handles})
+        return legend(figure, handles=handles, **about)
 
-    monkeypatch.setattr(Axes, "plot", spy)
-    png, _ = draw_figure(EIGHT, [], tmp_path / "f")
-    assert list(drawn) == list(EIGHT)
-    assert len({look["color"] for look in drawn.values()}) == len(KINDS)
+    monkeypatch.setattr(Figure, "legend", spy)
+    return lines
+
+
+def style(line):
+    return line.get_color(), line.get_marker(), str(line.get_linestyle()) + str(line._unscaled_dash_pattern)
+
+
+def test_eight_curves_are_told_apart_and_those_on_the_same_features_belong_together(tmp_path, drawn):
+    png, _ = draw_figure(EIGHT, [], tmp_path / "f", highlight=Highlight("With distillation", "Without distillation"))
+    assert set(drawn) == set(EIGHT)
+    assert len({line.get_color() for line in drawn.values()}) == len(KINDS)
     for kind in KINDS:
         without, with_ = (drawn[f"{variant} distillation, {kind}"] for variant in ("Without", "With"))
-        assert (without["color"], without["marker"]) == (with_["color"], with_["marker"])
-        assert (without["linestyle"], without["markerfacecolor"]) == (":", "white")
-        assert "linestyle" not in with_
-    widths = [look["linewidth"] for look in drawn.values()]
-    assert widths == sorted(widths, reverse=True)
-    assert len(set(widths)) == 8
-    assert 2 <= min(widths) < max(widths) < 4
+        assert style(without)[:2] == style(with_)[:2]
+        assert (without.get_linestyle(), without.get_markerfacecolor()) == (":", "white")
+        assert (with_.get_linestyle(), with_.get_markerfacecolor()) == ("-", with_.get_color())
+    widths = [line.get_linewidth() for line in drawn.values()]
+    strong = [width for width in widths if width >= 2]
+    assert len(set(strong)) == len(strong) == 6  # a line below another one is still seen
+    assert max(strong) < 4
+    assert [drawn[f"With distillation, {kind}"].get_linewidth() >= 2 for kind in KINDS] == [True] * 4
     width, height = struct.unpack(">II", png.read_bytes()[16:24])
     assert (width, height < 1300) == (1400, True)
+
+
+def test_fifteen_curves_have_styles_of_their_own_six_are_strong_and_the_legend_is_ordered(tmp_path, drawn):
+    names = ["With distillation", "Without distillation", "Teacher", *(f"method {n}" for n in range(12))]
+    about = {"Teacher": {"sees_future": True}}
+    scores = {
+        name: [run(-3 * n, **about.get(name, {})), run(-3 * n - 1, **about.get(name, {}))]
+        for n, name in enumerate(reversed(names))
+    }
+    chosen = Highlight("With distillation", "Without distillation")
+    png, _ = draw_figure(scores, published_rows(PROTOCOL), tmp_path / "f", highlight=chosen)
+    ours, theirs = list(drawn)[:15], list(drawn)[16:]
+    assert ours == list(reversed(names))  # by AUC
+    assert len({style(drawn[name]) for name in ours}) == 15
+    strong = {name for name in ours if drawn[name].get_linewidth() >= 2}
+    assert strong == {*names[:3], "method 11", "method 10", "method 9"}
+    assert all((drawn[name].get_alpha() == 1) == (name in strong) for name in ours)
+    assert len({drawn[name].get_color() for name in strong}) == 6
+    for name in theirs:
+        red, green, blue = to_rgb(drawn[name].get_color())
+        assert red == green == blue
+        assert drawn[name].get_markerfacecolor() == "white"
+        assert drawn[name].is_dashed()
+    assert len({style(drawn[name]) for name in theirs}) == len(theirs) == 3
+    assert nothing_is_cut_off(png)
 
 
 def test_a_note_longer_than_a_line_is_broken_between_words(tmp_path):

@@ -147,7 +147,7 @@ def test_text_is_large_enough_to_read_and_charts_keep_theirs_inside(
     assert browser.run("document.querySelector('.gains thead').offsetHeight") < 50
     outside = """[...document.querySelectorAll('svg.chart')].flatMap(chart => {
         const box = chart.getBoundingClientRect();
-        return [...chart.querySelectorAll('text, circle')].map(one => one.getBoundingClientRect()).filter(
+        return [...chart.querySelectorAll('text, .dot')].map(one => one.getBoundingClientRect()).filter(
             one => one.left < box.left - 1 || one.right > box.right + 1 || one.bottom > box.bottom + 1);
     }).length"""
     assert browser.run(outside) == 0

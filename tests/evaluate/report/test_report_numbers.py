@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from evaluate.report.charts import HEIGHT, WIDTH, Chart, Line, points, top_for
+from evaluate.report.charts import HEIGHT, WIDTH, Chart, Line, mark, points, top_for
 from evaluate.report.confusion import confusion, most_confused, occurring
 from evaluate.report.figures import (
     accuracy_chart,
@@ -130,20 +130,41 @@ def test_calibration_is_the_mean_over_seeds_and_its_axis_has_room() -> None:
     mean = 100 * np.mean([run.calibration_error for run in runs], axis=0)
     np.testing.assert_allclose(line.points, [(50, mean[0]), (100, mean[1])])
     assert max(high for *_, high in line.band) <= chart.top
-    assert "dotted" not in line.look
+    assert "d1" not in line.look
 
 
 def test_the_method_and_its_baseline_look_the_same_in_every_chart() -> None:
     scores = {name: [scores_of(GOOD, name)] for name in ("base", "base, rgb", "ours, rgb", "ours")}
     chart = accuracy_chart(scores, "ours", "base", [])
-    looks = {line.name: line.look for line in chart.lines}
-    assert looks == {"base": "c1 dotted", "base, rgb": "c2 dotted", "ours, rgb": "c2", "ours": "c0"}
+    looks = {line.name.partition(" (")[0]: (line.look, line.marker) for line in chart.lines}
+    assert looks == {
+        "base": ("c1 d1", 1),
+        "base, rgb": ("c2 d1", 2),
+        "ours, rgb": ("c2 d0", 2),
+        "ours": ("c0 d0", 0),
+    }
     beside = timeline_chart("c", ("ours", GOOD[:1]), ("base", GOOD[:1]), 0, CLASSES)
-    assert [line.look for line in beside.lines[-2:]] == ["c1 dotted", "c0"]
-    assert [line.look for line in calibration_chart({name: scores[name] for name in ("base", "ours")}).lines] == [
-        "c1 dotted",
-        "c0",
-    ]
+    pair = [("c1 d1", 1), ("c0 d0", 0)]
+    assert [(line.look, line.marker) for line in beside.lines[-2:]] == pair
+    calibration = calibration_chart({name: scores[name] for name in ("base", "ours")})
+    assert [(line.look, line.marker) for line in calibration.lines] == pair
+    probabilities = {name: np.stack([GOOD, GOOD]) for name in ("base", "ours")}
+    (one,) = reliability_charts(probabilities, LABELS, [1])
+    assert [(line.look, line.marker) for line in one.lines[1:]] == pair
+
+
+def test_fifteen_curves_are_told_apart_and_six_are_strong() -> None:
+    kinds = [GOOD, HALF, says([[0, 0]] * 6)]
+    scores = {f"method {n}": [scores_of(kinds[n % 3], f"method {n}", seed) for seed in (0, 1)] for n in range(15)}
+    chart = accuracy_chart(scores, "method 14", "method 13", [])
+    assert len({(line.look, line.marker) for line in chart.lines}) == 15
+    strong = [line for line in chart.lines if "light" not in line.look]
+    assert len(strong) == 6
+    assert strong == list(chart.lines[-6:])  # drawn last, so above the others
+    assert {"method 13", "method 14"} < {line.name.partition(" (")[0] for line in strong}
+    assert all(bool(line.band) == (line in strong) for line in chart.lines)
+    areas = [float(line.name.partition("(AUC ")[2].split(" ")[0]) for line in chart.legend]
+    assert areas == sorted(areas, reverse=True)
 
 
 def test_published_curves_and_the_best_possible_are_drawn_as_known() -> None:
@@ -151,15 +172,17 @@ def test_published_curves_and_the_best_possible_are_drawn_as_known() -> None:
     scores = {"GRU": [scores_of(GOOD, protocol=UCF101)]}
     chart = accuracy_chart(scores, "GRU", None, published, ("best", np.array([0.5, 1])))
     assert chart.lines[0] == Line("best", ((50, 50), (100, 100)), "bound plain")
-    dashed = [line for line in chart.lines if "dashed" in line.look]
-    known = [row for row in published if len(row.accuracy) > 1]
+    dashed = [line for line in chart.lines if "published" in line.look]
+    assert len({(line.look, line.marker) for line in dashed}) == len(dashed)
+    assert [line.look for line in chart.legend] == ["c0 d0", *(line.look for line in dashed), "bound plain"]
+    known = sorted((row for row in published if len(row.accuracy) > 1), key=lambda row: -row.auc)
     assert len(known) > 1
     for row, line in zip(known, dashed, strict=True):
         assert dict(line.points) == row.accuracy
         assert row.method in line.name
         assert ("unverified" in line.name) == (row.mark == "unverified")
     assert "best" not in chart.alt
-    assert "GRU: 100 at 50 %, 100 at 100 %" in chart.alt
+    assert "GRU (AUC 100.0): 100 at 50 %, 100 at 100 %" in chart.alt
 
 
 def test_a_timeline_is_the_mean_over_seeds_in_a_band() -> None:
@@ -181,6 +204,15 @@ def test_points_that_are_not_known_are_left_out() -> None:
 def test_the_axis_ends_above_all_values(highest: float, top: float) -> None:
     assert top_for([highest, math.nan]) == top
     assert top_for([]) == 5
+
+
+@pytest.mark.parametrize("marker", range(5))
+def test_a_marker_is_a_closed_path_around_its_point(marker: int) -> None:
+    path = mark(marker, 100, 50, 3)
+    assert path.startswith("M") and path.endswith("z")
+    if marker:
+        corners = np.array([[float(one) for one in corner.split(",")] for corner in path[1:-1].split()])
+        np.testing.assert_allclose((corners.min(axis=0) + corners.max(axis=0)) / 2, (100, 50), atol=0.5)
 
 
 @given(st.floats(0, 100), st.floats(-10, 120), st.sampled_from([5.0, 50.0, 100.0]))
