@@ -1,1 +1,1 @@
-"""What every package needs and no package owns: errors, files, locks, the command line, progress, devices."""
+"""Code that all packages use: errors, files, locks, the command line, progress, devices, seeding."""

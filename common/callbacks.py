@@ -1,4 +1,4 @@
-"""The two kinds of callback that long work takes: one for progress, one for sentences to the user."""
+"""The two types of callback that long-running functions take: for progress, and for sentences to the user."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,8 @@ Notify = Callable[[str], None]  # takes a sentence
 
 
 def no_progress(done: int, total: int) -> None:
-    """Ignore progress."""
+    """Ignore progress. This is the default of functions that take a `ProgressCallback`."""
 
 
 def no_notice(sentence: str) -> None:
-    """Ignore a sentence."""
+    """Ignore a sentence. This is the default of functions that take a `Notify`."""

@@ -1,6 +1,6 @@
-"""Typed tables of TOML files: an unknown key is refused with the table it belongs into, or with the nearest key.
+"""The base of all configs: the typed sections of TOML files.
 
-What the tables of a recipe are is in `recipe` and `training`.
+An unknown key is refused. The sentence has the section that the key belongs to, or the nearest known key.
 """
 
 import difflib
@@ -11,18 +11,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from common.errors import UserError
 
-SMALLEST, LARGEST = 1e-37, 1e38  # what float32 holds with all of its digits
+SMALLEST, LARGEST = 1e-37, 1e38  # float32 has its full precision between these
 
 
 class Config(BaseModel):
-    """A table whose every key is known, with values of the type they are declared with."""
+    """A section of a TOML file. Its keys and their types are declared; other keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     @field_validator("*")
     @classmethod
     def _fits_float32(cls, value: object) -> object:
-        """Refuse a number that the networks' float32 makes infinite or 0."""
+        """Refuse a number that is infinite or 0 in the float32 of the networks."""
         if isinstance(value, float) and value and not SMALLEST <= abs(value) <= LARGEST:
             raise ValueError(f"{value:g} is beyond the range of float32; use 0, or {SMALLEST:g} to {LARGEST:g} in size")
         return value
@@ -32,10 +32,15 @@ T = TypeVar("T", bound=Config)
 
 
 def parse_config(kind: type[T], table: dict[str, Any], name: str) -> T:
-    """Check a table of values against its kind; `name` is what errors call it.
+    """Return the config of a section.
+
+    Args:
+        kind: the class of the config.
+        table: the keys and values of the section.
+        name: the name of the file in sentences.
 
     Raises:
-        UserError: an unknown key (with the table that it belongs into, else the nearest known key), a value of the
+        UserError: an unknown key (with the section that it belongs to, or the nearest known key), a value of the
             wrong type or out of range.
     """
     try:
@@ -49,11 +54,11 @@ def _sentence(kind: type[Config], item: Any) -> str:
     if item["type"] == "extra_forbidden" or (path[:1] and path[0] not in kind.model_fields):
         return f"{'.'.join(path)} is not a key; {_what_is_meant(kind, path)}"
     message = str(item["msg"]).removeprefix("Value error, ")
-    return f"{'.'.join(path)}: {message}" if path else message  # no path: of several keys together
+    return f"{'.'.join(path)}: {message}" if path else message  # no path: the rule is about several keys
 
 
 def _what_is_meant(kind: type[Config], path: Sequence[str]) -> str:
-    """Return what to write instead of an unknown key."""
+    """Return the hint for an unknown key at `path`."""
     *tables, key = path
     own = list(_config_at(kind, tables).model_fields)
     if nearest := difflib.get_close_matches(key, own, n=1, cutoff=0.85):
@@ -62,7 +67,7 @@ def _what_is_meant(kind: type[Config], path: Sequence[str]) -> str:
     if "" in places:
         return f"{key} belongs at the top of the file, before the first [table]"
     if places:
-        return f"{key} belongs into {' or '.join(f'[{place}]' for place in places)}"
+        return f"{key} belongs to {' or '.join(f'[{place}]' for place in places)}"
     if nearest := difflib.get_close_matches(key, own, n=1):
         return f"did you mean {'.'.join([*tables, *nearest])}?"
     everywhere = {name: place for place, table in _all_configs(kind) for name in table.model_fields}
@@ -72,7 +77,7 @@ def _what_is_meant(kind: type[Config], path: Sequence[str]) -> str:
 
 
 def key_hint(kind: type[Config], key: str) -> str:
-    """Return what an unknown key such as `tau` or `distilation.alpha` may have meant: full names, or nothing at all."""
+    """Return the hint for an unknown key such as `tau` or `distilation.alpha`: full names, or an empty string."""
     full = [f"{place}.{name}".removeprefix(".") for place, table in _all_configs(kind) for name in table.model_fields]
     last = key.rpartition(".")[2]
     meant = [name for name in full if name.rpartition(".")[2] == last] or difflib.get_close_matches(key, full, n=1)
@@ -80,12 +85,12 @@ def key_hint(kind: type[Config], key: str) -> str:
 
 
 def _places(kind: type[Config], key: str) -> Iterator[str]:
-    """Yield the tables that have a key of this name; the outermost is \"\"."""
+    """Return the sections that have a key of this name; the outermost is \"\"."""
     return (place for place, table in _all_configs(kind) if key in table.model_fields)
 
 
 def _all_configs(kind: type[Config], place: str = "") -> Iterator[tuple[str, type[Config]]]:
-    """Yield a table and all tables in it, with their places as a TOML file names them."""
+    """Yield a config and all configs in it, each with its name in a TOML file."""
     yield place, kind
     for name, field in kind.model_fields.items():
         if (inner := _config_in(field.annotation)) is not None:
@@ -94,19 +99,19 @@ def _all_configs(kind: type[Config], place: str = "") -> Iterator[tuple[str, typ
 
 
 def _config_in(annotation: Any) -> type[Config] | None:
-    """Return the kind of table in an annotation such as Data, Extract | None or dict[str, Extract], if there is one."""
+    """Return the config in an annotation such as Data, Extract | None or dict[str, Extract], if there is one."""
     parts = get_args(annotation) or (annotation,)
     return next((part for part in parts if isinstance(part, type) and issubclass(part, Config)), None)
 
 
 def _config_at(kind: type[Config], path: Sequence[str]) -> type[Config]:
-    """The kind of table at `path`, which may lead through tables by name, as in streams.rgb.va_cnn."""
+    """Return the config at `path`, which may contain names, as in streams.rgb.va_cnn."""
     steps = iter(path)
     for key in steps:
         annotation = kind.model_fields[key].annotation
         if get_origin(annotation) is dict:
             next(steps)  # any name
         inner = _config_in(annotation)
-        assert inner is not None  # pydantic found the key in a table
+        assert inner is not None  # pydantic found the key in a section
         kind = inner
     return kind

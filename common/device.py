@@ -1,4 +1,4 @@
-"""Which processor work runs on: the choice of a device, and its name in settings."""
+"""The processor that torch runs on: the choice of a device, and its name in settings."""
 
 import platform
 import re
@@ -10,10 +10,13 @@ from common.errors import UserError
 
 
 def choose_device(name: str) -> str:
-    """Return the device to run on: "auto" is the first GPU, else the CPU.
+    """Return the device to run on.
+
+    Args:
+        name: "cpu", "cuda", "cuda:1", …; "auto" is the first GPU, or the CPU if there is no GPU.
 
     Raises:
-        UserError: no such device, or a GPU is asked for that torch does not see.
+        UserError: there is no such device.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -25,14 +28,17 @@ def choose_device(name: str) -> str:
 
 
 def device_name(device: torch.device) -> str:
-    """Name what decides the last bits of a value: the GPU's model, or the CPU's instruction set and threads."""
+    """Return the properties of a device that the last bits of results depend on.
+
+    These are the model of a GPU, or the model, instruction set and number of threads of a CPU.
+    """
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return f"cpu ({_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"
 
 
 def _cpu_model() -> str:
-    """Return the CPU's model: libraries choose kernels by it, not by the instruction set alone."""
+    """Return the model of the CPU. Libraries choose their kernels by it, and not only by the instruction set."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What kind of file something is, in words, for the sentence that says that another kind is wanted."""
+"""The kind of a file in words, for error messages that ask for another kind."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ SIGNATURES = {
     b"\xfe\xff": UTF16,
 }
 SUFFIXES = {".csv": CSV, ".toml": TOML}
-START = 4096  # bytes that are looked at
+START = 4096  # the number of bytes that decide the kind
 
 
 def kind_of(path: Path) -> str | None:
-    """Return what a file is, by its first bytes, and of texts by the name; None: it cannot be read."""
+    """Return the kind of a file, from its first bytes, and for text files from the name; None: it cannot be read."""
     if path.is_dir():
         return FOLDER
     try:

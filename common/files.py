@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, checksums, paths that stay inside their root."""
+"""Atomic writes, checksums, and paths that stay inside their root."""
 
 import contextlib
 import hashlib
@@ -10,15 +10,15 @@ from pathlib import Path
 
 from common.errors import UserError
 
-UMASK = threading.Lock()  # it can only be read by setting it
+UMASK = threading.Lock()  # the umask can only be read by setting it
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success fsync it and rename it onto `path`.
+    """Yield a temporary path beside `path`; afterwards fsync the file there and rename it to `path`.
 
-    A reader sees the old file or the new one, never half of one, also after kill -9 or a power cut.
-    On an exception nothing of it stays behind.
+    A reader sees the old file or the complete new file, also after kill -9 or a power cut. After an exception, the
+    temporary file is removed.
 
     Raises:
         UserError: the folder cannot be written (read-only, full), with the system's reason.
@@ -39,13 +39,16 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        with contextlib.suppress(OSError):  # read-only by now; why is raised already
+        with contextlib.suppress(OSError):  # the folder became read-only, which is reported already
             temporary.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path, name: str = "*") -> None:
-    """Remove what killed `atomic_write`s of files called `name` left in `folder`. Only for the one who may write it."""
-    for leftover in folder.glob(f".{name}.????????.tmp"):  # mkstemp's eight letters: not those of a longer name
+    """Remove the temporary files that a killed `atomic_write` of a file `name` left in `folder`.
+
+    Only the process that holds the folder's lock may call this.
+    """
+    for leftover in folder.glob(f".{name}.????????.tmp"):  # mkstemp adds eight letters; a longer name does not match
         try:
             leftover.unlink(missing_ok=True)
         except OSError as error:
@@ -65,12 +68,12 @@ def sha256_of(path: Path) -> str:
 
 
 def refuse_no_folder(folder: Path, what: str = "the folder", remedy: str = "") -> None:
-    """Refuse what is no folder.
+    """Check that a folder exists.
 
     Args:
-        folder: what must be one.
-        what: the folder is called in the sentence.
-        remedy: what to do about it, if that is not plain.
+        folder: the path.
+        what: the folder's name in the sentence.
+        remedy: what the user can do, if the sentence alone does not say it.
 
     Raises:
         UserError: it does not exist, or is a file.
@@ -81,13 +84,13 @@ def refuse_no_folder(folder: Path, what: str = "the folder", remedy: str = "") -
 
 
 def inside(root: Path, relative: str) -> Path:
-    """Return `root / relative`, refusing a path that leads out of `root`.
+    """Return `root / relative`, and refuse a path that leads out of `root`.
 
-    Symbolic links inside the root may point elsewhere (data sets are often linked in);
-    what is refused is the path as written: absolute, or climbing out with `..`.
+    The path is checked as it is written. Symbolic links inside the root may point to other places, because data sets
+    are often linked.
 
     Raises:
-        UserError: `relative` is absolute or climbs out of `root`.
+        UserError: `relative` is absolute or contains `..`.
     """
     if Path(relative).is_absolute() or ".." in Path(relative).parts:
         raise UserError(f"path {relative!r} leads out of {root}; paths in a manifest are relative to its root")

@@ -1,8 +1,8 @@
-"""The one place that opens HDF5 files, and what it makes of an operating system's error.
+"""Open HDF5 files, and explain errors of the operating system. Every HDF5 file is opened here.
 
-HDF5's own lock is never taken. Whoever writes here holds a lock of `common.locks` and writes under a temporary name
-that is renamed when the file is whole, so a reader never meets a file that is being written. HDF5's lock would add
-nothing, and it fails on a file system that has no locks.
+HDF5's own lock is never taken. A writer holds a lock of `common.locks` and writes under a temporary name that is
+renamed when the file is complete, so a reader never opens a file that is being written. HDF5's lock would add nothing,
+and it fails on a file system that has no locks.
 """
 
 import errno
@@ -15,7 +15,7 @@ import h5py
 from common.errors import UserError
 from common.locks import NO_LOCKS
 
-VARIABLE = "HDF5_USE_FILE_LOCKING"  # HDF5 obeys it before any argument
+VARIABLE = "HDF5_USE_FILE_LOCKING"  # for HDF5, it comes before any argument
 
 
 def open_hdf5(path: Path, mode: Literal["r", "w"] = "r") -> h5py.File:
@@ -23,23 +23,23 @@ def open_hdf5(path: Path, mode: Literal["r", "w"] = "r") -> h5py.File:
 
     Args:
         path: the file.
-        mode: "r" to read; "w" to write a new file, which starts empty.
+        mode: "r" to read; "w" to write a new file.
 
     Raises:
-        OSError: as h5py; `errno` is set where the operating system refused, and None where the content is at fault.
+        OSError: from h5py. `errno` is set if the operating system refused, and None if the content is damaged.
     """
     return h5py.File(path, mode, locking=False)
 
 
 def refuse_system_error(path: Path, error: Exception) -> None:
-    """Raise a sentence where the operating system refused to read a file; return where the content is at fault.
+    """Raise a `UserError` if the operating system refused to read a file; return if its content is damaged.
 
     Args:
         path: the file.
-        error: what h5py raised.
+        error: the exception from h5py.
 
     Raises:
-        UserError: the file cannot be read; it need not be damaged.
+        UserError: the file cannot be read. Its content may be correct.
     """
     number = error.errno if isinstance(error, OSError) else None
     if number is None or number == errno.ENOENT:

@@ -1,6 +1,6 @@
 """Public names of a package that are imported when they are first used.
 
-`import distill` then loads no torch, and `distill.train` does.
+So `import distill` does not load torch; `distill.train` does.
 """
 
 from collections.abc import Callable, Mapping

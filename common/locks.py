@@ -1,8 +1,8 @@
-"""Lock files, with one rule for file systems that have no locks.
+"""Lock files, also on file systems that have no locks.
 
-A lock saves work: it keeps two processes from doing the same thing twice. It never decides whether a file is whole,
-because every file is written under a temporary name and renamed. So a file system without locks (Lustre mounted
-without `-o flock`, some network and FUSE file systems) is no reason to stop.
+A lock prevents two processes from doing the same work. Files are complete without it, because every file is written
+under a temporary name and renamed. So the program also runs on a file system without locks (Lustre mounted without
+`-o flock`, some network and FUSE file systems).
 """
 
 import contextlib
@@ -12,26 +12,26 @@ from pathlib import Path
 
 from filelock import FileLock
 
-NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})  # what `flock` answers there
+NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})  # the errors of `flock` there
 WAIT_FOR_EVER = -1.0
 
 
 @contextlib.contextmanager
 def locked(lock: Path, patience: float = 0.0) -> Iterator[bool]:
-    """Hold a lock file. The operating system frees it when the process dies.
+    """Hold a lock file. The operating system releases it when the process ends.
 
     Args:
-        lock: the lock file; it and its folder are made where they are missing.
-        patience: seconds to wait for another process that holds it; `WAIT_FOR_EVER`.
+        lock: the lock file; it and its folder are made if they are missing.
+        patience: how many seconds to wait for another process that holds it, or `WAIT_FOR_EVER`.
 
     Yields:
-        True while the lock is held; False where the file system has no locks, and nothing is held.
+        True if the lock is held; False if the file system has no locks.
 
     Raises:
         filelock.Timeout: another process holds the lock.
         OSError: the lock file cannot be made.
     """
-    # filelock's own substitute, a file that exists while the lock is held, outlives a process that is killed.
+    # filelock's substitute for locks, a file that exists while the lock is held, remains when a process is killed.
     file_lock = FileLock(lock, fallback_to_soft=False)
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""A folder that belongs to one training: what decides its result is written first, anything else is refused.
+"""The record of a run folder: the settings that its result depends on. Other settings are refused.
 
-One process writes at a time: it holds a lock of `common.locks`.
+One process writes at a time. It holds a lock of `common.locks`.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ from common.locks import locked
 
 @contextlib.contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Make the folder, hold its lock, and remove what a killed process left half-written in it.
+    """Make the folder, hold its lock, and remove the temporary files of a killed process.
 
-    Where the file system has no locks, nothing is held and nothing removed. Two trainings of one folder then do the
-    same twice.
+    On a file system without locks, no lock is held and no file is removed. Two trainings of one folder then do the
+    same work twice.
 
     Raises:
         UserError: another process trains there, or it cannot be written.
@@ -41,15 +41,15 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 
 def claim(record: Path, decisive: Mapping[str, Any], remarks: Mapping[str, Any]) -> None:
-    """Write down whose folder it is, or refuse it if it is another run's.
+    """Write the record of a new run folder, or compare the record that is there.
 
     Args:
-        record: the JSON file in the folder that says so.
-        decisive: must be the same for the run to go on.
-        remarks: kept beside it, and never compared.
+        record: the JSON file.
+        decisive: the settings that must be equal for the run to resume.
+        remarks: written to the record, and never compared.
 
     Raises:
-        UserError: the folder is another run's, or no run folder and not empty.
+        UserError: the folder has another run, or other files.
     """
     if record.exists():
         refuse_other(record, decisive)
@@ -59,12 +59,12 @@ def claim(record: Path, decisive: Mapping[str, Any], remarks: Mapping[str, Any])
 
 
 def folder_of(folder: Path, record: str, wanted: Mapping[str, Any]) -> Path:
-    """Return where a run with these settings goes: a folder, or where that holds another run, one beside it.
+    """Return the folder for a run with these settings: `folder`, or a folder beside it if that has another run.
 
     Args:
-        folder: of the first run.
-        record: the JSON file in it that says whose it is, in the part `settings`.
-        wanted: some of the settings; the folder beside is named after them.
+        folder: the folder of the first run.
+        record: the name of the JSON file in it, which has the key `settings`.
+        wanted: some of the settings; the name of the folder beside is made from them.
     """
     if not (folder / record).exists():
         return folder
@@ -75,28 +75,28 @@ def folder_of(folder: Path, record: str, wanted: Mapping[str, Any]) -> Path:
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
-    """Return the sha256 of settings, equal for equal ones."""
+    """Return the sha256 of settings."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def short_name(settings: Mapping[str, Any]) -> str:
-    """Return eight letters that stand for settings, the same for equal ones."""
+    """Return the first eight letters of the fingerprint of settings, for the name of a folder."""
     return fingerprint(settings)[:8]
 
 
 def refuse_other(record: Path, wanted: Mapping[str, Any]) -> None:
-    """Refuse a folder whose record differs from `wanted` in one of its keys.
+    """Refuse a folder whose record differs from `wanted` in one of the keys of `wanted`.
 
     Raises:
-        UserError: naming what differs, with both values.
+        UserError: with every difference and both values.
     """
     there = read_record(record)
     if differing := differences({key: there.get(key) for key in wanted}, wanted):
         hint = "give another folder, or remove it"
-        if all(line.startswith("versions.") for line in differing):  # which only unfinished runs are compared by
+        if all(line.startswith("versions.") for line in differing):  # versions are compared for unfinished runs only
             hint = (
-                "it is not finished: give the same command where it was begun, and it goes on; or remove this one "
-                "folder, which loses the epochs of its training and nothing else"
+                "it is not finished: run the same command on the machine where it began, and it resumes; or remove "
+                "this folder, which loses only the epochs of this training"
             )
         raise UserError(f"{record.parent} holds a run with other settings ({', '.join(differing)}); {hint}")
 
@@ -105,7 +105,7 @@ def read_record(path: Path) -> dict[str, Any]:
     """Read a JSON file of a run folder.
 
     Raises:
-        UserError: it is not there, or not JSON.
+        UserError: it is missing, or not JSON.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -115,7 +115,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def differences(there: Any, wanted: Any, prefix: str = "") -> list[str]:
-    """Names of the values that differ, with both values, as in `training.momentum: 0.9 there, 0.8 wanted`."""
+    """Return the values that differ, as in `training.momentum: 0.9 there, 0.8 wanted`."""
     if isinstance(there, Mapping) and isinstance(wanted, Mapping):
         keys = [*there, *(key for key in wanted if key not in there)]
         return [

@@ -1,4 +1,4 @@
-"""Arrays and tensors as the bytes of a safetensors file. Everything this project saves in that format is made here."""
+"""Arrays and tensors as the bytes of a safetensors file. Every safetensors file is made here."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -16,9 +16,8 @@ def tensor_bytes(
 ) -> bytes:
     """Return the content of a safetensors file.
 
-    safetensors copies an array's memory as it is (0.8.0 does not look at the strides), so an array that is transposed,
-    sliced or broadcast would be read back with its values in other places. Only arrays and tensors in C order are
-    handed to it.
+    safetensors copies an array's memory and ignores the strides (version 0.8.0). An array that is transposed, sliced or
+    broadcast would be read back with its values in other places. So it gets arrays and tensors in C order only.
 
     Args:
         tensors: by name, all numpy arrays or all torch tensors, of any shape and memory layout, on any device.
@@ -27,7 +26,7 @@ def tensor_bytes(
     header = None if metadata is None else dict(metadata)
     if all(isinstance(tensor, np.ndarray) for tensor in tensors.values()):
         arrays = cast(Mapping[str, NDArray[Any]], tensors)
-        # not np.ascontiguousarray, which gives arrays without dimensions one
+        # not np.ascontiguousarray, which adds a dimension to arrays without dimensions
         return save({name: np.asarray(array, order="C") for name, array in arrays.items()}, header)
     from safetensors.torch import save as save_tensors
 

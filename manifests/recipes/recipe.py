@@ -104,7 +104,7 @@ class Extract(Config):
                 f"[va_cnn] configures a training, and weights = {self.weights!r} trains nothing; leave one out"
             )
         if self.weights == TRAIN and self.image_size is not None:
-            raise ValueError("image_size of a VA-CNN that is trained belongs into its [va_cnn] section")
+            raise ValueError("image_size of a VA-CNN that is trained belongs to its [va_cnn] section")
         if self.pictures != "segment" and self.backbone != "va_cnn":
             raise ValueError(f"pictures = {self.pictures!r} is for backbone = 'va_cnn'; {self.backbone!r} draws none")
         return self

@@ -13,7 +13,7 @@ def test_other_versions_of_an_unfinished_run_are_told_how_to_go_on(tmp_path: Pat
     record = tmp_path / "recipe.json"
     claim(record, {"settings": {"seed": 0}, "versions": {"torch": "1"}}, {})
     with pytest.raises(
-        UserError, match=r"versions\.torch: 1 there, 2 wanted.*where it was begun, and it goes on"
+        UserError, match=r"versions\.torch: 1 there, 2 wanted.*where it began, and it resumes"
     ) as told:
         claim(record, {"settings": {"seed": 0}, "versions": {"torch": "2"}}, {})
     assert "loses the epochs of its training and nothing else" in str(told.value)

@@ -127,7 +127,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "distill train table1 --manifest m.csv --cache other.h5 --out t",
             "table1 is a suite and not one recipe",
         ),
-        ("distill train tau.toml --manifest m.csv --cache other.h5 --out t", "tau belongs into [distillation]"),
+        ("distill train tau.toml --manifest m.csv --cache other.h5 --out t", "tau belongs to [distillation]"),
         ("distill train r.toml --manifest other.h5 --cache m.csv --out t", f"other.h5 is not a manifest {IS_HDF5}"),
         ("distill train r.toml --manifest m.csv --cache m.csv --out t", f"m.csv is not a feature cache {IS_CSV}"),
         ("distill train empty.toml --manifest m.csv --cache m.csv --out t", "name: Field required"),

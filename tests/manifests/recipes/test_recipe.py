@@ -58,12 +58,12 @@ def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        ("[training]\ntau = 2\n", r"training\.tau is not a key; tau belongs into \[distillation\]"),
+        ("[training]\ntau = 2\n", r"training\.tau is not a key; tau belongs to \[distillation\]"),
         ("[student]\nfusion = 'late'\n", "student.fusion .*; fusion belongs at the top of the file, before the first"),
-        ("[training]\nrotation = 1\n", r"belongs into \[extract\.va_cnn\] or \[streams\.NAME\.va_cnn\]"),
-        ("[training]\nframes_per_segment = 1\n", r"belongs into \[extract\] or \[streams\.NAME\]"),
+        ("[training]\nrotation = 1\n", r"belongs to \[extract\.va_cnn\] or \[streams\.NAME\.va_cnn\]"),
+        ("[training]\nframes_per_segment = 1\n", r"belongs to \[extract\] or \[streams\.NAME\]"),
         ("[student]\nlearning_rat = 1\n", r"did you mean .*\.learning_rate\?"),
-        (RGB + "tau = 1\n", r"streams\.rgb\.tau is not a key; tau belongs into \[distillation\]"),
+        (RGB + "tau = 1\n", r"streams\.rgb\.tau is not a key; tau belongs to \[distillation\]"),
     ],
 )
 def test_a_key_in_the_wrong_table_is_told_the_right_one(tmp_path: Path, lines: str, sentence: str) -> None:
