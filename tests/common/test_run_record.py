@@ -1,4 +1,4 @@
-"""Run folders: whose they are, what is said of another run's, where a run of other clips goes."""
+"""The record of a run folder: other settings are refused, and other clips get a folder beside."""
 
 import json
 from pathlib import Path
@@ -9,14 +9,14 @@ from common.errors import UserError
 from common.run_record import claim, folder_of, only_writer, short_name
 
 
-def test_other_versions_of_an_unfinished_run_are_told_how_to_go_on(tmp_path: Path) -> None:
+def test_other_versions_in_an_unfinished_run_are_refused_with_advice(tmp_path: Path) -> None:
     record = tmp_path / "recipe.json"
     claim(record, {"settings": {"seed": 0}, "versions": {"torch": "1"}}, {})
     with pytest.raises(
         UserError, match=r"versions\.torch: 1 there, 2 wanted.*where it began, and it resumes"
-    ) as told:
+    ) as raised:
         claim(record, {"settings": {"seed": 0}, "versions": {"torch": "2"}}, {})
-    assert "loses the epochs of its training and nothing else" in str(told.value)
+    assert "loses only the epochs of this training" in str(raised.value)
     with pytest.raises(UserError, match="seed: 0 there, 1 wanted.*; give another folder, or remove it"):
         claim(record, {"settings": {"seed": 1}, "versions": {"torch": "2"}}, {})
 
