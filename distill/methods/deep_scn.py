@@ -36,7 +36,7 @@ RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # tried, relative to the mean of t
 class DeepScn(Config):
     """DeepSCN's layers, each solved in closed form; the paper's values are not known to us."""
 
-    layers: int = Field(default=2, ge=1, le=100)
+    layers: int = Field(default=2, ge=1, le=100)  # one on top of the other
     dropout: float = Field(default=0.2, ge=0, lt=1)  # share of a layer's inputs that are missing, in expectation
     order: float = Field(default=0.1, ge=0)  # weight of: successive levels of a clip have similar outputs
     pull: float = Field(default=1.0, ge=0)  # weight of: clips of a class have similar outputs

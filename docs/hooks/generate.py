@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import backbones
 import commands
 import data_sets
 import methods
@@ -17,6 +18,7 @@ import recipe_list
 import released_weights
 
 PARTS: dict[str, Callable[[], str]] = {
+    "backbones": backbones.markdown,
     "commands": commands.markdown,
     "data_sets": data_sets.markdown,
     "imports": package_imports.markdown,

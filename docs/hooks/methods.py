@@ -30,7 +30,7 @@ def markdown() -> str:
             "### " + ", ".join(cell(entry.title) for entry in entries),
             docstring(text),
             table(
-                ("name in a recipe", "network", "teacher", "learns from clips without a label"),
+                ("name in a recipe", "network", "teacher", "learns from clips without a label", "settings"),
                 [row(name, entry) for name, entry in zip(names, entries, strict=True)],
             ),
             f"Source: `{module.replace('.', '/')}.py`",
@@ -44,7 +44,7 @@ def names_markdown() -> str:
     return table(("name in a recipe", "title in tables and figures"), rows)
 
 
-def row(name: str, entry: Any) -> tuple[str, str, str, str]:
+def row(name: str, entry: Any) -> tuple[str, str, str, str, str]:
     """Return what a method is made of."""
     network = getattr(entry, "network", None)
     teacher = getattr(entry, "teacher", None)
@@ -53,6 +53,7 @@ def row(name: str, entry: Any) -> tuple[str, str, str, str]:
         NETWORKS[network] if network else "none: solved in one step",
         f"`{teacher}`" if teacher else "none",
         "yes" if getattr(entry, "unlabelled", False) else "no",
+        f"`[{entry.section}]`" if entry.section else "none",
     )
 
 

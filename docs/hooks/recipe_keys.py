@@ -3,6 +3,7 @@
 The meaning of a key is its description or the comment beside it in the model's source.
 """
 
+import contextlib
 import inspect
 import io
 import textwrap
@@ -26,7 +27,9 @@ def markdown() -> str:
     places: dict[type[Config], str] = {}
     for place, kind in sections(complete_recipe_model()):
         parts.append(f"### `[{place}]`" if place else "### At the top of the file")
-        if places.setdefault(kind, place) == place:
+        if not place:
+            parts += ["These keys stand before the first section.", keys_of(kind)]
+        elif places.setdefault(kind, place) == place:
             parts += [cell(inspect.getdoc(kind) or ""), keys_of(kind)]
         else:
             parts.append(f"The same keys as `[{places[kind]}]`.")
@@ -111,8 +114,17 @@ def default_of(field: FieldInfo) -> str:
 
 
 def comments(kind: type[Config]) -> dict[str, str]:
-    """Return the comment beside each field in the source of a model."""
-    source = textwrap.dedent(inspect.getsource(kind))
+    """Return the comment beside each field in the source of a model and of the models that it derives from."""
+    found: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        if issubclass(each, Config) and each.__module__ != "pydantic.main":
+            with contextlib.suppress(OSError):  # a model that was made by pydantic's `create_model` has no source
+                found |= comments_in(textwrap.dedent(inspect.getsource(each)))
+    return found
+
+
+def comments_in(source: str) -> dict[str, str]:
+    """Return the comment beside each field in the source of one class."""
     found: dict[str, list[str]] = {}
     name, depth = "", 0
     first_of_line = True

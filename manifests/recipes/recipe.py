@@ -44,7 +44,7 @@ class Data(Config):
     """The data set, its protocol, and a choice of classes."""
 
     dataset: str  # a name of `DATASETS`, or "other": a manifest of your own
-    protocol: str = Field(min_length=1)
+    protocol: str = Field(min_length=1)  # the name of the division into splits, as the manifest has it
     classes: list[str] | None = Field(default=None, min_length=2)  # some of the classes, in any order; None: all
     compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
 
@@ -68,14 +68,14 @@ class VaCnn(Config):
     image_size: int = Field(default=224, ge=40, le=MOST_PIXELS)  # side of a segment's picture
     initial_weights: str = "scratch"  # of the main network: "scratch", "timm-package", or a file of ImageNet weights
     learning_rate: float = Field(default=1e-4, gt=0)  # Adam
-    batch_size: int = Field(default=32, ge=2, le=10**6)
-    epochs: int = Field(default=100, ge=1, le=10**6)
+    batch_size: int = Field(default=32, ge=2, le=10**6)  # pictures
+    epochs: int = Field(default=100, ge=1, le=10**6)  # at most
     samples_per_clip: int = Field(default=4, ge=1, le=10**4)  # pictures of each clip in an epoch
     rotation: float = Field(default=0.3, ge=0)  # radians; largest random rotation of a skeleton about each axis
     plateau: int = Field(default=5, ge=1)  # epochs without gain on validation before the rate is divided by 10
     cooldown: int = Field(default=3, ge=0)  # epochs after that which do not count for the next time
     patience: int = Field(default=15, ge=1)  # epochs without gain before the training ends
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, lt=2**63)  # of the weights and of everything drawn
     legacy_sequence_stretch: bool = False  # minimum and maximum of each clip, as the released code; sees the future
     legacy_sequence_actors: bool = (
         False  # actors by the motion in the whole clip, as the released code; sees the future
@@ -88,11 +88,11 @@ class Extract(Config):
     backbone: str  # videos: a network; skeletons: "va_cnn", or without a network "joints" or "joint_statistics"
     weights: str  # a name in weights.toml, a file, "timm-package", "random", "none", or "train" (see va_cnn)
     column: str = Field(default="path", min_length=1)  # the manifest's column of the files: path or path_SOMETHING
-    segments: int = Field(default=10, ge=1, le=MOST_FRAMES)
+    segments: int = Field(default=10, ge=1, le=MOST_FRAMES)  # N; the paper's value
     frames_per_segment: int = Field(default=8, ge=1, le=MOST_FRAMES)  # "joints" resamples to it; va_cnn ignores it
     pictures: Pictures = "segment"  # va_cnn sees each segment alone, the clip up to its end, or both
     image_size: int | None = Field(default=None, ge=32, le=MOST_PIXELS)  # side of the network's input; None: its own
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # of the network; skeletons stay fp32 until it
     va_cnn: VaCnn | None = None  # with weights = "train": how they are trained; None: the defaults
 
     @model_validator(mode="after")
@@ -116,7 +116,7 @@ class Recipe(Config):
     model_config = ConfigDict(extra="allow")  # the sections of single methods
     __pydantic_extra__: dict[str, dict[str, Any]]
 
-    name: str = Field(pattern=r"^[\w.-]+$")
+    name: str = Field(pattern=r"^[\w.-]+$")  # letters, digits, ".", "_", "-"; results are in out/NAME
     base: str | None = None  # the recipe that has what this one leaves out: a name, or a file beside it
     data: Data
     extract: Extract | None = None  # None: a cache made elsewhere, or several streams

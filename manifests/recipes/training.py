@@ -44,11 +44,11 @@ class Training(Config):
 
     learning_rate: float = Field(default=0.1, gt=0)  # the paper: 0.01
     schedule: Literal["constant", "cosine"] = "cosine"  # of the learning rate; cosine falls to 0
-    momentum: float = Field(default=0.9, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    batch_size: int = Field(default=32, ge=1, le=10**6)
-    epochs: int = Field(default=100, ge=1, le=10**6)
-    gradient_clip: float = Field(default=5.0, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)  # not stated in the paper, as the following
+    weight_decay: float = Field(default=0.0, ge=0)  # of SGD
+    batch_size: int = Field(default=32, ge=1, le=10**6)  # clips
+    epochs: int = Field(default=100, ge=1, le=10**6)  # the epoch with the best validation AUC is kept
+    gradient_clip: float = Field(default=5.0, gt=0)  # largest norm of the gradient
     standardize: bool = True  # features to mean 0 and standard deviation 1 over the training clips
     input_dropout: float = Field(default=0.5, ge=0, lt=1)  # share of the feature dimensions, the same at all segments
     output_dropout: float = Field(default=0.5, ge=0, lt=1)  # share of the state's dimensions, before the classifier

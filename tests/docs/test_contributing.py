@@ -5,15 +5,26 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from common.command_line import new_app
 from common.config import parse_config
+from common.errors import UserError
+from distill.feature_set import FeatureSet, make_feature_set
+from distill.methods import METHODS
+from distill.training import train_model
+from distill.training_plan import make_training_plan
+from distill.training_state import ModelId
+from extract.backbones import BACKBONES, load_backbone
+from extract.cache import Cache
 from manifests.commands.build import add_build_commands
 from manifests.datasets import DATASETS
-from manifests.manifest import read_manifest
-from manifests.recipes.recipe import Data
+from manifests.manifest import COLUMNS, Manifest, read_manifest
+from manifests.recipes.recipe import Data, Extract, Recipe
 
 TEXT = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
@@ -29,6 +40,53 @@ def example(name: str, folder: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_the_method_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its code is in a file of its own, its line in `METHODS`, its section in a recipe; it learns a small problem."""
+    module = example("distill/methods/focal.py", tmp_path)
+    monkeypatch.setitem(METHODS, "focal", module.FOCAL)
+    config = {
+        "name": "mine",
+        "seeds": [0, 1],
+        "methods": ["focal"],
+        "data": {"dataset": "other", "protocol": "made-up"},
+        "focal": {"gamma": 1.0},
+        "distillation": {"beta": 0.5},
+        "student": {"hidden": 4},
+        "training": {"epochs": 1},
+    }
+    plan = make_training_plan(Recipe.model_validate(config))
+    assert plan.trained["focal"].settings == module.Focal(gamma=1.0)
+    data = made_up_features()
+    for seed in plan.seeds:
+        state = train_model(ModelId("focal", seed), plan, data)
+        assert state.epochs == 1
+        assert set(state.selected[0].terms) == {"focal"}
+    with pytest.raises(UserError, match=r"focal\.gama is not a key; did you mean focal\.gamma\?"):
+        make_training_plan(Recipe.model_validate(config | {"focal": {"gama": 1.0}}))
+
+
+def made_up_features() -> FeatureSet:
+    """Clips of two classes, whose features differ."""
+    clips = [(split, label, index) for split in ("train", "validation", "test") for label in (0, 1) for index in "abc"]
+    rows = [
+        [f"{split}{label}{index}", f"{split}{label}{index}.avi", label, ("run", "walk")[label], index, split, "made-up"]
+        for split, label, index in clips
+    ]
+    manifest = Manifest(pd.DataFrame(rows, columns=[*COLUMNS]), ("run", "walk"))
+    features = np.stack([np.full((10, 3), label, np.float32) for _, label, _ in clips])
+    whole = np.ones(len(clips), bool)
+    cache = Cache(features, [row[0] for row in rows], np.full(len(clips), 40), whole, {"backbone": "none"}, "c" * 64)
+    return make_feature_set(cache, manifest)
+
+
+def test_the_backbone_turns_segments_into_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = example("extract/backbones/resnet18.py", tmp_path)
+    monkeypatch.setitem(BACKBONES, "resnet18", module.RESNET18)
+    backbone = load_backbone(Extract(backbone="resnet18", weights="random"))
+    images = torch.zeros(1, 3, 224, 224)
+    assert backbone.network(images).shape == (1, 512)
 
 
 def test_the_data_set_has_a_command_and_a_name_in_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

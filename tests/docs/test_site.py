@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from distill.methods.east import East
 from manifests.recipes.recipe import Recipe
+from manifests.recipes.training import Training
 
 ROOT = Path(__file__).parent.parent.parent
 LOADS = re.compile(r"<(?:script|img|iframe|source|link)\b[^>]*?(?:src|href)=[\"']?(https?:)?//[^\"' >]+", re.IGNORECASE)
@@ -48,9 +50,15 @@ def test_no_part_is_left_out(site: Path) -> None:
 
 @pytest.mark.slow
 def test_every_key_of_a_recipe_is_there(site: Path) -> None:
+    """Keys in tables, sections in headings; each key has a meaning."""
     page = (site / "recipes.html").read_text(encoding="utf-8")
-    for name in (*Recipe.model_fields, *Recipe.model_fields["training"].annotation.model_fields):  # type: ignore[union-attr]
+    for name in (*Recipe.model_fields, *Training.model_fields, *East.model_fields):
         assert re.search(rf"<code>\[?{name}[.\]<]", page), name
+    tables = [table for table in page.split("<table>") if "<th>meaning</th>" in table]
+    rows = [row for table in tables for row in re.findall(r"<tr>(.*?)</tr>", table, flags=re.DOTALL)]
+    assert len(rows) > 60
+    for row in rows:
+        assert not row.rstrip().endswith("<td></td>"), row
 
 
 @pytest.mark.parametrize(
