@@ -1,8 +1,24 @@
-"""Raw videos to segment features, ten per clip, in one verified HDF5 file.
+"""Raw videos and skeletons to segment features, ten per clip, in one verified HDF5 file.
 
-`sources` lists clips and brings them, `decoding` turns them into frames, `networks` turns frames into features;
-`skeletons` and `va_cnn` do the last two for skeletons. `shards` keeps what is done of a run, `cluster` starts workers
-for it, `run` strings all of it together, and `cache` reads what comes out.
+`sources` lists and fetches the clips, `decoding` turns videos into frames and `skeletons` reads skeleton files.
+`backbones` are the networks that can be chosen by name; `networks` and `va_cnn` are what they are built from. `shards`
+stores the finished part of a run, `cluster` starts workers for it, `run` controls a whole run, and `cache` reads and
+writes its result.
 
-Kept empty on purpose: decode workers import `extract.decoding.decode` and must not pay for torch.
+The public names are imported when they are first used, because the decode workers import this package and must start
+without torch.
 """
+
+from typing import TYPE_CHECKING
+
+from common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from extract.api import CacheFeatures, extract_video, load_features
+
+__all__ = ["CacheFeatures", "extract_video", "load_features"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {"CacheFeatures": "extract.api", "extract_video": "extract.api", "load_features": "extract.api"},
+)

@@ -224,7 +224,7 @@ def test_verify_and_merge(command: Any, drawn_footage: Path, out: Path, whole: b
         (("--backbone", "tsm_resnet5"), "there is no backbone tsm_resnet5; near are"),
         (("--precision", "fp8"), "precision"),
         (("--segments", "0"), "segments"),
-        (("--decoder", "ffmpeg"), "there is no decoder 'ffmpeg'"),
+        (("--decoder", "ffmpeg"), "no decoder 'ffmpeg'"),
         (("--device", "abacus"), "no device 'abacus'"),
         (("--device", "cuda:99"), "cuda:99"),
         (("--videos", "nowhere"), "the video folder nowhere does not exist"),

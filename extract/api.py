@@ -1,0 +1,195 @@
+"""The public functions of the extraction, for Python: one file's features, and the content of a feature cache.
+
+torch is imported only by the calls that need it.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from common.config import parse_config
+from common.errors import UserError, unknown_name
+from extract.cache import Cache, read_cache
+from extract.decoding.pool import DecodeTask, Failure, decode_all
+from manifests.recipes.recipe import Extract, Pictures
+
+if TYPE_CHECKING:
+    import torch
+
+    from extract.networks.segment_network import SegmentNetwork
+
+DEADLINE = 60.0  # seconds without a new frame before the decoder of a file is killed
+FORMATS = ("numpy", "pandas", "torch")
+
+Array = TypeVar("Array")
+
+
+@dataclass(frozen=True)
+class CacheFeatures(Generic[Array]):
+    """The features of a cache.
+
+    Attributes:
+        clip_ids: the clips, in the order of the manifest.
+        features: (clips, N, D) float32.
+        failed: the clips of the cache that have no features, in the order of the manifest.
+        settings: everything that decides a value.
+    """
+
+    clip_ids: list[str]
+    features: Array
+    failed: list[str]
+    settings: dict[str, Any]
+
+
+def extract_video(
+    path: str | Path,
+    *,
+    backbone: str = "tsm_resnet50",
+    weights: str | Path | None = None,
+    num_segments: int = 10,
+    frames_per_segment: int = 8,
+    image_size: int | None = None,
+    pictures: Pictures = "segment",
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+    device: str = "auto",
+    decoder: str = "pyav",
+) -> NDArray[np.float32]:
+    """Return the segment features of one video or one skeleton file.
+
+    They are the bytes that `python -m extract run` writes with the same settings, if torch has the same number of
+    threads. The file is decoded in a process of its own, so a damaged file cannot crash or block the caller. The
+    network of the last call stays in memory, and a call with the same settings uses it again.
+
+    Args:
+        path: a video, a folder with its frames as images, or, for a backbone of skeletons, a skeleton file.
+        backbone: a name of `extract.backbones.BACKBONES`, where "timm:NAME" stands for any model of timm.
+        weights: a name of `python -m extract weights list`, a file, "timm-package", "random" or "none"; None: those
+            that belong to the backbone.
+        num_segments: N.
+        frames_per_segment: F.
+        image_size: the side of the square that the network sees; None: the backbone's own.
+        pictures: what `va_cnn` draws: each segment, the beginning up to its end, or both.
+        precision: of the network's arithmetic.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        decoder: a name of `extract.decoding.decoders.DECODERS`, for videos.
+
+    Returns:
+        (N, D) float32.
+
+    Raises:
+        UserError: an argument is wrong, the weights are missing, or the file cannot be read.
+    """
+    from extract.backbones import find_backbone
+
+    chosen = find_backbone(backbone).default_weights if weights is None else str(weights)
+    if chosen is None:
+        raise UserError(f"the backbone {backbone} has no default weights; give weights, a name or a file")
+    arguments = {
+        "backbone": backbone,
+        "weights": chosen,
+        "segments": num_segments,
+        "frames_per_segment": frames_per_segment,
+        "image_size": image_size,
+        "pictures": pictures,
+        "precision": precision,
+    }
+    config = parse_config(Extract, arguments, "arguments of extract_video")
+    network = _network(config, device, decoder, _state_of(chosen))
+    return _features_of(str(path), config, network, decoder)
+
+
+@overload
+def load_features(cache: str | Path, format: Literal["numpy"] = "numpy") -> CacheFeatures[NDArray[np.float32]]: ...
+@overload
+def load_features(cache: str | Path, format: Literal["torch"]) -> "CacheFeatures[torch.Tensor]": ...
+@overload
+def load_features(cache: str | Path, format: Literal["pandas"]) -> pd.DataFrame: ...
+def load_features(cache: str | Path, format: str = "numpy") -> CacheFeatures[Any] | pd.DataFrame:
+    """Read a feature cache and verify its checksum. Clips that failed have no features and are left out.
+
+    Args:
+        cache: the HDF5 file that `python -m extract run` made.
+        format: "numpy", "torch" or "pandas".
+
+    Returns:
+        "numpy", "torch": a `CacheFeatures` with the features as one array or tensor (clips, N, D).
+        "pandas": a data frame with a row for every segment, indexed by `clip_id` and `segment` (1 … N), and the D
+        features as columns; `attrs` has the lists `failed` and the dict `settings`.
+
+    Raises:
+        UserError: the format is unknown, the file is missing or is no cache, or its content is damaged.
+    """
+    if format not in FORMATS:
+        raise UserError(unknown_name("format", format, FORMATS))
+    content = read_cache(Path(cache))
+    valid = content.features if content.valid.all() else content.features[content.valid]
+    clip_ids, failed = _names(content, True), _names(content, False)
+    if format == "pandas":
+        return _data_frame(valid, clip_ids, failed, content.settings)
+    if format == "torch":
+        import torch
+
+        return CacheFeatures(clip_ids, torch.from_numpy(valid), failed, content.settings)
+    return CacheFeatures(clip_ids, valid, failed, content.settings)
+
+
+@functools.lru_cache(maxsize=1)
+def _network(config: Extract, device: str, decoder: str, weights_state: Sequence[int]) -> "SegmentNetwork":
+    """Load a network once. `weights_state` makes a file of weights that was replaced count as another one."""
+    from extract.doctor import check_decoder
+    from extract.machine import Machine
+    from extract.run import load_network
+
+    network = load_network(config, Machine(device=device, decoder=decoder))
+    if network.backbone.input == "video":
+        check_decoder(decoder)
+    return network
+
+
+def _state_of(weights: str) -> tuple[int, ...]:
+    """Return what changes when a file of weights is replaced; () if the weights are not a file."""
+    path = Path(weights)
+    if not path.is_file():
+        return ()
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _features_of(path: str, config: Extract, network: "SegmentNetwork", decoder: str) -> NDArray[np.float32]:
+    backbone = network.backbone
+    task = DecodeTask(
+        path,
+        path,
+        config.segments,
+        config.frames_per_segment,
+        decoder if backbone.input == "video" else "skeleton",
+        expected=0,
+        legacy_sequence_actors=backbone.legacy_sequence_actors,
+    )
+    (outcome,) = decode_all([task], workers=1, deadline=DEADLINE)
+    if isinstance(outcome, Failure):
+        raise UserError(f"{path} has no features: {outcome.reason}")
+    ((_, _, features),) = network.stream([outcome])  # as a run does it: on a GPU in batches of the same shape
+    if not np.isfinite(features).all():
+        raise UserError(f"{path} has no features: a feature is not a finite number")
+    return features
+
+
+def _names(cache: Cache, valid: bool) -> list[str]:
+    return [clip_id for clip_id, has_features in zip(cache.clip_id, cache.valid, strict=True) if has_features == valid]
+
+
+def _data_frame(
+    features: NDArray[np.float32], clip_ids: list[str], failed: list[str], settings: dict[str, Any]
+) -> pd.DataFrame:
+    _, num_segments, dimension = features.shape
+    rows = pd.MultiIndex.from_product([clip_ids, range(1, num_segments + 1)], names=["clip_id", "segment"])
+    frame = pd.DataFrame(features.reshape(-1, dimension), index=rows)
+    frame.attrs.update(failed=failed, settings=settings)
+    return frame
