@@ -377,7 +377,8 @@ def without_docstring(tree: ast.Module) -> list[str]:
     def look(body: list[ast.stmt], prefix: str) -> None:
         for node in body:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name[0] != "_":
-                if not ast.get_docstring(node):
+                overloads = any(ast.unparse(decorator) == "overload" for decorator in node.decorator_list)
+                if not ast.get_docstring(node) and not overloads:  # the function after its overloads has one
                     missing.append(prefix + node.name)
                 if isinstance(node, ast.ClassDef):
                     look(node.body, f"{prefix}{node.name}.")
@@ -388,7 +389,8 @@ def without_docstring(tree: ast.Module) -> list[str]:
 
 def test_a_missing_docstring_is_recognised() -> None:
     code = '"""File."""\nclass A:\n  """A."""\n  def b(self): ...\n  def _c(self): ...\ndef d():\n  def e(): ...\n'
-    assert without_docstring(ast.parse(code)) == ["A.b", "d"]
+    code += "@overload\ndef f(): ...\ndef f(): ...\n"
+    assert without_docstring(ast.parse(code)) == ["A.b", "d", "f"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
