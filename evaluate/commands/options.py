@@ -1,8 +1,9 @@
-"""What --videos, --manifest, --cache and --seeds say, of one recipe or of each recipe of a suite.
+"""The options that `reproduce` and `check` share: a recipe's or suite's name, and the inputs of each recipe.
 
-`--videos DIR` is of the one recipe there is, `--videos sysu=DIR` of one among several. No file is read here.
+A recipe has one folder: `--videos DIR`. In a suite the recipe is named: `--videos sysu=DIR`. No input is read here.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from evaluate.pipeline.inputs import PipelineInputs, missing_option
 from manifests.datasets import is_synthetic
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
+FORMER_NAMES = {"utd-mhad-programme": "utd-mhad-suite"}  # of suites that come with the project
+
 
 @dataclass(frozen=True)
 class InputOptions:
-    """The options as they were typed, each any number of times."""
+    """The options as the user typed them. Each may be given several times."""
 
     videos: Sequence[str] = ()
     manifests: Sequence[str] = ()
@@ -26,58 +29,72 @@ class InputOptions:
     get_weights: bool = False
 
 
-def inputs_of_recipe(recipe: Recipe, out: Path, given: InputOptions) -> PipelineInputs:
-    """Return what one recipe is given.
+def current_name(recipe: Path) -> Path:
+    """Return the present name of a recipe or suite, and print a note if the given name is a former one."""
+    name = FORMER_NAMES.get(str(recipe))
+    if name is None or recipe.exists():
+        return recipe
+    print(
+        f"note: {recipe} is called {name} now; to use results in out/{recipe}, give --out out/{recipe}",
+        file=sys.stderr,
+    )
+    return Path(name)
+
+
+def inputs_of_recipe(recipe: Recipe, out: Path, options: InputOptions) -> PipelineInputs:
+    """Return the inputs of a recipe.
 
     Raises:
-        UserError: an option twice, or a cache of no stream.
+        UserError: an option is given twice, or a cache belongs to no stream.
     """
-    videos, manifest = (
-        _once(recipe, *option) for option in (("--videos", given.videos), ("--manifest", given.manifests))
-    )
     return PipelineInputs(
-        out, videos, manifest, name_caches(recipe, given.caches), given.skip_failed, given.get_weights
+        out,
+        videos=_at_most_one(recipe, "--videos", options.videos),
+        manifest=_at_most_one(recipe, "--manifest", options.manifests),
+        caches=name_caches(recipe, options.caches),
+        skip_failed=options.skip_failed,
+        get_weights=options.get_weights,
     )
 
 
-def inputs_of_suite(recipes: Sequence[Recipe], out: Path, given: InputOptions) -> dict[str, PipelineInputs]:
-    """Return what the recipes of a suite are given, by their names; those that are given nothing are not there.
+def inputs_of_suite(recipes: Sequence[Recipe], out: Path, options: InputOptions) -> dict[str, PipelineInputs]:
+    """Return the inputs of the recipes of a suite, by their names, without the recipes that get nothing.
 
-    Recipes of one name have the same inputs, and the folder of that name in `out`.
+    Recipes with the same name have the same inputs. Their results go into the folder of that name in `out`.
 
     Raises:
-        UserError: nothing is given at all, an option of no recipe, or twice of one.
+        UserError: nothing is given at all, an option belongs to no recipe, or it is given twice for a recipe.
     """
     by_name = {recipe.name: recipe for recipe in recipes}
-    videos = _by_name("--videos", given.videos, list(by_name))
-    manifests = _by_name("--manifest", given.manifests, list(by_name))
+    videos = _by_name("--videos", options.videos, list(by_name))
+    manifests = _by_name("--manifest", options.manifests, list(by_name))
     streams = {
         name if stream == ONLY_STREAM else f"{name}.{stream}": (name, stream)
         for name, recipe in by_name.items()
         for stream in (recipe.stream_configs or (ONLY_STREAM,))
     }
     caches: dict[str, dict[str, Path]] = {name: {} for name in by_name}
-    for key, file in _by_name("--cache", given.caches, list(streams)).items():
+    for key, file in _by_name("--cache", options.caches, list(streams)).items():
         name, stream = streams[key]
         caches[name][stream] = file
-    found = {
+    inputs = {
         name: PipelineInputs(
-            out / name, videos.get(name), manifests.get(name), caches[name], given.skip_failed, given.get_weights
+            out / name, videos.get(name), manifests.get(name), caches[name], options.skip_failed, options.get_weights
         )
         for name, recipe in by_name.items()
         if name in videos or name in manifests or caches[name] or is_synthetic(recipe.data.dataset)
     }
-    if not found:
-        options = ", or ".join(missing_option(recipe.name, recipe.data.dataset) for recipe in by_name.values())
-        raise UserError(f"there is nothing to run on; {options}")
-    return found
+    if not inputs:
+        missing = ", or ".join(missing_option(recipe.name, recipe.data.dataset) for recipe in by_name.values())
+        raise UserError(f"there is nothing to run on; {missing}")
+    return inputs
 
 
 def with_seeds(recipe: Recipe, text: str | None) -> Recipe:
     """Return the recipe with other seeds, written as in `0,1,2`; None: its own.
 
     Raises:
-        UserError: no whole numbers, or one twice.
+        UserError: a seed is not a whole number, or is given twice.
     """
     if text is None:
         return recipe
@@ -88,16 +105,16 @@ def with_seeds(recipe: Recipe, text: str | None) -> Recipe:
     return parse_config(Recipe, recipe.model_dump() | {"seeds": seeds}, f"--seeds {text}")
 
 
-def _once(recipe: Recipe, option: str, given: Sequence[str]) -> Path | None:
-    if len(given) > 1:
-        raise UserError(f"{option} is given {len(given)} times for recipe {recipe.name}; keep one")
-    return Path(given[0]) if given else None
+def _at_most_one(recipe: Recipe, option: str, values: Sequence[str]) -> Path | None:
+    if len(values) > 1:
+        raise UserError(f"{option} is given {len(values)} times for recipe {recipe.name}; keep one")
+    return Path(values[0]) if values else None
 
 
-def _by_name(option: str, given: Sequence[str], names: Sequence[str]) -> Mapping[str, Path]:
-    """Files or folders by the name before `=`, which may be left out where there is one name only."""
+def _by_name(option: str, values: Sequence[str], names: Sequence[str]) -> Mapping[str, Path]:
+    """Return files or folders by the name before `=`. If there is only one name, it may be left out."""
     found: dict[str, Path] = {}
-    for text in given:
+    for text in values:
         name, _, path = text.partition("=")
         if name not in names and len(names) == 1:
             name, path = names[0], text

@@ -74,7 +74,7 @@ def reproduce(
     from rich.console import Console
 
     from common.progress import progress_bars
-    from evaluate.commands.options import InputOptions, inputs_of_recipe, inputs_of_suite, with_seeds
+    from evaluate.commands.options import InputOptions, current_name, inputs_of_recipe, inputs_of_suite, with_seeds
     from evaluate.pipeline.inputs import SuiteInputs
     from evaluate.pipeline.reproduction import reproduce as run
     from evaluate.pipeline.suite import run_suite
@@ -85,6 +85,7 @@ def reproduce(
     options = InputOptions(videos or [], manifest or [], cache or [], skip_failed, get_weights)
     machine = Machine(device=device, workers=workers or min(usable_cores(), 8), deadline=deadline)
     notify = Console(stderr=True, markup=False).print
+    recipe = current_name(recipe)
     suite_file = find_suite(recipe)
     if suite_file is not None:
         suite, rows = read_suite(suite_file)

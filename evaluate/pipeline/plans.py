@@ -10,6 +10,7 @@ from distill.training_plan import TrainingPlan, check_num_segments, make_trainin
 from evaluate.pipeline.clips import find_clips
 from evaluate.pipeline.extraction_plan import ExtractionPlan, plan_extraction
 from evaluate.pipeline.inputs import PipelineInputs
+from evaluate.pipeline.scoring_plan import ScoringPlan, plan_scoring
 from manifests.recipes.recipe import Recipe
 
 
@@ -19,6 +20,7 @@ class StagePlans:
 
     extraction: ExtractionPlan
     training: TrainingPlan
+    scoring: ScoringPlan
 
 
 def make_plans(recipe: Recipe, inputs: PipelineInputs, notify: Notify = no_notice) -> StagePlans:
@@ -36,4 +38,4 @@ def make_plans(recipe: Recipe, inputs: PipelineInputs, notify: Notify = no_notic
     extraction = plan_extraction(recipe, inputs, find_clips(recipe, inputs, notify))
     for stream in extraction.given.values():
         check_num_segments(training, stream.cache.features.shape[1])
-    return StagePlans(extraction, training)
+    return StagePlans(extraction, training, plan_scoring(recipe, training))

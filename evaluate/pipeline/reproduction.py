@@ -1,7 +1,7 @@
 """The whole pipeline: files → manifest → features → teachers → students → predictions → table and figure.
 
-The only module that runs all stages. Each stage does what is missing and leaves the rest, so the same command goes on
-after a kill and is quick when nothing is left to do. Each stage with several streams has its own file beside this one.
+This is the only module that runs all stages. Each stage does what is missing, so the same command resumes after an
+interruption and ends quickly if nothing is missing.
 """
 
 import time
@@ -10,25 +10,32 @@ from pathlib import Path
 
 from common.callbacks import Notify
 from common.device import choose_device
-from evaluate.pipeline.fusion import method_name, sources
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
-from evaluate.pipeline.methods import score_methods
+from evaluate.pipeline.layout import labels_folder
+from evaluate.pipeline.method_scores import score_methods
 from evaluate.pipeline.plans import make_plans
 from evaluate.pipeline.result_folder import result_folder
 from evaluate.pipeline.results import write_results
+from evaluate.pipeline.sources import make_sources
 from evaluate.pipeline.streams import get_streams, without_failed
-from evaluate.pipeline.students import labels_folder, train_students
+from evaluate.pipeline.students import train_students
 from evaluate.scoring.scores import Scores
 from extract.machine import Machine
 from manifests.manifest import Manifest
 from manifests.recipes.recipe import Recipe
 
-BASELINE = "without"  # what the other methods of a recipe are compared with, if it has it
-
 
 @dataclass(frozen=True)
 class Result:
-    """What a reproduction ends with: the files, the clips, the scores by method and seed, and seconds by stage."""
+    """The results of a recipe.
+
+    Attributes:
+        table: the results table as Markdown; the other files are beside it.
+        figure: the accuracy curves as PNG.
+        manifest: the clips that were scored.
+        scores: by the name of the row, one `Scores` for each seed.
+        seconds: how long each stage took.
+    """
 
     table: Path
     figure: Path
@@ -45,6 +52,13 @@ def reproduce(
     progress: StageProgress | None = None,
 ) -> Result:
     """Run what is missing of a recipe, from the files of the data set to the table and the figure.
+
+    Args:
+        recipe: what to run.
+        inputs: the user's files, and the folder of the results.
+        machine: what features are extracted and models are trained with.
+        notify: gets sentences for the user.
+        progress: the progress callbacks of the stages.
 
     Raises:
         UserError: something is missing or failed, with what to do about it.
@@ -63,13 +77,13 @@ def reproduce(
     finish("manifest")
     streams = get_streams(plans.extraction, machine, notify, progress)
     manifest = without_failed(plans.extraction, streams, notify)
-    seen = sources(recipe, {name: stream.cache for name, stream in streams.items()})
+    sources = make_sources(plans.scoring.fusion, {name: stream.cache for name, stream in streams.items()})
     finish("extract")
-    out = result_folder(inputs.out, manifest, seen, notify)
-    train_students(recipe, plans.training, out / "runs", manifest, seen, device, progress.epochs)
+    out = result_folder(inputs.out, manifest, sources, notify)
+    train_students(plans.training, out, manifest, sources, device, progress.epochs)
     finish("distill")
-    scores = score_methods(recipe, plans.training, out, manifest, seen)
-    results = out / labels_folder(recipe)  # beside the results with all labels, never over them
-    table, figure = write_results(results, manifest, scores, method_name(BASELINE, ""), method_name("with", ""))
+    scores = score_methods(plans.scoring, out, manifest, sources)
+    results = out / labels_folder(plans.training.labels)
+    table, figure = write_results(results, manifest, scores, plans.scoring.baseline, plans.scoring.method)
     finish("evaluate")
     return Result(table, figure, manifest, scores, seconds)

@@ -13,7 +13,7 @@ from common.run_record import differences, short_name
 from distill.feature_set import make_feature_set
 from distill.run_folder import RECIPE, read_settings
 from distill.run_settings import data_settings
-from evaluate.pipeline.fusion import Source
+from evaluate.pipeline.sources import Source
 from manifests.manifest import Manifest
 
 

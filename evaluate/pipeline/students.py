@@ -1,6 +1,6 @@
-"""The models of a recipe, trained into their run folders: of every source, seed and method.
+"""The training stage: the models of a plan for each source, teachers first, each into its run folder.
 
-A run that is finished is left as it is, one that was interrupted is gone on with (`distill.run_folder`).
+A finished run is left as it is, and an interrupted run is resumed, see `distill.run_folder`.
 """
 
 from collections.abc import Sequence
@@ -10,47 +10,35 @@ from common.callbacks import ProgressCallback
 from distill.feature_set import make_feature_set
 from distill.runs import EpochCounter, runs_of
 from distill.training_plan import TrainingPlan
-from evaluate.pipeline.fusion import Source
+from evaluate.pipeline.layout import runs_folder
+from evaluate.pipeline.sources import Source
 from manifests.manifest import Manifest
-from manifests.recipes.recipe import Recipe
 
 
 def train_students(
-    recipe: Recipe,
     plan: TrainingPlan,
-    runs: Path,
+    out: Path,
     manifest: Manifest,
     sources: Sequence[Source],
     device: str,
-    move: ProgressCallback,
+    progress: ProgressCallback,
 ) -> None:
-    """Train what is missing: of every source the teachers that a method needs, then all students side by side.
+    """Train the models that are missing. For each source, the teachers come before their students.
 
     Args:
-        recipe: names the folders.
-        plan: what to train.
-        runs: where the run folders go; see `runs_folder`.
-        manifest: labels and splits; no test clip is looked at.
-        sources: what they see.
-        device: to train on.
-        move: told the epochs done and all, over all models.
+        plan: what to train and how.
+        out: the folder of the results; the run folders go into `layout.runs_folder`.
+        manifest: labels and splits; the test clips are not read.
+        sources: what the models get as input.
+        device: the processor to train on.
+        progress: called with the number of finished epochs and of all epochs, over all models.
 
     Raises:
-        UserError: clips without features, a folder of another run, a training that failed.
+        UserError: clips have no features, a folder is another run's, or the training failed.
     """
-    both = plan.teachers, plan.students
-    counter = EpochCounter(len(sources) * len(plan.trained) * len(plan.seeds) * plan.training.epochs, move)
+    counter = EpochCounter(len(sources) * len(plan.trained) * len(plan.seeds) * plan.training.epochs, progress)
     for source in sources:
         data = make_feature_set(source.cache, manifest).to(device)
-        for methods in both:
-            counter.train(runs_of(plan, methods, runs_folder(runs, recipe, source)), plan, data)
-
-
-def runs_folder(runs: Path, recipe: Recipe, source: Source) -> Path:
-    """Return the folder of the runs of a source, see `distill.runs.folder_of_model`."""
-    return runs / source.folder / labels_folder(recipe)
-
-
-def labels_folder(recipe: Recipe) -> str:
-    """Return the folder of what was trained with a share of the labels: empty with all, else as in `labels-0.1`."""
-    return "" if recipe.labels.fraction == 1 else f"labels-{recipe.labels.fraction:g}"
+        folder = runs_folder(out, source.folder, plan.labels)
+        for methods in (plan.teachers, plan.students):
+            counter.train(runs_of(plan, methods, folder), plan, data)

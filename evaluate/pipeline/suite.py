@@ -1,10 +1,10 @@
-"""A suite run: the recipes of all rows that files are given for, and then the printed table with ours beside it.
+"""A run of a suite: the recipes that have inputs are reproduced, then the paper's table is written with ours beside it.
 
-Each base goes through `reproduce` in a folder of its own; what is not given is not run, and its rows say so. What the
-table looks like is in `suite_table`.
+Each recipe goes through `reproduce` in a folder of its own. A recipe without inputs is not run, and its rows say so.
+How the table looks is in `evaluate.tables.suite_table`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from common.callbacks import Notify
 from common.files import write_text
 from distill.methods import METHODS
 from distill.training_plan import make_training_plan
-from evaluate.pipeline.fusion import method_name
 from evaluate.pipeline.inputs import StageProgress, SuiteInputs, missing_option
 from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.pipeline.results import published_beside
+from evaluate.pipeline.row_names import row_name, rows_of_method
 from evaluate.scoring.scores import Scores
 from evaluate.tables.notes import notes
 from evaluate.tables.suite_table import Line, Section, render_csv, render_latex, render_markdown
@@ -27,7 +27,13 @@ from manifests.recipes.suite import Suite, merge_rows, merged_into
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What a suite ends with: the Markdown file, what stands in it, and the results of what was run, in order."""
+    """The results of a suite.
+
+    Attributes:
+        table: the suite's table as Markdown; .csv and .tex are beside it.
+        sections: the content of the table.
+        results: the recipes that were run, in order, with their results.
+    """
 
     table: Path
     sections: list[Section]
@@ -42,20 +48,20 @@ def run_suite(
     notify: Notify = print,
     progress_of: Callable[[str], StageProgress] = lambda _: StageProgress(),
 ) -> SuiteResult:
-    """Run what is missing of all rows that are given, and write the table, as Markdown, CSV and LaTeX.
+    """Run what is missing of all rows that have inputs, and write the table as Markdown, CSV and LaTeX.
 
     Args:
         suite: its name and title.
         rows: the recipes of its rows.
         inputs: the folder of the table, and the inputs of the merged recipes.
-        machine: to extract and train with.
+        machine: what features are extracted and models are trained with.
         notify: gets sentences for the user.
         progress_of: returns the progress callbacks of a merged recipe, by its name.
 
     Raises:
         UserError: as `reproduce`.
     """
-    for row in rows:  # before the first of them is trained
+    for row in rows:  # every row is checked before the first one is run
         make_training_plan(row)
     sections, results = [], []
     for recipe in merge_rows(rows):
@@ -70,6 +76,7 @@ def run_suite(
 
 
 def _section(recipe: Recipe, rows: Sequence[Recipe], result: Result | None) -> Section:
+    """Return the lines of one merged recipe; `result` is None if it was not run."""
     share = recipe.labels.share
     not_run = f"not run: {missing_option(recipe.name, recipe.data.dataset)}"
     beside = published_beside(result.manifest, result.scores) if result else []
@@ -77,30 +84,27 @@ def _section(recipe: Recipe, rows: Sequence[Recipe], result: Result | None) -> S
     for row, method in [(own, method) for own in rows for method in own.methods]:
         published = published_of(recipe.data.protocol, share, method)
         if result is None:
-            lines.append(Line(row.name, method_name(method, ""), published, None, not_run))
+            lines.append(Line(row.name, row_name(method), published, None, not_run))
             continue
-        for name, scores in _of_method(method, result.scores).items():
-            note = "" if published is None or published in beside else _why_not(recipe, scores[0])
+        for name, scores in rows_of_method(method, result.scores).items():
+            note = "" if published is None or published in beside else _why_not_comparable(recipe, scores[0])
             lines.append(Line(row.name, name, published, scores, note))
     caption = not_run if result is None else "; ".join(notes(result.scores))
     return Section(recipe.name, recipe.data.protocol, share, caption, tuple(lines))
 
 
 def published_of(protocol: str, labels: str, method: str) -> Published | None:
-    """Return the published row of a method: as run again by others (a star), or else as its authors printed it."""
+    """Return the published row of a method; None: there is none.
+
+    A row that other authors measured again, which has a star, is preferred to the row of the method's own authors.
+    """
     name = METHODS[method].published
     rows = {row.method: row for row in published_rows(protocol, labels)}
     return rows.get(name or "") or rows.get((name or "").removesuffix("*"))
 
 
-def _of_method(method: str, scores: Mapping[str, Sequence[Scores]]) -> dict[str, Sequence[Scores]]:
-    """The scores of a method: of itself, or on each stream and fusion that it was run on."""
-    title = method_name(method, "")
-    return {name: runs for name, runs in scores.items() if name == title or name.startswith(f"{title}, ")}
-
-
-def _why_not(recipe: Recipe, own: Scores) -> str:
-    """Why the published numbers are not those of the same experiment."""
+def _why_not_comparable(recipe: Recipe, own: Scores) -> str:
+    """Return why the published numbers are not of the same experiment."""
     if own.protocol != recipe.data.protocol:
         return f"not comparable: protocol {own.protocol}"
     if len(own.accuracy) != len(RATIOS):

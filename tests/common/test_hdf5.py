@@ -12,10 +12,10 @@ import pytest
 
 from common.errors import UserError
 from common.hdf5 import open_hdf5, refuse_system_error
-from evaluate.pipeline.finished import read_finished
+from evaluate.pipeline.finished_run import read_finished_run
 from evaluate.scoring.predictions import read_predictions
 from extract.cache import check_cache, read_cache
-from manifests.recipes.recipe import RECIPES, read_recipe
+from manifests.recipes.training import Labels
 
 ROOT = Path(__file__).parent.parent.parent
 WRITE_AND_READ = """
@@ -80,9 +80,9 @@ def test_predictions_of_a_finished_run_that_cannot_be_read(tmp_path: Path, monke
     def refused(*_: object) -> None:
         raise OSError(errno.EIO, "Unable to synchronously open file")
 
-    monkeypatch.setattr("evaluate.pipeline.finished.open_hdf5", refused)
+    monkeypatch.setattr("evaluate.pipeline.finished_run.open_hdf5", refused)
     with pytest.raises(UserError, match="cannot read .*a.h5: Input/output error") as told:
-        read_finished(read_recipe(RECIPES / "ucf101.toml"), tmp_path)
+        read_finished_run(tmp_path, Labels())
     assert "remove it" not in str(told.value)
 
 

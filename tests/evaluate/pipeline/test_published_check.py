@@ -19,10 +19,11 @@ from common.command_line import run_cli
 from common.errors import UserError
 from distill.training_plan import complete_recipe
 from evaluate.commands.app import app
-from evaluate.pipeline.fusion import method_name
+from evaluate.pipeline.comparability import BUNDLED, MADE_HERE
 from evaluate.pipeline.inputs import PipelineInputs
-from evaluate.pipeline.published_check import BUNDLED, MADE_HERE, check_rows, passed
+from evaluate.pipeline.published_check import check_rows, passed
 from evaluate.pipeline.reproduction import reproduce
+from evaluate.pipeline.row_names import row_name
 from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
 from evaluate.scoring.scores import Scores
 from evaluate.scoring.summary import Summary
@@ -173,7 +174,7 @@ def test_the_spread_is_that_of_the_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"protocol": f"{SYSU}-subset"}, "the run is of sysu-xsub-fixed-subset, a subset; what is published is of"),
+        ({"protocol": f"{SYSU}-subset"}, "the run is of sysu-xsub-fixed-subset, a subset; the published row is of"),
         ({"protocol": "sysu-setting2-split00"}, "the run is of sysu-setting2-split00, another protocol"),
         ({"protocol": f"{SYSU}-holdout-1"}, "another protocol"),
         ({"clips": {"train": 216, "validation": 23, "test": 240}}, "239 training and 240 test clips are not"),
@@ -182,9 +183,9 @@ def test_the_spread_is_that_of_the_table(tmp_path: Path) -> None:
         ({"random_weights": True}, "the features are of a network with random weights"),
         ({"seeds": (0, 1, 2)}, "the run is not finished: its table is of 3 of the recipe's 5 seeds"),
         ({"seeds": (5, 6, 7, 8, 9)}, "its table is of 0 of the recipe's 5 seeds"),
-        ({"curve": lambda seed: np.linspace(0.6, 0.9, 5)}, "the run has 5 segments; what is published has 10"),
+        ({"curve": lambda seed: np.linspace(0.6, 0.9, 5)}, "the run has 5 segments; the published row has 10"),
         ({"caches": caches_of(rgb=TSM)}, "the features are of tsm_resnet50; recipe sysu has tsm_resnet50 + va_cnn"),
-        ({"caches": {}}, "the features are of nobody knows what"),
+        ({"caches": {}}, "the features are of an unknown backbone"),
         ({"method": "Teacher-student only, early fusion"}, "no run of it has ended in"),
         ({"subfolder": "labels-0.1"}, "no run of it has ended in"),
     ],
@@ -206,7 +207,7 @@ def test_other_settings_than_the_recipes_are_named(tmp_path: Path) -> None:
     made = provenance(read_recipe(Path("table1-sysu-with")))
     made["recipe"]["training"]["epochs"] = 7
     (sentence,) = checked(write_run(tmp_path, **made)).why
-    assert sentence == "the run is of other settings than the recipe (training.epochs: 7 there, 100 wanted)"
+    assert sentence == "the run has other settings than the recipe (training.epochs: 7 there, 100 wanted)"
 
 
 @pytest.mark.parametrize("backbone", ["efficientnet_lite0", "tsm_mobilenetv2", "tsm_resnet50_nl", "va_cnn"])
@@ -229,7 +230,7 @@ def test_a_stream_more_than_the_papers_is_another_experiment(tmp_path: Path) -> 
         ("segments", 5, "segments: 5 there, 10 wanted"),
         ("frames_per_segment", 4, "frames_per_segment: 4 there, 8 wanted"),
         ("preprocess", TSM["preprocess"] | {"crop": 112}, "preprocess.crop: 112 there, 224 wanted"),
-        ("frames_per_segment", None, "frames_per_segment: not said there"),
+        ("frames_per_segment", None, "frames_per_segment: not stated there"),
         ("pictures", "both", "pictures: both there, segment wanted"),
         ("image_size", 64, "image_size: 64 there, 224 wanted"),
         ("timm_model", "resnet18", "timm_model: resnet18 there, resnet50 wanted"),
@@ -245,7 +246,7 @@ def test_features_of_other_settings_are_not_compared(tmp_path: Path, key: str, v
     row = checked(write_run(tmp_path, caches=caches_of(rgb=rgb, skeleton=skeleton)))
     assert (row.verdict, row.numbers, passed([row])) == ("not comparable", (), False)
     backbone = "tsm_resnet50" if key in TSM else "va_cnn"
-    assert row.why[0] == f"the features of {backbone} are others than recipe sysu's ({said})"
+    assert row.why[0] == f"the features of {backbone} differ from those of recipe sysu ({said})"
 
 
 @pytest.mark.parametrize(("settings", "stream"), [(TSM, "rgb"), (VA_CNN, "skeleton")])
@@ -269,7 +270,7 @@ def test_another_released_file_is_compared_and_it_is_said(tmp_path: Path) -> Non
     file = read_weights()["tsm-r50-8f-dense-kinetics400"].file
     row = checked(write_run(tmp_path, caches=caches_of(rgb=TSM | {"weights": file}, skeleton=VA_CNN)))
     assert row.verdict == "inside"
-    assert row.remarks == (f"features of {file}, and recipe sysu takes {TSM['weights']}",)
+    assert row.remarks == (f"the features are of {file}; recipe sysu uses {TSM['weights']}",)
 
 
 def test_what_a_va_cnn_was_called_and_its_streams_do_not_matter(tmp_path: Path) -> None:
@@ -289,7 +290,7 @@ def test_students_trained_otherwise_than_in_the_bundled_recipe_are_compared_and_
     assert row.verdict == "inside"
     (remark,) = row.remarks
     assert remark == (
-        "trained otherwise than in recipe sysu: student.hidden: 6 there, 512 wanted, training.epochs: 2 there, "
+        "trained differently from recipe sysu: student.hidden: 6 there, 512 wanted, training.epochs: 2 there, "
         "100 wanted, va_cnn.epochs: 3 there, 100 wanted"
     )
     assert call("check", tmp_path / "own.toml", "--out", tmp_path) == 0
@@ -312,7 +313,7 @@ def test_nothing_is_said_of_a_va_cnn_that_the_recipe_does_not_train(tmp_path: Pa
     )
     _, row = check_rows([read_recipe(tmp_path / "own.toml")], {"ntu60": tmp_path})
     assert row.why == ()
-    assert row.remarks == ("trained otherwise than in recipe ntu60: training.gradient_clip: 1.0 there, 5.0 wanted",)
+    assert row.remarks == ("trained differently from recipe ntu60: training.gradient_clip: 1.0 there, 5.0 wanted",)
 
 
 def test_rows_that_come_with_the_project_are_compared_without_a_word(tmp_path: Path) -> None:
@@ -324,7 +325,7 @@ def test_rows_that_come_with_the_project_are_compared_without_a_word(tmp_path: P
         write_run(
             out,
             row=str(path),
-            method=method_name(recipe.methods[0], "early fusion" if recipe.streams else ""),
+            method=row_name(recipe.methods[0], "early fusion" if recipe.streams else ""),
             protocol=recipe.data.protocol,
             classes=classes,
             subfolder="" if recipe.labels.fraction == 1 else "labels-0.1",
@@ -354,8 +355,8 @@ def test_what_nobody_published_or_nobody_can_be_held_against(
     assert "nothing is published of it under utd-mhad-xsub with all of the training labels" in capsys.readouterr().out
     row = checked(tmp_path, "table2-ntu60-knn")
     assert row.verdict == "nothing to compare with"
-    assert "what is published was measured on RGB-D features, which nothing here makes" in row.why
-    assert "its area is by another definition, or by one not stated" in row.why
+    assert "the published row was measured on RGB-D features, which nothing here makes" in row.why
+    assert "its AUC has another definition, or one that is not stated" in row.why
     assert not passed([row])
     assert call("check", "ucf101-six", "--out", tmp_path) == 1
 
@@ -446,7 +447,7 @@ def test_odd_provenance_is_a_sentence_that_names_the_file(
         file.attrs["provenance"] = json.dumps(json.loads(file.attrs["provenance"]) | about)
     assert call("check", "table1-sysu-with", "--out", tmp_path) == 1
     told = capsys.readouterr()
-    assert f"{path} is not a predictions file of ours (its provenance: {said}" in told.err
+    assert f"{path} is not a predictions file that `reproduce` wrote (its provenance: {said}" in told.err
     assert "Traceback" not in told.err
 
 
@@ -455,10 +456,10 @@ def test_a_provenance_that_says_nothing_is_none_to_compare_with(tmp_path: Path) 
     with h5py.File(tmp_path / "predictions" / "with-seed1.h5", "a") as file:
         file.attrs["provenance"] = "{}"
     row = checked(tmp_path)
-    assert "the features are of nobody knows what; recipe sysu has tsm_resnet50 + va_cnn" in row.why
+    assert "the features are of an unknown backbone; recipe sysu has tsm_resnet50 + va_cnn" in row.why
     with h5py.File(tmp_path / "predictions" / "with-seed1.h5", "a") as file:
         file.attrs["provenance"] = "[]"
-    with pytest.raises(UserError, match=r"with-seed1\.h5 is not a predictions file of ours"):
+    with pytest.raises(UserError, match=r"with-seed1\.h5 is not a predictions file that `reproduce` wrote"):
         checked(tmp_path)
 
 
@@ -488,7 +489,7 @@ def test_a_line_that_was_cut_or_glued_is_a_sentence(tmp_path: Path, change: Call
     table = write_run(tmp_path) / "table.csv"
     lines = [change(line) if line.startswith('"With') else line for line in table.read_text().splitlines()]
     table.write_text("\n".join(lines))
-    with pytest.raises(UserError, match=r"table\.csv is not a table of ours"):
+    with pytest.raises(UserError, match=r"table\.csv is not a table that `reproduce` wrote"):
         checked(tmp_path)
 
 
@@ -553,9 +554,9 @@ def test_a_real_run_over_features_of_another_kind_has_no_verdict(
     monkeypatch.setitem(TOLERANCES, (UCF, "all"), Tolerance(100.0, "a trial"))
     assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 1
     said = capsys.readouterr().out
-    why = "the features of tsm_resnet50 are others than recipe ucf101's (weights: none there, a released "
+    why = "the features of tsm_resnet50 differ from those of recipe ucf101 (weights: none there, a released "
     assert said.count(f"**not comparable**: {why}") == 2
-    assert "segments: not said there, frames_per_segment: not said there" in said
+    assert "segments: not stated there, frames_per_segment: not stated there" in said
     assert "inside**" not in said
 
 
@@ -581,6 +582,6 @@ def test_a_real_run_from_features_to_the_verdict(
     monkeypatch.setitem(TOLERANCES, (UCF, "all"), Tolerance(100.0, "a trial"))
     assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 0
     said = capsys.readouterr().out
-    assert said.count("**inside** over 2 seeds (trained otherwise than in recipe ucf101: ") == 2
+    assert said.count("**inside** over 2 seeds (trained differently from recipe ucf101: ") == 2
     assert "student.hidden: 6 there, 512 wanted" in said
     assert "training.epochs: 2 there, 100 wanted" in said

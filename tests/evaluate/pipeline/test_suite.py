@@ -329,6 +329,18 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert [seconds["base"] for seconds in told["seconds"]] == ["sy"]
 
 
+def test_the_former_name_of_a_suite_works_with_a_note(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for verb in ("reproduce", "check"):
+        assert call(verb, "utd-mhad-programme") == 1
+        said = capsys.readouterr()
+        assert said.err.startswith("note: utd-mhad-programme is called utd-mhad-suite now; to use results in ")
+        assert ("give --videos utd-mhad-" in said.err) == (verb == "reproduce")
+        assert ("nothing to compare with" in said.out) == (verb == "check")
+
+
 def test_a_row_alone_is_a_recipe_like_any_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_data(tmp_path, SYSU)
     write_suite(tmp_path)
