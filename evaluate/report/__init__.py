@@ -1,1 +1,1 @@
-"""The report: one HTML page of finished runs, with nothing outside it. `page` puts it together; no scoring here."""
+"""The report: one HTML page about finished runs, and the figure of accuracy by observation ratio."""

@@ -1,7 +1,4 @@
-"""Which class is taken for which: the confusion matrix at one observation ratio, and its largest mistakes.
-
-Pure functions on NumPy arrays. The heat map is the template's.
-"""
+"""The confusion matrix at one observation ratio, and its most frequent mistakes: pure functions on NumPy arrays."""
 
 from dataclasses import dataclass
 
@@ -11,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Mistake:
-    """One class taken for another: indices, and the share of the first one's clips."""
+    """A true class and another predicted class (indices), and the share of the true class's clips."""
 
     true: int
     predicted: int
@@ -19,7 +16,7 @@ class Mistake:
 
 
 def confusion(predicted: NDArray[np.integer], labels: NDArray[np.integer], num_classes: int) -> NDArray[np.float64]:
-    """Return for each class the share of its clips that is taken for each class, over all seeds.
+    """Return for each true class the share of its clips that is predicted as each class, over all seeds.
 
     Args:
         predicted: (seeds, clips) class indices.
@@ -27,7 +24,7 @@ def confusion(predicted: NDArray[np.integer], labels: NDArray[np.integer], num_c
         num_classes: C.
 
     Returns:
-        (C, C), true class by predicted class; the row of a class without clips is 0.
+        (C, C), true class by predicted class; the row of a class without clips has zeros.
     """
     counts = np.zeros((num_classes, num_classes))
     np.add.at(counts, (np.broadcast_to(labels, predicted.shape), predicted), 1)
@@ -42,7 +39,7 @@ def occurring(matrices: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def most_confused(matrix: NDArray[np.float64], number: int) -> list[Mistake]:
-    """Return the largest mistakes of a matrix (C, C), the largest first; of equal ones the first class first."""
+    """Return the most frequent mistakes of a matrix (C, C), the largest share first; of equal ones the first class."""
     wrong = matrix * (1 - np.eye(len(matrix)))
     order = np.argsort(-wrong, axis=None, kind="stable")[:number]
     pairs = [divmod(int(index), len(matrix)) for index in order]

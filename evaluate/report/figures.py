@@ -130,7 +130,7 @@ def reliability_charts(
         found[method] = reliability(own.reshape(-1, *own.shape[2:]), np.tile(labels, len(own)))
     charts = []
     for level in levels:
-        lines = [Line("as sure as right", ((0, 0), (100, 100)), "ideal plain")]
+        lines = [Line("confidence equals accuracy", ((0, 0), (100, 100)), "ideal plain")]
         for index, (method, bins) in enumerate(found.items()):
             enough = bins.count[level - 1] >= FEWEST_CLIPS
             x, y = (np.where(enough, 100 * value[level - 1], np.nan) for value in (bins.confidence, bins.accuracy))

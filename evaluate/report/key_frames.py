@@ -1,7 +1,7 @@
-"""What there was to see of a clip at some progress levels: small pictures inside the page, of videos and of skeletons.
+"""Small pictures of a clip at some progress levels, embedded into the page: frames of a video or drawn skeletons.
 
-`extract`'s workers read both, because a reader may hang or crash on a damaged file. Skeletons are drawn as stick
-figures. A clip without pictures has the reason instead. Which clips are shown: `timelines`.
+The decode workers of `extract` read the files, because a reader may hang or crash on a damaged file. A clip without
+pictures has a reason instead.
 """
 
 import base64
@@ -21,9 +21,9 @@ from extract.skeletons.readers import READERS
 
 WIDEST = 160  # pixels of a picture's longer side
 QUALITY = 70  # of JPEG
-FRAMES = 4  # looked at in a segment; the last of them, near its end, is shown
-DEADLINE = 60.0  # seconds without progress after which a clip is given up
-DRAWN, MARGIN = (80, 130), 8  # width and height of a drawn skeleton's view box, and what stays empty around it
+FRAMES = 4  # decoded in a segment; the last of them, near its end, is shown
+DEADLINE = 60.0  # seconds without progress after which the worker is stopped
+DRAWN, MARGIN = (80, 130), 8  # width and height of a drawn skeleton's view box, and its empty margin
 
 # Joints that are connected, by number of joints and middle of the spine: three data sets, three orders.
 _KINECT_1_ARMS = ((4, 5), (5, 6), (6, 7), (8, 9), (9, 10), (10, 11))
@@ -44,14 +44,14 @@ BONES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
 
 @dataclass(frozen=True)
 class KeyFrames:
-    """Pictures of one clip as `data:` addresses, one a level; or none of them and the reason."""
+    """Pictures of one clip as `data:` addresses, one per level; or no picture and the reason."""
 
     pictures: tuple[str, ...]
     reason: str = ""
 
 
 def key_frames(paths: Mapping[str, str], videos: Path, segments: int, levels: Sequence[int]) -> dict[str, KeyFrames]:
-    """Make pictures of clips.
+    """Return the pictures of clips.
 
     Args:
         paths: clip id → path of its file, relative to `videos`.
@@ -60,7 +60,7 @@ def key_frames(paths: Mapping[str, str], videos: Path, segments: int, levels: Se
         levels: progress levels, from 1 to N.
 
     Raises:
-        UserError: a path leads out of `videos`.
+        UserError: a path is outside `videos`.
     """
     files = {clip: inside(videos, path) for clip, path in paths.items()}
     found: dict[str, KeyFrames] = {}
@@ -83,17 +83,17 @@ def key_frames(paths: Mapping[str, str], videos: Path, segments: int, levels: Se
 
 
 def draw_skeletons(people: Sequence[NDArray[np.floating]], centre: int) -> list[str]:
-    """Draw people at some moments as SVG, all at one scale, seen from the front.
+    """Return drawings of people at some moments as SVG, all at the same scale, seen from the front.
 
     Args:
         people: for each moment (actors, joints, 3) metres, y up; an actor whose joints are all 0 is not drawn.
-        centre: the joint that is the middle of the spine.
+        centre: index of the joint at the middle of the spine.
     """
     seen = [[actor for actor in moment if actor.any()] for moment in people]
     every = np.concatenate([actor[:, :2] for moment in seen for actor in moment] or [np.zeros((1, 2))])
     low, high = every.min(axis=0), every.max(axis=0)
-    room = np.array(DRAWN) - 2 * MARGIN
-    scale = float((room / np.maximum(high - low, 1e-6)).min())
+    size = np.array(DRAWN) - 2 * MARGIN
+    scale = float((size / np.maximum(high - low, 1e-6)).min())
     middle, centred = (low + high) / 2, np.array(DRAWN) / 2
     return [_draw([centred + (actor[:, :2] - middle) * (scale, -scale) for actor in moment], centre) for moment in seen]
 
@@ -104,7 +104,7 @@ def _shown(video: Clip, levels: Sequence[int]) -> tuple[str, ...]:
 
 
 def _drawn(skeleton: Clip, levels: Sequence[int]) -> tuple[str, ...]:
-    """Draw the last moment of each level's segment."""
+    """Return drawings of the last moment of each level's segment."""
     moments = []
     for first, frames, joints, actors in skeleton.segments[[level - 1 for level in levels], 0].tolist():
         points = skeleton.content[first : first + frames * joints * actors]

@@ -1,7 +1,7 @@
-"""The page: what the runs hold, put into the template. One file, no scripts, nothing fetched.
+"""The report: one HTML page about finished runs, without scripts and without links to other files.
 
-The same runs, manifest and videos give the same bytes. Names of classes and methods come from strangers' files: the
-template escapes everything. What stands in it: `sections`.
+The same runs, manifest and videos give the same bytes. The template escapes everything, because the names of classes
+and methods come from files of other people.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,10 @@ import jinja2
 
 from common.files import refuse_no_folder, write_text
 from evaluate.report.charts import mark
+from evaluate.report.closer_look import closer_look
 from evaluate.report.provenance import origins, versions
-from evaluate.report.runs import BASELINE, choose, find_manifest, read_runs, refuse_other_folder
-from evaluate.report.sections import looked_into, results
+from evaluate.report.results_sections import results
+from evaluate.report.runs import choose, find_manifest, read_runs, refuse_other_folder
 from evaluate.tables.formats import printed
 from manifests.manifest import read_manifest
 
@@ -31,28 +32,28 @@ def write_report(
     """Write the report of finished runs.
 
     Args:
-        folders: of the runs; the first one's manifest and videos are looked for where none are given.
+        folders: of the runs.
         out: the page.
-        manifest: all runs' manifest.
-        videos: folder of the data set's files, for key frames.
-        method: that the report is about; see `runs.choose`.
-        baseline: that it is compared with.
+        manifest: the manifest of all runs; None: the one in the first folder.
+        videos: folder of the data set's files, for key frames; None: the folder `videos` of the first run, if any.
+        method: name of the method that the report is about; None: see `runs.choose`.
+        baseline: name of the method that it is compared with.
 
     Raises:
-        UserError: a folder, a file or a method is not there, or the runs cannot stand in one report.
+        UserError: a folder, a file or a method does not exist, or the runs are not comparable.
     """
     for folder in folders:
         refuse_other_folder(folder)
     if videos is not None:
         refuse_no_folder(videos, "the folder of videos", "leave --videos out for a report without pictures")
-    drawn = folders[0] / "videos"  # the stick figures' own
+    drawn = folders[0] / "videos"  # the stick figures keep theirs in the run's folder
     videos = videos or (drawn if drawn.is_dir() else None)
     clips = read_manifest(manifest or find_manifest(folders[0]))
     runs = read_runs(folders, clips)
     chosen, beside = choose(runs, method, baseline)
     context = {
-        **results(runs, chosen, beside, baseline or BASELINE),
-        **looked_into(chosen, beside, clips, videos),
+        **results(runs, chosen, beside, baseline),
+        **closer_look(chosen, beside, clips, videos),
         "origins": origins(runs.methods.values()),
         "versions": versions(folders),
         "manifest_sha256": clips.sha256,
@@ -61,7 +62,7 @@ def write_report(
 
 
 def render(context: Mapping[str, Any]) -> str:
-    """Return the template filled in; everything in it is escaped."""
+    """Return the page: the template with the values of `context`, all of them escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -80,7 +81,7 @@ def _percent(value: float) -> str:
 
 
 def _points(difference: float) -> str:
-    """A difference of fractions in signed points."""
+    """Return a difference of fractions in points with its sign."""
     text = f"{100 * difference:+.1f}".replace("-", "−")
     return "0.0" if text in ("+0.0", "−0.0") else text
 

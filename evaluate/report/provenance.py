@@ -1,6 +1,6 @@
-"""Where the report's numbers come from: recipes, caches, settings, versions, seeds, and the files' fingerprints.
+"""The provenance of the report's numbers: recipes, caches, settings, versions, seeds, and the files' fingerprints.
 
-A predictions file's provenance is whatever its writer put there: what is not of the expected kind is left out.
+The writer of a predictions file may put anything into its provenance. A value of an unexpected type is left out.
 """
 
 import json
@@ -16,11 +16,11 @@ from manifests.manifest import Manifest, path_columns
 
 @dataclass(frozen=True)
 class Origin:
-    """What methods of one recipe and the same caches come from.
+    """The provenance of methods with the same recipe and the same caches.
 
     Attributes:
         methods: their names, with the seeds in words.
-        recipe: as JSON; "" where the files say none.
+        recipe: as JSON; empty if the files contain none.
         caches: (stream, sha256 of the features, settings as JSON).
         files: (run's folder and file, sha256).
     """
@@ -32,7 +32,7 @@ class Origin:
 
 
 def origins(methods: Iterable[Method]) -> list[Origin]:
-    """Return the origins of methods, those with the same recipe and caches together."""
+    """Return the origins of methods; methods with the same recipe and caches share one."""
     grouped: dict[str, list[Method]] = {}
     for method in methods:
         own = {key: method.provenance.get(key) for key in ("recipe", "caches")}
@@ -41,7 +41,7 @@ def origins(methods: Iterable[Method]) -> list[Origin]:
 
 
 def versions(folders: Iterable[Path]) -> list[str]:
-    """Return what the runs were trained with, `torch 2.6, device cpu`, each once; other files are not looked at."""
+    """Return the versions that the runs were trained with, `torch 2.6, device cpu`, each once."""
     found = []
     for path in sorted(path for folder in folders for path in (folder / "runs").rglob("recipe.json")):
         try:
@@ -53,20 +53,20 @@ def versions(folders: Iterable[Path]) -> list[str]:
 
 
 def shown_column(provenance: Mapping[str, Any], manifest: Manifest) -> str:
-    """Return the manifest's column of the files that a method has seen: of its first stream, where it says so."""
-    recipe = _table(provenance.get("recipe"))
-    tables = [_table(table) for table in _table(recipe.get("streams")).values()]
-    own = _table(provenance.get("caches"))
-    tables = [_table(_table(recipe.get("streams")).get(name)) for name in own] or tables
-    columns = [table.get("column") for table in (*tables, _table(recipe.get("extract")))]
+    """Return the manifest's column with the files of a method's first stream; `path` if its provenance has none."""
+    recipe = _mapping(provenance.get("recipe"))
+    streams = [_mapping(stream) for stream in _mapping(recipe.get("streams")).values()]
+    own = _mapping(provenance.get("caches"))
+    streams = [_mapping(_mapping(recipe.get("streams")).get(name)) for name in own] or streams
+    columns = [stream.get("column") for stream in (*streams, _mapping(recipe.get("extract")))]
     return next((column for column in columns if column in path_columns(manifest.clips)), "path")
 
 
 def _origin(group: list[Method]) -> Origin:
     first = group[0].provenance
     caches = tuple(
-        (name, str(_table(about).get("content_sha256", "")), _json(_table(about).get("settings")))
-        for name, about in _table(first.get("caches")).items()
+        (name, str(_mapping(about).get("content_sha256", "")), _json(_mapping(about).get("settings")))
+        for name, about in _mapping(first.get("caches")).items()
     )
     return Origin(
         tuple(f"{method.name} (seeds {', '.join(str(run.seed) for run in method.scores)})" for method in group),
@@ -77,7 +77,7 @@ def _origin(group: list[Method]) -> Origin:
 
 
 def _short(path: Path) -> str:
-    """A predictions file as its run's folder calls it: no path of the machine."""
+    """Return the path of a predictions file from its run's folder on, without the folders above it."""
     parts = path.resolve().parts
     return "/".join(parts[max(len(parts) - 1 - parts[::-1].index("predictions") - 1, 0) :])
 
@@ -86,5 +86,5 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True)
 
 
-def _table(value: object) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}

@@ -1,7 +1,7 @@
-"""Which test clips the report shows, and by what rule: nobody picks them. Indices of clips only; nothing is drawn here.
+"""The rules that choose the test clips of the report.
 
-Of several seeds the probabilities are averaged, and right is what the average says. A clip's moment is the progress
-level from which on it is right and stays right (`earliness.time_to_correct`).
+The probabilities are averaged over the seeds, and the prediction is that of the average. The moment of a clip is the
+progress level from which on its prediction is right and stays right (`earliness.time_to_correct`).
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from evaluate.scoring.earliness import time_to_correct
 
-NUMBER = 3  # clips a group
+NUMBER = 3  # clips per group
 
 
 @dataclass(frozen=True)
 class Group:
-    """Some clips (indices into the test clips), and in words why these."""
+    """Some clips (indices into the test clips), a title, and the rule that chose them."""
 
     title: str
     rule: str
@@ -27,11 +27,11 @@ class Group:
 def choose_clips(
     probabilities: NDArray[np.floating], baseline: NDArray[np.floating] | None, labels: NDArray[np.integer]
 ) -> list[Group]:
-    """Choose clips for timelines; the same numbers give the same clips.
+    """Return groups of clips for timelines; the same numbers give the same clips.
 
-    Where the method is right earlier than the baseline and where it is later, by the most; typical ones; failures. In a
-    group every class stands once, as long as there are others; equal clips stand in the manifest's order; no clip
-    stands twice. Groups without clips are left out.
+    The groups are: right earlier than the baseline by the most, right later by the most, typical clips, failures. A
+    group prefers clips of different classes. Clips with equal values are in the manifest's order. No clip is in two
+    groups, and a group without clips is left out.
 
     Args:
         probabilities: (clips, N, C) of the method, the mean over seeds.
@@ -53,13 +53,13 @@ def choose_clips(
         gained = moments(baseline, labels) - moment  # (clips,) progress levels
         add(
             "Right earlier than the baseline",
-            "the baseline’s moment is the longest after the method’s",
+            "the baseline’s moment comes the longest after the method’s",
             gained > 0,
             -gained,
         )
         add(
             "Right later than the baseline",
-            "the baseline’s moment is the longest before the method’s",
+            "the baseline’s moment comes the longest before the method’s",
             gained < 0,
             gained,
         )
@@ -67,23 +67,26 @@ def choose_clips(
     if reached.any():
         middle = float(np.median(moment[reached]))
         mean = own[reached].mean(axis=0)
-        # Nearest to the median moment first, then the one whose probability runs most like the mean of them all.
+        # Nearest to the median moment first; of equal ones, the clip whose curve is nearest to the mean curve.
         distance = np.abs(moment - middle) + 0.5 * np.abs(own - mean).mean(axis=1)
         add(
             "Typical",
-            "nearest to the median moment and to the mean course of the clips that end right",
+            "nearest to the median moment and to the mean curve of the clips that are right at the end",
             reached,
             distance,
         )
     sureness = probabilities[:, -1].max(axis=1)
-    add("Failures", "wrong at the end, the surest of it first", moment > segments, -sureness)
+    add("Failures", "wrong at the end, with the highest confidence first", moment > segments, -sureness)
     return found
 
 
 def competitors(probabilities: NDArray[np.floating], label: int, number: int = 2) -> list[int]:
-    """Return the classes that come closest to being said instead of the true one: probabilities (N, C) of one clip.
+    """Return the wrong classes with the highest probability at any ratio; of equal ones the first class first.
 
-    By their highest probability at any ratio; of equal ones the first class first.
+    Args:
+        probabilities: (N, C) of one clip.
+        label: the true class.
+        number: how many.
     """
     highest = probabilities.max(axis=0).astype(np.float64)
     highest[label] = -1
@@ -91,7 +94,7 @@ def competitors(probabilities: NDArray[np.floating], label: int, number: int = 2
 
 
 def shown_levels(segments: int, most: int = 5) -> list[int]:
-    """Return the progress levels of the key frames, from 1 to N: evenly apart, the last one N."""
+    """Return the progress levels of the key frames, from 1 to N: at equal distances, the last one is N."""
     number = min(segments, most)
     return [segments * step // number for step in range(1, number + 1)]
 

@@ -24,7 +24,7 @@ def notes(scores: Mapping[str, Sequence[Scores]]) -> list[str]:
     backbones = sorted({backbone for run in runs for backbone in _backbones(run)})
     found += [f"backbone {', '.join(backbones)}"] if backbones else []
     shares = {str(run.provenance.get("labels", "all")) for run in runs}
-    found += [f"{', '.join(sorted(shares))} of the training labels"] if shares != {"all"} else []
+    found += [f"{' and '.join(sorted(shares))} of the training labels"] if shares != {"all"} else []
     for key, words in KINDS.items():
         methods = [name for name, own in scores.items() if any(run.provenance.get(key) for run in own)]
         others = [name for name in scores if name not in methods]

@@ -164,3 +164,29 @@ def test_the_browser_would_have_told(browser: Browser, tmp_path: Path) -> None:
     assert browser.requests() == ["http://127.0.0.1:9/x.png"]
     assert browser.run("document.documentElement.scrollWidth") > 390
     assert browser.run("[...document.images].map(one => one.naturalWidth)") == [0]
+
+
+def test_the_first_column_stays_visible_on_a_telephone(browser: Browser, page: Path) -> None:
+    browser.open(page, "telephone")
+    scrolled = browser.run(
+        "[...document.querySelectorAll('.scroll')].map(one => { one.scrollLeft = 10000; return one.scrollLeft; })"
+    )
+    assert max(scrolled) > 100  # there is a table that is wider than the telephone
+    places = browser.run(
+        """[...document.querySelectorAll('.scroll')].flatMap(one => [...one.querySelectorAll('tr')].map(row => {
+            const frame = one.getBoundingClientRect(), cell = row.firstElementChild.getBoundingClientRect();
+            return [cell.left - frame.left, cell.width / frame.width];
+        }))"""
+    )
+    assert len(places) > 10
+    for left, share in places:
+        assert 0 <= left <= 2
+        assert share < 0.5  # the numbers need the other half
+    hidden = browser.run(
+        """[...document.querySelectorAll('.scroll th[scope=row]')].filter(one => {
+            one.scrollIntoView({block: 'center'});
+            const now = one.getBoundingClientRect();
+            return document.elementFromPoint(now.left + now.width / 2, now.top + now.height / 2) !== one;
+        }).length"""
+    )
+    assert hidden == 0  # no number is drawn over a name

@@ -19,7 +19,7 @@ from evaluate.report.figures import (
     reliability_charts,
     timeline_chart,
 )
-from evaluate.report.sections import verdict
+from evaluate.report.results_sections import verdict
 from evaluate.scoring.comparison import Comparison
 from evaluate.scoring.predictions import Predictions
 from evaluate.scoring.scores import Scores, score_predictions
@@ -242,10 +242,10 @@ def test_a_band_goes_there_above_and_back_below() -> None:
         ((1, 3), (0.5, 3), "above 0"),
         ((1, 3), None, "above 0"),
         ((-3, -1), (-4, -0.5), "below 0"),
-        ((-1, 3), (0.5, 2), "0 is in it"),
-        ((0, 3), None, "0 is in it"),
-        ((1, 3), (-0.5, 4), "little can be said"),
-        ((-3, -1), (-4, 0.5), "little can be said"),
+        ((-1, 3), (0.5, 2), "contains 0: these"),
+        ((0, 3), None, "contains 0: these"),
+        ((1, 3), (-0.5, 4), "the evidence is weak"),
+        ((-3, -1), (-4, 0.5), "the evidence is weak"),
     ],
 )
 def test_a_claim_needs_both_intervals(

@@ -77,11 +77,11 @@ def test_all_sections_stand_in_their_order_with_what_belongs_into_them(drawn_run
             "Paired comparison",
             "10,000 bootstrap resamples",
             "Beyond accuracy",
-            "Bands are ± one standard deviation",
-            "Accuracy of each class",
-            "Can a probability be taken at its word?",
-            "takes each class for",
-            "Nobody picked the clips",
+            "The legend is ordered by AUC. Bands are ± one standard deviation over seeds.",
+            "for each class while at most half of a clip is seen",
+            "Does a method’s confidence equal its accuracy?",
+            "Each row is a true class",
+            "chosen by rules, not by hand",
             "Typical",
             "Recipe and provenance",
             '"backbone": "drawn <b>"',
@@ -164,7 +164,7 @@ def test_test_clips_alone_are_enough_and_the_page_says_what_is_not_known(make_ru
 def test_one_method_and_one_seed_leave_out_what_needs_two(make_run: MakeRun) -> None:
     page = report(make_run(methods={"GRU": 1.0}, seeds=1))
     assert "nothing is compared" in page.text
-    assert "There is no baseline to gain over." in page.text
+    assert "There is no baseline, so there is no gain." in page.text
     assert "Right earlier" not in page.text
     assert "one seed" in page.text
     assert "±" not in page.text
@@ -190,7 +190,7 @@ def test_of_many_classes_the_extremes_are_in_view_and_the_others_are_there(
 
 
 def test_a_row_that_sees_the_future_says_so(make_run: MakeRun) -> None:
-    sentence = "sees whole clips at every ratio"
+    sentence = "sees the whole clip at every ratio"
     assert sentence in report(make_run("teacher", provenance={"sees_future": True})).text
     assert sentence not in report(make_run("student", provenance={"sees_future": False})).text
 
@@ -216,9 +216,32 @@ def test_a_video_that_is_missing_or_damaged_has_a_reason_instead_of_pictures(mak
 
 def test_several_runs_stand_in_one_report_each_under_its_name(make_run: MakeRun) -> None:
     page = report(make_run("first"), make_run("second", methods={"Without distillation": 0.5, "With distillation": 3}))
-    assert "This report is about With distillation, second , beside Without distillation, second" in page.text
+    assert "about the method With distillation, second and compares it with Without distillation, second" in page.text
     assert "With distillation, first (seeds 0, 1)" in page.text
     assert "second/predictions/method0-seed0.h5" in page.text
+
+
+def test_each_share_of_the_labels_has_a_section_of_its_own(make_run: MakeRun) -> None:
+    run = make_run()
+    for share in ("5%", "20%"):
+        few = make_run(
+            share, provenance={"labels": share}, methods={"Without distillation": 0.5, "With distillation": 3}
+        )
+        (few / "predictions").rename(run / "predictions" / f"labels-{share}")
+    page = report(run)
+    titles = ["all training labels", "20% of the training labels", "5% of the training labels"]
+    places = [page.text.rindex(f"Accuracy by observation ratio: {title}") for title in titles]
+    assert places == sorted(places)
+    starts = [page.text.rindex(f"Results: {title}") for title in titles]  # the first ones are in the navigation
+    assert sorted([*starts, *places]) == [starts[0], places[0], starts[1], places[1], starts[2], places[2]]
+    assert "Their numbers are not comparable, so each share has a section of its own." in page.text
+    assert page.count("table") == 3 * 3 + 1  # results, comparison and measures of each share, and the gains
+    html = (run / "pages" / "page.html").read_text()
+    for number in (1, 2, 3):
+        assert f'href="#results-{number}"' in html
+        part = html[html.index(f'id="results-{number}"') : html.index(f'id="curves-{number}"')]
+        assert part.count('<th scope="row">With distillation</th>') == 3  # by its name without the share
+    assert "Results: " not in report(make_run("one")).text
 
 
 def test_pictures_are_small_and_of_the_right_kind(drawn_run: Path) -> None:
@@ -310,7 +333,7 @@ def a_way_out(run: Path) -> list[object]:
         (no_videos, "does not exist; leave --videos out"),
         (no_method, "no method 'Mit' in these runs; there is 'Without distillation', 'With distillation'"),
         (no_baseline, "no method 'Ohne'"),
-        (the_same_twice, "With distillation is the method and the baseline"),
+        (the_same_twice, "With distillation is both the method and the baseline"),
         (one_run_twice, "have the same name"),
         (damaged_predictions, "is not a predictions file"),
         (another_protocol, "are for protocol another"),
