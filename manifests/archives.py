@@ -1,7 +1,7 @@
-"""Zip and RAR archives unpacked into a folder: every file whole or absent, and none outside of the folder.
+"""Unpack zip and RAR archives into a folder: each file is complete or missing, and none is outside of the folder.
 
-A member that is there in its size is left alone, so an interrupted unpacking goes on and a second one does nothing.
-What is written is held against the archive's own CRC-32. Which archives a data set has: `unpack_data_sets`.
+A file that exists with the right size is not written again, so an interrupted unpacking resumes and a second one does
+nothing. Every file that is written is compared with the CRC-32 in the archive.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ from common.callbacks import ProgressCallback, no_progress
 from common.errors import UserError
 from common.locks import locked
 
-BLOCK = 4096  # a file takes whole blocks of the disk
-# The package rarfile reads names and checksums, and takes what is packed from a program: unar is free and reads RAR 3
-# and 5; bsdtar, which it tries last, fails at some.
+BLOCK = 4096  # a file uses whole blocks of the disk
+# The package rarfile reads names and checksums, and unpacks with an external program. unar is free and reads RAR 3 and
+# 5; bsdtar, which rarfile tries last, fails for some files.
 RAR_TOOLS = "unar (Debian: apt-get install unar) or unrar"
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """How many files were written, and how many were there."""
+    """The number of files that were written, and of those that existed."""
 
     written: int
     there: int
@@ -41,7 +41,7 @@ class Unpacked:
 
 @dataclass(frozen=True)
 class _Member:
-    """A file of an archive: its path relative to the folder, what the archive knows of it, and where it is written."""
+    """A file of an archive: its path relative to the folder, its entry in the archive, and its path on the disk."""
 
     name: str
     info: Any
@@ -52,7 +52,7 @@ class _Member:
         return int(self.info.file_size)
 
     @property
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         return self.target.is_file() and self.target.stat().st_size == self.size
 
 
@@ -62,24 +62,24 @@ def unpack_archives(
     checksums: Mapping[str, str] | None = None,
     progress: ProgressCallback = no_progress,
 ) -> Unpacked:
-    """Unpack what is missing.
+    """Unpack the missing files of archives.
 
     Args:
-        archives: .zip and .rar files, one after the other.
-        out: the folder; what is in it stays, but for files of the archives that have another size.
-        checksums: "sha256:…" or "md5:…" of archives by file name, those that are known; looked at before any writing.
+        archives: .zip and .rar files.
+        out: the folder. Files in it stay, except files of the archives that have another size.
+        checksums: the known "sha256:…" or "md5:…" of archives, by file name; they are compared before any writing.
         progress: called with the bytes done and the bytes in total.
 
     Raises:
-        UserError: no archive, a damaged one, a member that leads out of the folder or is no plain file, two for one
-            file, a disk too small, another process that unpacks there, a package or a program missing.
+        UserError: a missing or damaged archive, a member that leads out of the folder or is no regular file, two
+            members for one file, a full disk, another process that unpacks there, a missing package or program.
     """
     with contextlib.ExitStack() as stack:
         opened = {path: stack.enter_context(_opened(path)) for path in archives}
         members = {path: _members(path, archive, out) for path, archive in opened.items()}
         _refuse_two_for_one(members)
         stack.enter_context(_only_one(out))
-        missing = {path: [one for one in own if not one.is_there] for path, own in members.items()}
+        missing = {path: [one for one in own if not one.exists] for path, own in members.items()}
         _check_space(out, [one.size for own in missing.values() for one in own])
         for path, own in missing.items():
             if own:
@@ -93,14 +93,15 @@ def unpack_archives(
                 written, done = written + 1, done + one.size
                 progress(done, total)
         if written:
-            # One for all: a hundred thousand would take half an hour. What a power cut spoils before has another size.
+            # One sync for all files: a hundred thousand would take half an hour. A file that a power cut damages before
+            # has another size.
             os.sync()
     return Unpacked(written, sum(map(len, members.values())) - written)
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open an archive by what it is, not by what it is called; both kinds have the same methods."""
+    """Open an archive by its content and not by its name; both kinds have the same methods."""
     if not path.is_file():
         raise UserError(f"there is no archive {path}")
     with _reading(path):
@@ -112,7 +113,7 @@ def _opened(path: Path) -> Iterator[Any]:
                 if file.read(4) != b"Rar!":
                     raise UserError(f"{path} is neither a .zip nor a .rar; download it again, or unpack it yourself")
             archive = _rarfile().RarFile(path)
-            if archive.is_solid():  # each member would cost all those before it
+            if archive.is_solid():  # reading a member would read all members before it
                 raise UserError(
                     f"{path} is a solid archive; unpack it yourself, as with `unar`, and run this without it"
                 )
@@ -129,7 +130,7 @@ def _rarfile() -> Any:
 
 @contextlib.contextmanager
 def _reading(path: Path, member: str = "") -> Iterator[None]:
-    """Turn whatever goes wrong while an archive is read into a sentence."""
+    """Raise a `UserError` for every error while an archive is read."""
     at = f"{path}, member {member}" if member else str(path)
     try:
         yield
@@ -137,7 +138,7 @@ def _reading(path: Path, member: str = "") -> Iterator[None]:
         raise UserError(f"cannot unpack {at}: {error}") from error
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise UserError(f"{at} is damaged: {error}; download the archive again") from error
-    except (NotImplementedError, RuntimeError) as error:  # zipfile: a compression or a password that it cannot
+    except (NotImplementedError, RuntimeError) as error:  # zipfile: an unknown compression, or a password
         raise UserError(f"cannot unpack {at}: {error}") from error
     except Exception as error:
         if type(error).__module__ != "rarfile":
@@ -151,7 +152,7 @@ def _reading(path: Path, member: str = "") -> Iterator[None]:
 
 
 def _members(path: Path, archive: Any, out: Path) -> list[_Member]:
-    """Return the files of an archive in its order, every name checked before anything is written."""
+    """Return the files of an archive in its order. Every name is checked before anything is written."""
     found = []
     for info in archive.infolist():
         name = str(info.filename)
@@ -175,7 +176,7 @@ def _is_plain(info: Any) -> bool:
 
 
 def _refuse_two_for_one(members: Mapping[Path, Sequence[_Member]]) -> None:
-    """Files that one archive has twice or two archives have differently would be written again and again."""
+    """Refuse a file that is twice in an archive, or different in two archives: each run would write it again."""
     first: dict[str, tuple[Path, _Member]] = {}
     for path, own in members.items():
         for one in own:
@@ -221,12 +222,14 @@ def _check_sum(path: Path, wanted: str | None) -> None:
 
 
 def _write(archive: Any, one: _Member) -> None:
-    """Write a member beside its place and move it there once it is whole."""
+    """Write a member under a temporary name, and rename it when it is complete."""
     one.target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = one.target.with_name(f".{one.target.name}.part")  # of a killed process too: only one unpacks here
+    temporary = one.target.with_name(
+        f".{one.target.name}.part"
+    )  # may exist, from a killed process: only one process unpacks here
     try:
         with archive.open(one.info) as source, temporary.open("wb") as file:
-            shutil.copyfileobj(source, file, 1 << 20)  # read to its end, where the CRC-32 is compared
+            shutil.copyfileobj(source, file, 1 << 20)  # at the end of the member, the CRC-32 is compared
         if temporary.stat().st_size != one.size:
             raise EOFError(f"{temporary.stat().st_size} of {one.size} bytes came out of it")
         temporary.replace(one.target)

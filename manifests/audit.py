@@ -1,7 +1,4 @@
-"""What `manifests check` looks at beyond the schema: files listed twice, classes that cannot be learned, shared groups.
-
-A manifest has one protocol (`schema.check`), so the same clip may stand in the manifests of several.
-"""
+"""Checks of a manifest beyond the schema: files listed twice, classes without training clips, shared groups."""
 
 from collections import Counter, defaultdict
 from pathlib import Path, PurePath, PurePosixPath
@@ -14,11 +11,11 @@ from manifests.manifest import SPLITS, path_columns
 
 
 def refuse_unusable(clips: pd.DataFrame, videos: Path | None) -> None:
-    """Refuse a manifest whose numbers would mean something else than they say.
+    """Refuse a manifest whose results would be misleading.
 
     Args:
-        clips: of a checked manifest.
-        videos: where its files are, so that links are followed; None: paths are compared as they are written.
+        clips: the clips of a checked manifest.
+        videos: the folder of its files, so that links are followed; None: paths are compared as they are written.
 
     Raises:
         UserError: two clips have one file, or a class has no training clips.
@@ -38,27 +35,29 @@ def refuse_unusable(clips: pd.DataFrame, videos: Path | None) -> None:
 
 
 def remarks(clips: pd.DataFrame, videos: Path | None) -> list[str]:
-    """Return sentences about what is allowed and rarely meant.
+    """Return sentences about properties that are allowed and rarely intended.
 
     Args:
-        clips: of a checked manifest.
+        clips: the clips of a checked manifest.
         videos: as in `refuse_unusable`.
     """
-    said = []
+    sentences = []
     for column in path_columns(clips):
         if column != "path" and (twice := listed_twice(clips, column, videos)):
-            said.append(f"column {column}: {_counted(len(twice), 'file')} listed more than once: {first_few(twice)}")
+            sentences.append(
+                f"column {column}: {_counted(len(twice), 'file')} listed more than once: {first_few(twice)}"
+            )
     if shared := groups_in_two_splits(clips):
-        verb = "stands" if len(shared) == 1 else "stand"
-        said.append(
+        verb = "is" if len(shared) == 1 else "are"
+        sentences.append(
             f"{len(shared)} of {clips['group'].nunique()} groups {verb} in more than one split, so clips of one person "
             f"or scene may be trained and tested on: {first_few(shared)}"
         )
-    return said
+    return sentences
 
 
 def listed_twice(clips: pd.DataFrame, column: str, videos: Path | None) -> list[str]:
-    """Return the files that several clips have in a column of paths, each with the clips."""
+    """Return the files that more than one clip has in a column of paths, each with its clips."""
     of_file: dict[PurePath, list[str]] = defaultdict(list)
     for clip_id, path in zip(clips["clip_id"], clips[column], strict=True):
         of_file[PurePosixPath(path) if videos is None else inside(videos, path).resolve()].append(clip_id)
@@ -72,7 +71,7 @@ def missing_files(clips: pd.DataFrame, videos: Path) -> list[str]:
 
 
 def groups_in_two_splits(clips: pd.DataFrame) -> list[str]:
-    """Return the groups with clips in several splits, each with how many; an empty group is none."""
+    """Return the groups with clips in more than one split, each with the counts. An empty name is no group."""
     of_group: dict[str, Counter[str]] = defaultdict(Counter)
     for group, split in zip(clips["group"].astype(str), clips["split"], strict=True):
         of_group[group][split] += 1

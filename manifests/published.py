@@ -1,7 +1,6 @@
-"""Published curves: what other papers printed, each number with its protocol, definition, source and mark.
+"""Published results: the numbers that papers print, each with its protocol, definition, source and mark.
 
-The numbers stand in `published.csv`; nothing is computed or filled in here: an unknown ratio stays unknown.
-No own results, no drawing.
+The numbers are in `published.csv`. No number is computed or interpolated; an unknown ratio stays unknown.
 """
 
 import csv
@@ -14,7 +13,7 @@ from manifests.manifest import Manifest
 
 PUBLISHED = Path(__file__).with_name("published.csv")
 RATIOS = tuple(range(10, 101, 10))  # observation ratios in per cent: the columns r10, r20, … r100
-NOT_STATED = "not-stated"  # protocol of rows that nothing can be compared with
+NOT_STATED = "not-stated"  # the protocol of rows that cannot be compared with results
 
 Mark = Literal["verified", "secondary", "unverified"]
 AucKind = Literal["mean-of-ten", "area-from-zero", "not-stated"]
@@ -27,14 +26,15 @@ class Published:
     Attributes:
         method: the method's name; the paper's "Ours" is called "GRU with distillation" here.
         protocol: data set and split; numbers under two protocols are not comparable.
-        labels: share of the training clips whose label was used, "all" or "10%".
+        labels: the fraction of the training clips whose label was used, "all" or "10%".
         accuracy: observation ratio (%) → accuracy (%), known ratios only, in ascending order.
         auc: area under the curve in per cent as printed, or None.
-        auc_kind: its definition. "mean-of-ten" over the ratios 10…100 % (for the ICIP 2021 paper derived from
-            its tables, it states none), "area-from-zero" (trapezoid from ratio 0: lower), or "not-stated".
-        features: what the method sees.
-        source: "citation; where in it".
-        mark: "verified" in the source, "secondary" from somebody's summary, "unverified" source not opened.
+        auc_kind: its definition. "mean-of-ten" is the mean over the ratios 10…100 % (the ICIP 2021 paper states no
+            definition; this one follows from its tables), "area-from-zero" is the trapezoid from ratio 0, which is
+            lower, or "not-stated".
+        features: the input of the method.
+        source: "citation; place in it".
+        mark: "verified" in the source, "secondary" from another paper's summary, "unverified" if nobody read it.
     """
 
     method: str
@@ -49,7 +49,7 @@ class Published:
 
     @property
     def citation(self) -> str:
-        """The source without the place in it: `Tran et al., ICIP 2021`."""
+        """The source without the place, as in `Tran et al., ICIP 2021`."""
         return self.source.split(";")[0]
 
 
@@ -63,15 +63,15 @@ WHOLE = {
 
 
 def read_published(path: Path = PUBLISHED) -> list[Published]:
-    """Return every published row in the file's order, also those that nothing can be compared with."""
+    """Return every published row in the order of the file, also those that cannot be compared with results."""
     with path.open(encoding="utf-8", newline="") as file:
         return [_row(cells) for cells in csv.DictReader(file)]
 
 
 def published_rows(protocol: str, labels: str = "all") -> list[Published]:
-    """Return the rows made under exactly this protocol, and so comparable with a result under it.
+    """Return the rows that have exactly this protocol, so that a result under it can be compared with them.
 
-    A subset (`ucf101-early-15-3-7-subset`) is another protocol and has none; neither has `not-stated`.
+    A subset (`ucf101-early-15-3-7-subset`) is another protocol, and `not-stated` is no protocol; both have no rows.
     """
     if protocol == NOT_STATED:
         return []
@@ -79,9 +79,10 @@ def published_rows(protocol: str, labels: str = "all") -> list[Published]:
 
 
 def is_whole(manifest: Manifest) -> bool:
-    """Tell whether a manifest has all the clips and classes of the protocol it is named after.
+    """Return whether a manifest has all clips and classes of its protocol.
 
-    Only then do published rows stand beside it. Validation counts as training: some protocols leave it open.
+    Only then can its results be compared with published rows. Validation clips count as training clips, because some
+    protocols do not define a validation split.
     """
     test = int((manifest.clips["split"] == "test").sum())
     return WHOLE.get(manifest.protocol) == (len(manifest.classes), len(manifest.clips) - test, test)

@@ -1,6 +1,6 @@
-"""The list of released weights, `weights.toml`, typed: which file, from where, for which backbone, which hash.
+"""The list of released weights, `weights.toml`: file, address, backbone and hash of each.
 
-Nothing is downloaded or loaded here.
+`extract.networks.weights` downloads and reads the files.
 """
 
 import functools
@@ -16,8 +16,8 @@ WEIGHTS = Path(__file__).with_name("weights.toml")
 class WeightsFile(BaseModel):
     """One released file.
 
-    `verified` says that the whole address was read in a public repository, not that a server answered.
-    `backbone` is None for files that this program does not read; `note` then says why.
+    `verified` means that the whole address was read in a public repository, and not that a server answered. `backbone`
+    is None for files that this program does not read; `note` then has the reason.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

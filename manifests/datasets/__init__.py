@@ -1,7 +1,7 @@
-"""The data sets: one file each, with its protocols and the builder of its manifest, and the dict of their entries.
+"""The data sets: one file each with its protocols and the builder of its manifest, and the dict of their entries.
 
-A new data set is a file with an entry, and a line in `DATASETS`. Its command, its name in recipes, its archives and
-the comparison with published results follow from the entry.
+To add a data set, write a file with an entry and add a line to `DATASETS`. Its command, its name in recipes, the
+preparation of its archives and the comparison with published results use the entry.
 """
 
 from manifests.datasets.data_set import Archives, DataSet, SyntheticDataSet

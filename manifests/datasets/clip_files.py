@@ -1,6 +1,6 @@
-"""Which clips are in a folder, and in which ways each is seen: found by name, one path column a way.
+"""Find the clips in a folder by the names of their files, with one path column for each kind of recording.
 
-What the names are called, and which clips there should be, stands with each data set. No file is opened here.
+The file of each data set has the patterns of the names and the list of the clips.
 """
 
 import os
@@ -18,7 +18,7 @@ def all_below(folder: Path) -> list[Path]:
     """Return the files and folders below a folder, at any depth, sorted. Links to folders are not followed.
 
     Raises:
-        UserError: a folder may not be read; pathlib's `rglob` passes over it.
+        UserError: a folder cannot be read. (The method `rglob` of pathlib would skip it.)
     """
 
     def refuse(error: OSError) -> None:
@@ -30,10 +30,14 @@ def all_below(folder: Path) -> list[Path]:
 
 
 def find_clips(folder: Path, pattern: str) -> dict[str, str]:
-    """Return the files whose whole name matches, at any depth: clip id (the pattern's first group) → relative path.
+    """Return the files below a folder whose whole name matches a pattern: clip id → relative path.
+
+    Args:
+        folder: searched at any depth.
+        pattern: a regular expression; its first group is the clip id.
 
     Raises:
-        UserError: no such folder, two files for one clip.
+        UserError: the folder does not exist, or a clip has two files.
     """
     refuse_no_folder(folder)
     name = re.compile(pattern)
@@ -49,44 +53,45 @@ def find_clips(folder: Path, pattern: str) -> dict[str, str]:
     return found
 
 
-def path_table(
+def paths_of_clips(
     folder: Path, wanted: Sequence[str], kinds: Mapping[str, Mapping[str, str]]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the paths of the clips that are there, in the order wanted, and what is to be said about the others.
+    """Return the paths of the clips that have files, in the order of `wanted`, and sentences about the others.
 
-    The first kind that is there at all decides which clips are there, and is `path`. It and every further kind that
-    has a file of each of these clips is a column `path_<kind>`; a kind with gaps is left out, and that is said.
+    The clips are those of the first kind that has files, and its paths are the column `path`. This kind, and every
+    other kind that has a file of each of these clips, is also a column `path_<kind>`. A kind with fewer files is left
+    out, with a sentence.
 
     Args:
-        folder: where they were looked for, for the sentences.
-        wanted: ids of all the clips there should be.
-        kinds: of each way that a clip is seen: clip id → path.
+        folder: the folder that was searched, for the sentences.
+        wanted: the ids of all clips of the data set.
+        kinds: by kind of recording: clip id → path.
 
     Returns:
         Columns clip_id, path, path_<kind>, …; and sentences.
 
     Raises:
-        UserError: none of the clips wanted is there in any kind.
+        UserError: no clip has a file of any kind.
     """
     there = {kind: [clip for clip in wanted if clip in paths] for kind, paths in kinds.items()}
     first = next((kind for kind in kinds if there[kind]), None)
     if first is None:
         raise UserError(f"none of the {len(wanted)} clips wanted is in {folder}")
-    clips, said = there[first], []
+    clips, sentences = there[first], []
     if len(clips) < len(wanted):
         missing = [clip for clip in wanted if clip not in kinds[first]]
-        said.append(say_missing(folder, len(missing), len(wanted), missing))
+        sentences.append(missing_sentence(folder, len(missing), len(wanted), missing))
     table = {"clip_id": clips, "path": [kinds[first][clip] for clip in clips]}
     for kind, paths in kinds.items():
         gaps = [clip for clip in clips if clip not in paths]
         if not gaps:
             table[f"path_{kind}"] = [paths[clip] for clip in clips]
         elif there[kind]:
-            said.append(f"no column path_{kind}: {len(gaps)} of the {len(clips)} clips have none, as {gaps[0]}")
-    return pd.DataFrame(table), said
+            sentences.append(f"no column path_{kind}: {len(gaps)} of the {len(clips)} clips have none, as {gaps[0]}")
+    return pd.DataFrame(table), sentences
 
 
-def say_missing(folder: Path, number: int, wanted: int, examples: Sequence[str]) -> str:
-    """Return the sentence about clips that are not there, naming the first of the `examples`."""
+def missing_sentence(folder: Path, number: int, wanted: int, examples: Sequence[str]) -> str:
+    """Return the sentence about missing clips, with the first of the `examples`."""
     first = f"; the first: {', '.join(examples[:3])}" if examples else ""
     return f"{number} of the {wanted} clips are not in {folder}{first}"

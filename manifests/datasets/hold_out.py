@@ -1,7 +1,7 @@
-"""Which training subjects validate where a protocol has no validation part, and what the protocol is then called.
+"""Hold out training subjects for validation if a protocol has no validation split, and name the protocol.
 
-Published results count training and validation together, so a data set's default hold-out keeps the protocol's
-plain name; any other choice is part of the name. Which default, and why, stands with each data set.
+Published results count training and validation clips together. So with the default hold-out of a data set, a protocol
+keeps its name; any other choice becomes part of the name. The file of each data set has its default.
 """
 
 from collections.abc import Collection
@@ -15,10 +15,10 @@ def hold_out(
     """Return the subjects held out for validation, and the protocol's name with them.
 
     Args:
-        protocol: its plain name.
-        training: the subjects that the protocol trains on.
+        protocol: its name without a hold-out.
+        training: the training subjects of the protocol.
         default: the data set's choice among them.
-        chosen: the user's; None: the default. None at all (empty) sets nothing apart and keeps the plain name.
+        chosen: the user's choice; None: the default. An empty choice holds out no subject and keeps the name.
 
     Raises:
         UserError: a chosen subject is not a training subject.

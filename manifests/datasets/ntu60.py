@@ -1,8 +1,8 @@
-"""NTU RGB+D 60: the skeleton files of a folder under the cross-subject and the cross-view protocol.
+"""NTU RGB+D 60: skeleton files under the cross-subject and the cross-view protocol.
 
-A file's name says all: SsssCcccPpppRrrrAaaa is setup, camera, subject (performer), replication and action. The
-subjects of cross-subject, the 302 names whose skeletons are missing or incomplete and the class names are those of
-the authors (shahroudy/NTURGB-D); both protocols are counted without the 302. No skeleton is read here.
+The name of a file, SsssCcccPpppRrrrAaaa, has setup, camera, subject (performer), replication and action. The training
+subjects, the 302 names of missing or incomplete skeletons and the class names are from the authors' repository
+(shahroudy/NTURGB-D). The counts of both protocols do not include the 302.
 """
 
 from collections.abc import Collection, Iterator
@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from common.errors import UserError
-from manifests.datasets.clip_files import find_clips, say_missing
+from manifests.datasets.clip_files import find_clips, missing_sentence
 from manifests.datasets.data_set import Archives, DataSet
 from manifests.datasets.hold_out import hold_out as hold_out_subjects
 from manifests.manifest import COLUMNS, Manifest, check
@@ -23,15 +23,14 @@ _LAST = {"setup": 17, "camera": 3, "subject": 40, "replication": 2, "action": 60
 _SUBJECTS = frozenset(range(1, 41))
 _CAMERAS = frozenset(range(1, 4))
 
-# Training subjects differ in how much they did: some are in one of the 17 setups, others in nearly all. These two are
-# in between: five setups and four at least, as the list of the 302 shows, so 8 % of cross-subject's training clips
-# or somewhat more.
+# Some training subjects are in one of the 17 setups, others in nearly all. These two are in at least five and four
+# setups, as the list of the 302 shows. So they have 8 % of the training clips of cross-subject, or somewhat more.
 HOLD_OUT = (27, 28)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is trained on, everything else being test; and how many clips: (train with validation, test)."""
+    """The training subjects and cameras (all other clips are test clips), and the counts (train + validation, test)."""
 
     subjects: frozenset[int]
     cameras: frozenset[int]
@@ -52,35 +51,35 @@ def class_order() -> tuple[str, ...]:
 
 
 def missing_skeletons() -> frozenset[str]:
-    """Return the 302 names that the authors list as missing or incomplete, and that no protocol counts."""
+    """Return the 302 names that the authors list as missing or incomplete."""
     return frozenset((_DATA / "missing.txt").read_text(encoding="utf-8").split())
 
 
 def build(folder: Path, protocol: str, *, hold_out: Collection[int] | None = None) -> tuple[Manifest, list[str]]:
-    """Make the manifest of the NTU RGB+D 60 skeleton files that are really in a folder, at any depth.
+    """Make the manifest of the NTU RGB+D 60 skeleton files in a folder, at any depth.
 
-    Files of NTU RGB+D 120 (setups from 18, actions from 61) and the 302 missing skeletons are left out. Anything
-    but the protocol's published number of clips is named `<protocol>-subset`.
+    Files of NTU RGB+D 120 (setups from 18, actions from 61) and the 302 incomplete skeletons are left out. If the
+    number of clips is not the published one, the protocol is named `<protocol>-subset`.
 
     Args:
         folder: paths in the manifest are relative to it.
         protocol: a key of `PROTOCOLS`.
-        hold_out: training subjects to use as validation; None: `HOLD_OUT`. The name: `hold_out`.
+        hold_out: training subjects to use for validation; None: `HOLD_OUT`. See `hold_out` for the name.
 
     Returns:
-        The manifest, with the columns setup, camera, subject and replication; and sentences about what was left
-        out and what is not there.
+        The manifest, with the columns setup, camera, subject and replication; and sentences about files that were
+        left out and clips that are missing.
 
     Raises:
         UserError: unknown protocol, a held-out subject that is not a training subject, no such folder, two files
-            for one clip, nothing of a split found, more clips than the data set has.
+            for one clip, an empty split, more clips than the data set has.
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"no protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
     rule = PROTOCOLS[protocol]
     validation, name = hold_out_subjects(protocol, rule.subjects, HOLD_OUT, hold_out)
 
-    clips, said = _usable(folder)
+    clips, sentences = _usable(folder)
     trained = clips["subject"].isin(rule.subjects) & clips["camera"].isin(rule.cameras)
     split = pd.Series("train", index=clips.index).where(~clips["subject"].isin(validation), "validation")
     counts, whole = (int(trained.sum()), int((~trained).sum())), sum(rule.counts)
@@ -91,22 +90,22 @@ def build(folder: Path, protocol: str, *, hold_out: Collection[int] | None = Non
         )
     if counts != rule.counts:
         name += "-subset"
-        said.append(say_missing(folder, whole - len(clips), whole, list(_gaps(clips))))
+        sentences.append(missing_sentence(folder, whole - len(clips), whole, list(_gaps(clips))))
     order = class_order()
     clips = clips.assign(
         label=clips["action"] - 1,
         class_name=[order[action - 1] for action in clips["action"]],
-        group=clips["clip_id"].str[8:12],  # the subject as the name has it: P001
+        group=clips["clip_id"].str[8:12],  # the subject as in the name: P001
         split=split.where(trained, "test"),
         protocol=name,
     )
     manifest = Manifest(clips[[*COLUMNS, "subject", "camera", "setup", "replication"]], order)
     check(manifest.clips, manifest.classes, f"NTU RGB+D 60 in {folder}")
-    return manifest, said
+    return manifest, sentences
 
 
 def _usable(folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return the usable clips of a folder in the order of their names, with the numbers in them; and what was left."""
+    """Return the usable clips of a folder by name, with the numbers in the names; and sentences about the others."""
     found = find_clips(folder, rf"({_NAME})\.skeleton")
     clips = pd.DataFrame({"clip_id": sorted(found), "path": [found[name] for name in sorted(found)]}, dtype=str)
     clips = clips.join(clips["clip_id"].str.extract(_NAME).astype(int))
@@ -114,22 +113,24 @@ def _usable(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     for part, last in _LAST.items():
         foreign |= ~clips[part].between(1, last)
     unusable = clips["clip_id"].isin(missing_skeletons())
-    said = []
+    sentences = []
     if foreign.any():
-        said.append(f"{foreign.sum()} files are not of NTU RGB+D 60 (of 120, perhaps) and were left out")
+        sentences.append(f"{foreign.sum()} files are not of NTU RGB+D 60 (of 120, perhaps) and were left out")
     if unusable.any():
-        said.append(f"{unusable.sum()} of the 302 recordings whose skeletons are missing or incomplete were left out")
+        sentences.append(
+            f"{unusable.sum()} of the 302 recordings whose skeletons are missing or incomplete were left out"
+        )
     clips = clips[~foreign & ~unusable].reset_index(drop=True)
     if clips.empty:
         raise UserError(f"no skeleton file of NTU RGB+D 60 (S001C001P001R001A001.skeleton, …) is in {folder}")
-    return clips, said
+    return clips, sentences
 
 
 def _gaps(clips: pd.DataFrame) -> Iterator[str]:
-    """Yield the clips missing of those setups and subjects that are there.
+    """Yield the missing clips of the pairs of setup and subject that have clips.
 
-    A subject in a setup did each action twice before all cameras (158 such pairs make the 56,880 names), so what is
-    there shows what is not. Which pairs there are stands nowhere, so a pair that lacks altogether is not named.
+    Each pair has every action twice, with all cameras (158 pairs make the 56,880 names), so the other clips of a pair
+    are known. No list of the pairs is published, so a pair without any clip is not found.
     """
     there = {*clips["clip_id"], *missing_skeletons()}
     for setup, subject in sorted(set(zip(clips["setup"], clips["subject"], strict=True))):

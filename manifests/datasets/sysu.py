@@ -1,9 +1,9 @@
-"""SYSU 3DHOI: 480 clips, each of 40 actors doing each of 12 activities once, under its three protocols.
+"""SYSU 3DHOI: 480 clips, in which each of 40 actors performs each of 12 activities once, under its three protocols.
 
 `sysu-xsub-fixed` trains on actors 1-20 and tests on 21-40. Papers on early recognition report one split of 240/240
-and do not say which; this is the likely one. `sysu-setting1-splitNN` and `sysu-setting2-splitNN` are the recognition
-papers' settings (Hu et al., CVPR 2015), whose 30 splits are not published: ours are drawn with the split's number as
-seed. Actors are numbered, by the byte order of their folders: no person's name is in an id. No file is read here.
+clips and do not say which; this is the likely one. `sysu-setting1-splitNN` and `sysu-setting2-splitNN` are the settings
+of papers on recognition (Hu et al., CVPR 2015). Their 30 splits are not published, so they are drawn here with the
+number of the split as seed. Actors are numbered by the byte order of their folders, so no id has the name of a person.
 """
 
 import os
@@ -14,14 +14,14 @@ import numpy as np
 
 from common.errors import UserError
 from common.files import refuse_no_folder
-from manifests.datasets.clip_files import path_table
+from manifests.datasets.clip_files import paths_of_clips
 from manifests.datasets.data_set import Archives, DataSet
 from manifests.datasets.hold_out import hold_out as hold_out_subjects
 from manifests.manifest import COLUMNS, Manifest, check
 
 FIXED, SETTING_1, SETTING_2 = "sysu-xsub-fixed", "sysu-setting1-split", "sysu-setting2-split"
 PROTOCOLS = (FIXED, *(f"{setting}{split:02d}" for setting in (SETTING_1, SETTING_2) for split in range(30)))
-HOLD_OUT = (19, 20)  # of sysu-xsub-fixed: the last two of its twenty training actors
+HOLD_OUT = (19, 20)  # for sysu-xsub-fixed: the last two of its twenty training actors
 
 CLASSES = (
     "drinking",
@@ -43,26 +43,26 @@ _NO_ACTOR = "matlabcode"  # a folder that the download has among the actors
 
 
 def build(folder: Path, protocol: str, *, hold_out: Collection[int] | None = None) -> tuple[Manifest, list[str]]:
-    """Make the manifest of the SYSU clips that are really in a folder.
+    """Make the manifest of the SYSU clips in a folder.
 
-    A clip is a folder `<actor>/video<class>` with colour frames in `rgb` and the skeleton `sklWorld.mat`. Each of
-    the two that is there for every clip is a column, path_rgb (a folder of frames) and path_skeleton; `path` is
-    the first of them. Anything less than the whole data set is named `<protocol>-subset`.
+    A clip is a folder `<actor>/video<class>` with colour frames in `rgb` and the skeleton `sklWorld.mat`. Each of the
+    two that exists for every clip is a column, path_rgb (a folder of frames) and path_skeleton; `path` is the first of
+    them. If a clip is missing, the protocol is named `<protocol>-subset`.
 
     Args:
         folder: the folder of the actors, or one with `3DvideoNorm` in it, at most two levels down; paths in the
             manifest are relative to it.
         protocol: one of `PROTOCOLS`.
-        hold_out: training subjects to use as validation; None: `HOLD_OUT` for the fixed split, the first two drawn
-            for a split of setting 2, the first two drawn of each class for one of setting 1, which takes no
-            other. See `manifests.datasets.hold_out` for the name.
+        hold_out: training subjects to use for validation; None: `HOLD_OUT` for the fixed split, the first two drawn
+            for a split of setting 2, and the first two drawn of each class for a split of setting 1, where they
+            cannot be chosen. See `manifests.datasets.hold_out` for the name.
 
     Returns:
-        The manifest, with the column subject; and sentences about what is not there.
+        The manifest, with the column subject; and sentences about missing clips.
 
     Raises:
         UserError: unknown protocol, a held-out subject that is not a training subject, no such folder, not 40
-            actors in it, nothing of a split found.
+            actors in it, an empty split.
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"no protocol {protocol!r}; known: {FIXED}, {SETTING_1}00 to 29, {SETTING_2}00 to 29")
@@ -81,7 +81,7 @@ def build(folder: Path, protocol: str, *, hold_out: Collection[int] | None = Non
             rgb[clip_id] = (clip / "rgb").relative_to(folder).as_posix()
         if (clip / "sklWorld.mat").is_file():
             skeleton[clip_id] = (clip / "sklWorld.mat").relative_to(folder).as_posix()
-    clips, said = path_table(folder, list(every), {"rgb": rgb, "skeleton": skeleton})
+    clips, sentences = paths_of_clips(folder, list(every), {"rgb": rgb, "skeleton": skeleton})
     labels, subjects = zip(*(every[clip_id] for clip_id in clips["clip_id"]), strict=True)
     clips = clips.assign(
         label=labels,
@@ -93,14 +93,16 @@ def build(folder: Path, protocol: str, *, hold_out: Collection[int] | None = Non
     )
     manifest = Manifest(clips[[*COLUMNS, *(column for column in clips if column not in COLUMNS)]], CLASSES)
     check(manifest.clips, manifest.classes, f"SYSU 3DHOI in {folder}")
-    return manifest, said
+    return manifest, sentences
 
 
 def _split(protocol: str, chosen: Collection[int] | None) -> tuple[str, dict[tuple[int, int], str]]:
     """Return the protocol's name with its hold-out, and the split of every (label, subject) that is not test."""
     if protocol.startswith(SETTING_1):
         if chosen is not None:
-            raise UserError(f"{protocol} validates on two clips of each class, not on subjects; leave the hold-out out")
+            raise UserError(
+                f"{protocol} validates on two clips of each class and not on subjects; leave the hold-out out"
+            )
         return protocol, {
             (label, subject): "validation" if subject in subjects[:2] else "train"
             for label, subjects in enumerate(_draw(protocol, len(CLASSES)))
@@ -120,9 +122,9 @@ def _split(protocol: str, chosen: Collection[int] | None) -> tuple[str, dict[tup
 
 
 def _draw(protocol: str, times: int) -> list[list[int]]:
-    """Return, so many times in a row, the first half of numpy's `default_rng(number of the split).permutation(40)`."""
-    chance = np.random.default_rng(int(protocol[-2:]))
-    return [(chance.permutation(_ACTORS)[: _ACTORS // 2] + 1).tolist() for _ in range(times)]
+    """Return `times` random halves of the 40 actors; the seed of the generator is the number of the split."""
+    generator = np.random.default_rng(int(protocol[-2:]))
+    return [(generator.permutation(_ACTORS)[: _ACTORS // 2] + 1).tolist() for _ in range(times)]
 
 
 def _actors(folder: Path) -> list[Path]:
@@ -133,10 +135,10 @@ def _actors(folder: Path) -> list[Path]:
     folders = sorted(root.iterdir(), key=os.fsencode)
     actors = [path for path in folders if path.is_dir() and path.name[0] != "." and path.name != _NO_ACTOR]
     if len(actors) != _ACTORS:
-        # An actor's number is the place among all: with one folder too few, everybody after it would change splits.
+        # The number of an actor is its position among all actors: without a folder, all later actors would move.
         raise UserError(
-            f"{len(actors)} folders of actors are in {root}, and SYSU has {_ACTORS}; an actor's number is the place "
-            "among all of them, so add an empty folder for each actor whose clips you lack, and remove others"
+            f"{len(actors)} folders of actors are in {root}, and SYSU has {_ACTORS}; the number of an actor is its "
+            "position among all of them, so add an empty folder for each actor whose clips you lack, and remove others"
         )
     return actors
 

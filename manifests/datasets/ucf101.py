@@ -2,7 +2,7 @@
 
 The clip list and frame counts come from the public optical-flow lists (bryanyzhu/two-stream-pytorch), whose
 counts are one below the decoded number of frames. The official splits 1-3 are group ranges too: test groups
-1-7, 8-14, 15-21. No video is opened here.
+1-7, 8-14, 15-21.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,7 +13,7 @@ import pandas as pd
 
 from common.errors import UserError
 from common.files import refuse_no_folder
-from manifests.datasets.clip_files import all_below, say_missing
+from manifests.datasets.clip_files import all_below, missing_sentence
 from manifests.datasets.data_set import Archives, DataSet
 from manifests.manifest import SPLITS, Manifest, check
 
@@ -25,7 +25,7 @@ _CLASS_LIST = "classInd.txt"  # of UCF101's split lists
 
 @dataclass(frozen=True)
 class Protocol:
-    """Groups of each split, and the number of clips each must have: (train, validation, test)."""
+    """The validation and test groups, all others being training groups, and the numbers of clips of the three."""
 
     validation: frozenset[int]
     test: frozenset[int]
@@ -37,9 +37,9 @@ class Protocol:
 
 
 PROTOCOLS = {
-    # Early-action-prediction literature: groups 1-15 / 16-18 / 19-25 (the paper, §3.1).
+    # Papers on early action prediction: groups 1-15 / 16-18 / 19-25 (paper, section 3.1).
     "ucf101-early-15-3-7": Protocol(frozenset(range(16, 19)), frozenset(range(19, 26)), (8056, 1582, 3682)),
-    # Official recognition splits; they have no validation part (hold groups out for one).
+    # The official splits for recognition, without a validation split (hold groups out for it).
     "ucf101-split1": Protocol(frozenset(), frozenset(range(1, 8)), (9537, 0, 3783)),
     "ucf101-split2": Protocol(frozenset(), frozenset(range(8, 15)), (9586, 0, 3734)),
     "ucf101-split3": Protocol(frozenset(), frozenset(range(15, 22)), (9624, 0, 3696)),
@@ -52,12 +52,12 @@ def class_order() -> tuple[str, ...]:
 
 
 def complete(protocol: str, hold_out: Collection[int] = ()) -> Manifest:
-    """Return the whole data set under a protocol, its counts checked.
+    """Return the whole data set under a protocol, and check its counts.
 
     Args:
         protocol: a key of `PROTOCOLS`.
-        hold_out: training groups to use as validation, for protocols that have none; it becomes part of the
-            protocol's name (`ucf101-split1-holdout-23-24-25`).
+        hold_out: training groups to use for validation; they become part of the protocol's name
+            (`ucf101-split1-holdout-23-24-25`).
 
     Raises:
         UserError: unknown protocol, a held-out group that is not a training group.
@@ -98,10 +98,10 @@ def build(
     compact: bool = False,
     hold_out: Collection[int] | None = None,
 ) -> tuple[Manifest, list[str]]:
-    """Make the manifest of the UCF101 clips that are really in a folder, at any depth.
+    """Make the manifest of the UCF101 clips in a folder, at any depth.
 
-    Files are matched to the official list by name without regard to case, so both spellings of
-    HandstandPushups are found. Anything less than the whole data set is named `<protocol>-subset`.
+    Files are matched to the official list by name without regard to case, so both spellings of HandstandPushups are
+    found. If a clip is missing, the protocol is named `<protocol>-subset`.
 
     Args:
         folder: paths in the manifest are relative to it.
@@ -114,7 +114,7 @@ def build(
         The manifest, and a sentence about the clips wanted that are not in the folder.
 
     Raises:
-        UserError: no such folder or class, two files for one clip, nothing of a split found.
+        UserError: no such folder or class, two files for one clip, an empty split.
     """
     whole = complete(protocol, hold_out or ())
     order = whole.classes
@@ -136,11 +136,11 @@ def build(
         clips["label"] = clips["class_name"].map({name: label for label, name in enumerate(order)})
     manifest = Manifest(clips, order)
     check(manifest.clips, manifest.classes, f"UCF101 in {folder}")
-    return manifest, [say_missing(folder, len(missing), len(wanted), missing)] if missing else []
+    return manifest, [missing_sentence(folder, len(missing), len(wanted), missing)] if missing else []
 
 
 def _find_videos(videos: Path, official: Collection[str]) -> dict[str, str]:
-    """Return the files named like official clips, by clip id in lower case; others may be called anything."""
+    """Return the files that have the names of official clips, by clip id in lower case. Other files are ignored."""
     refuse_no_folder(videos, "the video folder")
     found: dict[str, str] = {}
     for file in all_below(videos):

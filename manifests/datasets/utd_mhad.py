@@ -1,28 +1,28 @@
 """UTD-MHAD: 861 clips of 27 actions by 8 subjects, each with a skeleton, under the usual cross-subject protocol.
 
-Subjects 1, 3, 5, 7 train and 2, 4, 6, 8 test (Chen, Jafari, Kehtarnavaz, ICIP 2015). Clips are found by the names
-of the data set's download; three of the 864 combinations were not published. No file is opened here.
+Subjects 1, 3, 5, 7 are for training and 2, 4, 6, 8 for testing (Chen, Jafari, Kehtarnavaz, ICIP 2015). Clips are found
+by the names of the files in the download. Three of the 864 combinations were not published.
 """
 
 from collections.abc import Collection
 from pathlib import Path
 
 from common.errors import UserError
-from manifests.datasets.clip_files import find_clips, path_table
+from manifests.datasets.clip_files import find_clips, paths_of_clips
 from manifests.datasets.data_set import DataSet
 from manifests.datasets.hold_out import hold_out as hold_out_subjects
 from manifests.manifest import COLUMNS, Manifest, check
 
 PROTOCOLS = ("utd-mhad-xsub",)
 TRAINING = frozenset({1, 3, 5, 7})
-HOLD_OUT = (7,)  # the last of the four: any one is a quarter of the training clips, and less cannot be held out
+HOLD_OUT = (7,)  # the last of the four; each has a quarter of the training clips, and less cannot be held out
 
 _CLIP = r"(a\d{1,2}_s\d_t\d)"  # action, subject, trial
-# Each way that a clip is seen, the first being `path` where it is there; depth is not in the download as a video.
+# The kinds of recording; the first one that exists is `path`. The download has no videos of the depth.
 _KINDS = {"skeleton": rf"{_CLIP}_skeleton\.mat", "depth": rf"{_CLIP}\.avi", "color": rf"{_CLIP}_color\.avi"}
 _NOT_PUBLISHED = frozenset({"a8_s1_t4", "a23_s6_t4", "a27_s8_t4"})
 
-# The order of the data set's page: a class's place is the action's number less one.
+# In the order of the data set's page: the index of a class is the number of the action minus one.
 CLASSES = (
     "right arm swipe to the left",
     "right arm swipe to the right",
@@ -66,30 +66,32 @@ def clip_ids() -> list[str]:
 
 
 def build(folder: Path, protocol: str, *, hold_out: Collection[int] | None = None) -> tuple[Manifest, list[str]]:
-    """Make the manifest of the UTD-MHAD clips that are really in a folder, at any depth.
+    """Make the manifest of the UTD-MHAD clips in a folder, at any depth.
 
-    Looked for are the skeletons `<clip>_skeleton.mat`, the colour videos `<clip>_color.avi`, and depth rendered to
-    videos `<clip>.avi`. Each kind that is there for every clip is a column: path_skeleton, path_depth, path_color;
-    `path` is the first of them. Anything less than the whole data set is named `<protocol>-subset`.
+    The files are the skeletons `<clip>_skeleton.mat`, the colour videos `<clip>_color.avi`, and videos `<clip>.avi` of
+    the depth. Each kind that exists for every clip is a column: path_skeleton, path_depth, path_color; `path` is the
+    first of them. If a clip is missing, the protocol is named `<protocol>-subset`.
 
     Args:
         folder: paths in the manifest are relative to it.
         protocol: one of `PROTOCOLS`.
-        hold_out: training subjects to use as validation; None: `HOLD_OUT`. The name: `hold_out`.
+        hold_out: training subjects to use for validation; None: `HOLD_OUT`. See `hold_out` for the name.
 
     Returns:
-        The manifest, with the columns action, subject and trial; and sentences about what is not there.
+        The manifest, with the columns action, subject and trial; and sentences about missing clips.
 
     Raises:
         UserError: unknown protocol, a held-out subject that is not a training subject, no such folder, two files
-            for one clip, nothing of a split found.
+            for one clip, an empty split.
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"no protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
     validation, name = hold_out_subjects(protocol, TRAINING, HOLD_OUT, hold_out)
 
     wanted = clip_ids()
-    found, said = path_table(folder, wanted, {kind: find_clips(folder, names) for kind, names in _KINDS.items()})
+    found, sentences = paths_of_clips(
+        folder, wanted, {kind: find_clips(folder, names) for kind, names in _KINDS.items()}
+    )
     if len(found) < len(wanted):
         name += "-subset"
     numbers = found["clip_id"].str.extract(r"a(?P<action>\d+)_s(?P<subject>\d)_t(?P<trial>\d)").astype(int)
@@ -104,7 +106,7 @@ def build(folder: Path, protocol: str, *, hold_out: Collection[int] | None = Non
     ).join(numbers)
     manifest = Manifest(clips[[*COLUMNS, *(column for column in clips if column not in COLUMNS)]], CLASSES)
     check(manifest.clips, manifest.classes, f"UTD-MHAD in {folder}")
-    return manifest, said
+    return manifest, sentences
 
 
 UTD_MHAD = DataSet(

@@ -1,5 +1,4 @@
-"""A data set that draws itself: stick figures whose actions share their beginnings, on real XviD-like AVI files.
+"""A synthetic data set: stick figures whose actions begin alike, in XviD-like AVI files, with skeletons.
 
-`data_set` writes it, `bound` says how well the best possible classifier does at each observation ratio.
-No labels leak into anything random here. Nothing to train and no command line is here.
+`data_set` writes it; `bound` computes the best accuracy that any classifier can expect at each observation ratio.
 """

@@ -1,7 +1,8 @@
-"""The actions: ten of them in four families, and the motion of a clip.
+"""The ten actions in four families, and the motion of a clip.
 
-The actions of a family open with the same movement and part at the clip's branch frame; until its start frame
-every clip stands idle. All that is random comes from `chance`, which knows no action. No pixels here.
+The actions of a family begin with the same opening movement and differ from the clip's branch frame on. Before its
+start frame, every clip shows a figure at rest. Everything random comes from `variation`, which does not depend on the
+action.
 """
 
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from manifests.stick_figures.chance import Circumstances
 from manifests.stick_figures.skeleton import Body, Floats, Pose, place_joints
+from manifests.stick_figures.variation import ClipVariation
 
 Prop = Literal["cup", "phone", "box"]
 
@@ -20,10 +21,10 @@ class Action:
     """One class.
 
     Attributes:
-        name: of the class.
-        family: the key in `OPENINGS` of the movement it begins with.
-        poses: taken after the opening, one a beat, again and again until the clip ends; a single one is held.
-        prop: what appears in the hands at the branch frame.
+        name: the name of the class.
+        family: the key in `OPENINGS` of the opening movement.
+        poses: the poses after the opening, one per beat, repeated until the clip ends; a single one is held.
+        prop: the object that appears in the hands at the branch frame.
     """
 
     name: str
@@ -43,7 +44,7 @@ OPENINGS = {
     "knee_up": _KNEE_UP,
 }
 
-# The class order: an action's place is its label.
+# The class order: an action's index is its label.
 ACTIONS = (
     Action(
         "drink",
@@ -131,21 +132,21 @@ ACTIONS = (
 )
 
 
-def joint_positions(action: Action, body: Body, clip: Circumstances) -> Floats:
-    """Return the joints (T, 20, 3) in metres of a body that does an action, in `skeleton`'s order and axes.
+def joint_positions(action: Action, body: Body, clip: ClipVariation) -> Floats:
+    """Return the joints (T, 20, 3) in metres of a body that performs an action, in the order and axes of `skeleton`.
 
-    Under the same circumstances, frames before `clip.start_frame` are the same for all actions, and frames
-    before `clip.branch_frame` the same for those of a family. Each of the two frames is the first that differs.
+    With the same variation, frames before `clip.start_frame` are equal for all actions, and frames before
+    `clip.branch_frame` are equal for the actions of a family. Each of the two frames is the first that differs.
     """
     return place_joints(_poses_at_keys(action, clip) + clip.posture(), body)
 
 
-def _poses_at_keys(action: Action, clip: Circumstances) -> Floats:
-    """Return the poses (T, 16) between the key poses: each is left quickly and the next one reached gently."""
+def _poses_at_keys(action: Action, clip: ClipVariation) -> Floats:
+    """Return the poses (T, 16), interpolated between key poses with a sine that starts fast and ends slowly."""
     beats = -(-(clip.num_frames - clip.branch_frame) // clip.beat)
     taken = [action.poses[beat % len(action.poses)] for beat in range(beats)]
     keys = np.stack([pose.vector() for pose in (Pose(), OPENINGS[action.family], *taken)])
-    # A movement is under way in its first frame, so it leaves its key pose one frame earlier.
+    # The first frame of a movement differs from its key pose, so the movement begins one frame earlier.
     leaving = np.array([clip.start_frame, *range(clip.branch_frame, clip.num_frames, clip.beat)]) - 1
     lasting = np.diff(leaving, append=leaving[-1] + clip.beat)
     frame = np.arange(clip.num_frames)

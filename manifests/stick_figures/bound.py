@@ -1,6 +1,6 @@
-"""How well the best possible classifier does at each observation ratio: known, because the data set draws itself.
+"""The best accuracy that any classifier can expect at each observation ratio.
 
-A method above this bound by more than luck saw the future. Nothing is drawn or trained here.
+It is known because the data set is synthetic. A method that is above it by more than chance used the future.
 """
 
 import numpy as np
@@ -16,21 +16,21 @@ _COLUMNS = ("num_frames", "start_frame", "branch_frame", "family", "class_name")
 def best_accuracy(clips: pd.DataFrame, num_segments: int = 10) -> NDArray[np.float64]:
     """Return the best accuracy any classifier can expect, (num_segments,), in 0…1.
 
-    At ratio n/N it sees the frames [0, ⌊nT/N⌋) of each clip. Before a clip's start frame it can only name the
-    most frequent class; from there on it knows the family and names that family's most frequent class; from the
-    branch frame on it knows the class. How frequent a class is, is counted among `clips`.
+    At ratio n/N a classifier sees the frames [0, ⌊nT/N⌋) of each clip. Before the start frame, its best guess is the
+    most frequent class. From the start frame on, it knows the family and its best guess is that family's most frequent
+    class. From the branch frame on, it knows the class. The frequencies are those in `clips`.
 
-    A decoded B-frame is predicted from later frames too, so a frame may leak up to `MAX_B_FRAMES` frames of the
-    future: every clip counts as decided that many frames earlier, which keeps this an upper bound.
+    A decoded B-frame depends on later frames too, so a frame may contain information of up to `MAX_B_FRAMES` later
+    frames. Every clip therefore counts as known that many frames earlier, so that this stays an upper bound.
 
-    It is the expectation over the labels: on a finite set of clips a lucky guesser may lie above it.
+    The bound is an expectation. On a finite set of clips, a guess may be above it by chance.
 
     Args:
         clips: the test clips, with num_frames, start_frame, branch_frame, family and class_name, as in the manifest.
         num_segments: N.
 
     Raises:
-        UserError: no clips, or a column is missing.
+        UserError: there are no clips, or a column is missing.
     """
     missing = [column for column in _COLUMNS if column not in clips]
     if missing:

@@ -1,7 +1,6 @@
-"""Writes the data set: a video and a skeleton of each clip, the manifest last, so that a run that was killed can go on.
+"""Write the data set: a video and a skeleton of each clip, and the manifest at the end.
 
-Every clip's randomness comes from the seed and the clip's own number alone: any clip can be drawn by itself.
-How a clip moves and looks stands in `actions`, `chance` and `drawing`.
+The random values of a clip depend on the seed and on the clip's number only, so a run that was killed can resume.
 """
 
 from collections.abc import Mapping
@@ -17,19 +16,19 @@ from common.files import atomic_write, inside, write_text
 from manifests.datasets.stick_figures import PROTOCOL
 from manifests.manifest import COLUMNS, SPLITS, Manifest, check, write_manifest
 from manifests.stick_figures.actions import ACTIONS, Action, joint_positions
-from manifests.stick_figures.chance import Circumstances, Performer, draw_circumstances, draw_performer
 from manifests.stick_figures.drawing import draw_frames
+from manifests.stick_figures.variation import ClipVariation, Performer, draw_performer, draw_variation
 from manifests.stick_figures.video import check_size, write_video
 
 CLIPS_PER_CLASS: Mapping[str, int] = MappingProxyType({"train": 24, "validation": 8, "test": 12})
 _TIMING = ("num_frames", "start_frame", "branch_frame", "family")  # the columns that `bound` needs
-_CLIPS_PER_PERFORMER = 3  # of each class
-_STAMP = "drawn_with.txt"  # what the clips of a folder have in common; written before them
+_CLIPS_PER_PERFORMER = 3  # in each class
+_STAMP = "drawn_with.txt"  # the version, seed and size of all clips in a folder; written before them
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Names one clip: the number-th of its class in its split."""
+    """A clip, by its class, its split and its number in both."""
 
     action: Action
     split: str
@@ -37,7 +36,7 @@ class Clip:
 
     @property
     def performer_id(self) -> str:
-        """Who performs it. Each performer acts every class equally often, and in one split only."""
+        """The performer's name. Each performer performs every class equally often, and in one split only."""
         return f"{self.split}{self._performer:02d}"
 
     @property
@@ -56,13 +55,13 @@ class Clip:
         return f"{self.action.name}/{self.clip_id}.npy"
 
     def performer(self, seed: int) -> Performer:
-        """Draw who performs it."""
+        """Return the performer."""
         return draw_performer(np.random.default_rng((0, seed, SPLITS.index(self.split), self._performer)))
 
-    def circumstances(self, seed: int) -> Circumstances:
-        """Draw the circumstances: independent draws for every clip, the same distribution for every class."""
+    def variation(self, seed: int) -> ClipVariation:
+        """Return the variation, drawn independently for every clip, from the same distribution for every class."""
         label = ACTIONS.index(self.action)
-        return draw_circumstances(np.random.default_rng((1, seed, SPLITS.index(self.split), label, self.number)))
+        return draw_variation(np.random.default_rng((1, seed, SPLITS.index(self.split), label, self.number)))
 
     @property
     def _performer(self) -> int:
@@ -76,22 +75,22 @@ def draw_data_set(
     seed: int = 0,
     size: tuple[int, int] = (160, 120),
 ) -> Path:
-    """Draw the videos `folder/<class_name>/<clip_id>.avi` and `folder/manifest.csv`; return the manifest's path.
+    """Draw the videos `folder/<class_name>/<clip_id>.avi` and write `folder/manifest.csv`; return its path.
 
-    Beside each video stands its skeleton, `<clip_id>.npy`: float32 joints (T, 20, 3) in metres, in the order and
-    axes of `skeleton`, the performer's own: a skeleton does not show from where the video looks at the performer.
+    Each video has a skeleton beside it, `<clip_id>.npy`: float32 joints (T, 20, 3) in metres, in the order and axes of
+    `skeleton`. The axes belong to the performer, so a skeleton does not depend on the view of the video.
 
-    Files that are there already are left alone, so a run that was killed goes on where it stopped.
+    Files that exist are not written again, so a run that was killed resumes.
 
     Args:
-        folder: made if need be; the manifest's video root.
-        clips_per_class: how many clips of each class each split has; a split left out is empty.
-        seed: for everything random.
+        folder: the root of the manifest's paths; it is made if it is missing.
+        clips_per_class: the number of clips of each class, by split; a missing split is empty.
+        seed: the seed of everything random.
         size: (width, height) in pixels.
 
     Raises:
-        UserError: a split that does not exist or is needed and empty, a size no video can have, a negative
-            number, or a folder whose videos were drawn with another seed, size or version.
+        UserError: an unknown split, an empty training or test split, an impossible size, a negative number, or a
+            folder with videos of another seed, size or version.
     """
     check_size(size)
     if seed < 0:
@@ -105,7 +104,7 @@ def draw_data_set(
     for clip in clips:
         video = inside(folder, clip.path)
         if not video.exists():
-            write_video(draw_frames(clip.action, clip.performer(seed), clip.circumstances(seed), size), video, size)
+            write_video(draw_frames(clip.action, clip.performer(seed), clip.variation(seed), size), video, size)
         skeleton = inside(folder, clip.skeleton_path)
         if not skeleton.exists():
             _write_skeleton(clip, seed, skeleton)
@@ -114,7 +113,7 @@ def draw_data_set(
 
 
 def _write_skeleton(clip: Clip, seed: int, path: Path) -> None:
-    joints = joint_positions(clip.action, clip.performer(seed).body, clip.circumstances(seed))
+    joints = joint_positions(clip.action, clip.performer(seed).body, clip.variation(seed))
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.save(file, joints.astype(np.float32, order="C"))
 
@@ -136,7 +135,7 @@ def _plan(clips_per_class: Mapping[str, int]) -> list[Clip]:
 def _manifest(clips: list[Clip], seed: int) -> Manifest:
     rows = []
     for clip in clips:
-        circumstances = clip.circumstances(seed)
+        variation = clip.variation(seed)
         rows.append(
             {
                 "clip_id": clip.clip_id,
@@ -146,9 +145,9 @@ def _manifest(clips: list[Clip], seed: int) -> Manifest:
                 "group": clip.performer_id,
                 "split": clip.split,
                 "protocol": PROTOCOL,
-                "num_frames": circumstances.num_frames,
-                "start_frame": circumstances.start_frame,
-                "branch_frame": circumstances.branch_frame,
+                "num_frames": variation.num_frames,
+                "start_frame": variation.start_frame,
+                "branch_frame": variation.branch_frame,
                 "family": clip.action.family,
                 "path_skeleton": clip.skeleton_path,
             }
@@ -159,7 +158,7 @@ def _manifest(clips: list[Clip], seed: int) -> Manifest:
 
 
 def _stamp(folder: Path, drawn_with: str) -> None:
-    """Write what the folder's videos are drawn with, refusing a folder that says otherwise."""
+    """Write the version, seed and size of the folder's videos, and refuse a folder with others."""
     path = folder / _STAMP
     found = path.read_text(encoding="utf-8").strip() if path.exists() else drawn_with
     if found != drawn_with:

@@ -1,6 +1,6 @@
-"""From joints to pictures: a performer with thick coloured limbs before a plain background with a little noise.
+"""Pictures from joints: a performer with thick coloured limbs before a plain background, with some noise.
 
-The projection is orthographic. Video files are `video`'s affair.
+The projection is orthographic.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from manifests.stick_figures.actions import Action, Prop, joint_positions
-from manifests.stick_figures.chance import Circumstances, Colour, Performer
 from manifests.stick_figures.skeleton import JOINTS, Floats
+from manifests.stick_figures.variation import ClipVariation, Colour, Performer
 
 Frame = NDArray[np.uint8]  # (height, width, 3), red, green, blue
 
-_FLOOR_AT = 0.95  # height of the picture at which the performer stands
+_FLOOR_AT = 0.95  # where the feet are, as a fraction of the height of the picture
 _HORIZON_AT = 0.82
-_NOISE_MARGIN = 16  # the frames' noise is cut from one larger piece, at random places
+_NOISE_MARGIN = 16  # the noise of a frame is a random part of a larger piece
 _HEAD_RADIUS = 0.15  # metres
 _DARK, _WHITE, _BROWN = (25, 25, 30), (250, 250, 250), (140, 85, 35)
 
@@ -34,8 +34,8 @@ _LIMBS = {
 _TRUNK = [_J[name] for name in ("left_shoulder", "right_shoulder", "right_hip", "left_hip")]
 
 
-def draw_frames(action: Action, performer: Performer, clip: Circumstances, size: tuple[int, int]) -> Iterator[Frame]:
-    """Yield the clip's T frames; `size` is (width, height) in pixels."""
+def draw_frames(action: Action, performer: Performer, clip: ClipVariation, size: tuple[int, int]) -> Iterator[Frame]:
+    """Yield the T frames (height, width, 3) of a clip; `size` is (width, height) in pixels."""
     width, height = size
     scale = height / clip.zoom  # pixels a metre
     joints = _seen(joint_positions(action, performer.body, clip), clip.view)
@@ -51,13 +51,13 @@ def draw_frames(action: Action, performer: Performer, clip: Circumstances, size:
 
 
 def _seen(joints: Floats, view: float) -> Floats:
-    """Return joints (T, 20, 3) as the camera sees them: x to its right, y up, z towards it."""
+    """Return joints (T, 20, 3) in the axes of the camera: x to its right, y up, z towards it."""
     cos, sin = np.cos(view), np.sin(view)
     turned: Floats = joints @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
     return turned
 
 
-def _background(clip: Circumstances, size: tuple[int, int]) -> Image.Image:
+def _background(clip: ClipVariation, size: tuple[int, int]) -> Image.Image:
     width, height = size
     top, horizon = (np.array(colour, dtype=float) for colour in clip.sky)
     down = np.linspace(0, 1, height)[:, None, None] * np.ones((1, width, 1))
@@ -67,16 +67,16 @@ def _background(clip: Circumstances, size: tuple[int, int]) -> Image.Image:
 
 
 class _Noise:
-    """Grey noise, new in every frame: a window onto one larger piece, moved at random."""
+    """Grey noise that is new in every frame: a random part of one larger piece."""
 
-    def __init__(self, clip: Circumstances, size: tuple[int, int]) -> None:
-        self._chance = np.random.default_rng(clip.noise_seed)
+    def __init__(self, clip: ClipVariation, size: tuple[int, int]) -> None:
+        self._generator = np.random.default_rng(clip.noise_seed)
         self._width, self._height = size
         shape = (self._height + _NOISE_MARGIN, self._width + _NOISE_MARGIN, 1)
-        self._piece = np.rint(self._chance.normal(0, clip.noise, shape)).astype(np.int16)
+        self._piece = np.rint(self._generator.normal(0, clip.noise, shape)).astype(np.int16)
 
     def onto(self, picture: Image.Image) -> Frame:
-        y, x = self._chance.integers(_NOISE_MARGIN, size=2)
+        y, x = self._generator.integers(_NOISE_MARGIN, size=2)
         noisy = np.asarray(picture) + self._piece[y : y + self._height, x : x + self._width]
         return noisy.clip(0, 255).astype(np.uint8)
 
@@ -84,7 +84,7 @@ class _Noise:
 def _draw_performer(
     canvas: ImageDraw.ImageDraw, points: Floats, depth: Floats, performer: Performer, scale: float
 ) -> None:
-    """Draw the parts of the body, the farthest first."""
+    """Draw the parts of the body, the most distant part first."""
     radius = performer.thickness * scale / 2
 
     def draw_limb(name: str) -> None:
@@ -93,7 +93,7 @@ def _draw_performer(
     def draw_trunk() -> None:
         colour = performer.colours["trunk"]
         canvas.polygon(points[_TRUNK].ravel().tolist(), fill=colour)
-        # Seen from the side the polygon is thin: the spine keeps its thickness.
+        # From the side, the polygon is thin, so the spine is drawn with its own thickness.
         _draw_line(canvas, points[[_J["hip_center"], _J["spine"], _J["shoulder_center"]]], 1.5 * radius, colour)
 
     def draw_head() -> None:
@@ -123,13 +123,13 @@ def _draw_disc(canvas: ImageDraw.ImageDraw, center: Floats, radius: float, colou
 def _draw_prop(canvas: ImageDraw.ImageDraw, prop: Prop, points: Floats, scale: float) -> None:
     right, left = points[_J["right_hand"]], points[_J["left_hand"]]
     if prop == "cup":
-        _draw_box(canvas, right, (0.16 * scale, 0.22 * scale), _WHITE)
+        _draw_rectangle(canvas, right, (0.16 * scale, 0.22 * scale), _WHITE)
     elif prop == "phone":
-        _draw_box(canvas, right, (0.13 * scale, 0.26 * scale), _DARK)
+        _draw_rectangle(canvas, right, (0.13 * scale, 0.26 * scale), _DARK)
     else:
-        _draw_box(canvas, (left + right) / 2, (0.42 * scale, 0.36 * scale), _BROWN)
+        _draw_rectangle(canvas, (left + right) / 2, (0.42 * scale, 0.36 * scale), _BROWN)
 
 
-def _draw_box(canvas: ImageDraw.ImageDraw, center: Floats, size: tuple[float, float], colour: Colour) -> None:
+def _draw_rectangle(canvas: ImageDraw.ImageDraw, center: Floats, size: tuple[float, float], colour: Colour) -> None:
     half = np.array(size) / 2
     canvas.rectangle([*(center - half), *(center + half)], fill=colour, outline=_DARK)

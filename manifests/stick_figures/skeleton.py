@@ -1,7 +1,7 @@
 """The body: twenty joints in the order of Kinect v1 and UTD-MHAD, placed from poses by inverse kinematics.
 
-Axes of every position, in metres: x to the performer's left, y up from the floor, z to where the performer faces.
-What the performer does stands in `actions`; how it looks, in `drawing`.
+The axes of every position, in metres: x to the performer's left, y up from the floor, z in the direction that the
+performer faces.
 """
 
 from dataclasses import astuple, dataclass
@@ -18,11 +18,11 @@ JOINTS = (
     *("left_hip", "left_knee", "left_ankle", "left_foot"),
     *("right_hip", "right_knee", "right_ankle", "right_foot"),
 )
-LEFT, RIGHT = 1.0, -1.0  # the side's sign on the x axis
+LEFT, RIGHT = 1.0, -1.0  # the sign of a side on the x axis
 
 _ELBOWS_POINT = (0.5, -0.6, -0.6)  # outward, down, back
-_KNEES_POINT = (0.1, 0.3, 1.0)  # forward; upward once the leg is level
-_STRETCH = 0.995  # a limb never locks straight, so that it always knows which way to bend
+_KNEES_POINT = (0.1, 0.3, 1.0)  # forward; upward if the leg is level
+_STRETCH = 0.995  # a limb is never quite straight, so that the direction in which it bends is defined
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,17 @@ class Body:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where trunk, hands and feet are; the defaults stand at rest.
+    """The position of trunk, hands and feet; the defaults are the pose at rest.
 
     Attributes:
-        lean: of the trunk, forward, in radians.
-        crouch: how far the hips sink, in leg lengths.
-        hips: how far the hips move forward, in leg lengths.
-        lift: how far the whole body leaves the floor, in leg lengths.
-        right_hand: the wrist from its shoulder (outward, up, forward), in arm lengths.
-        left_hand: the same on the left.
-        right_foot: the ankle from where it stands at rest (outward, up, forward), in leg lengths.
-        left_foot: the same on the left.
+        lean: the forward angle of the trunk in radians.
+        crouch: how much lower the hips are, in leg lengths.
+        hips: how far the hips are moved forward, in leg lengths.
+        lift: the height of the body above the floor in leg lengths.
+        right_hand: the wrist relative to its shoulder (outward, up, forward), in arm lengths.
+        left_hand: the same for the left hand.
+        right_foot: the ankle relative to its position at rest (outward, up, forward), in leg lengths.
+        left_foot: the same for the left foot.
     """
 
     lean: float = 0.03
@@ -75,7 +75,7 @@ POSE_SIZE = len(Pose().vector())
 
 
 def place_joints(poses: Floats, body: Body) -> Floats:
-    """Return the joints (T, 20, 3) in metres of a body in the poses (T, 16), their bones as long as the body's."""
+    """Return the joints (T, 20, 3) in metres of a body in the poses (T, 16). The bones keep the lengths of the body."""
     lean, crouch, hips, lift = poses[:, :4].T
     right_hand, left_hand, right_foot, left_foot = (poses[:, column : column + 3] for column in (4, 7, 10, 13))
     leg, nothing = body.thigh + body.shin, np.zeros(len(poses))
@@ -119,7 +119,7 @@ def _leg(hip_center: Floats, step: Floats, lift: Floats, side: float, body: Body
 
 
 def _bend(root: Floats, target: Floats, upper: float, lower: float, pole: Floats) -> tuple[Floats, Floats]:
-    """Return middle and end joint (T, 3) of a limb that reaches from root towards target, bending towards pole."""
+    """Return the middle and the end joint (T, 3) of a limb from root towards target that bends towards pole."""
     way = target - root
     distance = np.linalg.norm(way, axis=1, keepdims=True)
     direction = way / distance

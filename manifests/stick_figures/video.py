@@ -1,7 +1,7 @@
-"""From pictures to an AVI file as XviD leaves it: MPEG-4 ASP with B-frames, the same bytes every time.
+"""Encode pictures to an AVI file as XviD does: MPEG-4 ASP with B-frames, always with the same bytes.
 
-The quantiser is constant: a rate control would let later frames decide how well earlier ones look.
-What remains of the future in a decoded frame is `MAX_B_FRAMES` frames of it. No decoding here.
+The quantiser is constant, because with a rate control the quality of a frame would depend on later frames. A decoded
+frame depends on at most `MAX_B_FRAMES` later frames.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from common.files import atomic_write
 from manifests.stick_figures.drawing import Frame
 
 FRAMES_PER_SECOND = 25
-MAX_B_FRAMES = 2  # a B-frame is predicted from the next frame that is not one: this many frames later at most
+MAX_B_FRAMES = 2  # a B-frame depends on the next frame of another type, which is at most this many frames later
 _KEYFRAME_EVERY = 12
 _QUANTISER = 4  # 1 (best) to 31
 
@@ -39,7 +39,7 @@ def write_video(frames: Iterable[Frame], path: Path, size: tuple[int, int]) -> N
         atomic_write(path) as temporary,
         av.open(str(temporary), "w", format="avi", container_options={"fflags": "+bitexact"}) as container,
     ):
-        # Scene cuts are not looked for: key frames stand where the frame's number says.
+        # No detection of scene cuts: the number of a frame decides whether it is a key frame.
         stream = container.add_stream("mpeg4", FRAMES_PER_SECOND, options={"sc_threshold": "1000000000"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
@@ -49,7 +49,7 @@ def write_video(frames: Iterable[Frame], path: Path, size: tuple[int, int]) -> N
         context.max_b_frames = MAX_B_FRAMES
         context.thread_count = 1
         context.flags |= Flags.qscale | Flags.bitexact  # qscale: no rate control
-        context.qmin = context.qmax = _QUANTISER  # PyAV cannot give frames their quality, so the range is one value
+        context.qmin = context.qmax = _QUANTISER  # PyAV cannot set the quality of a frame, so the range has one value
         for index, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FRAMES_PER_SECOND)

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from manifests import unpack as unpacking
+from manifests import archives as archives_module
 from manifests.archives import Unpacked, unpack_archives
 
 FILES = {"UCF-101/A/v_A_g01_c01.avi": b"first" * 999, "UCF-101/A/v_A_g01_c02.avi": b"", "UCF-101/b.txt": b"third"}
@@ -210,7 +210,10 @@ def test_a_disk_that_is_too_small_is_known_before_anything_is_written(
 
 def test_only_one_unpacks(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    with FileLock(tmp_path / "out" / ".unpack.lock"), pytest.raises(UserError, match="another process is unpacking"):
+    with (
+        FileLock(tmp_path / "out" / ".unpack.lock"),
+        pytest.raises(UserError, match="another process is unpacking"),
+    ):
         unpack_archives([write_zip(tmp_path / "a.zip")], tmp_path / "out")
 
 
@@ -220,7 +223,9 @@ def test_known_checksums_are_checked_where_something_is_missing(tmp_path: Path) 
         with pytest.raises(UserError, match=rf"a\.zip has the {wrong['a.zip'][:3]}.*, and 123 is known .*download it"):
             unpack_archives([archive], out, wrong)
         assert contents(out) == {}
-    unpack_archives([archive], out, {"a.zip": f"sha256:{unpacking.hashlib.sha256(archive.read_bytes()).hexdigest()}"})
+    unpack_archives(
+        [archive], out, {"a.zip": f"sha256:{archives_module.hashlib.sha256(archive.read_bytes()).hexdigest()}"}
+    )
     assert unpack_archives([archive], out, {"a.zip": "md5:123"}) == Unpacked(0, 3)
 
 

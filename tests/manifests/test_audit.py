@@ -84,7 +84,7 @@ def test_a_class_without_training_clips_is_refused(tmp_path: Path, capsys: pytes
 def test_groups_in_two_splits_are_a_remark_with_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(written(tmp_path, group=["x", "x", "x", "y", "z", "y"])) == 0
     said = capsys.readouterr()
-    assert "2 of 3 groups stand in more than one split" in words(said.err)
+    assert "2 of 3 groups are in more than one split" in words(said.err)
     assert "x (2 train, 1 validation), y (1 validation, 1 test)" in words(said.err)
     assert "group" not in said.out
     assert check(written(tmp_path, group=[""] * 6)) == 0  # nobody said who it is

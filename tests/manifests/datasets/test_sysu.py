@@ -148,7 +148,9 @@ def test_hold_out_by_hand(whole: Path) -> None:
     for protocol, subject in (("sysu-xsub-fixed", 21), ("sysu-setting2-split00", 40)):
         with pytest.raises(UserError, match=f"subject {subject} is not a training subject of {protocol}"):
             sysu.build(whole, protocol, hold_out=[subject])
-    with pytest.raises(UserError, match="sysu-setting1-split00 validates on two clips of each class, not on subjects"):
+    with pytest.raises(
+        UserError, match="sysu-setting1-split00 validates on two clips of each class and not on subjects"
+    ):
         sysu.build(whole, "sysu-setting1-split00", hold_out=[1])
 
 

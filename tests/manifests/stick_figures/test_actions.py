@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from manifests.stick_figures.actions import ACTIONS, OPENINGS, joint_positions
-from manifests.stick_figures.chance import draw_circumstances, draw_performer
 from manifests.stick_figures.drawing import draw_frames
 from manifests.stick_figures.skeleton import JOINTS, Body
+from manifests.stick_figures.variation import draw_performer, draw_variation
 
 SIZE = (64, 48)
 PAIRS = list(itertools.combinations(ACTIONS, 2))
 pair = pytest.mark.parametrize(("one", "other"), PAIRS, ids=[f"{a.name}-{b.name}" for a, b in PAIRS])
 
 
-def circumstances_and_performer(seed):
-    return draw_circumstances(np.random.default_rng(seed)), draw_performer(np.random.default_rng(seed))
+def variation_and_performer(seed):
+    return draw_variation(np.random.default_rng(seed)), draw_performer(np.random.default_rng(seed))
 
 
 def first_difference(one, other):
@@ -28,7 +28,7 @@ def first_difference(one, other):
 @pair
 def test_joints_part_exactly_where_the_clip_says(one, other):
     for seed in range(20):
-        clip, performer = circumstances_and_performer(seed)
+        clip, performer = variation_and_performer(seed)
         joints = [joint_positions(action, performer.body, clip) for action in (one, other)]
         parting = clip.branch_frame if one.family == other.family else clip.start_frame
         assert first_difference(*joints) == parting
@@ -36,7 +36,7 @@ def test_joints_part_exactly_where_the_clip_says(one, other):
 
 @pair
 def test_pictures_part_no_earlier_and_soon_after(one, other):
-    clip, performer = circumstances_and_performer(5)
+    clip, performer = variation_and_performer(5)
     frames = [np.stack(list(draw_frames(action, performer, clip, SIZE))) for action in (one, other)]
     parting = clip.branch_frame if one.family == other.family else clip.start_frame
     assert frames[0].shape == (clip.num_frames, 48, 64, 3)
@@ -54,7 +54,7 @@ def test_families_have_at_least_two_members_and_every_opening_is_used():
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_bones_keep_their_length_and_nobody_sinks_into_the_floor(action):
-    clip, performer = circumstances_and_performer(1)
+    clip, performer = variation_and_performer(1)
     body = performer.body
     joints = dict(zip(JOINTS, joint_positions(action, body, clip).transpose(1, 0, 2), strict=True))
     assert len(joints) == 20
@@ -75,7 +75,7 @@ def test_bones_keep_their_length_and_nobody_sinks_into_the_floor(action):
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 def test_knees_bend_forward(action):
-    clip, performer = circumstances_and_performer(2)
+    clip, performer = variation_and_performer(2)
     joints = joint_positions(action, performer.body, clip)
     for hip, knee, ankle in ((12, 13, 14), (16, 17, 18)):
         thigh, shin = joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee]
@@ -83,9 +83,9 @@ def test_knees_bend_forward(action):
         assert np.cross(thigh, shin)[:, 0].min() > 0
 
 
-def test_circumstances_stay_in_their_ranges():
+def test_variation_stay_in_their_ranges():
     for seed in range(300):
-        clip = draw_circumstances(np.random.default_rng(seed))
+        clip = draw_variation(np.random.default_rng(seed))
         assert clip.num_frames // 10 + 2 <= clip.start_frame <= 0.3 * clip.num_frames
         assert 0.35 * clip.num_frames <= clip.branch_frame <= 0.6 * clip.num_frames
         assert clip.branch_frame - clip.start_frame >= 5

@@ -7,15 +7,15 @@ from av.video.frame import PictureType
 
 from common.errors import UserError
 from manifests.stick_figures.actions import ACTIONS
-from manifests.stick_figures.chance import draw_circumstances, draw_performer
 from manifests.stick_figures.drawing import draw_frames
+from manifests.stick_figures.variation import draw_performer, draw_variation
 from manifests.stick_figures.video import MAX_B_FRAMES, check_size, write_video
 
 SIZE = (96, 64)
 
 
 def frames_of(action, seed):
-    clip = draw_circumstances(np.random.default_rng(seed))
+    clip = draw_variation(np.random.default_rng(seed))
     return clip, list(draw_frames(action, draw_performer(np.random.default_rng(seed)), clip, SIZE))
 
 

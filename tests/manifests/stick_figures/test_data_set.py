@@ -60,16 +60,14 @@ def test_a_performer_has_the_same_body_in_every_clip_and_another_in_another_spli
     assert bodies["train", 0] != bodies["test", 0]
 
 
-def test_no_two_clips_share_their_circumstances():
+def test_no_two_clips_share_their_variation():
     clips = [Clip(a, split, n) for a in ACTIONS for split in ("train", "validation", "test") for n in range(5)]
-    assert len({clip.circumstances(0).noise_seed for clip in clips}) == len(clips)
-    assert clips[0].circumstances(0).noise_seed != clips[0].circumstances(1).noise_seed
+    assert len({clip.variation(0).noise_seed for clip in clips}) == len(clips)
+    assert clips[0].variation(0).noise_seed != clips[0].variation(1).noise_seed
 
 
 def test_timing_is_distributed_alike_in_every_class():
-    means = [
-        np.mean([Clip(action, "train", n).circumstances(0).branch_frame for n in range(200)]) for action in ACTIONS
-    ]
+    means = [np.mean([Clip(action, "train", n).variation(0).branch_frame for n in range(200)]) for action in ACTIONS]
     assert np.ptp(means) < 3  # frames, of about 26 ± 5
 
 
@@ -80,7 +78,7 @@ def test_a_second_run_elsewhere_writes_the_same_bytes(drawn, tmp_path):
 
 def test_any_clip_can_be_drawn_alone(drawn, tmp_path):
     clip = Clip(ACTIONS[7], "train", 3)
-    frames = draw_frames(clip.action, clip.performer(0), clip.circumstances(0), SIZE)
+    frames = draw_frames(clip.action, clip.performer(0), clip.variation(0), SIZE)
     write_video(frames, tmp_path / "alone.avi", SIZE)
     assert (tmp_path / "alone.avi").read_bytes() == (drawn / clip.path).read_bytes()
 
@@ -93,7 +91,7 @@ def test_every_clip_has_its_skeleton(drawn):
         assert row.path_skeleton == row.path.replace(".avi", ".npy")
         assert (joints.dtype, joints.shape) == (np.float32, (row.num_frames, 20, 3))
         clip = clips[row.clip_id]
-        exact = joint_positions(clip.action, clip.performer(0).body, clip.circumstances(0))
+        exact = joint_positions(clip.action, clip.performer(0).body, clip.variation(0))
         assert np.abs(joints - exact).max() < 1e-6  # metres
     files = [path.read_bytes() for path in drawn.rglob("*.npy")]
     assert len(set(files)) == len(files) == len(manifest.clips)

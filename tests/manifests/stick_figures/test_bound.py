@@ -62,7 +62,7 @@ def test_the_data_set_starts_at_chance_and_passes_the_families():
     clips = []
     for action in ACTIONS:
         for number in range(12):
-            clip = Clip(action, "test", number).circumstances(0)
+            clip = Clip(action, "test", number).variation(0)
             clips.append((clip.num_frames, clip.start_frame, clip.branch_frame, action.family, action.name))
     bound = best_accuracy(clips_of(clips))
     assert bound[0] == pytest.approx(0.1)
