@@ -1,23 +1,19 @@
 """How two feature caches differ: which clips they have, the settings, validity, and the features clip by clip.
 
 Clips are matched by id, whatever their order. Names are held in memory; features are read in blocks, in the order of
-the first cache. Both checksums are verified before. How much of a difference matters is not decided here.
+the first cache. Both checksums are verified first.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from common.errors import UserError
-from common.options import Json
-from extract.cache import CacheFile, check_cache, open_cache, rows_at_once
+from extract.cache import CacheFile, check_cache, open_cache
+from extract.cache_rows import rows_at_once
 
 WORST = 10  # clips that are shown one by one
 SHARES = (0.0, 0.001, 0.01, 0.1, 0.5)  # of the clips, the worst ones first; 0: the very worst
@@ -34,7 +30,7 @@ class ClipDifference:
 
 @dataclass(frozen=True)
 class Quantile:
-    """A share of the clips has at most this cosine; a share, not always the same clips, at least this difference."""
+    """A share of the clips has at most this cosine. The same share, not always the same clips, has this difference."""
 
     share: float
     cosine: float
@@ -42,19 +38,19 @@ class Quantile:
 
 
 @dataclass(frozen=True)
-class Difference:
+class CacheDifference:
     """How cache B differs from cache A.
 
     Attributes:
-        common: clips that both have; what follows but one is about them.
+        common: number of clips that both have; the attributes below but `settings` describe them.
         only_in_a: clips that B lacks.
         only_in_b: clips that A lacks.
         valid: clips that are valid in one only.
         num_frames: clips with other numbers of frames.
         features: how many clips' features are not the same bit for bit.
-        quantiles: how far apart the features are, over all common clips.
+        quantiles: how far apart the features are.
         worst: the clips that are furthest apart, by cosine.
-        settings: those that differ, with the values `a` and `b`; a side that lacks one has no value.
+        settings: those that differ, with the values `a` and `b`; a cache that lacks one has no value.
     """
 
     common: int
@@ -73,8 +69,8 @@ class Difference:
         return not (self.only_in_a or self.only_in_b or self.valid or self.num_frames or self.features)
 
 
-def compare(a: Path, b: Path) -> Difference:
-    """Compare two caches. A segment that is zero in both has the cosine 1, one that is zero in one of them 0.
+def compare_caches(a: Path, b: Path) -> CacheDifference:
+    """Compare two caches. A segment that is zero in both has the cosine 1; one that is zero in one cache has 0.
 
     Raises:
         UserError: a file is missing, damaged or no cache, or their features have different shapes.
@@ -90,14 +86,17 @@ def compare(a: Path, b: Path) -> Difference:
             )
         names, others = first.column("clip_id"), second.column("clip_id")
         _, in_a, in_b = np.intersect1d(names, others, return_indices=True)
-        in_a, in_b = in_a[order := np.argsort(in_a)], in_b[order]  # as A has them: neighbours are read together
+        in_a, in_b = (
+            in_a[order := np.argsort(in_a)],
+            in_b[order],
+        )  # in the order of A: consecutive clips are read together
         cosine, largest, same = _compare_features(first, second, in_a, in_b)
         other = {
             column: names[in_a][first.column(column)[in_a] != second.column(column)[in_b]]
             for column in ("valid", "num_frames")
         }
         worst = [clip for clip in np.lexsort((-largest, cosine)) if not same[clip]][:WORST]
-        return Difference(
+        return CacheDifference(
             common=len(in_a),
             only_in_a=_text(np.delete(names, in_a)),
             only_in_b=_text(np.delete(others, in_b)),
@@ -116,31 +115,10 @@ def compare(a: Path, b: Path) -> Difference:
         )
 
 
-def diff(
-    a: Annotated[Path, typer.Argument(help="A feature cache (HDF5).")],
-    b: Annotated[Path, typer.Argument(help="Another one.")],
-    as_json: Json = False,
-) -> None:
-    """Compare two caches clip by clip: the lowest cosine of each clip's segments, and the settings that differ.
-
-    Exit status 0 when clips, validity, frames and features are the same bit for bit, whatever their order and the
-    settings; else 1, as `diff` has it.
-
-    Example: `python -m extract diff tsm-fp32.h5 tsm-bf16.h5`
-    """
-    difference = compare(a, b)
-    if as_json:
-        print(json.dumps({"same_content": difference.same_content} | asdict(difference)))
-    else:
-        _print(difference, a, b)
-    if not difference.same_content:
-        raise typer.Exit(1)
-
-
 def _compare_features(
     first: CacheFile, second: CacheFile, in_a: NDArray[np.int64], in_b: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Return of every common clip the lowest cosine, the largest difference, and whether all bits are the same."""
+    """Return for every common clip the lowest cosine, the largest difference, and whether all bits are the same."""
     cosine, largest, same = np.empty(len(in_a)), np.empty(len(in_a)), np.empty(len(in_a), np.bool_)
     at_once = rows_at_once(first.shape)
     for start in range(0, len(in_a), at_once):
@@ -154,7 +132,7 @@ def _compare_features(
 
 
 def _features(file: CacheFile, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Read some clips, (k, N, D): those that follow each other in the file at once."""
+    """Read some clips, (k, N, D). Clips that follow each other in the file are read at once."""
     runs = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
     features = np.concatenate([file.features(int(run[0]), int(run[-1]) + 1) for run in runs])
     if not np.isfinite(features).all():
@@ -184,57 +162,3 @@ def _differing(a: dict[str, Any], b: dict[str, Any]) -> dict[str, dict[str, Any]
 
 def _text(names: NDArray[np.bytes_]) -> list[str]:
     return [name.decode() for name in names]
-
-
-def _print(difference: Difference, a: Path, b: Path) -> None:
-    print(f"A: {a}\nB: {b}")
-    if difference.same_content:
-        print(f"the same {difference.common} clips, bit for bit")
-    else:
-        print(f"{difference.common} clips in both; the features of {difference.features} differ")
-    for what, clips in (
-        ("clips only in A", difference.only_in_a),
-        ("clips only in B", difference.only_in_b),
-        ("clips valid in one only", difference.valid),
-        ("clips with other numbers of frames", difference.num_frames),
-    ):
-        if clips:
-            print(f"{what}: {len(clips)} ({', '.join(clips[:3])}{', …' if len(clips) > 3 else ''})")
-    say = Console(markup=False).print
-    if difference.settings:
-        say(
-            _table(
-                "settings that differ",
-                ("setting", "A", "B"),
-                [
-                    (key, *(json.dumps(values[side], ensure_ascii=False) if side in values else "" for side in "ab"))
-                    for key, values in difference.settings.items()
-                ],
-            )
-        )
-    if difference.features:
-        say(
-            _table(
-                "how far apart",
-                ("clips", "cosine at most", "difference at least"),
-                [
-                    (f"{100 * quantile.share:g} %" if quantile.share else "the worst", *_figures(quantile))
-                    for quantile in difference.quantiles
-                ],
-            )
-        )
-        columns = ("clip", "lowest cosine", "largest difference")
-        say(_table("the worst clips", columns, [(clip.clip_id, *_figures(clip)) for clip in difference.worst]))
-
-
-def _figures(of: Quantile | ClipDifference) -> tuple[str, str]:
-    return f"{of.cosine:.8f}", f"{of.largest:.3g}"
-
-
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table

@@ -71,7 +71,7 @@ def check_decoder(name: str) -> None:
         raise UserError(f"the decoder {name} is refused here ({verdict}); use --decoder pyav")
 
 
-def describe() -> dict[str, str]:
+def describe_machine() -> dict[str, str]:
     """Return versions and devices, as a bug report would want them."""
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {

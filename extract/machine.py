@@ -1,4 +1,4 @@
-"""What a clip's features are made with. Nothing of what they are: that is the recipe's table `extract`."""
+"""What features are made with: `Machine`. What the features are is decided by a recipe's section `extract`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,16 +6,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """What may differ between runs without changing a value, except for the decoder, torch.compile and the threads.
+    """Device, processes and decoder of a run.
+
+    Runs may differ in these without a change of any value. The exceptions are `decoder`, `compiled` and `threads`.
 
     Attributes:
         device: "auto", "cpu", "cuda", "cuda:1".
-        workers: decode processes.
+        workers: number of decode processes.
         deadline: seconds without a new frame after which a clip's decoder is killed.
         decoder: a name of `extract.decoding.decoders.DECODERS`.
         compiled: use `torch.compile`.
-        threads: of torch on a CPU, which decide the last bits of a value; None: as many as torch takes.
-        weights_folder: where weights files are; None: the default of `extract.networks.weights`.
+        threads: of torch on a CPU; they decide the last bits of a value. None: torch's own default.
+        weights_folder: folder of the weights files; None: the default of `extract.networks.weights`.
     """
 
     device: str = "auto"

@@ -256,8 +256,8 @@ def test_only_the_decode_worker_reads_matlab_files() -> None:
     assert importers("scipy.io") == {"extract/skeletons/matlab.py"}
     assert importers("extract.skeletons.matlab") == {"extract/skeletons/readers.py"}
     assert importers("extract.skeletons.readers.read_skeleton") == {"extract/skeletons/segment_points.py"}
-    # `phases` measures on clips that `bench` has written; those are no MATLAB files.
-    decoding = {"extract/decoding/decode_worker.py", "extract/phases.py"}
+    # `phase_times` measures on clips that the benchmark has written; those are no MATLAB files.
+    decoding = {"extract/decoding/decode_worker.py", "extract/benchmark/phase_times.py"}
     assert importers("extract.skeletons.segment_points.decode_skeleton") == decoding
 
 

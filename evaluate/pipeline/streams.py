@@ -14,9 +14,11 @@ from evaluate.pipeline.extraction_plan import ExtractedStream, ExtractionPlan
 from evaluate.pipeline.inputs import StageProgress
 from evaluate.pipeline.stream_cache import read_stream_cache, va_cnn_config
 from extract.cache import Cache
+from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
+from extract.network_loader import load_segment_network
 from extract.networks.weights import get_weights
-from extract.run import extract, load_network, nothing_to_extract
+from extract.run import extract, nothing_to_extract
 from extract.shards.run_folder import RunFolder
 from extract.va_cnn.run_folder import VaCnnData, train_va_cnn
 from manifests.manifest import Manifest, write_manifest
@@ -43,13 +45,8 @@ def get_streams(plan: ExtractionPlan, machine: Machine, notify: Notify, progress
     configs = _train_va_cnns(plan, machine, notify, progress.va_cnn)
     for index, (name, stream) in enumerate(plan.extracted.items()):
         extract(
-            plan.clips.path,
-            plan.clips.root,
-            stream.path,
-            configs[name],
-            machine,
-            progress=_part(progress.clips, index, len(configs)),
-            say=notify,
+            Extraction(plan.clips.path, plan.clips.root, stream.path, configs[name], machine),
+            RunControl(progress=_part(progress.clips, index, len(configs)), notify=notify),
         )
         cache = read_stream_cache(stream.path, stream.config, plan.clips.manifest, stream.title)
         streams[name] = Stream(stream.path, cache)
@@ -112,11 +109,11 @@ def _prepare_weights(plan: ExtractionPlan, machine: Machine, progress: ProgressC
         config = stream.config
         if config.weights == TRAIN:
             continue
-        if nothing_to_extract(plan.clips.path, plan.clips.root, stream.path, config, machine):
+        if nothing_to_extract(Extraction(plan.clips.path, plan.clips.root, stream.path, config, machine)):
             continue  # its network is not needed
         if plan.get_weights and config.weights in read_weights():
             get_weights(config.weights, machine.weights_folder, progress=_in_megabytes(progress))
-        load_network(config, machine)
+        load_segment_network(config, machine)
 
 
 def _train_va_cnns(

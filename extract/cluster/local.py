@@ -1,6 +1,6 @@
-"""Shards on this machine: one worker process a GPU, or as many as asked for on its processors.
+"""The engine that runs shards on this machine: one worker process per GPU, or a given number of them on its CPU.
 
-What a worker does is not known here; how one is started and ended is in `worker`.
+How a worker is started and ended is in `worker`.
 """
 
 import os
@@ -11,59 +11,73 @@ from dataclasses import replace
 
 from common.cores import usable_cores
 from common.errors import UserError
-from extract.cluster.work import Work
-from extract.cluster.worker import ENDED_IN_ORDER, MOST_ERRORS, End, Worker, refuse_errors
+from extract.cluster.engine import Engine, EngineCallbacks, EngineSettings
+from extract.cluster.submission import Submission
+from extract.cluster.worker import MOST_ERRORS, NORMAL_ENDS, End, Worker, raise_errors
 
 POLL = 0.2  # seconds
 
 
-def run_locally(work: Work, follow: Callable[[], None]) -> None:
-    """Work on the shards until all have ended.
+def run_locally(submission: Submission, follow: Callable[[], None]) -> None:
+    """Run workers until all shards have ended.
 
     Args:
-        work: what is to be done.
-        follow: called again and again meanwhile.
+        submission: the shards.
+        follow: called again and again while workers run.
 
     Raises:
-        UserError: workers ended with an error; those that ran beside them were finished first.
+        UserError: workers ended with an error. The workers that ran beside them have ended too.
     """
-    places = _places(work)
-    work = replace(work, workers=work.workers or max(1, usable_cores() // len(places)))
-    waiting, ends = deque(work.shards), list[End]()
-    running = dict[int, Worker]()  # in which place
+    slots = _slots(submission)
+    submission = replace(submission, workers=submission.workers or max(1, usable_cores() // len(slots)))
+    waiting, ends = deque(submission.shards), list[End]()
+    running = dict[int, Worker]()  # by slot
     try:
         while waiting or running:
-            for place in range(len(places)):
-                if waiting and place not in running:
-                    running[place] = Worker(work, waiting.popleft(), "local", places[place])
+            for slot in range(len(slots)):
+                if waiting and slot not in running:
+                    running[slot] = Worker(submission, waiting.popleft(), "local", slots[slot])
             time.sleep(POLL)
-            for place, worker in list(running.items()):
+            for slot, worker in list(running.items()):
                 if end := worker.poll():
-                    del running[place]
+                    del running[slot]
                     ends.append(end)
-            if sum(end.status not in ENDED_IN_ORDER for end in ends) >= MOST_ERRORS:
+            if sum(end.status not in NORMAL_ENDS for end in ends) >= MOST_ERRORS:
                 waiting.clear()
             follow()
-    finally:  # also on Ctrl-C: their clips are finished
+    finally:  # also on Ctrl-C: workers finish their clips
         for worker in running.values():
             worker.end()
         for worker in running.values():
             worker.wait()
-    refuse_errors(ends, work)
+    raise_errors(ends, submission)
 
 
-def _places(work: Work) -> list[dict[str, str]]:
-    """Return what the environment of each worker at a time says of its GPU."""
-    gpus = [] if work.device == "cpu" else _gpus()
-    if gpus and work.device not in (None, "auto", "cuda"):
-        raise UserError(f"--device {work.device}: this engine gives each worker a GPU of its own; give --device cuda")
-    count = work.at_once or len(gpus) or 1
-    return [{"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {} for place in range(count)]
+def _slots(submission: Submission) -> list[dict[str, str]]:
+    """Return, for each worker that runs at a time, the environment variable that gives it its GPU."""
+    gpus = [] if submission.device == "cpu" else _gpus()
+    if gpus and submission.device not in (None, "auto", "cuda"):
+        raise UserError(
+            f"--device {submission.device}: this engine gives each worker a GPU of its own; give --device cuda"
+        )
+    count = submission.at_once or len(gpus) or 1
+    return [{"CUDA_VISIBLE_DEVICES": gpus[slot % len(gpus)]} if gpus else {} for slot in range(count)]
 
 
 def _gpus() -> list[str]:
-    """Return the names of this machine's GPUs, of those that this process may see."""
-    import torch  # takes seconds: only where it is needed
+    """Return the names of the GPUs that this process may use."""
+    import torch  # takes seconds to load
 
     seen = os.environ.get("CUDA_VISIBLE_DEVICES")
     return seen.split(",") if seen and torch.cuda.is_available() else [str(n) for n in range(torch.cuda.device_count())]
+
+
+class LocalSettings(EngineSettings):
+    """This engine has no options of its own."""
+
+
+def _submit(submission: Submission, settings: LocalSettings, dry_run: bool, callbacks: EngineCallbacks) -> None:
+    run_locally(submission, callbacks.follow)
+
+
+LOCAL = Engine("Local", LocalSettings, waits=True, submit=_submit)

@@ -1,7 +1,7 @@
-"""An array job of SLURM, one task a shard: the batch script, and handing it in.
+"""The engine that writes an array job of SLURM, one task per shard, and submits it by `sbatch`.
 
-The script passes signals on, starts a killed worker again, and puts itself back into the queue when its time is up.
-Preempted tasks and those of lost nodes SLURM requeues by itself. What a worker does is not known here.
+The script passes signals on, starts a killed worker again, and requeues its task when the time limit is near. SLURM
+itself requeues tasks that were preempted or whose node was lost.
 """
 
 import re
@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
 
+from pydantic import Field
+
+from common.callbacks import Notify
 from common.errors import UserError
 from common.files import write_text
-from extract.cluster.work import Work
+from extract.cluster.engine import Engine, EngineCallbacks, EngineSettings
+from extract.cluster.submission import Submission
 
-NOTICE = 120  # seconds before its time limit that a task is told
+NOTICE = 120  # seconds before its time limit at which a task gets a signal
 CONFIG_SECONDS = 30.0  # to wait for SLURM's configuration
 SCRIPT = """\
 #!/bin/bash
@@ -51,55 +55,73 @@ exit "$status"
 
 @dataclass(frozen=True)
 class Piece:
-    """Shards that one array has: shard = offset + index; SLURM limits the index, not the shard."""
+    """The shards of one array: shard = offset + index. SLURM limits the index, not the shard."""
 
     offset: int
     indexes: tuple[int, ...]
     at_once: int | None
 
 
-def submit_to_slurm(work: Work, sbatch: str, container: str, *, dry_run: bool) -> None:
-    """Write the batch script and hand it to SLURM, as several arrays where one would be larger than SLURM allows.
+class SlurmSettings(EngineSettings):
+    """Options of the SLURM engine."""
+
+    sbatch: str = Field(default="", description="options of sbatch, such as '--partition=gpu --gres=gpu:1'")
+    container: str = Field(
+        default="", description="what starts a worker in a container, such as 'apptainer exec --nv /data/a.sif'"
+    )
+
+
+def submit_to_slurm(submission: Submission, settings: SlurmSettings, report: Notify, *, dry_run: bool) -> None:
+    """Write the batch script and submit it, as several arrays where one would be larger than SLURM allows.
 
     Args:
-        work: what is to be done.
-        sbatch: options of `sbatch` for every task, as one would type them.
-        container: what starts a command in a container, as one would type it; "": there is none.
+        submission: the shards.
+        settings: options of `sbatch` for every task, and the command that starts a container; "": none.
+        report: takes sentences about what was done.
         dry_run: only write the script.
 
     Raises:
-        UserError: there is no sbatch here, or it refuses the job.
+        UserError: there is no sbatch on this machine, or it refuses the job.
     """
     commands = []
-    pieces = cut(work, max_array_size())
+    pieces = cut(submission, max_array_size())
     for number, piece in enumerate(pieces):
-        script = work.jobs / (f"slurm-{number}.sh" if len(pieces) > 1 else "slurm.sh")
-        write_text(script, slurm_script(work, piece, sbatch, container, Path.cwd()))
+        script = submission.jobs / (f"slurm-{number}.sh" if len(pieces) > 1 else "slurm.sh")
+        write_text(script, slurm_script(submission, piece, settings, Path.cwd()))
         commands.append(["sbatch", "--parsable", str(script)])
     typed = " && ".join(map(shlex.join, commands))
     if dry_run:
         written = (
             "is written; start it" if len(commands) == 1 else f"and {len(commands) - 1} more are written; start them"
         )
-        print(f"{commands[0][-1]} {written} with: {typed}")
+        report(f"{commands[0][-1]} {written} with: {typed}")
         return
     if shutil.which("sbatch") is None:
         raise UserError(f"there is no sbatch here; on a machine of the cluster run: {typed}")
+    jobs = _call_sbatch(commands)
+    report(
+        f"job {' and '.join(jobs)}: {len(submission.shards)} of {submission.num_shards} shards; "
+        f"logs in {submission.jobs}"
+    )
+    watch = f"python -m extract status {shlex.quote(str(submission.out))} --watch"
+    report(f"progress: {watch}    cancel: scancel {' '.join(jobs)}")
+    report(f"The task that finishes last makes {submission.out.name}; the same command submits what is missing.")
+
+
+def _call_sbatch(commands: list[list[str]]) -> list[str]:
+    """Run the commands and return the ids of their jobs."""
     jobs: list[str] = []
     for command in commands:
-        handed_in = subprocess.run(command, capture_output=True, text=True)
-        if handed_in.returncode:
-            before = f"; handed in before: {', '.join(jobs)}" if jobs else ""
-            raise UserError(f"sbatch refuses {command[-1]}: {' '.join(handed_in.stderr.split())}{before}")
-        jobs.append(handed_in.stdout.strip().split(";")[0])
-    print(f"job {' and '.join(jobs)}: {len(work.shards)} of {work.of} shards; logs in {work.jobs}")
-    watch = f"python -m extract status {shlex.quote(str(work.out))} --watch"
-    print(f"how it goes: {watch}    end it: scancel {' '.join(jobs)}")
-    print(f"The task that finishes last makes {work.out.name}; the same command hands in what is missing.")
+        called = subprocess.run(command, capture_output=True, text=True)
+        if called.returncode:
+            before = f"; submitted before: {', '.join(jobs)}" if jobs else ""
+            raise UserError(f"sbatch refuses {command[-1]}: {' '.join(called.stderr.split())}{before}")
+        jobs.append(called.stdout.strip().split(";")[0])
+    return jobs
 
 
 def max_array_size() -> int | None:
-    """Return SLURM's MaxArraySize, which every index of an array is less than; None: it cannot be asked here."""
+    """Return SLURM's MaxArraySize; every index of an array is less than it. None: SLURM cannot be asked here."""
     if shutil.which("scontrol") is None:
         return None
     try:
@@ -110,7 +132,7 @@ def max_array_size() -> int | None:
     return int(size[1]) if size else None
 
 
-def cut(work: Work, size: int | None) -> list[Piece]:
+def cut(submission: Submission, size: int | None) -> list[Piece]:
     """Cut the shards into arrays whose indexes are less than `size`; None: there is no limit.
 
     Raises:
@@ -118,14 +140,16 @@ def cut(work: Work, size: int | None) -> list[Piece]:
     """
     if size == 0:
         raise UserError("this SLURM takes no job arrays (MaxArraySize = 0); start `extract run --shard I/N` by sbatch")
-    size = size or work.of
-    groups = [(number * size, tuple(shards)) for number, shards in groupby(work.shards, lambda shard: shard // size)]
-    if work.at_once is not None and work.at_once < len(groups):
+    size = size or submission.num_shards
+    groups = [
+        (number * size, tuple(shards)) for number, shards in groupby(submission.shards, lambda shard: shard // size)
+    ]
+    if submission.at_once is not None and submission.at_once < len(groups):
         raise UserError(
             f"the shards make {len(groups)} arrays, for an array has {size} tasks at most here (MaxArraySize), and "
             f"each runs one task at least: give --at-once {len(groups)} or more, or plan with at most {size} shards"
         )
-    shares = [None] * len(groups) if work.at_once is None else _shares(work.at_once, len(groups))
+    shares = [None] * len(groups) if submission.at_once is None else _shares(submission.at_once, len(groups))
     return [
         Piece(offset, tuple(shard - offset for shard in shards), share)
         for (offset, shards), share in zip(groups, shares, strict=True)
@@ -136,32 +160,35 @@ def _shares(total: int, parts: int) -> list[int | None]:
     return [total // parts + (part < total % parts) for part in range(parts)]
 
 
-def slurm_script(work: Work, piece: Piece, sbatch: str, container: str, here: Path) -> str:
+def slurm_script(submission: Submission, piece: Piece, settings: SlurmSettings, here: Path) -> str:
     """Return the batch script of an array job.
 
     Args:
-        work: what is to be done.
-        piece: the array's part of it.
-        sbatch: as in `submit_to_slurm`.
-        container: likewise.
+        submission: the shards.
+        piece: the array's part of them.
+        settings: as for `submit_to_slurm`.
         here: the folder that workers without a container run in.
 
     Raises:
         UserError: SLURM cannot write logs to such a path.
     """
-    if strange := set('%"\\\n') & set(str(work.jobs)):
-        raise UserError(f"{work.out} has {strange.pop()!r} in it, which SLURM cannot take in a log's path; rename it")
+    if strange := set('%"\\\n') & set(str(submission.jobs)):
+        raise UserError(
+            f"{submission.out} has {strange.pop()!r} in it, which SLURM cannot take in a log's path; rename it"
+        )
     most = f"%{piece.at_once}" if piece.at_once else ""
-    script = SCRIPT if sbatch else SCRIPT.replace("#SBATCH {own}\n", "")
-    command = f"{container} {shlex.join(work.command('python'))}" if container else shlex.join(work.command())
+    script = SCRIPT if settings.sbatch else SCRIPT.replace("#SBATCH {own}\n", "")
+    in_container = bool(settings.container)
+    command = shlex.join(submission.command("python") if in_container else submission.command())
+    command = f"{settings.container} {command}" if in_container else command
     shard = f"$((SLURM_ARRAY_TASK_ID + {piece.offset}))" if piece.offset else "$SLURM_ARRAY_TASK_ID"
     return script.format(
         array=_ranges(piece.indexes) + most,
-        jobs=work.jobs,
-        folder="" if container else f"cd {shlex.quote(str(here))} || exit\n",
+        jobs=submission.jobs,
+        folder="" if in_container else f"cd {shlex.quote(str(here))} || exit\n",
         notice=NOTICE,
-        own=sbatch,
-        worker=f'{command} --shard "{shard}/{work.of}"',
+        own=settings.sbatch,
+        worker=f'{command} --shard "{shard}/{submission.num_shards}"',
     )
 
 
@@ -170,3 +197,10 @@ def _ranges(numbers: tuple[int, ...]) -> str:
     ends = [number for number, after in pairwise(numbers) if after != number + 1] + [numbers[-1]]
     starts = [numbers[0]] + [after for number, after in pairwise(numbers) if after != number + 1]
     return ",".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
+def _submit(submission: Submission, settings: SlurmSettings, dry_run: bool, callbacks: EngineCallbacks) -> None:
+    submit_to_slurm(submission, settings, callbacks.report, dry_run=dry_run)
+
+
+SLURM = Engine("SLURM", SlurmSettings, waits=False, submit=_submit)

@@ -1,6 +1,6 @@
-"""A worker as a child process: started again where it is killed, ended in order where its starter is.
+"""A worker as a child process. It is started again when it is killed, and it ends when its parent is killed.
 
-For the engines that start processes by themselves, `local` and `ray_queue`. How many, and which, is their business.
+The engines that start processes by themselves use it, `local` and `ray_queue`.
 """
 
 import os
@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
-from extract.cluster.work import Work
-from extract.decoding.pool import signal_name
+from extract.cluster.submission import Submission
 
-ATTEMPTS = 3  # of a shard whose worker is killed
-MOST_ERRORS = 3  # workers that end with an error, before no more are started: it is not the shards' fault
-ENDED_IN_ORDER = (0, 3)  # done; done, with clips in the ledger
+ATTEMPTS = 3  # at a shard whose worker is killed
+MOST_ERRORS = 3  # after so many workers with an error, no more are started: the cause is not in the shards
+NORMAL_ENDS = (0, 3)  # exit statuses: done; done, with failed clips in the ledger
 
-# SIGTERM comes when the starter dies; the worker keeps that order through its exec. A starter already gone is noticed.
+# The kernel sends SIGTERM when the parent dies, also after `exec`. If the parent has died already, nothing is started.
 SHIM = """
 import ctypes, os, signal, sys
 if sys.platform == "linux":
@@ -34,7 +33,7 @@ class End:
     Attributes:
         shard: its number.
         status: exit status; negative: the signal that killed it.
-        words: the last line it wrote.
+        words: the last line that it wrote.
     """
 
     shard: int
@@ -43,41 +42,43 @@ class End:
 
 
 class Worker:
-    """The worker of one shard, running from now on.
+    """The worker of one shard. The constructor starts it.
 
     Args:
-        work: the run.
-        shard: the number.
-        engine: begins the name of its log in the folder of jobs.
-        environment: what it gets beside this process's own.
+        submission: the run.
+        shard: the number of the shard.
+        engine: the first part of the name of its log in the folder of jobs.
+        environment: variables that it gets beside those of this process.
     """
 
-    def __init__(self, work: Work, shard: int, engine: str, environment: dict[str, str] | None = None) -> None:
-        self.work, self.shard = work, shard
-        self.log = work.jobs / f"{engine}-{shard:05d}.log"
+    def __init__(
+        self, submission: Submission, shard: int, engine: str, environment: dict[str, str] | None = None
+    ) -> None:
+        self.submission, self.shard = submission, shard
+        self.log = submission.jobs / f"{engine}-{shard:05d}.log"
         self._environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             **(environment or {}),
         }
-        self._attempts, self._told = 0, False
+        self._attempts, self._stopped = 0, False
         self._process = self._start()
 
     def poll(self) -> End | None:
-        """Return how it ended, if it has; one that was killed is started again."""
+        """Return how it ended, if it has. A worker that was killed is started again."""
         status = self._process.poll()
-        if status is not None and status < 0 and not self._told and self._attempts < ATTEMPTS:
+        if status is not None and status < 0 and not self._stopped and self._attempts < ATTEMPTS:
             self._process = self._start()
             return None
         return None if status is None else End(self.shard, status, _last_line(self.log))
 
     def end(self) -> None:
-        """Have it finish its clip and end."""
-        self._told = True
+        """Ask it to finish its clip and to end."""
+        self._stopped = True
         self._process.terminate()
 
     def wait(self) -> None:
-        """Wait until it has ended; killed if waiting is interrupted."""
+        """Wait until it has ended. If waiting is interrupted, it is killed."""
         try:
             self._process.wait()
         except BaseException:
@@ -86,7 +87,7 @@ class Worker:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self._attempts += 1
-        worker = [*self.work.command(), "--shard", f"{self.shard}/{self.work.of}"]
+        worker = [*self.submission.command(), "--shard", f"{self.shard}/{self.submission.num_shards}"]
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("ab") as log:
@@ -96,28 +97,30 @@ class Worker:
                     stdout=log,
                     stderr=log,
                     env=self._environment,
-                    start_new_session=True,  # Ctrl-C on the terminal is its starter's to handle
+                    start_new_session=True,  # Ctrl-C on the terminal reaches the parent only
                 )
         except OSError as error:
             raise UserError(f"cannot start a worker with its log {self.log}: {error.strerror or error}") from error
 
 
-def refuse_errors(ends: list[End], work: Work) -> None:
-    """Raise what the workers that did not end in order said last.
+def raise_errors(ends: list[End], submission: Submission) -> None:
+    """Raise the last words of the workers that ended with an error.
 
     Raises:
-        UserError: there is such a one.
+        UserError: there is such a worker.
     """
-    bad = [end for end in ends if end.status not in ENDED_IN_ORDER]
+    bad = [end for end in ends if end.status not in NORMAL_ENDS]
     if bad:
-        said = dict.fromkeys(f"{end.words.removeprefix('error: ') or _how(end.status)}" for end in bad)
+        words = dict.fromkeys(f"{end.words.removeprefix('error: ') or _describe_status(end.status)}" for end in bad)
         raise UserError(
-            f"{len(bad)} workers did not get through (shard {', '.join(str(end.shard) for end in bad[:5])}): "
-            f"{'; '.join(list(said)[:3])}. Logs are in {work.jobs}; the same command goes on"
+            f"{len(bad)} workers failed (shard {', '.join(str(end.shard) for end in bad[:5])}): "
+            f"{'; '.join(list(words)[:3])}. Logs are in {submission.jobs}; run the same command to resume"
         )
 
 
-def _how(status: int) -> str:
+def _describe_status(status: int) -> str:
+    from extract.decoding.pool import signal_name
+
     return signal_name(-status) if status < 0 else f"exit status {status}"
 
 

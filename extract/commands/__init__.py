@@ -1,1 +1,1 @@
-"""The command line of `python -m extract`."""
+"""The verbs of `python -m extract`, one file per verb or group of verbs: parse options, call the library, print."""

@@ -1,56 +1,56 @@
 """Options that several commands of `python -m extract` share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from common.config import parse_config
 from common.errors import UserError
-from manifests.recipes.recipe import Extract
+
+if TYPE_CHECKING:
+    from manifests.recipes.recipe import Extract
 
 
-def _with_a_name(path: Path) -> Path:
+def _refuse_folder_name(path: Path) -> Path:
     """Return the path of a file.
 
     Raises:
-        UserError: it can only be a folder, as "." is.
+        UserError: it can only be a folder, such as ".".
     """
     if path.name in ("", ".."):
         raise UserError(f"{str(path)!r} is no name of a feature cache; give one, as in features.h5")
     return path
 
 
-CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).", callback=_with_a_name)]
-Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).", callback=_with_a_name)]
+CLIPS = "A manifest, a folder, a list of paths, tar archives (shards/{000..099}.tar), or a URL of one of them."
+VIDEOS = "Folder, URL or tar archives that the paths are relative to."
+
+CacheFile = Annotated[Path, typer.Argument(help="The feature cache (HDF5).", callback=_refuse_folder_name)]
+Out = Annotated[Path, typer.Option(help="The feature cache to make (HDF5).", callback=_refuse_folder_name)]
+Videos = Annotated[str | None, typer.Option(help=VIDEOS)]
 Backbone = Annotated[
     str, typer.Option(help="tsm_resnet50, efficientnet_lite0, timm:NAME, va_cnn, joints, joint_statistics, …")
 ]
-Pictures = Annotated[str, typer.Option(help="What va_cnn sees: segment, beginning (up to its end), or both.")]
-Column = Annotated[str, typer.Option(help="The manifest's column of the files; path_skeleton is another.")]
+Pictures = Annotated[
+    str, typer.Option(help="Input of va_cnn: each segment, the beginning up to the segment's end, or both.")
+]
+Column = Annotated[str, typer.Option(help="The manifest's column of the files; path_skeleton is another one.")]
 Weights = Annotated[str, typer.Option(help="A name of `weights list`, a file, timm-package, random, or none.")]
 Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
 Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper has 10.")]
-ImageSize = Annotated[int | None, typer.Option(help="Side of the square the network sees; default: its own.")]
+ImageSize = Annotated[int | None, typer.Option(help="Side of the network's square input; default: its own.")]
 Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
 Decoder = Annotated[str, typer.Option(help="pyav, or another decoder that `doctor` finds exact.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
 
 
-def recipe_of(
-    *,
-    backbone: str,
-    weights: str,
-    segments: int = 10,
-    frames_per_segment: int,
-    image_size: int | None,
-    precision: str,
-    column: str = "path",
-    pictures: str = "segment",
-) -> Extract:
-    """Return what decides the features, checked.
+def feature_config(**options: Any) -> "Extract":
+    """Return the config that decides the features, from the command's options of the same names.
 
     Raises:
         UserError: an option is out of its range.
     """
-    return parse_config(Extract, dict(locals()), "options")
+    from common.config import parse_config
+    from manifests.recipes.recipe import Extract
+
+    return parse_config(Extract, options, "options")

@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 
 from common.config import parse_config
-from manifests.manifest import read_manifest
 from manifests.recipes.recipe import VaCnn
 
 DEFAULT = VaCnn()
@@ -55,6 +54,7 @@ def train_vacnn(
     from common.run_record import read_record
     from extract.machine import Machine  # torch: only where it is needed
     from extract.va_cnn.run_folder import DONE, VaCnnData, train_va_cnn
+    from manifests.manifest import read_manifest
 
     options = {
         "network": network,

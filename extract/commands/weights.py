@@ -1,24 +1,25 @@
-"""`python -m extract weights`: the released weights this project knows, and getting one."""
+"""The verbs `weights list` and `weights get`: the released weights that this project knows."""
 
 import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from common.command_line import new_app
+from common.options import Json
 
 app = new_app("The released Kinetics weights: list them, get one.")
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 
 
 @app.command("list")
 def list_weights(as_json: Json = False) -> None:
-    """List the released weights this project knows, and which are on this machine.
+    """List the released weights that this project knows, and which of them are on this machine.
 
     Example: `python -m extract weights list`
     """
+    from rich.console import Console
+    from rich.table import Table
+
     from extract.networks.weights import weights_folder
     from manifests.released_weights import read_weights
 
@@ -46,7 +47,7 @@ def list_weights(as_json: Json = False) -> None:
 def get_weights_file(
     name: Annotated[str, typer.Argument(help="A name of `weights list`.")],
 ) -> None:
-    """Download weights, resuming and verifying; offline it says which file to put where.
+    """Download weights and verify them; a broken download is resumed. Offline, show which file to put where.
 
     Example: `python -m extract weights get tsm-r50-8f-kinetics400`
     """

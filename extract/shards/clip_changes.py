@@ -1,4 +1,4 @@
-"""How a list of clips differs from the one that a run was begun with, by name."""
+"""How a list of clips differs from the list that a run was begun with."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from common.errors import first_few
 
 @dataclass(frozen=True)
 class ClipChanges:
-    """What became of a list of clips.
+    """The differences between two lists of clips.
 
     Attributes:
-        added: clips that were not there.
-        removed: clips that are not there any more.
-        changed: clips with another path, or in another archive: (name, place before, place now).
+        added: clips that only the new list has.
+        removed: clips that only the old list has.
+        changed: clips with another path or archive: (name, place before, place now).
     """
 
     added: tuple[str, ...] = ()

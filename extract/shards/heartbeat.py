@@ -1,6 +1,6 @@
-"""Signs of life of a worker, for `status`: how far it is, how fast, and how long nothing has come.
+"""The heartbeat of a worker: a small file that says, for `status`, how far the worker is and how fast.
 
-Written beside the shard every few seconds by a thread of its own, so that a worker which hangs is seen to hang.
+A thread of its own writes it beside the shard every few seconds, so that a worker which hangs is recognised.
 """
 
 import contextlib
@@ -15,18 +15,18 @@ from types import TracebackType
 from common.errors import UserError
 from common.files import write_text
 
-SECONDS = 5.0
+SECONDS = 5.0  # between two writings
 JOB_NAMES = (("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"), ("JOB_NAME", "JOB_COMPLETION_INDEX"), ("RAY_JOB_ID",))
 
 
 class Heartbeat:
-    """Context in which signs of life appear at `path`; it is removed at the end.
+    """Context in which a thread writes the heartbeat; the file is removed at the end.
 
     Args:
         path: the shard's `heartbeat.json`.
-        clips: of the shard.
-        done: of them, before this worker began.
-        failed: of them, before this worker began.
+        clips: number of clips of the shard.
+        done: how many of them were done before this worker began.
+        failed: how many of them had failed before this worker began.
     """
 
     def __init__(self, path: Path, clips: int, done: int, failed: int) -> None:
@@ -54,17 +54,17 @@ class Heartbeat:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        with contextlib.suppress(OSError):  # read-only by now: what the worker says of that must not be drowned
+        with contextlib.suppress(OSError):  # on a read-only disk the worker's own error is the one to show
             self.path.unlink(missing_ok=True)
 
     def _beat(self) -> None:
         while True:
-            with contextlib.suppress(UserError):  # a full disk: the worker will find it so, and say so
-                write_text(self.path, json.dumps(self._signs()) + "\n")
+            with contextlib.suppress(UserError):  # on a full disk the worker itself fails, with that reason
+                write_text(self.path, json.dumps(self._record()) + "\n")
             if self._stop.wait(SECONDS):
                 return
 
-    def _signs(self) -> dict[str, object]:
+    def _record(self) -> dict[str, object]:
         now = time.monotonic()
         return {
             "host": platform.node(),

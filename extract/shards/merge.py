@@ -1,6 +1,6 @@
-"""From the parts of all shards to the cache: who merges does not matter, and the same parts give the same bytes.
+"""Make the cache from the parts of all shards. The same parts give the same bytes, whichever process merges.
 
-The worker that finds nothing missing any more merges, under one lock. What is planned and done is in `run_folder`.
+The worker that finds no clip missing merges, under one lock. What is planned and done is in `run_folder`.
 """
 
 import contextlib
@@ -17,51 +17,45 @@ from safetensors import safe_open
 
 from common.errors import UserError
 from common.files import remove_leftovers, sha256_of, write_text
-from extract.cache import Row, write_cache
-from extract.shards.reasons import why_failed
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
+from extract.shards.failure_reasons import describe_failures
+from extract.shards.folder_lock import hold_lock
+from extract.shards.ledger import LedgerRow
 from extract.shards.run_folder import RunFolder
-from extract.shards.shard_folder import LedgerRow, Where, held
+from extract.shards.shard_folder import RowPlace
 
-MERGE_SECONDS = 600.0  # how long to wait for another worker's merge
-OPEN_PARTS = 256  # files held open while merging: neighbours in the manifest are in different shards
+MERGE_SECONDS = 600.0  # to wait for another worker's merge
+OPEN_PARTS = 256  # files held open while merging: clips that follow each other in the manifest are in different shards
 
 
 def merge(run: RunFolder) -> dict[str, LedgerRow]:
     """Make the cache of a run's parts: all clips in the manifest's order, failed ones with valid = False.
 
-    Nothing is done where the cache is there and whole.
+    A cache that is complete already is left as it is.
 
     Returns:
-        The failed clips.
+        The failed clips, by their ids.
 
     Raises:
         BusyError: another process is merging.
-        UserError: nothing was begun, clips are missing, parts are damaged, or nothing succeeded.
+        UserError: nothing was begun, clips are missing, parts are damaged, or every clip failed.
     """
-    _ = run.plan  # refuses where nothing was begun, before a folder is made
-    with held(run.folder / "merge.lock", f"merging {run.cache}", MERGE_SECONDS, [_record(run).name]) as alone:
-        run.forget()
+    _ = run.plan  # fails where nothing was begun, before a folder is made
+    with hold_lock(run.folder / "merge.lock", f"merging {run.cache}", MERGE_SECONDS, [_record(run).name]) as held:
+        run.reread()
         settings = {**run.settings(), "manifest_sha256": run.plan.fingerprint}
-        if alone:  # else they may be another worker's, who merges too
+        if held:  # otherwise they may be those of another worker that merges too
             remove_leftovers(run.cache.parent, glob.escape(run.cache.name))
         done = run.done()
         failures = run.failures(done)
         if is_merged(run, done):
             return failures
-        if damaged := run.damaged_parts():
-            raise UserError(
-                f"{len(damaged)} parts in {run.folder} are damaged; `python -m extract run --out {run.cache}` "
-                "makes them again"
-            )
         clip_ids = run.clips["clip_id"].tolist()
-        if missing := [clip_id for clip_id in clip_ids if clip_id not in done and clip_id not in failures]:
-            raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to go on")
-        if done.keys().isdisjoint(clip_ids):
-            in_order = {clip_id: failures[clip_id] for clip_id in clip_ids}
-            raise UserError(f"every one of the {len(clip_ids)} clips failed: {why_failed(in_order, run.folder)}")
+        _refuse_incomplete(run, clip_ids, done, failures)
         _write_cache(run.cache, clip_ids, done, settings)
         record = {
-            "clips_done": _planned(run, done),
+            "clips_done": _count_planned(run, done),
             "fingerprint": run.plan.fingerprint,
             "sha256": sha256_of(run.cache),
         }
@@ -70,30 +64,46 @@ def merge(run: RunFolder) -> dict[str, LedgerRow]:
 
 
 def is_merged(run: RunFolder, done: Container[str]) -> bool:
-    """Tell whether a run's cache is there, whole, and holds everything that is planned and done."""
+    """Tell whether a run's cache exists, is not damaged, and holds everything that is planned and done."""
     try:
         record = json.loads(_record(run).read_bytes())
         promised = record["clips_done"], record["fingerprint"], record["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return run.cache.exists() and promised == (_planned(run, done), run.plan.fingerprint, sha256_of(run.cache))
+    return run.cache.exists() and promised == (_count_planned(run, done), run.plan.fingerprint, sha256_of(run.cache))
+
+
+def _refuse_incomplete(
+    run: RunFolder, clip_ids: list[str], done: dict[str, RowPlace], failures: dict[str, LedgerRow]
+) -> None:
+    """Raise a UserError where parts are damaged, clips are missing, or every clip failed."""
+    if damaged := run.damaged_parts():
+        raise UserError(
+            f"{len(damaged)} parts in {run.folder} are damaged; `python -m extract run --out {run.cache}` "
+            "makes them again"
+        )
+    if missing := [clip_id for clip_id in clip_ids if clip_id not in done and clip_id not in failures]:
+        raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to resume")
+    if done.keys().isdisjoint(clip_ids):
+        in_order = {clip_id: failures[clip_id] for clip_id in clip_ids}
+        raise UserError(f"every one of the {len(clip_ids)} clips failed: {describe_failures(in_order, run.folder)}")
 
 
 def _record(run: RunFolder) -> Path:
     return run.folder / "merged.json"
 
 
-def _planned(run: RunFolder, done: Container[str]) -> int:
+def _count_planned(run: RunFolder, done: Container[str]) -> int:
     """Count the planned clips that are done: the folder also keeps those of clips that were removed."""
     return sum(clip_id in done for clip_id in run.clips["clip_id"])
 
 
-def _write_cache(cache: Path, clip_ids: list[str], done: dict[str, Where], settings: dict[str, Any]) -> None:
+def _write_cache(cache: Path, clip_ids: list[str], done: dict[str, RowPlace], settings: dict[str, Any]) -> None:
     with contextlib.ExitStack() as files:
 
         @lru_cache(maxsize=OPEN_PARTS)
         def opened(part: Path) -> Any:
-            # a row is read, not the part
+            # a row is read from the file, not the whole part
             return safe_open(part, framework="numpy").get_slice("features")  # type: ignore[no-untyped-call]
 
         first = next(done[clip_id] for clip_id in clip_ids if clip_id in done)
@@ -101,11 +111,11 @@ def _write_cache(cache: Path, clip_ids: list[str], done: dict[str, Where], setti
         files.callback(opened.cache_clear)
 
         def rows() -> Iterator[Row]:
-            nothing: NDArray[np.float32] = np.zeros(shape, np.float32)
+            zeros: NDArray[np.float32] = np.zeros(shape, np.float32)
             for clip_id in clip_ids:
-                if where := done.get(clip_id):
-                    yield Row(clip_id, opened(where.part)[where.row], where.num_frames, True)
+                if place := done.get(clip_id):
+                    yield Row(clip_id, opened(place.part)[place.row], place.num_frames, True)
                 else:
-                    yield Row(clip_id, nothing, 0, False)
+                    yield Row(clip_id, zeros, 0, False)
 
         write_cache(cache, rows(), clip_ids, shape, settings)

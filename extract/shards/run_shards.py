@@ -1,115 +1,123 @@
-"""The work on the shards of a run: each is locked, what is missing of it is extracted, and the last one merges.
+"""Extract what is missing of a run's shards. The process that finds every shard complete makes the cache.
 
-Which network makes the features, and whether anything is missing at all, is found out in `extract.run`.
+Which network makes the features, and whether clips are missing at all, is decided in `extract.run`.
 """
 
 import contextlib
 import platform
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from common.errors import UserError, first_few
+from common.errors import UserError
 from extract.decoding.pool import DecodeTask
+from extract.extraction import RunControl
 from extract.machine import Machine
-from extract.networks.backbone import Backbone
 from extract.networks.segment_network import SegmentNetwork
+from extract.shards.begin_run import remove_unfinished_files, write_settings
+from extract.shards.folder_lock import LOCK_SECONDS, BusyError
 from extract.shards.heartbeat import Heartbeat
+from extract.shards.ledger import LedgerRow
 from extract.shards.merge import merge
-from extract.shards.plan import Plan, shard_sha256
 from extract.shards.run_folder import RunFolder
-from extract.shards.shard_folder import LOCK_SECONDS, BusyError, LedgerRow, ShardFolder
+from extract.shards.run_plan import RunPlan, shard_sha256
+from extract.shards.shard_folder import ShardFolder
 from extract.shards.shard_worker import ShardWorker
-from extract.shards.source import Source, source_of
 from extract.sources.fetch import check_scratch
 from extract.sources.location import is_url, join
-
-Progress = Callable[[int, int], None]  # (clips finished by this run or before, all clips)
 
 
 class Stopped(Exception):
     """The run was asked to stop before it was done. What was finished is kept."""
 
 
-def work(
-    run: RunFolder,
-    network: SegmentNetwork,
-    settings: Mapping[str, Any],
-    machine: Machine,
-    *,
-    only: int | None,
-    retry: bool = False,
-    stop: threading.Event | None = None,
-    progress: Progress,
+def extract_shards(
+    run: RunFolder, network: SegmentNetwork, settings: Mapping[str, Any], machine: Machine, control: RunControl
 ) -> dict[str, LedgerRow]:
-    """Extract what is missing of one shard or of all; then merge, if nothing is missing any more.
+    """Extract what is missing of one shard or of all; then merge, if no clip is missing any more.
 
     Args:
         run: what is planned.
-        network: what makes features of a clip.
+        network: makes features of a clip.
         settings: everything that decides a value.
         machine: how clips are decoded.
-        only: this shard; None: all of them.
-        retry: take the clips that failed before, instead of those never tried.
-        stop: as in `extract.run.extract`.
-        progress: as in `extract.run.extract`.
+        control: which shard, which clips of it, and the callbacks.
 
     Returns:
-        The clips that failed.
+        The clips that failed, by their ids.
 
     Raises:
-        Stopped: `stop` was set.
-        UserError: the videos are not there, other settings, disk trouble.
+        Stopped: `control.stop` was set.
+        UserError: the videos are not there, the settings differ from the run's, or the disk cannot be written.
     """
     if not is_url(run.plan.videos) and not Path(run.plan.videos).is_dir():
         raise UserError(f"the video folder {run.plan.videos} is not there; is it mounted on {platform.node()}?")
     if is_url(run.plan.videos) or (run.clips["archive"] != "").any():
         check_scratch()
-    run.claim(settings)
-    numbers = range(run.plan.shards) if only is None else [only]
-    chosen = run.clips[run.clips["shard"].isin(numbers)]
-    finished, failures = 0, {}
-
-    def clip_done() -> None:
-        nonlocal finished
-        finished += 1
-        progress(finished, len(chosen))
-
+    write_settings(run, settings)
+    numbers = range(run.plan.shards) if control.shard is None else [control.shard]
+    job = _Job(run.plan, network, machine, control, total=int(run.clips["shard"].isin(numbers).sum()))
+    failures: dict[str, LedgerRow] = {}
     for number in numbers:
         clips = run.clips[run.clips["shard"] == number]
-        with run.shard(number, LOCK_SECONDS if only is not None else 0.0) as shard:
-            dropped = shard.drop_damaged_parts()
-            done, failed = shard.state(clips["clip_id"])
-            wanted = failed if retry else set(clips["clip_id"]) - done - failed
-            todo = clips[clips["clip_id"].isin(wanted)]
-            finished += len(clips) - len(todo)
-            if dropped or len(todo):
-                shard.incomplete()
-            with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
-                tasks = (_task(clip, run.plan, machine, network.backbone) for clip in todo.itertuples())
-                ShardWorker(shard, network, machine, stop, heartbeat, clip_done).work(tasks)
+        with run.shard(number, LOCK_SECONDS if control.shard is not None else 0.0) as shard:
+            _extract_missing(job, shard, clips)
             failures.update(_complete(shard, clips))
-        if stop is not None and stop.is_set():
+        if control.stop is not None and control.stop.is_set():
             raise Stopped
-    return _merge(run, only, failures)
+    return _merge(run, control.shard, failures)
 
 
-def conclude(run: RunFolder, only: int | None) -> dict[str, LedgerRow]:
-    """Note that nothing is missing of one shard or of all; then merge, if nothing is missing any more."""
+def finish_shards(run: RunFolder, only: int | None) -> dict[str, LedgerRow]:
+    """Write down that no clip of one shard (None: of all) is missing; then merge, if that holds for every shard.
+
+    Returns:
+        The clips that failed, by their ids.
+    """
     failures = {}
     for number in range(run.plan.shards) if only is None else [only]:
         with run.shard(number, LOCK_SECONDS if only is not None else 0.0) as shard:
-            with contextlib.suppress(OSError):  # on a disk that is read-only by now
+            with contextlib.suppress(OSError):  # the disk may be read-only now
                 shard.heartbeat.unlink(missing_ok=True)  # of a worker that was killed
             failures.update(_complete(shard, run.clips[run.clips["shard"] == number]))
     return _merge(run, only, failures)
 
 
+@dataclass
+class _Job:
+    """What the work on all shards has in common, with a count of finished clips for the progress callback."""
+
+    plan: RunPlan
+    network: SegmentNetwork
+    machine: Machine
+    control: RunControl
+    total: int
+    finished: int = 0
+
+    def clip_done(self) -> None:
+        self.finished += 1
+        self.control.progress(self.finished, self.total)
+
+
+def _extract_missing(job: _Job, shard: ShardFolder, clips: pd.DataFrame) -> None:
+    """Extract the missing clips of a shard, or for a retry the failed ones."""
+    dropped = shard.drop_damaged_parts()
+    done, failed = shard.state(clips["clip_id"])
+    wanted = failed if job.control.retry else set(clips["clip_id"]) - done - failed
+    todo = clips[clips["clip_id"].isin(wanted)]
+    job.finished += len(clips) - len(todo)
+    if dropped or len(todo):
+        shard.incomplete()
+    with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
+        tasks = (_task(clip, job) for clip in todo.itertuples())
+        ShardWorker(shard, job.network, job.machine, job.control.stop, heartbeat, job.clip_done).work(tasks)
+
+
 def _complete(shard: ShardFolder, clips: pd.DataFrame) -> dict[str, LedgerRow]:
-    """Note that nothing is missing of a shard, if that is so; return its clips that failed."""
+    """Write down that no clip of a shard is missing, if that is so; return its clips that failed."""
     done, failed = shard.state(clips["clip_id"])
     if len(done) + len(failed) == len(clips):
         shard.complete(shard_sha256(clips), len(done), len(failed))
@@ -117,55 +125,27 @@ def _complete(shard: ShardFolder, clips: pd.DataFrame) -> dict[str, LedgerRow]:
 
 
 def _merge(run: RunFolder, only: int | None, failures: dict[str, LedgerRow]) -> dict[str, LedgerRow]:
-    """Make the cache if nothing is missing; return the clips that failed, of all shards where all were asked for."""
-    run.forget()
+    """Make the cache if no clip is missing; return the clips that failed, of all shards where `only` is None."""
+    run.reread()
     if run.unfinished():
         return failures
     try:
-        run.sweep()
+        remove_unfinished_files(run)
         every = merge(run)
-    except BusyError:  # the last two shards were finished at once, and the other one's worker merges
+    except BusyError:  # the last two shards were finished at once, and the worker of the other one merges
         return failures
     return every if only is None else failures
 
 
-def refuse_replaced(run: RunFolder, clips: pd.DataFrame, plan: Plan) -> None:
-    """Refuse to go on where the files of clips are others than those that the features were made of.
-
-    Args:
-        run: what is done.
-        clips: some clips of the plan.
-        plan: says where their files are.
-
-    Raises:
-        UserError: naming the first of them.
-    """
-    if not run.is_planned or run.plan.shards != plan.shards:
-        return  # nothing is done, or `begin` refuses the plan
-    columns = (clips[name].tolist() for name in ("clip_id", "path", "archive", "bytes"))
-    places = {clip_id: (path, archive, size) for clip_id, path, archive, size in zip(*columns, strict=True)}
-
-    def source(clip_id: str) -> Source | None:
-        if clip_id not in places:
-            return None
-        path, archive, size = places[clip_id]
-        return source_of(path, join(plan.videos, archive or path), size if archive else 0)
-
-    if replaced := [sentence for number in set(clips["shard"]) for sentence in run.shard(number).replaced(source)]:
-        raise UserError(
-            f"{len(replaced)} videos were replaced, or --videos is another folder: {first_few(replaced)}. Put the old "
-            f"ones back, or choose another output; what is done in {run.folder} stays as it is"
-        )
-
-
-def _task(clip: Any, plan: Plan, machine: Machine, backbone: Backbone) -> DecodeTask:
-    """Return what a decoder is told of a row of `clips.csv`."""
+def _task(clip: Any, job: _Job) -> DecodeTask:
+    """Return what a decoder needs to know of a row of `clips.csv`."""
+    config, backbone = job.plan.recipe, job.network.backbone
     return DecodeTask(
         clip.clip_id,
-        join(plan.videos, clip.archive or clip.path),
-        plan.recipe.segments,
-        plan.recipe.frames_per_segment,
-        machine.decoder if backbone.input == "video" else "skeleton",
+        join(job.plan.videos, clip.archive or clip.path),
+        config.segments,
+        config.frames_per_segment,
+        job.machine.decoder if backbone.input == "video" else "skeleton",
         clip.frames,
         backbone.legacy_sequence_actors,
         offset=clip.offset if clip.archive else 0,

@@ -1,7 +1,7 @@
-"""Which settings of a cache decide what its features are, and which say only on what machine they were computed.
+"""Which settings of a cache decide what its features are, and which only say on what machine they were computed.
 
-The latter decide the last bits of a value. They must be the same for all clips of a cache, so a run that is not
-finished goes on only where they are. Nobody who reads a finished cache depends on them.
+The latter decide the last bits of a value. They must be the same for all clips of a cache, so an unfinished run can be
+resumed only where they are the same. A finished cache can be read anywhere.
 """
 
 import re
@@ -16,38 +16,40 @@ THREADS = re.compile(r", (\d+) threads\)$")  # at the end of a CPU's name, see `
 
 
 def recorded_threads(settings: Mapping[str, Any]) -> int | None:
-    """Return with how many of torch's threads a run was begun; None where it was begun on a GPU."""
+    """Return the number of torch's threads that a run was begun with; None if it was begun on a GPU."""
     found = THREADS.search(str(settings.get("device", "")))
     return int(found[1]) if found else None
 
 
-def refuse_other_content(there: Mapping[str, Any], wanted: Mapping[str, Any], cache: Path) -> None:
-    """Refuse a run whose features would be other ones than those wanted, on whatever machine.
+def refuse_other_content(existing: Mapping[str, Any], wanted: Mapping[str, Any], cache: Path) -> None:
+    """Refuse a run whose features differ from those wanted, whatever the machine.
 
     Raises:
         UserError: naming the settings that differ, with both values.
     """
-    if differing := _differing(_content(there), _content(wanted)):
+    if differing := _differing(_content(existing), _content(wanted)):
         raise UserError(
             f"{cache} was begun with other settings ({differing}); choose another output, and what is there stays "
             "as it is"
         )
 
 
-def refuse_other_settings(there: Mapping[str, Any], wanted: Mapping[str, Any], cache: Path) -> None:
-    """Refuse to add features to a run that differ from those that are there, be it in their last bits.
+def refuse_other_settings(existing: Mapping[str, Any], wanted: Mapping[str, Any], cache: Path) -> None:
+    """Refuse to add features to a run if they would differ from its features, even if only in the last bits.
 
     Raises:
-        UserError: naming the settings that differ, with both values, and a way on that loses nothing.
+        UserError: naming the settings that differ, with both values, and what to do.
     """
-    refuse_other_content(there, wanted, cache)
-    if differing := _differing(there, wanted):
-        on_cpu = str(there.get("device", "")).startswith("cpu") and not str(wanted.get("device", "")).startswith("cpu")
+    refuse_other_content(existing, wanted, cache)
+    if differing := _differing(existing, wanted):
+        on_cpu = str(existing.get("device", "")).startswith("cpu") and not str(wanted.get("device", "")).startswith(
+            "cpu"
+        )
         raise UserError(
             f"{cache} is not finished, and its first features were computed on another machine or by other versions "
             f"({differing}), so the last bits of the next ones would differ. Nothing is lost: give the same command "
-            f"where it was begun{', or --device cpu here' if on_cpu else ''}, and it goes on; "
-            "or give another output here, which begins anew"
+            f"where it was begun{', or --device cpu here' if on_cpu else ''}, and it resumes; "
+            "or give another output here to begin again"
         )
 
 
@@ -58,6 +60,6 @@ def _content(settings: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _differing(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    keys = sorted(key for key in there.keys() | wanted.keys() if there.get(key) != wanted.get(key))
-    return "; ".join(f"{key}: {there.get(key)!r} there, {wanted.get(key)!r} now" for key in keys)
+def _differing(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    keys = sorted(key for key in existing.keys() | wanted.keys() if existing.get(key) != wanted.get(key))
+    return "; ".join(f"{key}: {existing.get(key)!r} there, {wanted.get(key)!r} now" for key in keys)

@@ -1,6 +1,7 @@
-"""How one shard is: what of it is done, failed and missing, and whether somebody is at work.
+"""The state of one shard: what of it is done, failed and missing, and whether a worker runs.
 
-Read from its folder alone. Nothing is locked and nothing changed, so that anybody may look while others write.
+It is read from the shard's folder alone, without a lock and without a change, so that it can be read while workers
+write.
 """
 
 import os
@@ -13,9 +14,10 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, FiniteFloat, NonNegativeInt, ValidationError
 
-from extract.shards.shard_folder import LedgerRow, ShardFolder, read_record
+from extract.shards.ledger import LedgerRow
+from extract.shards.shard_folder import ShardFolder, read_part_record
 
-ALIVE_SECONDS = 60.0  # a worker writes its heartbeat every 5; a busy file system may hold it up
+ALIVE_SECONDS = 60.0  # a worker writes its heartbeat every 5; a busy file system may delay it
 
 Record = TypeVar("Record", bound=BaseModel)
 State = Literal["complete", "running", "stopped", "waiting"]
@@ -23,19 +25,20 @@ State = Literal["complete", "running", "stopped", "waiting"]
 
 @dataclass(frozen=True)
 class ShardStatus:
-    """One shard.
+    """The state of one shard.
 
     Attributes:
         shard: its number.
-        state: complete: nothing is missing; running: somebody is at work; stopped: begun, and nobody is; waiting.
-        clips: of the shard.
+        state: complete: no clip is missing; running: a worker runs; stopped: begun, and no worker runs; waiting: not
+            begun.
+        clips: number of clips of the shard.
         done: clips with features.
         failed: clips in the ledger, and not done since.
         missing: all others.
-        host: where its worker runs, or ran.
+        host: the machine of its worker, or of its last worker.
         job: what the scheduler calls it.
-        clips_per_second: since its worker began; 0 where none is at work.
-        quiet_seconds: since its worker finished a clip; None where none is at work.
+        clips_per_second: since its worker began; 0 where no worker runs.
+        quiet_seconds: since its worker finished a clip; None where no worker runs.
     """
 
     shard: int
@@ -51,14 +54,14 @@ class ShardStatus:
 
 
 @dataclass(frozen=True)
-class Share:
-    """The clips of one shard, and the fingerprint that its record of completion must have for them."""
+class ShardClips:
+    """The clips of one shard, and the fingerprint that the shard's completion record must have for them."""
 
     clip_ids: frozenset[str]
     sha256: str
 
 
-NO_CLIPS = Share(frozenset(), "")
+NO_CLIPS = ShardClips(frozenset(), "")
 
 
 class _Heartbeat(BaseModel):
@@ -76,36 +79,45 @@ class _Completion(BaseModel):
     failed: NonNegativeInt
 
 
-def look_at(number: int, folder: ShardFolder, share: Share, now: float) -> tuple[ShardStatus, list[LedgerRow]]:
-    """Return how a shard is, and the last attempt of each clip that failed."""
-    clips = len(share.clip_ids)
-    completion = read_if_whole(_Completion, folder.folder / "complete.json")
-    if not clips or (completion and completion.clips_sha256 == share.sha256):
+def read_shard_status(
+    number: int, folder: ShardFolder, own: ShardClips, now: float
+) -> tuple[ShardStatus, list[LedgerRow]]:
+    """Return the state of a shard, and the last attempt of each clip that failed.
+
+    Args:
+        number: of the shard.
+        folder: its folder.
+        own: its clips.
+        now: the time by the clock of the folder, see `clock_of`.
+    """
+    clips = len(own.clip_ids)
+    completion = read_record(_Completion, folder.folder / "complete.json")
+    if not clips or (completion and completion.clips_sha256 == own.sha256):
         failed = min(completion.failed, clips) if completion else 0
-        return ShardStatus(number, "complete", clips, clips - failed, failed, 0), _failures(folder, share, failed)
+        return ShardStatus(number, "complete", clips, clips - failed, failed, 0), _failures(folder, own, failed)
     age = _age(folder.heartbeat, now)
-    beat = None if age is None else read_if_whole(_Heartbeat, folder.heartbeat)
-    running = age is not None and abs(age) < ALIVE_SECONDS  # younger than now: made before a clock was put back
+    beat = None if age is None else read_record(_Heartbeat, folder.heartbeat)
+    running = age is not None and abs(age) < ALIVE_SECONDS  # a negative age: written before a clock was put back
     if running and beat:
         done = min(beat.done, clips)
         failed = min(beat.failed, clips - done)
-        failures = _failures(folder, share, failed)
-    else:  # what a dead worker had not written down is lost, whatever its heartbeat says
+        failures = _failures(folder, own, failed)
+    else:  # what a dead worker had not written to disk is lost, whatever its heartbeat says
         finished = _done(folder)
-        failures = _ledger(folder, share, finished)
-        done, failed = len(share.clip_ids & finished), len(failures)
+        failures = _ledger(folder, own, finished)
+        done, failed = len(own.clip_ids & finished), len(failures)
     state: State = "running" if running else "waiting" if age is None and not done + failed else "stopped"
     shard = ShardStatus(number, state, clips, done, failed, clips - done - failed)
     if beat:
         shard = replace(shard, host=beat.host, job=beat.job)
     if beat and running and age is not None:
-        pace = min(beat.session_clips, clips) / max(beat.session_seconds, 0.001)
-        shard = replace(shard, clips_per_second=pace, quiet_seconds=max(beat.quiet_seconds + max(age, 0.0), 0.0))
+        speed = min(beat.session_clips, clips) / max(beat.session_seconds, 0.001)
+        shard = replace(shard, clips_per_second=speed, quiet_seconds=max(beat.quiet_seconds + max(age, 0.0), 0.0))
     return shard, failures
 
 
 def clock_of(folder: Path) -> float:
-    """Return the time by the clock that stamps the folder's files: another machine's, or this one's, may differ."""
+    """Return the time of the clock that stamps the folder's files. It may be the clock of a file server."""
     try:
         with tempfile.TemporaryFile(dir=folder) as touched:
             touched.write(b"\n")
@@ -116,7 +128,7 @@ def clock_of(folder: Path) -> float:
         return time.time()
 
 
-def read_if_whole(kind: type[Record], path: Path) -> Record | None:
+def read_record(kind: type[Record], path: Path) -> Record | None:
     """Read a small JSON file; None where it is missing, torn or damaged."""
     try:
         return kind.model_validate_json(path.read_bytes())
@@ -132,14 +144,14 @@ def _age(path: Path, now: float) -> float | None:
 
 
 def _done(folder: ShardFolder) -> set[str]:
-    return {clip_id for record in folder.records() for clip_id in read_record(record)["clip_id"]}
+    return {clip_id for record in folder.records() for clip_id in read_part_record(record)["clip_id"]}
 
 
-def _failures(folder: ShardFolder, share: Share, failed: int) -> list[LedgerRow]:
-    """Return the failures where their number is known; only where the ledger has more are the parts' records read."""
-    rows = _ledger(folder, share, ()) if failed else []
-    return _ledger(folder, share, _done(folder)) if len(rows) > failed else rows
+def _failures(folder: ShardFolder, own: ShardClips, failed: int) -> list[LedgerRow]:
+    """Return the failures where their number is known. The parts' records are read only if the ledger has more rows."""
+    rows = _ledger(folder, own, ()) if failed else []
+    return _ledger(folder, own, _done(folder)) if len(rows) > failed else rows
 
 
-def _ledger(folder: ShardFolder, share: Share, done: Container[str]) -> list[LedgerRow]:
-    return [row for clip_id, row in folder.failures(done).items() if clip_id in share.clip_ids]
+def _ledger(folder: ShardFolder, own: ShardClips, done: Container[str]) -> list[LedgerRow]:
+    return [row for clip_id, row in folder.failures(done).items() if clip_id in own.clip_ids]

@@ -1,6 +1,6 @@
-"""The clips of one shard: decoded ahead, through the network, into parts; those that fail, into the ledger.
+"""Extract the clips of one shard: features go into parts, failures into the ledger. Decoding runs ahead of the network.
 
-Which clips those are, and what becomes of the shard afterwards, is in `run`.
+Which clips these are is decided in `run_shards`.
 """
 
 import threading
@@ -11,18 +11,18 @@ import numpy as np
 import torch
 
 from common.errors import UserError
-from extract.cache import Row
+from extract.cache_rows import Row
 from extract.clip import Clip
 from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
+from extract.shards.clip_file import ClipFile, look_up_clip_file
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.shard_folder import ShardFolder
-from extract.shards.source import Source, source_of
 
-PART_CLIPS = 512  # a part is written every so many clips …
-PART_SECONDS = 30.0  # … or seconds: what a kill can cost; …
-FIRST_PART_SECONDS = 1.0  # … the first ones sooner, each after twice the time, so that a run killed often gets on
+PART_CLIPS = 512  # a part is written after so many clips …
+PART_SECONDS = 30.0  # … or seconds: a kill loses no more work than that
+FIRST_PART_SECONDS = 1.0  # for the first part; the time doubles, so that a run which is killed often still progresses
 
 
 class ShardWorker:
@@ -33,7 +33,7 @@ class ShardWorker:
         network: what makes features of a clip.
         machine: how clips are decoded.
         stop: once it is set, no further clip is begun.
-        heartbeat: told of every clip.
+        heartbeat: notes every clip.
         clip_done: called after every clip.
     """
 
@@ -49,13 +49,13 @@ class ShardWorker:
         self.shard, self.network, self.machine = shard, network, machine
         self.stop, self.heartbeat, self.clip_done = stop, heartbeat, clip_done
         self.rows: list[Row] = []
-        self.sources: dict[str, Source] = {}
+        self.files: dict[str, ClipFile] = {}
 
     def work(self, tasks: Iterator[DecodeTask]) -> None:
-        """Do the clips; also on an error or Ctrl-C, what is computed by then is kept.
+        """Extract the clips. What is computed before an error or Ctrl-C is kept.
 
         Raises:
-            UserError: the disk or the GPU's memory is full, the network is for other skeletons.
+            UserError: the disk or the GPU's memory is full, or the network is for other skeletons.
         """
         last_part, patience = time.monotonic(), FIRST_PART_SECONDS
         try:
@@ -69,7 +69,7 @@ class ShardWorker:
                 f"the GPU's memory is full ({str(error).split('.')[0]}); is another process on it? Else give a smaller "
                 "image size, fewer frames per segment or --precision bf16, with another output"
             ) from error
-        finally:  # also on Ctrl-C: what is computed is kept
+        finally:  # also on Ctrl-C
             self._write()
 
     def _clips(self, tasks: Iterator[DecodeTask]) -> Iterator[tuple[str, Clip]]:
@@ -82,7 +82,7 @@ class ShardWorker:
                 yield outcome
 
     def _note(self, task: DecodeTask) -> DecodeTask:
-        self.sources[task.clip_id] = source_of(task.name, task.path, task.size)
+        self.files[task.clip_id] = look_up_clip_file(task.name, task.path, task.size)
         return task
 
     def _keep(self, row: Row) -> None:
@@ -104,4 +104,4 @@ class ShardWorker:
     def _write(self) -> None:
         if self.rows:
             rows, self.rows = self.rows, []
-            self.shard.write_part(rows, {row.clip_id: self.sources.pop(row.clip_id) for row in rows})
+            self.shard.write_part(rows, {row.clip_id: self.files.pop(row.clip_id) for row in rows})

@@ -1,6 +1,6 @@
-"""A run's status as people read it: totals, the shards worth a look, why clips failed; and what to type next.
+"""A run's status for a terminal: totals, the shards that need attention, why clips failed, and the next command.
 
-A thousand shards that are complete are one number here. What is true is found out in `status`.
+Complete shards are only counted.
 """
 
 import shlex
@@ -12,12 +12,12 @@ from rich.table import Table
 from extract.shards.shard_status import ShardStatus, State
 from extract.shards.status import Status
 
-SHOWN = 20  # shards at most, those that want looking at first
+SHOWN = 20  # maximum number of shards in the table, the most urgent first
 ORDER: dict[State, int] = {"stopped": 0, "running": 1, "waiting": 2, "complete": 3}
 
 
-def drawn(status: Status, out: Path) -> Group:
-    """Return what to draw of a run."""
+def status_table(status: Status, out: Path) -> Group:
+    """Return the texts and tables that show a run."""
     lines: list[RenderableType] = [_totals(status, out.name)]
     notable = [shard for shard in status.shards if shard.state in ("stopped", "running") or shard.failed]
     notable.sort(key=lambda shard: (ORDER[shard.state], -(shard.quiet_seconds or 0), -shard.failed))
@@ -36,19 +36,21 @@ def drawn(status: Status, out: Path) -> Group:
 
 
 def next_step(status: Status, cache: Path) -> str:
-    """Return what to type next, to be copied: not for a table that would break its line."""
+    """Return the next command. It is for copying, so it must not stand in a table that would break its line."""
     out = shlex.quote(str(cache))
     if status.complete and not status.merged and status.done:
-        return f"python -m extract merge {out}, unless the worker that ended last is making the cache just now"
+        return f"python -m extract merge {out}, unless the worker that ended last is making the cache now"
     if status.complete and status.failed:
         return f"python -m extract retry {out} takes the failed clips again"
     if status.complete:
         return f"nothing; python -m extract verify {out} checks the cache"
     if not status.count("running"):
-        return f"python -m extract run --out {out} goes on here; python -m extract submit {out}, on a cluster"
+        return f"python -m extract run --out {out} resumes here; python -m extract submit {out}, on a cluster"
     if stopped := [shard.shard for shard in status.shards if shard.state == "stopped"]:
-        return f"python -m extract run --out {out} --shard {stopped[0]}/{len(status.shards)} goes on where one stopped"
-    return f"nothing; python -m extract status {out} --watch shows how it goes on"
+        return (
+            f"python -m extract run --out {out} --shard {stopped[0]}/{len(status.shards)} resumes a shard that stopped"
+        )
+    return f"nothing; python -m extract status {out} --watch shows the progress"
 
 
 def _totals(status: Status, name: str) -> str:
@@ -66,7 +68,7 @@ def _totals(status: Status, name: str) -> str:
 
 
 def _shards(shards: list[ShardStatus]) -> Table:
-    table = Table(title="shards at work, stopped, or with failed clips", title_justify="left")
+    table = Table(title="shards that run, stopped, or have failed clips", title_justify="left")
     table.add_column("shard", justify="right")
     table.add_column("state")
     table.add_column("worker", overflow="fold")
@@ -97,7 +99,7 @@ def _reasons(status: Status) -> Table:
 
 
 def _duration(seconds: float) -> str:
-    """Return a time as people say it: `40 s`, `2 h 5 min`."""
+    """Return a time such as `40 s` or `2 h 5 min`."""
     minutes = round(seconds / 60)
     if seconds < 99.5:
         return f"{seconds:.0f} s"

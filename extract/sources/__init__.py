@@ -1,1 +1,1 @@
-"""Where clips come from: listings, archives, URLs, and how one is brought to this machine."""
+"""Where clips come from: lists of clips, folders, archives and URLs, and how a file is brought to this machine."""

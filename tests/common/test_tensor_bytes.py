@@ -12,7 +12,7 @@ from safetensors.numpy import load
 from safetensors.torch import load as load_tensors
 
 from common.tensor_bytes import tensor_bytes
-from extract.cache import Row
+from extract.cache_rows import Row
 from extract.shards.shard_folder import ShardFolder
 
 Array = NDArray[np.float32]

@@ -25,7 +25,9 @@ from distill.run_folder import CompletionRecord, ModelRun, load_run, read_comple
 from distill.side_by_side import train_together
 from distill.training_plan import TrainingPlan, make_training_plan
 from distill.training_state import EpochResult, ModelId
-from extract.cache import Cache, Row, read_cache, write_cache
+from extract.cache import Cache, read_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
 from manifests.manifest import Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import Recipe
 from manifests.recipes.training import Labels

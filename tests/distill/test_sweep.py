@@ -15,7 +15,9 @@ from distill.feature_set import FeatureSet
 from distill.run_folder import read_completion
 from distill.sweep import Outcome, parse_axes, sweep
 from distill.training_plan import vary_recipe
-from extract.cache import Cache, Row, write_cache
+from extract.cache import Cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
 from manifests.manifest import Manifest, write_manifest
 from manifests.recipes.recipe import Recipe
 

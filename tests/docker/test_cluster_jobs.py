@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from extract.cluster.kubernetes import GRACE, job_manifest
-from extract.cluster.slurm import cut, slurm_script
-from extract.cluster.work import Work
+from extract.cluster.kubernetes import GRACE, Pod, job_manifest
+from extract.cluster.slurm import SlurmSettings, cut, slurm_script
+from extract.cluster.submission import Submission
 
 DOCKER = Path(__file__).parent.parent.parent / "docker"
 IMAGE = "early-recognition:0.1.0"
@@ -31,8 +31,8 @@ def pod_of_submit(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What `extract submit` writes for the run that extract.yaml is an example of."""
     monkeypatch.setattr(os, "getuid", lambda: 1000)
     monkeypatch.setattr(os, "getgid", lambda: 1000)
-    work = Work(Path("/out/tsm.h5"), tuple(range(16)), 16, at_once=8)
-    return job_manifest(work, IMAGE, {"/out": "out", "/videos": "videos"}, "", 1, Path("/out/weights"))
+    work = Submission(Path("/out/tsm.h5"), tuple(range(16)), 16, at_once=8)
+    return job_manifest(work, Pod(IMAGE, {"/out": "out", "/videos": "videos"}, "", 1, Path("/out/weights")))
 
 
 def test_the_features_job_is_what_submit_writes(pod_of_submit: dict[str, Any]) -> None:
@@ -88,10 +88,10 @@ def run(folder: Path, *words: str, container: str = CONTAINER) -> "subprocess.Co
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     """A folder where the container writes the job that `extract submit` would, and sbatch says what it is given."""
-    work = Work(tmp_path / "tsm.h5", (0, 1, 5), 6)
+    work = Submission(tmp_path / "tsm.h5", (0, 1, 5), 6)
     work.jobs.mkdir(parents=True)
     (piece,) = cut(work, None)
-    script = slurm_script(work, piece, "--gres=gpu:1", CONTAINER, Path.cwd())
+    script = slurm_script(work, piece, SlurmSettings(sbatch="--gres=gpu:1", container=CONTAINER), Path.cwd())
     (work.jobs / "slurm.sh").write_text(script)
     inside = rf'case "$*" in *--dry-run) echo {work.jobs / "slurm.sh"} is written\; start it ;; *) exit 3 ;; esac'
     play(tmp_path, "in_container", f'echo "$*" >>{tmp_path / "asked"}\n{inside}')

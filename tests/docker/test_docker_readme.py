@@ -28,7 +28,7 @@ def test_expected_numbers_are_the_published_ones(title: str) -> None:
 
 def test_its_commands_exist() -> None:
     from evaluate.commands.app import app as evaluate
-    from extract.__main__ import app as extract
+    from extract.commands.app import app as extract
     from manifests.commands.app import app as manifests
 
     apps = {"evaluate": evaluate, "extract": extract, "manifests": manifests}

@@ -112,7 +112,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("extract retry ..", "no name of a feature cache"),
         ("extract submit nope.h5", "no extraction of nope.h5 was begun"),
         ("extract weights get nope", "there are no weights called nope"),
-        ("extract bench-reader m.csv", "m.csv cannot be read"),
         ("extract train-vacnn m.csv --videos nope --out v", "the folder of the skeletons nope does not exist"),
         ("extract train-vacnn m.csv --videos m.csv --out v", "the folder of the skeletons m.csv is a file and not"),
         (

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import distill.__main__
 import evaluate.commands.app
-import extract.__main__
+import extract.commands.app
 import manifests.commands.app
 from common.command_line import run_cli
 from evaluate.scoring.predictions import Predictions, write_predictions
@@ -25,7 +25,7 @@ from manifests.manifest import Manifest, write_manifest
 
 APPS = {
     "manifests": manifests.commands.app.app,
-    "extract": extract.__main__.app,
+    "extract": extract.commands.app.app,
     "distill": distill.__main__.app,
     "evaluate": evaluate.commands.app.app,
 }

@@ -10,7 +10,8 @@ from distill.methods import METHODS, knn
 from evaluate.pipeline.inputs import PipelineInputs
 from evaluate.pipeline.reproduction import reproduce
 from evaluate.scoring.predictions import read_predictions
-from extract.cache import Row, write_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
 from extract.machine import Machine
 from manifests.manifest import COLUMNS, SPLITS, Manifest, write_manifest
 from manifests.recipes.recipe import Recipe

@@ -162,7 +162,7 @@ decode.DECODERS["pyav"] = replace(pyav, count=held, read=read)
 LAUNCHER = """
 import json, os, signal, sys, traceback
 import extract.run, common.progress
-from extract.__main__ import app
+from extract.commands.app import app
 from common.command_line import run_cli
 
 def become_command_line(arguments, output, before):

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from extract import cache
-from extract.cache import Row, check_cache, open_cache, read_cache, write_cache
+from extract import cache_rows
+from extract.cache import check_cache, open_cache, read_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
 
 IDS = [*(f"clip{number}" for number in range(12)), "Ünï/ça", "x" * 70]
 SETTINGS = {"backbone": "b", "segments": 3, "weights": "random"}
@@ -62,7 +64,7 @@ def test_blocks_of_any_size_make_and_read_the_same_file(
     folder = tmp_path_factory.mktemp("blocks")
     whole = written(folder / "whole.h5").read_bytes()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "BLOCK_BYTES", block_bytes)
+        patch.setattr(cache_rows, "BLOCK_BYTES", block_bytes)
         assert written(folder / "blocks.h5").read_bytes() == whole
         assert check_cache(folder / "blocks.h5").valid == 13
     with open_cache(folder / "blocks.h5") as file:
@@ -110,7 +112,7 @@ def test_a_check_takes_the_memory_of_a_block(tmp_path: Path, monkeypatch: pytest
         finally:
             tracemalloc.stop()
 
-    monkeypatch.setattr(cache, "BLOCK_BYTES", 100_000)
+    monkeypatch.setattr(cache_rows, "BLOCK_BYTES", 100_000)
     assert peak(read_cache) > 4000 * 10 * 64 * 4
     assert peak(check_cache) < 1_000_000
 

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from common.command_line import new_app, run_cli
 from common.errors import UserError
-from extract import cache, diff
-from extract.cache import Row, write_cache
-from extract.diff import Difference, compare
+from extract import cache_rows
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
+from extract.commands.diff import diff
+from extract.diff import CacheDifference, compare_caches
 
 SETTINGS = {"backbone": "b", "precision": "fp32", "segments": 3}
 
@@ -35,8 +37,8 @@ def written(path: Path, rows: list[Row], settings: dict[str, Any] | None = None)
     return path
 
 
-def compared(folder: Path, a: list[Row], b: list[Row], settings: dict[str, Any] | None = None) -> Difference:
-    return compare(written(folder / "a.h5", a), written(folder / "b.h5", b, settings))
+def compared(folder: Path, a: list[Row], b: list[Row], settings: dict[str, Any] | None = None) -> CacheDifference:
+    return compare_caches(written(folder / "a.h5", a), written(folder / "b.h5", b, settings))
 
 
 def changed(rows: list[Row], number: int, features: NDArray[np.float32]) -> list[Row]:
@@ -155,7 +157,7 @@ def test_against_a_comparison_clip_by_clip(
     }
     common = [number for number in a if number in b]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cache, "BLOCK_BYTES", block_bytes)
+        patch.setattr(cache_rows, "BLOCK_BYTES", block_bytes)
         difference = compared(tmp_path_factory.mktemp("caches"), list(a.values()), list(b.values()))
     assert difference.only_in_a == [rows[number].clip_id for number in a if number not in b]
     assert difference.only_in_b == [rows[number].clip_id for number in b if number not in a]
@@ -175,25 +177,25 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
     wider = [replace(row, features=np.ones((3, 6), np.float32)) for row in rows]
     b = written(tmp_path / "b.h5", wider, {**SETTINGS, "backbone": "c"})
     with pytest.raises(UserError, match=r"\(3, 5\), those of .* \(3, 6\): .*; settings that differ: backbone"):
-        compare(a, b)
+        compare_caches(a, b)
     with pytest.raises(UserError, match="no feature cache"):
-        compare(a, tmp_path / "nothing.h5")
+        compare_caches(a, tmp_path / "nothing.h5")
     unreal = changed(rows, 1, np.full((3, 5), np.nan, np.float32))
     with pytest.raises(UserError, match=r"n\.h5 has features that are not finite numbers"):
-        compare(a, written(tmp_path / "n.h5", unreal))
+        compare_caches(a, written(tmp_path / "n.h5", unreal))
     content = bytearray(a.read_bytes())
     content[-1] ^= 1
     content[content.index(rows[0].features.tobytes())] ^= 1
     a.write_bytes(content)
     with pytest.raises(UserError, match=r"a\.h5 is damaged"):
-        compare(a, written(tmp_path / "b.h5", rows))
+        compare_caches(a, written(tmp_path / "b.h5", rows))
 
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """A function that runs the command and returns its status, what it printed, and its errors."""
     app = new_app("The command under test.")
-    app.command()(diff.diff)
+    app.command()(diff)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["diff", *map(str, arguments)])
@@ -235,7 +237,7 @@ def test_the_command_on_caches_that_differ(tmp_path: Path, command: Callable[...
     status, said, errors = command(a_path, b_path, "--json")
     found = json.loads(said)
     assert status == 1
-    assert found == {"same_content": False} | asdict(compare(a_path, b_path))
+    assert found == {"same_content": False} | asdict(compare_caches(a_path, b_path))
 
 
 def test_the_command_on_a_file_that_is_no_cache(tmp_path: Path, command: Callable[..., tuple[int, str, str]]) -> None:

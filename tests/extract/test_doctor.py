@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from common.errors import UserError
 from extract import doctor
-from extract.__main__ import app
 from extract.clip import Clip, DecodeError
+from extract.commands.app import app
 from extract.decoding.decoders import DECODERS, Frames
 from extract.decoding.frame_count import FrameCounts
 from extract.decoding.pool import DecodeTask, Failure
@@ -221,11 +221,11 @@ def test_nvdec_is_exact_where_every_pixel_is_pyavs(
 
 def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EARLY_WEIGHTS", "~nobody-has-this-name/weights")
-    assert "set EARLY_WEIGHTS or HOME" in doctor.describe()["weights folder"]
+    assert "set EARLY_WEIGHTS or HOME" in doctor.describe_machine()["weights folder"]
 
 
 def test_describe_has_versions_and_devices() -> None:
-    facts = doctor.describe()
+    facts = doctor.describe_machine()
     assert {"early-recognition", "python", "machine", "gpu", "torch", "timm", "av", "decord", "h5py"} <= facts.keys()
     for name in ("early-recognition", "python", "torch", "timm", "av", "h5py"):
         assert facts[name][0].isdigit(), name
@@ -238,7 +238,7 @@ def test_json_for_programs() -> None:
     assert result.exit_code == 0
     told = json.loads(result.stdout)
     assert told["decoders"]["pyav"] == "exact"
-    assert told["machine"] == doctor.describe()
+    assert told["machine"] == doctor.describe_machine()
 
 
 def test_a_wrong_pyav_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,16 @@ import pandas as pd
 import pytest
 import torch
 
+from common.callbacks import ProgressCallback
 from common.errors import UserError
-from extract import run
+from extract import finished_run, run
+from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
-from extract.networks import segment_network
-from extract.run import extract, go_on, nothing_to_extract
+from extract.networks import segment_network as network
+from extract.run import extract, nothing_to_extract, resume
+from extract.shards.ledger import LedgerRow
 from extract.shards.run_folder import RunFolder
-from extract.shards.run_shards import Progress
 from extract.shards.settings import recorded_threads, refuse_other_settings
-from extract.shards.shard_folder import LedgerRow
 from extract.shards.status import read_status
 from manifests.manifest import read_manifest
 from manifests.recipes.recipe import Extract
@@ -28,7 +29,7 @@ MACHINE = Machine(device="cpu", workers=1)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def stop_after(clips: int) -> Progress:
+def stop_after(clips: int) -> ProgressCallback:
     def progress(finished: int, total: int) -> None:
         if finished == clips:
             raise KeyboardInterrupt
@@ -54,8 +55,11 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make(skeletons: Path, out: Path) -> Callable[..., dict[str, LedgerRow]]:
-    def make(cache: Path = out, recipe: Extract = RECIPE, machine: Machine = MACHINE, **options: object):  # type: ignore[no-untyped-def]
-        return extract(skeletons / "clips.csv", skeletons, cache, recipe, machine, **options)  # type: ignore[arg-type]
+    def make(  # type: ignore[no-untyped-def]
+        cache: Path = out, recipe: Extract = RECIPE, machine: Machine = MACHINE, shards: int = 1, **options: object
+    ):
+        extraction = Extraction(skeletons / "clips.csv", skeletons, cache, recipe, machine, shards)
+        return extract(extraction, RunControl(**options))  # type: ignore[arg-type]
 
     return make
 
@@ -70,15 +74,16 @@ def interrupted(make: Callable[..., object], out: Path) -> Path:
 
 
 def another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(segment_network, "device_name", lambda device: "cpu (Another CPU, AVX2, 7 threads)")
-    monkeypatch.setattr("extract.sampling.version", lambda package: "0.0.1")
+    monkeypatch.setattr(network, "device_name", lambda device: "cpu (Another CPU, AVX2, 7 threads)")
+    monkeypatch.setattr("extract.feature_settings.version", lambda package: "0.0.1")
 
 
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def load_network(*_: object) -> None:
+    def load_segment_network(*_: object) -> None:
         raise UserError("the weights are not on this machine")
 
-    monkeypatch.setattr(run, "load_network", load_network)
+    for module in (run, finished_run):
+        monkeypatch.setattr(module, "load_segment_network", load_segment_network)
 
 
 @pytest.mark.parametrize("machine", ["other threads", "another machine", "no weights"])
@@ -97,8 +102,8 @@ def test_a_finished_run_is_only_read(
         no_network(monkeypatch)
     assert list(make()) == ["s5"]
     assert list(make(machine=Machine(device="cpu", workers=1, threads=3))) == ["s5"]
-    assert list(go_on(out)) == ["s5"]
-    assert nothing_to_extract(skeletons / "clips.csv", skeletons, out, RECIPE, MACHINE)
+    assert list(resume(out)) == ["s5"]
+    assert nothing_to_extract(Extraction(skeletons / "clips.csv", skeletons, out, RECIPE, MACHINE))
     assert contents(out.parent) == before, "nothing is written"
 
     for changes in ({"segments": 4}, {"frames_per_segment": 3}, {"backbone": "joint_statistics"}):
@@ -110,9 +115,9 @@ def test_a_finished_run_is_only_read(
     (skeletons / "s5.npy").write_bytes(broken)
     if machine != "other threads":  # something would be computed
         with pytest.raises(UserError, match=r"is not finished|weights are not on this machine"):
-            go_on(out, retry=True)
+            resume(out, control=RunControl(retry=True))
         monkeypatch.undo()
-    assert go_on(out, retry=True) == {}
+    assert resume(out, control=RunControl(retry=True)) == {}
 
 
 def test_a_finished_run_is_merged_again_without_a_network(
@@ -123,7 +128,7 @@ def test_a_finished_run_is_merged_again_without_a_network(
     another_machine(monkeypatch)
     no_network(monkeypatch)
     heartbeat = RunFolder(out).shard(0).heartbeat
-    for again in (make, lambda: go_on(out)):
+    for again in (make, lambda: resume(out)):
         out.unlink()
         left = [heartbeat, *(RunFolder(out).folder / f".{name}.json.abcdefgh.tmp" for name in ("plan", "settings"))]
         for path in left:
@@ -132,7 +137,7 @@ def test_a_finished_run_is_merged_again_without_a_network(
         assert out.read_bytes() == whole and not any(path.exists() for path in left)
     part = next(out.parent.rglob("*.safetensors"))
     part.write_bytes(part.read_bytes()[:-1])
-    assert not nothing_to_extract(skeletons / "clips.csv", skeletons, out, RECIPE, MACHINE)
+    assert not nothing_to_extract(Extraction(skeletons / "clips.csv", skeletons, out, RECIPE, MACHINE))
     with pytest.raises(UserError, match="the weights are not on this machine"):
         make()
 
@@ -142,7 +147,7 @@ def test_an_unfinished_run_goes_on_with_the_recorded_threads(
     make: Callable[..., object], interrupted: Path, tmp_path: Path, how: str, decoded: list[str]
 ) -> None:
     torch.set_num_threads(2)
-    make() if how == "run" else go_on(interrupted)
+    make() if how == "run" else resume(interrupted)
     assert torch.get_num_threads() == 1
     assert 0 < len(decoded) <= 14
     make(tmp_path / "whole.h5")
@@ -164,8 +169,8 @@ def test_an_unfinished_run_is_refused_on_another_machine_and_goes_on_on_its_own(
     with monkeypatch.context() as patch:
         another_machine(patch)
         with pytest.raises(UserError, match=r"device: .* there, 'cpu \(Another CPU.*' now") as refusal:
-            make() if how == "run" else go_on(interrupted)
-        for words in ("Nothing is lost", "where it was begun, and it goes on", "another output here"):
+            make() if how == "run" else resume(interrupted)
+        for words in ("Nothing is lost", "where it was begun, and it resumes", "another output here"):
             assert words in str(refusal.value)
         assert "remove" not in str(refusal.value)
     make()
@@ -207,7 +212,7 @@ def test_clips_come_and_go(
     ):
         (skeletons / "clips.csv").write_bytes(clips)
         said.clear()
-        assert make(shards=shards, say=said.append) == {}
+        assert make(shards=shards, notify=said.append) == {}
         assert out.read_bytes() == (tmp_path / f"{name}.h5").read_bytes()
         assert read_status(out).merged  # also with features in the folder of clips that were removed
         assert len(said) == bool(change) and all(f"list of clips changed: {change}; " in line for line in said)
@@ -219,7 +224,7 @@ def test_a_folder_with_one_more_clip_and_without_it_again(skeletons: Path, out: 
     (skeletons / "s19.npy").rename(skeletons / "s19.gone")
 
     def run_folder() -> bytes:
-        extract(skeletons, None, out, RECIPE, MACHINE)
+        extract(Extraction(skeletons, None, out, RECIPE, MACHINE))
         return out.read_bytes()
 
     without = run_folder()
@@ -253,7 +258,7 @@ def test_files_that_were_replaced_are_refused_by_name(make: Callable[..., object
     make()
     before, old = contents(out.parent), (skeletons / "s2.npy").read_bytes()
     shutil.copy(skeletons / "s9.npy", skeletons / "s2.npy")
-    for again in (make, lambda: go_on(out)):
+    for again in (make, lambda: resume(out)):
         with pytest.raises(UserError, match=r"1 videos were replaced.*s2\.npy has \d+ bytes, and the features of s2"):
             again()
     (skeletons / "s2.npy").write_bytes(old)

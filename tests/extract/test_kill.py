@@ -76,7 +76,7 @@ def test_killed_at_any_moment_the_same_bytes_come_out(
         ("common.files", "_fsync", ".000001.json."),  # the record written, not renamed
         ("common.files", "_fsync", ".000002.json."),  # the first part done, the second one without its record
         ("common.files", "_fsync", ".complete.json."),  # every part done, and no note of it
-        ("extract.cache", "_digest_row", "clip_id='c5'"),  # in the middle of writing the HDF5
+        ("extract.cache_rows", "_digest_row", "clip_id='c5'"),  # in the middle of writing the HDF5
         ("common.files", "_fsync", ".features.h5."),  # the HDF5 whole under its temporary name
         ("extract.shards.merge", "write_text", "merged.json"),  # the HDF5 in its place, no record of it
     ]
@@ -141,7 +141,7 @@ def test_ctrl_c_keeps_what_is_finished(
     os.killpg(running.pid, signal.SIGINT)
     finished = running.wait()
     assert finished.status == 130
-    assert finished.stderr.endswith("interrupted: what was finished is kept; run the same command to go on\n")
+    assert finished.stderr.endswith("interrupted: what was finished is kept; run the same command to resume\n")
     assert "Traceback" not in finished.stderr
     wait_until(lambda: is_gone(pid()), 5.0)
     assert not out.exists()

@@ -11,6 +11,7 @@ from PIL import Image
 
 from common.errors import UserError
 from extract.cache import read_cache
+from extract.extraction import Extraction
 from extract.machine import Machine
 from extract.run import extract
 from extract.shards.run_folder import RunFolder
@@ -48,7 +49,7 @@ def listed(tmp_path: Path, pictures: Path) -> Callable[..., bytes]:
     def run(**folders: str) -> bytes:
         rows = "".join(f"{clip},{folder}\n" for clip, folder in folders.items())
         (tmp_path / "clips.csv").write_text(f"clip_id,path\n{rows}")
-        assert not extract(tmp_path / "clips.csv", pictures, out, VIDEOS, MACHINE)
+        assert not extract(Extraction(tmp_path / "clips.csv", pictures, out, VIDEOS, MACHINE))
         return out.read_bytes()
 
     return run
@@ -82,13 +83,13 @@ def test_a_member_of_an_archive(drawn_footage: Path, tmp_path: Path) -> None:
             file.add(drawn_footage / "videos" / video, "x.avi")
 
     pack("c0.avi")
-    extract(archive, None, out, VIDEOS, MACHINE)
+    extract(Extraction(archive, None, out, VIDEOS, MACHINE))
     first = out.read_bytes()
     pack("c7.avi")
     with pytest.raises(UserError, match=r"x\.avi has \d+ bytes, and the features of x are of \d+"):
-        extract(archive, None, out, VIDEOS, MACHINE)
+        extract(Extraction(archive, None, out, VIDEOS, MACHINE))
     pack("c0.avi")
-    extract(archive, None, out, VIDEOS, MACHINE)
+    extract(Extraction(archive, None, out, VIDEOS, MACHINE))
     assert out.read_bytes() == first
 
 

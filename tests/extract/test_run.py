@@ -15,24 +15,26 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from common.callbacks import ProgressCallback, no_progress
 from common.errors import UserError
-from extract import run, sampling
+from extract import feature_settings, network_loader
 from extract.cache import read_cache
 from extract.clip import Clip
 from extract.decoding.synthetic_clip import write_numbered_clip
+from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
-from extract.run import extract, go_on
+from extract.run import extract, resume
 from extract.shards import shard_worker
+from extract.shards.ledger import LedgerRow
 from extract.shards.run_folder import RunFolder
-from extract.shards.run_shards import Progress
-from extract.shards.shard_folder import LedgerRow
 from manifests.manifest import read_manifest, write_manifest
 from manifests.recipes.recipe import Extract
 
 QUICK = Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=2, image_size=32)
 TSM = QUICK.model_copy(update={"backbone": "tsm_resnet50"})
 CLIPS = [f"c{index}" for index in range(8)]
+RETRY = RunControl(retry=True)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -44,13 +46,14 @@ def extract_quickly(
     *,
     workers: int = 2,
     decoder: str = "pyav",
-    progress: Progress = lambda finished, total: None,
+    progress: ProgressCallback = no_progress,
 ) -> dict[str, LedgerRow]:
     machine = Machine(device="cpu", workers=workers, decoder=decoder)
-    return extract(footage / "clips.csv", footage / "videos", out, recipe, machine, progress=progress)
+    extraction = Extraction(footage / "clips.csv", footage / "videos", out, recipe, machine)
+    return extract(extraction, RunControl(progress=progress))
 
 
-def stop_after(clips: int, error: BaseException) -> Progress:
+def stop_after(clips: int, error: BaseException) -> ProgressCallback:
     def progress(finished: int, total: int) -> None:
         if finished == clips:
             raise error
@@ -191,11 +194,11 @@ def test_changed_settings_are_refused_by_name_and_nothing_is_lost(
     refused("precision", precision="bf16")
     refused("preprocess", image_size=64)
     with monkeypatch.context() as patch:
-        patch.setattr(run, "load_backbone", functools.partial(run.load_backbone, seed=1))
+        patch.setattr(network_loader, "load_backbone", functools.partial(network_loader.load_backbone, seed=1))
         refused("weights_sha256")
     with monkeypatch.context() as patch:
-        original = sampling.version
-        patch.setattr(sampling, "version", lambda package: "0.0" if package == "av" else original(package))
+        original = feature_settings.version
+        patch.setattr(feature_settings, "version", lambda package: "0.0" if package == "av" else original(package))
         refused("decoder")
     manifest = (footage / "clips.csv").read_bytes()
     shutil.copy(footage / "videos" / "c4.avi", footage / "videos" / "moved.avi")
@@ -231,7 +234,7 @@ def test_failed_clips_are_told_and_taken_again_only_when_asked(
     assert "not a video" in failures["c2"].reason
     assert failures["c5"].reason == "the file does not exist"
     assert "the file is empty" in failures["c7"].reason
-    ledger = RunFolder(out).shard(0).ledger
+    ledger = RunFolder(out).shard(0).ledger.path
     assert {json.loads(line)["clip_id"] for line in ledger.read_text().splitlines()} == set(failures)
     cache = read_cache(out)
     assert cache.valid.tolist() == [clip_id not in failures for clip_id in CLIPS]
@@ -245,12 +248,12 @@ def test_failed_clips_are_told_and_taken_again_only_when_asked(
     assert extract_quickly(footage, out) == failures, "a second run does not retry"
     assert decoded == []
 
-    again = go_on(out, retry=True)
+    again = resume(out, control=RETRY)
     assert sorted(decoded) == ["c2", "c5", "c7"]
     assert {clip_id: row.attempt for clip_id, row in again.items()} == {"c7": 2}
     assert read_cache(out).valid.tolist() == [clip_id != "c7" for clip_id in CLIPS]
     write_numbered_clip(videos / "c7.avi", 33, (64, 64))
-    assert go_on(out, retry=True) == {}
+    assert resume(out, control=RETRY) == {}
     assert out.read_bytes() == whole, "as if nothing had ever failed"
 
 
@@ -269,7 +272,7 @@ def test_retry_goes_on_after_a_stop_between_its_parts_and_the_merge(
     with monkeypatch.context() as patch:
         patch.setattr("extract.shards.run_shards.merge", killed)
         with pytest.raises(KeyboardInterrupt):
-            go_on(out, retry=True)
+            resume(out, control=RETRY)
     assert out.read_bytes() == incomplete
     decoded.clear()
     assert extract_quickly(footage, out) == {}
@@ -304,7 +307,7 @@ def test_features_that_are_no_numbers_fail_their_clip(
         failures = extract_quickly(footage, out)
     assert failures == {"c4": LedgerRow("c4", "network", "a feature is not a finite number", 1)}
     assert read_cache(out).valid.tolist() == [clip_id != "c4" for clip_id in CLIPS]
-    assert go_on(out, retry=True) == {}
+    assert resume(out, control=RETRY) == {}
     assert out.read_bytes() == whole
 
 
@@ -324,7 +327,7 @@ def test_a_video_that_was_replaced_is_noticed(footage: Path, out: Path, whole: b
     for video in elsewhere.glob("*.avi"):
         (there / video.name).write_bytes(video.read_bytes() + b"x")
     with pytest.raises(UserError, match=r"c\d\.avi has \d+ bytes, and the features of c\d are of \d+"):
-        extract(footage / "clips.csv", there, out, QUICK, Machine(device="cpu", workers=1))
+        extract(Extraction(footage / "clips.csv", there, out, QUICK, Machine(device="cpu", workers=1)))
     shutil.rmtree(there)
     elsewhere.rename(there)
     assert not extract_quickly(footage, out)
@@ -356,7 +359,7 @@ def test_what_is_not_there_is_a_sentence_and_makes_no_folder(footage: Path, out:
     with pytest.raises(UserError, match="the video folder .* does not exist"):
         extract_quickly(footage, out)
     with pytest.raises(UserError, match="no extraction of .* was begun"):
-        go_on(out, retry=True)
+        resume(out, control=RETRY)
     assert not out.parent.exists()
 
 
@@ -415,9 +418,9 @@ def test_a_full_disk_loses_nothing(
     assert full_of >= {".csv", ".jsonl", ".safetensors", ".json", ".h5"}
 
     (footage / "videos" / "c0.avi").write_bytes(good)
-    fill_up(lambda: go_on(full, retry=True), [4])
+    fill_up(lambda: resume(full, control=RETRY), [4])
     assert full.read_bytes() == out.read_bytes(), "the cache of before is left whole"
-    assert go_on(full, retry=True) == {}
+    assert resume(full, control=RETRY) == {}
     assert full.read_bytes() == whole
 
 

@@ -7,10 +7,11 @@ import pytest
 
 from common.errors import UserError
 from extract.cache import Cache, read_cache
+from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
-from extract.run import extract, go_on
+from extract.run import extract, resume
 from extract.segments import segment_bounds
-from extract.shards.shard_folder import LedgerRow
+from extract.shards.ledger import LedgerRow
 from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.manifest import COLUMNS, Manifest, write_manifest
 from manifests.recipes.recipe import Extract
@@ -23,7 +24,7 @@ VA_CNN = Extract(backbone="va_cnn", weights="random", image_size=40, pictures="b
 
 
 def run(folder: Path, out: Path, recipe: Extract = JOINTS, workers: int = 1) -> dict[str, LedgerRow]:
-    return extract(folder / "clips.csv", folder, out, recipe, Machine(device="cpu", workers=workers))
+    return extract(Extraction(folder / "clips.csv", folder, out, recipe, Machine(device="cpu", workers=workers)))
 
 
 def made(folder: Path, out: Path, recipe: Extract = JOINTS) -> Cache:
@@ -70,7 +71,10 @@ def test_the_same_bytes_with_any_number_of_workers_and_after_an_interruption(ske
 
     with pytest.raises(KeyboardInterrupt):
         machine = Machine(device="cpu", workers=2)
-        extract(skeletons / "clips.csv", skeletons, tmp_path / "twice.h5", JOINTS, machine, progress=interrupt)
+        extract(
+            Extraction(skeletons / "clips.csv", skeletons, tmp_path / "twice.h5", JOINTS, machine),
+            RunControl(progress=interrupt),
+        )
     run(skeletons, tmp_path / "twice.h5")
     whole = (tmp_path / "one.h5").read_bytes()
     assert (tmp_path / "three.h5").read_bytes() == whole and (tmp_path / "twice.h5").read_bytes() == whole
@@ -104,7 +108,7 @@ def test_what_cannot_be_read_is_in_the_ledger_with_the_line_and_can_be_mended(tm
     cache = read_cache(tmp_path / "f.h5")
     assert cache.valid.tolist() == [False] * 4 + [True]
     ntu_folder(folder, [12, 15, 18, 21, 24])
-    assert not go_on(tmp_path / "f.h5", retry=True)
+    assert not resume(tmp_path / "f.h5", control=RunControl(retry=True))
     assert read_cache(tmp_path / "f.h5").valid.all()
 
 
@@ -116,11 +120,11 @@ def test_a_column_of_the_manifest_is_chosen(skeletons: Path, tmp_path: Path) -> 
     write_manifest(Manifest(table, ("raise", "lower")), skeletons / "streams.csv")
     machine = Machine(device="cpu", workers=1)
     recipe = JOINTS.model_copy(update={"column": "path_skeleton"})
-    extract(skeletons / "streams.csv", skeletons, tmp_path / "streams.h5", recipe, machine)
+    extract(Extraction(skeletons / "streams.csv", skeletons, tmp_path / "streams.h5", recipe, machine))
     assert np.array_equal(read_cache(tmp_path / "streams.h5").features, made(skeletons, tmp_path / "p.h5").features)
     with pytest.raises(UserError, match="path_depth"):
         wrong = JOINTS.model_copy(update={"column": "path_depth"})
-        extract(skeletons / "streams.csv", skeletons, tmp_path / "x.h5", wrong, machine)
+        extract(Extraction(skeletons / "streams.csv", skeletons, tmp_path / "x.h5", wrong, machine))
 
 
 def test_untrained_weights_say_so_and_train_is_refused(skeletons: Path, tmp_path: Path) -> None:

@@ -15,7 +15,9 @@ from distill.early_fusion import join_caches
 from distill.feature_set import make_feature_set
 from distill.run_folder import read_settings
 from distill.run_settings import data_settings
-from extract.cache import Cache, Row, read_cache, write_cache
+from extract.cache import Cache, read_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
 from manifests.manifest import Manifest, write_manifest
 from manifests.recipes.recipe import Recipe, read_recipe
 

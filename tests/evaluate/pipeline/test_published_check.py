@@ -30,9 +30,10 @@ from evaluate.scoring.summary import Summary
 from evaluate.scoring.tolerance import TOLERANCES, Tolerance, allowed
 from evaluate.tables.published_table import make_table, render_csv
 from extract.backbones import load_backbone
-from extract.cache import Row, write_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
+from extract.feature_settings import recording_settings
 from extract.machine import Machine
-from extract.sampling import sampling_settings
 from manifests.manifest import Manifest, write_manifest
 from manifests.published import WHOLE, read_published
 from manifests.recipes.recipe import RECIPES, Extract, Recipe, read_recipe
@@ -261,7 +262,7 @@ def test_the_settings_asked_for_are_those_that_extract_writes(settings: dict[str
         backbone = load_backbone(
             Extract(backbone="va_cnn", weights="random", segments=table.segments, pictures=table.pictures)
         )
-    written = sampling_settings(table, "pyav", backbone.input) | backbone.settings | {"weights": settings["weights"]}
+    written = recording_settings(table, "pyav", backbone.input) | backbone.settings | {"weights": settings["weights"]}
     assert {key: json.loads(json.dumps(written))[key] for key in settings} == settings
 
 

@@ -25,9 +25,12 @@ import torch
 from common.errors import UserError
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.reproduction import Result, reproduce
-from extract.cache import Row, read_cache, write_cache
+from extract.cache import read_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
+from extract.extraction import RunControl
 from extract.machine import Machine
-from extract.run import go_on
+from extract.run import resume
 from manifests.manifest import Manifest, read_manifest, write_manifest
 from manifests.published import WHOLE
 from manifests.recipes.recipe import RECIPES, Extract, Recipe, read_recipe
@@ -274,7 +277,7 @@ def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
     assert not (inputs.out / "runs").exists()
 
     shutil.copytree(whole.table.parent / "videos", inputs.out / "videos", dirs_exist_ok=True)
-    assert go_on(cache, retry=True) == {}
+    assert resume(cache, control=RunControl(retry=True)) == {}
     reproduce(recipe, inputs, MACHINE)
     assert results(inputs.out) == results(whole.table.parent)
 
@@ -319,8 +322,8 @@ def test_a_finished_run_is_read_with_other_threads_on_another_machine_without_th
         raise UserError("the weights are not on this machine")
 
     monkeypatch.setattr("common.device.device_name", lambda device: "cpu (Another CPU, AVX2, 2 threads)")
-    for module in ("extract.run", "evaluate.pipeline.streams"):
-        monkeypatch.setattr(f"{module}.load_network", load_network)
+    for module in ("extract.run", "extract.finished_run", "evaluate.pipeline.streams"):
+        monkeypatch.setattr(f"{module}.load_segment_network", load_network)
     reproduce(recipe, copied, MACHINE)
     assert results(copied.out) == results(whole.table.parent)
 

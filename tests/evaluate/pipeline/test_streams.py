@@ -24,11 +24,14 @@ from evaluate.commands.app import app
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.scoring.predictions import Predictions, read_predictions
-from extract.cache import Row, read_cache, write_cache
+from extract.cache import read_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
+from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
 from extract.va_cnn.run_folder import VaCnnData, clip_settings
 from manifests.manifest import Manifest, read_manifest, write_manifest
-from manifests.recipes.recipe import Extract, Recipe, VaCnn, read_recipe
+from manifests.recipes.recipe import Recipe, VaCnn, read_recipe
 
 CLASSES = ("drink", "pour", "sweep")
 SPLITS = {"train": 6, "validation": 3, "test": 6}
@@ -306,20 +309,14 @@ def stand_ins(inputs: PipelineInputs, monkeypatch: pytest.MonkeyPatch) -> list[t
     asked: list[tuple[Any, ...]] = []
 
     def extract(
-        manifest: Path,
-        root: Path,
-        path: Path,
-        table: Extract,
-        machine: Machine,
-        *,
-        progress: Callable[..., None],
-        say: Callable[[str], None],
+        extraction: Extraction,
+        control: RunControl,
     ) -> None:
-        name = path.stem
-        asked.append(("extract", manifest, root, name, table, machine))
-        write_stream(path, name.partition("-")[0], read_manifest(manifest).clips)
+        manifest, path = Path(extraction.clips), extraction.cache
+        asked.append(("extract", manifest, extraction.videos, path.stem, extraction.config, extraction.machine))
+        write_stream(path, path.stem.partition("-")[0], read_manifest(manifest).clips)
         for done in range(1, 16):
-            progress(done, 15)
+            control.progress(done, 15)
 
     def train_va_cnn(
         folder: Path,
@@ -419,8 +416,8 @@ def test_epochs_of_several_va_cnns_are_counted_together(
     assert networks == [(1, 10), (2, 10), (7, 10), (8, 10), (9, 10), (10, 10)]
 
 
-def _as_skeleton(asked: list[tuple[Any, ...]], manifest: Path, root: Path, path: Path, *_: Any, **__: Any) -> None:
-    write_stream(path, "skeleton", read_manifest(manifest).clips)
+def _as_skeleton(asked: list[tuple[Any, ...]], extraction: Extraction, control: RunControl) -> None:
+    write_stream(extraction.cache, "skeleton", read_manifest(Path(extraction.clips)).clips)
 
 
 def no_column(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:

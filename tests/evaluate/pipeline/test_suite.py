@@ -19,7 +19,8 @@ from evaluate.commands.options import InputOptions, inputs_of_recipe, inputs_of_
 from evaluate.pipeline.inputs import PipelineInputs, SuiteInputs
 from evaluate.pipeline.suite import SuiteResult, run_suite
 from evaluate.scoring.predictions import read_predictions
-from extract.cache import Row, write_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
 from extract.machine import Machine
 from manifests.manifest import Manifest, write_manifest
 from manifests.published import WHOLE

@@ -13,12 +13,12 @@ import pytest
 import yaml
 
 from common.errors import UserError
-from extract.cluster.kubernetes import job_manifest, submit_to_kubernetes
-from extract.cluster.work import Work, find_work
+from extract.cluster.kubernetes import KubernetesSettings, Pod, job_manifest, submit_to_kubernetes
+from extract.cluster.submission import Submission, SubmitConfig, prepare_submission
 from extract.networks.weights import weights_folder
-from extract.shards.plan import Plan
+from extract.shards.checked_json import dump_checked
 from extract.shards.run_folder import RunFolder
-from extract.shards.sealed import sealed
+from extract.shards.run_plan import RunPlan
 
 KUBERNETES = ["--engine", "kubernetes", "--image", "ours:1", "--workers", "1", "--dry-run"]
 NAMED = "tsm-r50-8f-kinetics400"
@@ -27,6 +27,10 @@ NAMED = "tsm-r50-8f-kinetics400"
 def written(out: Path) -> dict[str, Any]:
     manifest: dict[str, Any] = yaml.safe_load((out.parent / "features.h5.run" / "jobs" / "kubernetes.yaml").read_text())
     return manifest
+
+
+def settings(image: str, volume: list[str], gpus: float = 0) -> KubernetesSettings:
+    return KubernetesSettings(image=image, volume=volume, gpus_per_shard=gpus)
 
 
 def pod(manifest: dict[str, Any], index: int, environment: dict[str, str]) -> "subprocess.Popen[str]":
@@ -43,9 +47,11 @@ def pod(manifest: dict[str, Any], index: int, environment: dict[str, str]) -> "s
 @pytest.mark.parametrize("version", ["1.29.0", "1.31.0", "1.37.0"])
 def test_the_schema(version: str, gpus: int, tmp_path: Path) -> None:
     validator = pytest.importorskip("kubernetes_validate")
-    work = Work(tmp_path / "features.h5", (0, 1, 5), 6, at_once=2)
+    work = Submission(tmp_path / "features.h5", (0, 1, 5), 6, at_once=2)
     mounts = {"/data": "videos", "/features": "features"}
-    manifest = yaml.safe_load(yaml.safe_dump(job_manifest(work, "ours:1", mounts, "vision", gpus, Path("/data/w"))))
+    manifest = yaml.safe_load(
+        yaml.safe_dump(job_manifest(work, Pod("ours:1", mounts, "vision", gpus, Path("/data/w"))))
+    )
     validator.validate(manifest, version, strict=True)
     manifest["spec"]["completionMod"] = "Indexed"
     with pytest.raises(validator.ValidationError, match="completionMod"):
@@ -53,8 +59,8 @@ def test_the_schema(version: str, gpus: int, tmp_path: Path) -> None:
 
 
 def test_what_the_job_asks_for(tmp_path: Path) -> None:
-    work = Work(tmp_path / "features.h5", tuple(range(3, 43)), 50, device="cuda")
-    manifest = job_manifest(work, "ours:1", {"/data": "videos"}, "", 1, None)
+    work = Submission(tmp_path / "features.h5", tuple(range(3, 43)), 50, device="cuda")
+    manifest = job_manifest(work, Pod("ours:1", {"/data": "videos"}, gpus=1))
     spec, template = manifest["spec"], manifest["spec"]["template"]["spec"]
     assert (spec["completions"], spec["parallelism"], spec["maxFailedIndexes"]) == (40, 40, 4)
     assert "namespace" not in manifest["metadata"]
@@ -65,7 +71,7 @@ def test_what_the_job_asks_for(tmp_path: Path) -> None:
     assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp", "/data"}
     assert [variable["name"] for variable in container["env"]] == ["HOME", "JOB_NAME"]
     assert "--device cuda --workers 8 --shard" in container["command"][-1], "what a container asks for it does not see"
-    few = job_manifest(Work(tmp_path / "f.h5", (7,), 8, at_once=5), "ours:1", {}, "vision", 0, None)
+    few = job_manifest(Submission(tmp_path / "f.h5", (7,), 8, at_once=5), Pod("ours:1", {}, "vision"))
     assert (few["spec"]["parallelism"], few["spec"]["maxFailedIndexes"]) == (1, 1)
     assert few["metadata"]["namespace"] == "vision"
     assert "limits" not in few["spec"]["template"]["spec"]["containers"][0]["resources"]
@@ -110,21 +116,21 @@ def test_the_pods_make_the_same_bytes(
 
 
 def test_what_the_pods_would_not_find_is_refused(command: Any, footage: Path, out: Path) -> None:
-    work = find_work(out)
+    work = prepare_submission(out, SubmitConfig())
     for volumes, what in (
         ([], "the feature cache"),
         ([f"a:{out.parent}"], "the videos"),
         ([f"a:{footage}"], "the feature cache"),
     ):
         with pytest.raises(UserError, match=f"^{what}, /.*, would be on no volume of the pods: give --volume"):
-            submit_to_kubernetes(work, "ours:1", volumes, "", 0, dry_run=True)
-    submit_to_kubernetes(work, "ours:1", [f"a:{out.parent.parent}"], "", 0, dry_run=True)
+            submit_to_kubernetes(work, settings("ours:1", volumes), print, dry_run=True)
+    submit_to_kubernetes(work, settings("ours:1", [f"a:{out.parent.parent}"]), print, dry_run=True)
     with pytest.raises(UserError, match="give CLAIM:/mount"):
-        submit_to_kubernetes(work, "ours:1", ["claim:mount"], "", 0, dry_run=True)
+        submit_to_kubernetes(work, settings("ours:1", ["claim:mount"]), print, dry_run=True)
     with pytest.raises(UserError, match="give --image"):
-        submit_to_kubernetes(work, "", [], "", 0, dry_run=True)
-    with pytest.raises(UserError, match="gives out whole GPUs"):
-        submit_to_kubernetes(work, "ours:1", [], "", 0.5, dry_run=True)
+        submit_to_kubernetes(work, settings("", []), print, dry_run=True)
+    with pytest.raises(UserError, match="assigns whole GPUs"):
+        submit_to_kubernetes(work, settings("ours:1", [], 0.5), print, dry_run=True)
 
 
 @pytest.fixture
@@ -135,8 +141,8 @@ def named(out: Path) -> Path:
     return out
 
 
-def replan(out: Path, plan: Plan) -> None:
-    (RunFolder(out).folder / "plan.json").write_text(sealed(plan.model_dump(mode="json")))
+def replan(out: Path, plan: RunPlan) -> None:
+    (RunFolder(out).folder / "plan.json").write_text(dump_checked(plan.model_dump(mode="json")))
 
 
 @pytest.mark.parametrize("where", ["{0}/weights", "weights", "{0}/gone/../weights", "{0}/link"])
@@ -147,7 +153,9 @@ def test_pods_look_for_named_weights_in_the_same_folder(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "weights")
     monkeypatch.setenv("EARLY_WEIGHTS", where.format(tmp_path))
-    submit_to_kubernetes(find_work(named), "ours:1", [f"a:{tmp_path}"], "", 0, dry_run=True)
+    submit_to_kubernetes(
+        prepare_submission(named, SubmitConfig()), settings("ours:1", [f"a:{tmp_path}"]), print, dry_run=True
+    )
     [container] = written(named)["spec"]["template"]["spec"]["containers"]
     assert container["env"][2:] == [{"name": "EARLY_WEIGHTS", "value": str(tmp_path / "weights")}]
     monkeypatch.setenv("EARLY_WEIGHTS", container["env"][2]["value"])
@@ -162,35 +170,44 @@ def test_named_weights_on_no_volume_are_refused(
     (tmp_path / "link").symlink_to("/elsewhere/weights")
     monkeypatch.setenv("EARLY_WEIGHTS", where.format(tmp_path))
     with pytest.raises(UserError) as refused:
-        submit_to_kubernetes(find_work(named), "ours:1", [f"a:{tmp_path}"], "", 0, dry_run=True)
+        submit_to_kubernetes(
+            prepare_submission(named, SubmitConfig()), settings("ours:1", [f"a:{tmp_path}"]), print, dry_run=True
+        )
     folder = weights_folder().resolve()
     assert str(refused.value) == (
         f"the weights {NAMED} are looked for in {folder}, which would be on no volume of the pods: set EARLY_WEIGHTS "
         f"to a folder on one, run `python -m extract weights get {NAMED}`, and submit again"
     )
-    submit_to_kubernetes(find_work(named), "ours:1", [f"a:{tmp_path}", f"b:{folder}"], "", 0, dry_run=True)
+    submit_to_kubernetes(
+        prepare_submission(named, SubmitConfig()),
+        settings("ours:1", [f"a:{tmp_path}", f"b:{folder}"]),
+        print,
+        dry_run=True,
+    )
 
 
 def test_a_folder_of_weights_that_was_planned_counts(named: Path, tmp_path: Path) -> None:
     plan = RunFolder(named).plan
     replan(named, plan.model_copy(update={"machine": replace(plan.machine, weights_folder=Path("/elsewhere/weights"))}))
     with pytest.raises(UserError, match="are looked for in /elsewhere/weights, which would be on no volume"):
-        submit_to_kubernetes(find_work(named), "ours:1", [f"a:{tmp_path}"], "", 0, dry_run=True)
+        submit_to_kubernetes(
+            prepare_submission(named, SubmitConfig()), settings("ours:1", [f"a:{tmp_path}"]), print, dry_run=True
+        )
 
 
 def test_kubectl_and_what_it_says(
     out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A stand-in for kubectl: there is no cluster here."""
-    work, volumes = find_work(out), [f"a:{tmp_path}"]
+    work, volumes = prepare_submission(out, SubmitConfig()), [f"a:{tmp_path}"]
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="there is no kubectl here; on a machine that has it run: kubectl create -f '"):
-        submit_to_kubernetes(work, "ours:1", volumes, "", 0, dry_run=False)
+        submit_to_kubernetes(work, settings("ours:1", volumes), print, dry_run=False)
     kubectl = tmp_path / "kubectl"
     kubectl.write_text("#!/bin/sh\necho job.batch/extract-x7 created\n")
     kubectl.chmod(0o755)
-    submit_to_kubernetes(work, "ours:1", volumes, "", 0, dry_run=False)
+    submit_to_kubernetes(work, settings("ours:1", volumes), print, dry_run=False)
     assert capsys.readouterr().out.startswith("job.batch/extract-x7 created: 3 of 3 shards\n")
     kubectl.write_text("#!/bin/sh\necho 'the server is away' >&2\nexit 1\n")
     with pytest.raises(UserError, match="kubectl refuses .*kubernetes.yaml: the server is away$"):
-        submit_to_kubernetes(work, "ours:1", volumes, "", 0, dry_run=False)
+        submit_to_kubernetes(work, settings("ours:1", volumes), print, dry_run=False)

@@ -13,7 +13,7 @@ import torch
 from common.errors import UserError
 from common.exits import exit_on_sigterm
 from extract.cluster.local import run_locally
-from extract.cluster.work import Work
+from extract.cluster.submission import Submission
 from extract.cluster.worker import ATTEMPTS, MOST_ERRORS
 
 LOCAL = ["--engine", "local", "--device", "cpu", "--workers", "1"]
@@ -61,7 +61,7 @@ def test_a_killed_worker_is_started_again(
 @pytest.mark.parametrize(
     ("number", "status", "sentence"),
     [
-        (signal.SIGINT, 130, "interrupted: what was finished is kept; run the same command to go on\n"),
+        (signal.SIGINT, 130, "interrupted: what was finished is kept; run the same command to resume\n"),
         (signal.SIGKILL, -9, ""),
     ],
 )
@@ -119,10 +119,10 @@ class StandIns:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.monkeypatch = folder, monkeypatch
 
-    def __call__(self, code: str, shards: int = 4, **how: Any) -> Work:
+    def __call__(self, code: str, shards: int = 4, **how: Any) -> Submission:
         program = f"import os, signal, sys, time; shard = int(sys.argv[2].split('/')[0]); {code}"
-        self.monkeypatch.setattr(Work, "command", lambda work: [sys.executable, "-c", program])
-        return Work(self.folder / "features.h5", tuple(range(shards)), shards, **how)
+        self.monkeypatch.setattr(Submission, "command", lambda work: [sys.executable, "-c", program])
+        return Submission(self.folder / "features.h5", tuple(range(shards)), shards, **how)
 
     def log(self, shard: int) -> list[str]:
         return (self.folder / "features.h5.run" / "jobs" / f"local-{shard:05d}.log").read_text().splitlines()
@@ -150,14 +150,14 @@ def test_one_worker_at_a_time_unless_told(stand_ins: StandIns) -> None:
 
 def test_a_worker_that_is_killed_every_time_is_given_up(stand_ins: StandIns) -> None:
     code = "print('again', flush=True); shard == 2 and os.kill(os.getpid(), signal.SIGKILL)"
-    with pytest.raises(UserError, match=r"1 workers did not get through \(shard 2\): .*again"):
+    with pytest.raises(UserError, match=r"1 workers failed \(shard 2\): .*again"):
         run_locally(stand_ins(code), lambda: None)
     assert [len(stand_ins.log(shard)) for shard in range(4)] == [1, 1, ATTEMPTS, 1]
 
 
 def test_what_ails_every_worker_is_not_tried_on_every_shard(stand_ins: StandIns) -> None:
     work = stand_ins("print('error: no weights', file=sys.stderr); sys.exit(1)", shards=20)
-    with pytest.raises(UserError, match=r"3 workers did not get through \(shard 0, 1, 2\): no weights\. Logs are in"):
+    with pytest.raises(UserError, match=r"3 workers failed \(shard 0, 1, 2\): no weights\. Logs are in"):
         run_locally(work, lambda: None)
     assert len(list(work.jobs.iterdir())) == MOST_ERRORS
 

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from extract.cluster.ray_queue import run_on_ray
-from extract.cluster.work import Work
+from extract.cluster.engine import EngineCallbacks
+from extract.cluster.ray_queue import RaySettings, run_on_ray
+from extract.cluster.submission import Submission
 
 RAY = ["--engine", "ray", "--device", "cpu", "--workers", "1"]
 
@@ -136,7 +137,7 @@ def test_ctrl_c_and_errors_end_the_workers_in_order(
     finished = running.wait()
     assert finished.status == 130
     assert "Traceback" not in finished.stderr
-    assert finished.stderr.endswith("\ninterrupted: what was finished is kept; run the same command to go on\n")
+    assert finished.stderr.endswith("\ninterrupted: what was finished is kept; run the same command to resume\n")
     wait_until(lambda: not Path(f"/proc/{worker}").exists())
     assert not list(out.parent.rglob("heartbeat.json"))
     gate.unlink()
@@ -149,7 +150,7 @@ def test_ctrl_c_and_errors_end_the_workers_in_order(
 
     finished = command("submit", out, *RAY, "--address", nodes[0], "--device", "abacus")
     assert finished.status == 1
-    assert "3 workers did not get through (shard " in finished.stderr and "abacus" in finished.stderr
+    assert "3 workers failed (shard " in finished.stderr and "abacus" in finished.stderr
 
     finished = command("submit", out, *RAY, "--address", nodes[0], "--at-once", "1")
     assert finished.status == 0, finished.stderr
@@ -169,4 +170,4 @@ def test_without_ray_it_says_how_to_get_it(out: Path, monkeypatch: pytest.Monkey
     with pytest.raises(
         UserError, match=r"Ray is not installed; it is an extra: pip install 'early-recognition\[ray\]'"
     ):
-        run_on_ray(Work(out, (0,), 1), "auto", None, lambda: None)
+        run_on_ray(Submission(out, (0,), 1), RaySettings(), EngineCallbacks(print, print, lambda: None))

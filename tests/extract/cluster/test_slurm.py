@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from extract.cluster.slurm import Piece, cut, max_array_size, slurm_script, submit_to_slurm
-from extract.cluster.work import Work
+from extract.cluster.slurm import Piece, SlurmSettings, cut, max_array_size, slurm_script, submit_to_slurm
+from extract.cluster.submission import Submission
 from extract.shards.run_folder import RunFolder
 
 MINUTES = "--time=10"
 ONE = Piece(0, (0,), None)
+PLAIN = SlurmSettings()
 
 
 class Array:
@@ -115,21 +116,26 @@ def test_failed_clips_are_no_failed_task(
 
 
 def test_the_script(out: Path) -> None:
-    work = Work(out, (0, 1, 2, 5, 7, 8), 9, at_once=4)
+    work = Submission(out, (0, 1, 2, 5, 7, 8), 9, at_once=4)
     (piece,) = cut(work, None)
-    script = slurm_script(work, piece, "--gres=gpu:1 --time=4:00:00", "", Path("/a place"))
+    script = slurm_script(work, piece, SlurmSettings(sbatch="--gres=gpu:1 --time=4:00:00"), Path("/a place"))
     assert "#SBATCH --array=0-2,5,7-8%4\n" in script
     assert "#SBATCH --gres=gpu:1 --time=4:00:00\n" in script
     assert f'#SBATCH --output="{out.parent}/features.h5.run/jobs/slurm-%A_%a.log"\n' in script
     assert "cd '/a place' || exit\n" in script
     assert f"run --out '{out}' --shard \"$SLURM_ARRAY_TASK_ID/9\" &\n" in script
     assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0
-    assert "#SBATCH \n" not in slurm_script(work, piece, "", "", Path())
+    assert "#SBATCH \n" not in slurm_script(work, piece, PLAIN, Path())
 
 
 def test_workers_in_a_container(out: Path) -> None:
     """They find another Python there, and what is named relative to this folder; SLURM starts them in it."""
-    script = slurm_script(Work(out, (0,), 1), ONE, "", "apptainer exec --bind '/a b' image.sif", Path("/a place"))
+    script = slurm_script(
+        Submission(out, (0,), 1),
+        ONE,
+        SlurmSettings(container="apptainer exec --bind '/a b' image.sif"),
+        Path("/a place"),
+    )
     assert f"apptainer exec --bind '/a b' image.sif python -m extract run --out '{out}' --shard" in script
     assert "\ncd " not in script and "/a place" not in script
 
@@ -137,7 +143,7 @@ def test_workers_in_a_container(out: Path) -> None:
 @pytest.mark.parametrize("name", ["100%.h5", 'a".h5', "a\\b.h5", "a\nb.h5"])
 def test_a_name_that_slurm_cannot_write_beside(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="which SLURM cannot take in a log's path"):
-        slurm_script(Work(tmp_path / name, (0,), 1), ONE, "", "", Path())
+        slurm_script(Submission(tmp_path / name, (0,), 1), ONE, PLAIN, Path())
 
 
 @pytest.mark.parametrize(
@@ -154,7 +160,7 @@ def test_a_name_that_slurm_cannot_write_beside(name: str, tmp_path: Path) -> Non
 def test_no_index_reaches_what_slurm_allows(
     shards: Any, size: int | None, at_once: int | None, pieces: Any, tmp_path: Path
 ) -> None:
-    work = Work(tmp_path / "f.h5", tuple(shards), max(shards) + 1, at_once=at_once)
+    work = Submission(tmp_path / "f.h5", tuple(shards), max(shards) + 1, at_once=at_once)
     found = cut(work, size)
     assert found == [Piece(*piece) for piece in pieces]
     assert [piece.offset + index for piece in found for index in piece.indexes] == list(shards)
@@ -163,7 +169,7 @@ def test_no_index_reaches_what_slurm_allows(
 
 
 def test_arrays_that_cannot_be(tmp_path: Path) -> None:
-    work = Work(tmp_path / "f.h5", tuple(range(9)), 9, at_once=2)
+    work = Submission(tmp_path / "f.h5", tuple(range(9)), 9, at_once=2)
     with pytest.raises(UserError, match="3 arrays, .* give --at-once 3 or more, or plan with at most 4 shards"):
         cut(work, 4)
     with pytest.raises(UserError, match="takes no job arrays"):
@@ -172,8 +178,8 @@ def test_arrays_that_cannot_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("offset", "shard"), [(0, 199), (1001, 1200)])
 def test_the_script_of_a_piece_does_its_shards(offset: int, shard: int, tmp_path: Path) -> None:
-    work = Work(tmp_path / "f.h5", (shard,), 1500)
-    script = slurm_script(work, Piece(offset, (199,), None), "", "echo", Path())
+    work = Submission(tmp_path / "f.h5", (shard,), 1500)
+    script = slurm_script(work, Piece(offset, (199,), None), SlurmSettings(container="echo"), Path())
     assert "#SBATCH --array=199\n" in script
     environment = os.environ | {"SLURM_ARRAY_TASK_ID": "199"}
     done = subprocess.run(["bash"], input=script, env=environment, capture_output=True, text=True, check=True)
@@ -211,16 +217,16 @@ def test_slurm_is_asked_how_large_arrays_may_be(
 def test_more_shards_than_an_array_has_are_several_arrays(
     programs: Callable[[str, str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    work = Work(tmp_path / "f.h5", tuple(range(12)), 12)
+    work = Submission(tmp_path / "f.h5", tuple(range(12)), 12)
     programs("scontrol", "echo 'MaxArraySize = 10'")
     programs("sbatch", "basename $2 .sh")
-    submit_to_slurm(work, "", "", dry_run=False)
+    submit_to_slurm(work, PLAIN, print, dry_run=False)
     said = capsys.readouterr().out
     assert said.startswith("job slurm-0 and slurm-1: 12 of 12 shards;") and "scancel slurm-0 slurm-1\n" in said
     assert "#SBATCH --array=0-9\n" in (work.jobs / "slurm-0.sh").read_text()
     assert "#SBATCH --array=0-1\n" in (work.jobs / "slurm-1.sh").read_text()
-    submit_to_slurm(work, "", "", dry_run=True)
+    submit_to_slurm(work, PLAIN, print, dry_run=True)
     assert "slurm-0.sh && sbatch --parsable " in capsys.readouterr().out
     programs("sbatch", 'case $2 in *-1.sh) echo "too many jobs" >&2; exit 1;; esac; echo 77')
-    with pytest.raises(UserError, match=r"sbatch refuses .*slurm-1\.sh: too many jobs; handed in before: 77"):
-        submit_to_slurm(work, "", "", dry_run=False)
+    with pytest.raises(UserError, match=r"sbatch refuses .*slurm-1\.sh: too many jobs; submitted before: 77"):
+        submit_to_slurm(work, PLAIN, print, dry_run=False)

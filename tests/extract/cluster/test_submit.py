@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from common.command_line import new_app
 from common.errors import UserError
 from extract.cluster.slurm import _ranges
-from extract.cluster.submit import submit
-from extract.cluster.work import find_work
+from extract.cluster.submission import SubmitConfig, prepare_submission
+from extract.commands.submit import submit
 from extract.decoding.pool import Failure
 from extract.shards.run_folder import RunFolder
 
@@ -40,10 +40,10 @@ def test_only_shards_with_something_to_do_are_handed_out(out: Path) -> None:
     clips = run.clips.query("shard == 1")["clip_id"].tolist()
     with run.shard(1) as shard:
         shard.add_failure(Failure(clips[0], "decode", "made up"))
-    assert find_work(out, retry=True).shards == (1,)
+    assert prepare_submission(out, SubmitConfig(retry=True)).shards == (1,)
     [line] = said(out, "--dry-run", "--retry").splitlines()
     assert shlex.split(line) == [sys.executable, "-m", "extract", "retry", str(out), "--shard", "1/3"]
-    assert find_work(out).shards == (0, 1, 2)
+    assert prepare_submission(out, SubmitConfig()).shards == (0, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,8 @@ def test_only_shards_with_something_to_do_are_handed_out(out: Path) -> None:
         (["--engine", "kubernetes", "--address", "auto"], "--address: not an option of --engine kubernetes"),
         (["--engine", "ray", "--container", "x"], "--container: not an option of --engine ray"),
         (["--engine", "ray", "--namespace", "x"], "--namespace: not an option of --engine ray"),
+        (["--engine", "slrm"], r"there is no engine 'slrm'; did you mean slurm\?"),
+        (["--engine", "ray", "--gpus-per-shard", "-1"], "options: gpus_per_shard: Input should be .* equal to 0"),
     ],
 )
 def test_another_engines_option_is_refused(out: Path, options: list[str], sentence: str) -> None:
@@ -72,7 +74,7 @@ def test_nothing_planned_is_a_sentence(tmp_path: Path) -> None:
 
 def test_a_relative_path_is_made_whole(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(out.parent)
-    assert find_work(Path("features.h5")).out == out
+    assert prepare_submission(Path("features.h5"), SubmitConfig()).out == out
 
 
 @given(st.sets(st.integers(0, 40), min_size=1))

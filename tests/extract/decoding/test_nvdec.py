@@ -13,7 +13,7 @@ from extract.decoding.decode import decode_clip
 from extract.decoding.decoders import nvdec
 from extract.decoding.rgb_frame import RgbConverter
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
-from extract.sampling import sampling_settings
+from extract.feature_settings import recording_settings
 from manifests.recipes.recipe import Extract
 
 FRAMES = 23
@@ -88,13 +88,13 @@ def test_without_nvdec_a_clip_fails_with_the_reason(h264: Path) -> None:
 
 def test_the_settings_say_who_decoded_what() -> None:
     recipe = Extract(backbone="timm:resnet10t", weights="random")
-    assert sampling_settings(recipe, "pyav", "video")["decoder"] == f"pyav {av.__version__}"
-    said = sampling_settings(recipe, "nvdec", "video")["decoder"]
+    assert recording_settings(recipe, "pyav", "video")["decoder"] == f"pyav {av.__version__}"
+    said = recording_settings(recipe, "nvdec", "video")["decoder"]
     assert said == f"nvdec (h264 and hevc in yuv420p; others pyav) {av.__version__}"
 
 
 def test_the_settings_say_by_which_rule_frames_are_shown() -> None:
     """A cache of before, when some files had other frames, is not continued."""
     recipe = Extract(backbone="timm:resnet10t", weights="random")
-    assert sampling_settings(recipe, "pyav", "video")["frames_rule"] == decode.FRAMES_RULE
-    assert "frames_rule" not in sampling_settings(recipe, "pyav", "skeleton")
+    assert recording_settings(recipe, "pyav", "video")["frames_rule"] == decode.FRAMES_RULE
+    assert "frames_rule" not in recording_settings(recipe, "pyav", "skeleton")

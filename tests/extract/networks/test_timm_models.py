@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from common.errors import UserError
 from extract.backbones import load_backbone
 from extract.machine import Machine
+from extract.network_loader import load_segment_network
 from extract.networks import timm_models
 from extract.networks.timm_models import check_timm_name, create_timm_model, try_network
 from extract.networks.weights import find_weights, weights_folder
-from extract.run import load_network
 from manifests.recipes.recipe import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -125,14 +125,14 @@ def test_a_precision_that_fails_is_a_sentence(precision: str, monkeypatch: pytes
         | {"precision": precision}
     )
     machine = Machine(device="cpu")
-    assert load_network(recipe, machine).backbone.input == "video"
+    assert load_segment_network(recipe, machine).backbone.input == "video"
 
     def pooled(self: object, images: Tensor) -> Tensor:
         raise RuntimeError('"some_kernel" not implemented\nfor this type')
 
     monkeypatch.setattr("extract.networks.segment_network.SegmentNetwork.pooled", pooled)
     with pytest.raises(UserError, match=rf'timm:test_vit does not run on cpu in {precision}: "some_kernel" not impl'):
-        load_network(recipe, machine)
+        load_segment_network(recipe, machine)
 
 
 def test_no_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

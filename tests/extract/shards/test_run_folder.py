@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from extract.cache import Row, read_cache
+from extract.cache import read_cache
+from extract.cache_rows import Row
 from extract.decoding.pool import Failure
 from extract.machine import Machine
+from extract.shards.begin_run import begin_run, write_settings
 from extract.shards.merge import is_merged, merge
-from extract.shards.plan import Plan, make_plan, shard_sha256
 from extract.shards.run_folder import RunFolder
-from extract.sources.inputs import Listing
+from extract.shards.run_plan import RunPlan, make_run_plan, shard_sha256
+from extract.sources.listing import Listing
 from manifests.recipes.recipe import Extract
 
 IDS = [f"clip{index}" for index in range(12)]
@@ -25,10 +27,10 @@ SETTINGS = {"backbone": "b", "device": "cpu"}
 RECIPE = Extract(backbone="timm:resnet10t", weights="random")
 
 
-def planned(clip_ids: Sequence[str] = IDS, shards: int = 3, recipe: Extract = RECIPE) -> tuple[Plan, pd.DataFrame]:
+def planned(clip_ids: Sequence[str] = IDS, shards: int = 3, recipe: Extract = RECIPE) -> tuple[RunPlan, pd.DataFrame]:
     clips = pd.DataFrame({"clip_id": clip_ids, "path": [f"{clip}.avi" for clip in clip_ids]})
     clips = clips.assign(frames=0, bytes=0, archive="", offset=0)
-    return make_plan("clips.csv", Listing("/videos", clips, f"of {' '.join(clip_ids)}"), recipe, Machine(), shards)
+    return make_run_plan("clips.csv", Listing("/videos", clips, f"of {' '.join(clip_ids)}"), recipe, Machine(), shards)
 
 
 def row(clip_id: str) -> Row:
@@ -38,8 +40,8 @@ def row(clip_id: str) -> Row:
 
 def begun(out: Path, clip_ids: Sequence[str] = IDS, shards: int = 3) -> RunFolder:
     run = RunFolder(out)
-    run.begin(*planned(clip_ids, shards))
-    run.claim(SETTINGS)
+    begin_run(run, *planned(clip_ids, shards))
+    write_settings(run, SETTINGS)
     return run
 
 
@@ -130,7 +132,7 @@ def test_a_merge_is_made_again_only_when_there_is_more_or_it_was_touched(out: Pa
 def test_a_cache_of_unknown_making_is_never_overwritten(out: Path) -> None:
     out.parent.mkdir()
     out.write_bytes(b"somebody's")
-    with pytest.raises(UserError, match=r"c\.h5 is there, and .*, which says how it was made, is not"):
+    with pytest.raises(UserError, match=r"c\.h5 exists, and .*, which says how it was made, does not"):
         begun(out)
     assert out.read_bytes() == b"somebody's" and list(out.parent.iterdir()) == [out]
     with pytest.raises(UserError, match="is a folder; give the file to write"):
@@ -141,15 +143,17 @@ def test_other_settings_are_refused_by_name_before_anything_is_written(out: Path
     run = begun(out)
     before = {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()}
     for refused in (
-        lambda: run.claim({**SETTINGS, "backbone": "other", "new": 1}),
-        lambda: run.begin(*planned(recipe=RECIPE.model_copy(update={"segments": 5})), {"backbone": "other", "new": 1}),
+        lambda: write_settings(run, {**SETTINGS, "backbone": "other", "new": 1}),
+        lambda: begin_run(
+            run, *planned(recipe=RECIPE.model_copy(update={"segments": 5})), {"backbone": "other", "new": 1}
+        ),
     ):
         with pytest.raises(UserError, match="backbone: 'b' there, 'other' now; new: None there, 1 now"):
             refused()
     with pytest.raises(UserError, match=r"planned with other settings \(recipe.segments: 10 there, 5 wanted\)"):
-        run.begin(*planned(recipe=RECIPE.model_copy(update={"segments": 5})))
+        begin_run(run, *planned(recipe=RECIPE.model_copy(update={"segments": 5})))
     with pytest.raises(UserError, match="planned with 3 shards, not 4"):
-        run.begin(*planned(shards=4))
+        begin_run(run, *planned(shards=4))
     assert {path: path.read_bytes() for path in out.parent.rglob("*") if path.is_file()} == before
 
 
@@ -164,8 +168,8 @@ def test_a_list_that_grows(out: Path, whole: bytes, stopped: str, monkeypatch: p
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr("extract.shards.run_folder.sealed", killed)
-            run.begin(*planned())
+            patch.setattr("extract.shards.begin_run.dump_checked", killed)
+            begin_run(run, *planned())
         with pytest.raises(UserError, match=r"clips\.csv is not what was planned; plan again"):
             _ = RunFolder(out).clips
     run = begun(out)
@@ -185,12 +189,12 @@ def test_a_list_that_shrinks_and_grows_again(out: Path, whole: bytes) -> None:
     merge(run)
     before = run.clips.set_index("clip_id")["shard"]
     few = RunFolder(out)
-    assert few.begin(*planned(IDS[4:6], 5)).removed == (*IDS[:4], *IDS[6:])
+    assert begin_run(few, *planned(IDS[4:6], 5)).removed == (*IDS[:4], *IDS[6:])
     assert not is_merged(few, few.done()) and few.is_finished(few.clips)
     work(few)
     merge(few)
     assert read_cache(out).clip_id == IDS[4:6]
-    assert run.begin(*planned(shards=5)).added == (*IDS[:4], *IDS[6:])
+    assert begin_run(run, *planned(shards=5)).added == (*IDS[:4], *IDS[6:])
     assert run.clips.set_index("clip_id")["shard"].equals(before) and run.is_finished(run.clips)
     work(run)
     merge(run)

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from extract.cache import Row
+from extract.cache_rows import Row
 from extract.decoding.pool import Failure
-from extract.shards.shard_folder import BusyError, ShardFolder
+from extract.shards.folder_lock import BusyError
+from extract.shards.shard_folder import ShardFolder
 
 
 def rows(*clip_ids: str) -> list[Row]:
@@ -71,7 +72,7 @@ def test_a_part_without_its_record_or_a_record_without_its_part(shard: ShardFold
 
 
 def test_a_torn_ledger_costs_one_attempt_and_counts_go_on(shard: ShardFolder) -> None:
-    with shard.ledger.open("ab") as ledger:
+    with shard.ledger.path.open("ab") as ledger:
         ledger.write(b'{"clip_id": "eeee')
     again = ShardFolder(shard.folder)
     with again:
@@ -80,7 +81,7 @@ def test_a_torn_ledger_costs_one_attempt_and_counts_go_on(shard: ShardFolder) ->
         again.add_failure(Failure("ffff", "decode", "empty"))
     attempts = {clip: (row.attempt, row.reason) for clip, row in again.failures({}).items()}
     assert attempts == {"dddd": (2, "still cut"), "ffff": (2, "empty")}
-    with again.ledger.open("ab") as ledger:
+    with again.ledger.path.open("ab") as ledger:
         ledger.write(b'[1]\n"text"\n{"clip_id": "g"}\n')
     assert len(ShardFolder(shard.folder).failures({})) == 2
 
@@ -131,7 +132,7 @@ WRITE_TEN = """
 import sys
 from pathlib import Path
 import numpy as np
-from extract.cache import Row
+from extract.cache_rows import Row
 from extract.shards.shard_folder import ShardFolder
 folder, clip = sys.argv[1:]
 for index in range(10):

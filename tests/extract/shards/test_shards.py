@@ -121,7 +121,7 @@ def test_a_stopped_worker_keeps_what_is_finished(
     os.kill(running.pid, number)
     finished = running.wait()
     assert finished.status == 143
-    assert finished.stderr.endswith("stopped: what was finished is kept; run the same command to go on\n")
+    assert finished.stderr.endswith("stopped: what was finished is kept; run the same command to resume\n")
     kept = set(RunFolder(out).done())
     assert {"c0", "c1"} <= kept < {f"c{index}" for index in range(8)}
     assert not out.exists() and not list(out.parent.rglob("heartbeat.json"))

@@ -19,20 +19,21 @@ from rich.console import Console
 
 from common.command_line import new_app, run_cli
 from common.errors import UserError
-from extract.cache import Row
+from extract.cache_rows import Row
+from extract.commands import status as status_module
 from extract.decoding.pool import Failure
 from extract.machine import Machine
-from extract.shards import status as status_module
-from extract.shards.plan import make_plan, shard_sha256
+from extract.shards.begin_run import begin_run
 from extract.shards.run_folder import RunFolder
+from extract.shards.run_plan import make_run_plan, shard_sha256
 from extract.shards.shard_folder import ShardFolder
 from extract.shards.shard_status import ShardStatus, State
 from extract.shards.status import Status, read_status
-from extract.shards.status_table import drawn, next_step
-from extract.sources.inputs import Listing
+from extract.shards.status_table import next_step, status_table
+from extract.sources.listing import Listing
 from manifests.recipes.recipe import Extract
 
-MERGING = "the worker that ended last is making the cache just now"
+MERGING = "the worker that ended last is making the cache now"
 SUBMIT = "python -m extract submit {out}, on a cluster"
 HEARTBEAT = {
     "host": "n1",
@@ -56,11 +57,11 @@ class Run:
         columns = {"clip_id": names, "path": [f"{name}.avi" for name in names], "archive": [""] * clips}
         table = pd.DataFrame({**columns, "frames": 100, "bytes": 0, "offset": 0})
         recipe = Extract(backbone="timm:resnet10t", weights="random")
-        plan, self.clips = make_plan(
+        plan, self.clips = make_run_plan(
             "clips.csv", Listing(videos="videos", clips=table, fingerprint="f" * 64), recipe, Machine(), shards
         )
         self.folder = RunFolder(self.out)
-        self.folder.begin(plan, self.clips)
+        begin_run(self.folder, plan, self.clips)
 
     def ids(self, shard: int) -> list[str]:
         return list(self.clips.loc[self.clips["shard"] == shard, "clip_id"])
@@ -363,7 +364,7 @@ def test_flipped_bytes_and_cuts_anywhere_raise_nothing(
 def printed(found: Status, out: Path = Path("features.h5"), width: int = 80) -> str:
     console = Console(width=width, markup=False, color_system=None)
     with console.capture() as capture:
-        console.print(drawn(found, out))
+        console.print(status_table(found, out))
     return capture.get()
 
 
@@ -403,9 +404,9 @@ def test_a_thousand_complete_shards_are_one_number() -> None:
         (["complete", "complete"], True, 1, "python -m extract retry features.h5 takes"),
         (["complete", "complete"], False, 1, "python -m extract merge features.h5, unless"),
         (["complete", "complete"], False, 20, "python -m extract retry features.h5 takes"),
-        (["complete", "waiting"], False, 0, "python -m extract run --out features.h5 goes on"),
-        (["complete", "stopped"], False, 0, "python -m extract run --out features.h5 goes on"),
-        (["running", "stopped"], False, 0, "python -m extract run --out features.h5 --shard 1/2 goes on"),
+        (["complete", "waiting"], False, 0, "python -m extract run --out features.h5 resumes"),
+        (["complete", "stopped"], False, 0, "python -m extract run --out features.h5 resumes"),
+        (["running", "stopped"], False, 0, "python -m extract run --out features.h5 --shard 1/2 resumes"),
         (["running", "waiting"], False, 0, "nothing; python -m extract status features.h5 --watch"),
     ],
 )
@@ -457,7 +458,7 @@ def test_the_command(run: Run, command: Callable[..., tuple[int, str, str]], tmp
     status, said, errors = command(run.out)
     assert (status, errors) == (0, "")
     assert said.startswith("features.h5: 4 shards (3 waiting, 1 complete)\n")
-    assert said.endswith(f"\nnext: python -m extract run --out {run.out} goes on here; {SUBMIT.format(out=run.out)}\n")
+    assert said.endswith(f"\nnext: python -m extract run --out {run.out} resumes here; {SUBMIT.format(out=run.out)}\n")
     status, said, errors = command(run.out, "--json")
     assert (status, errors) == (0, "")
     assert json.loads(said) == asdict(read_status(run.out))

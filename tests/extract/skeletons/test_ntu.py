@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from extract.clip import DecodeError
 from extract.skeletons.ntu import JOINTS, read_ntu
-from extract.skeletons.reader_bench import MIN_ROUNDS, bench_reader
 from extract.skeletons.skeleton import Skeleton
 
 ANN, BOB = "72057594037931101", "72057594037932185"
@@ -450,12 +449,3 @@ def test_damaged_real_files(early_data: Path, file: Path, damage: list[tuple[str
 def test_anything_ends_in_a_refusal(file: Path, content: bytes) -> None:
     with pytest.raises(DecodeError):
         read(file, content)
-
-
-def test_the_bench(file: Path) -> None:
-    file.write_bytes(VALID)
-    result = bench_reader([file, file], 0.01)
-    assert result["files"] == 2 and result["rounds"] >= MIN_ROUNDS
-    assert result["reader_files_per_s"] > 0 and result["float_split_files_per_s"] > 0 and result["ratio"] > 0
-    with pytest.raises(ValueError, match="no files"):
-        bench_reader([], 1)

@@ -22,7 +22,7 @@ from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.sources import fetch
 from extract.sources.archives import members
 from extract.sources.fetch import FetchError, Scratch, sweep
-from extract.sources.inputs import read_clips
+from extract.sources.listing import list_clips
 from extract.sources.location import join
 
 CONTENT = bytes(range(256)) * 40
@@ -350,7 +350,7 @@ def test_archives_over_http_are_read_where_their_members_are(shelf: str, footage
 
 
 def test_listings_over_http(shelf: str, footage: Path) -> None:
-    here = read_clips(str(footage / "videos"), None)
+    here = list_clips(str(footage / "videos"), None)
     (footage / "list.txt").write_text("c1.avi\n")
     folder, manifest, names, nowhere, no_folder, forbidden = listed(
         (f"{shelf}/videos", None),
@@ -372,12 +372,12 @@ def listed(*orders: tuple[str, str | None]) -> list[dict[str, Any]]:
     """List clips in a process of its own: what fsspec keeps open ends with it."""
     program = """
 import json, sys
-from extract.sources.inputs import read_clips
+from extract.sources.listing import list_clips
 from common.errors import UserError
 said = []
 for clips, videos in json.load(sys.stdin):
     try:
-        found = read_clips(clips, videos)
+        found = list_clips(clips, videos)
         rows = found.clips.to_dict("records")
         said.append({"videos": found.videos, "clips": rows, "fingerprint": found.fingerprint})
     except UserError as error:

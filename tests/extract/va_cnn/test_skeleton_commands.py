@@ -6,10 +6,8 @@ import pandas as pd
 import pytest
 
 from common.command_line import run_cli
-from extract.__main__ import app
 from extract.cache import read_cache
-from extract.skeletons.ntu import read_ntu
-from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
+from extract.commands.app import app
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = "--network resnet10t --image-size 40 --batch-size 8 --epochs 1 --samples-per-clip 1 --device cpu --workers 1"
@@ -91,13 +89,3 @@ def test_a_manifest_without_validation(command, drawn_skeletons: Path, tmp_path:
     shutil.copy(drawn_skeletons / "clips.classes.txt", tmp_path)
     status, _, err = train(command, tmp_path, tmp_path / "va")
     assert status == 1 and "split 'validation' of protocol made-up is empty" in err
-
-
-def test_bench_reader(command, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    write_synthetic_skeleton(tmp_path / "a.skeleton", 20)
-    assert read_ntu(tmp_path / "a.skeleton").joints.shape == (20, 1, 25, 3)
-    status, out, _ = command("bench-reader", tmp_path / "a.skeleton", "--seconds", "0.1", "--json")
-    assert status == 0 and json.loads(out)["files"] == 1
-    (tmp_path / "b.skeleton").write_text("3\n1\n")
-    status, _, err = command("bench-reader", tmp_path / "a.skeleton", tmp_path / "b.skeleton")
-    assert status == 1 and "b.skeleton cannot be read: line" in err

@@ -394,7 +394,7 @@ _EAGER = """
 import sys
 from extract.va_cnn import run_folder
 run_folder.SAVE_SECONDS = 0
-from extract.__main__ import app
+from extract.commands.app import app
 from common.command_line import run_cli
 if __name__ == "__main__":
     run_cli(app)

@@ -1,6 +1,7 @@
-"""A run, frozen: the clips in their order with the shard of each, and how their features are to be made.
+"""The plan of a run: its clips in their order, the shard of each, and how their features are made.
 
-Written once as `plan.json` and `clips.csv`, read by every worker wherever it runs. What came of it is in `run_folder`.
+It is written once, as `plan.json` and `clips.csv`, and every worker reads it. What workers have done is in
+`run_folder`.
 """
 
 import hashlib
@@ -14,9 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from common.errors import UserError
 from common.run_record import differences
 from extract.machine import Machine
-from extract.shards.assignment import assign_shards
-from extract.shards.sealed import unsealed
-from extract.sources.inputs import Listing
+from extract.shards.checked_json import load_checked
+from extract.shards.shard_assignment import assign_shards
+from extract.sources.listing import Listing
 from extract.sources.location import is_url
 from manifests.recipes.recipe import Extract
 
@@ -24,16 +25,16 @@ NUMBERS = ("frames", "bytes", "offset", "shard")
 COLUMNS = ("clip_id", "path", "frames", "bytes", "archive", "offset", "shard")
 
 
-class Plan(BaseModel):
-    """What every worker of a run has to know.
+class RunPlan(BaseModel):
+    """What every worker of a run needs to know.
 
     Attributes:
-        clips: where they were listed, as the user gave it.
-        videos: the root their paths are relative to: a folder, a URL, tar archives.
-        recipe: what decides the features.
+        clips: where the clips were listed, as the user gave it.
+        videos: the root that their paths are relative to: a folder, a URL, tar archives.
+        recipe: the config that decides the features.
         machine: what they are made with; a worker may have another device and other processes.
-        shards: how many pieces the run is cut into.
-        clips_sha256: of `clips.csv`.
+        shards: number of pieces that the run is cut into.
+        clips_sha256: checksum of `clips.csv`.
         fingerprint: of clip ids and paths, as the cache keeps it (`Manifest.fingerprint`).
     """
 
@@ -48,31 +49,41 @@ class Plan(BaseModel):
     fingerprint: str
 
 
-def make_plan(
-    listed: str, listing: Listing, recipe: Extract, machine: Machine, shards: int
-) -> tuple[Plan, pd.DataFrame]:
+def make_run_plan(
+    listed: str, listing: Listing, config: Extract, machine: Machine, num_shards: int
+) -> tuple[RunPlan, pd.DataFrame]:
     """Cut the clips into shards, balanced by their expected frames, or by bytes where no frames are known.
+
+    Args:
+        listed: where the clips were listed, as the user gave it.
+        listing: the clips.
+        config: what decides the features.
+        machine: what they are made with.
+        num_shards: how many shards.
 
     Returns:
         The plan, and the clips with their shards, one row a clip.
+
+    Raises:
+        UserError: `num_shards` is less than 1.
     """
-    if shards < 1:
-        raise UserError(f"{shards} shards cannot be; give 1 or more")
+    if num_shards < 1:
+        raise UserError(f"a run cannot have {num_shards} shards; give 1 or more")
     clips = listing.clips.copy()
     costs = clips["frames"] if (clips["frames"] > 0).any() else clips["bytes"]
-    clips["shard"] = assign_shards(clips["clip_id"].tolist(), costs.tolist(), shards)
+    clips["shard"] = assign_shards(clips["clip_id"].tolist(), costs.tolist(), num_shards)
     clips = clips[list(COLUMNS)]
-    if Path(recipe.weights).is_file():  # given from where the command was run
-        recipe = recipe.model_copy(update={"weights": str(Path(recipe.weights).resolve())})
+    if Path(config.weights).is_file():  # relative to the folder where the command was run
+        config = config.model_copy(update={"weights": str(Path(config.weights).resolve())})
     if machine.weights_folder is not None:
         machine = replace(machine, weights_folder=machine.weights_folder.resolve())
     videos = listing.videos if is_url(listing.videos) else str(Path(listing.videos).resolve())
-    plan = Plan(
+    plan = RunPlan(
         clips=listed,
         videos=videos,
-        recipe=recipe,
+        recipe=config,
         machine=machine,
-        shards=shards,
+        shards=num_shards,
         clips_sha256=clips_sha256(clips),
         fingerprint=listing.fingerprint,
     )
@@ -80,18 +91,18 @@ def make_plan(
 
 
 def clips_text(clips: pd.DataFrame) -> str:
-    """Return `clips.csv`."""
+    """Return the text of `clips.csv`."""
     return clips.to_csv(index=False, lineterminator="\n")
 
 
-def read_plan(path: Path) -> Plan:
+def read_run_plan(path: Path) -> RunPlan:
     """Read `plan.json`.
 
     Raises:
-        UserError: it is not one.
+        UserError: the file is damaged.
     """
     try:
-        return Plan.model_validate(unsealed(path.read_bytes()))
+        return RunPlan.model_validate(load_checked(path.read_bytes()))
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path} is damaged; remove that file and give the clips again, `python -m extract plan CLIPS …` or "
@@ -99,11 +110,11 @@ def read_plan(path: Path) -> Plan:
         ) from error
 
 
-def read_clips(path: Path, sha256: str) -> pd.DataFrame:
-    """Read `clips.csv` and check that it is the plan's.
+def read_planned_clips(path: Path, sha256: str) -> pd.DataFrame:
+    """Read `clips.csv` and verify its checksum.
 
     Raises:
-        UserError: it is not what the plan was made of.
+        UserError: the file cannot be read, or does not have the checksum that the plan gives.
     """
     try:
         content = path.read_bytes()
@@ -115,29 +126,29 @@ def read_clips(path: Path, sha256: str) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False)
 
 
-def refuse_other_recipe(there: Plan, wanted: Plan, cache: Path) -> None:
-    """Refuse to go on with a plan that is for other features.
+def refuse_other_config(existing: RunPlan, wanted: RunPlan, cache: Path) -> None:
+    """Refuse to continue with a plan that is for other features.
 
     Raises:
-        UserError: naming what differs, with both values.
+        UserError: naming the settings that differ, with both values.
     """
     decisive = {"recipe", "machine"}
-    free = {"machine": {"device", "workers", "deadline", "weights_folder"}}  # what does not decide a value
-    old, new = (plan.model_dump(mode="json", include=decisive, exclude=free) for plan in (there, wanted))
+    free = {"machine": {"device", "workers", "deadline", "weights_folder"}}  # they decide no value
+    old, new = (plan.model_dump(mode="json", include=decisive, exclude=free) for plan in (existing, wanted))
     if differing := differences(old, new):
         raise UserError(
             f"{cache} was planned with other settings ({', '.join(differing)}); `python -m extract run --out {cache}` "
-            f"goes on as planned; for these choose another output, or remove {cache}.run"
+            f"continues as planned; for these choose another output, or remove {cache}.run"
         )
 
 
 def clips_sha256(clips: pd.DataFrame) -> str:
-    """Fingerprint of `clips.csv`."""
+    """Return the checksum of `clips.csv`."""
     return hashlib.sha256(clips_text(clips).encode()).hexdigest()
 
 
 def shard_sha256(clips: pd.DataFrame) -> str:
-    """Fingerprint of a shard's clips: its record of completion holds only for these."""
+    """Return the fingerprint of a shard's clips. The shard's completion record is valid only for these clips."""
     pairs = zip(clips["clip_id"].tolist(), clips["path"].tolist(), strict=True)
     rows = "".join(f"{clip}\t{path}\n" for clip, path in pairs)
     return hashlib.sha256(rows.encode()).hexdigest()

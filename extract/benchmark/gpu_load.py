@@ -1,14 +1,14 @@
-"""How busy a GPU is while something runs, as nvidia-smi tells. Needs nothing of the process that keeps it busy."""
+"""How busy a GPU is while a `with` block runs, as reported by nvidia-smi."""
 
 import subprocess
 import threading
 from statistics import mean
 
-SECONDS = 0.2  # between two questions
+SECONDS = 0.2  # between two calls of nvidia-smi
 
 
 class GpuLoad:
-    """Within its `with`, asks again and again how busy a GPU is.
+    """Context that calls nvidia-smi again and again to measure how busy a GPU is.
 
     Args:
         uuid: of the GPU, as torch and CUDA_VISIBLE_DEVICES know it, without "GPU-".
@@ -17,8 +17,8 @@ class GpuLoad:
     def __init__(self, uuid: str) -> None:
         self._command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
         self._command += ["-i", f"GPU-{uuid}"]
-        self._seen: list[float] = []
-        self._trouble = "nvidia-smi had no time to answer"
+        self._loads: list[float] = []
+        self._problem = "nvidia-smi had no time to answer"
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._ask, name="gpu-load", daemon=True)
 
@@ -31,15 +31,15 @@ class GpuLoad:
         self._thread.join()
 
     def mean(self) -> float | str:
-        """Return the mean share of time that the GPU was busy, 0 … 1, or why that is not known."""
-        return mean(self._seen) / 100 if self._seen else self._trouble
+        """Return the mean share of time that the GPU was busy, 0 … 1, or why it is unknown."""
+        return mean(self._loads) / 100 if self._loads else self._problem
 
     def _ask(self) -> None:
         while not self._stop.wait(SECONDS):
             try:
-                said = subprocess.run(self._command, capture_output=True, text=True, timeout=10, check=False).stdout
-                self._seen.append(float(said))
+                output = subprocess.run(self._command, capture_output=True, text=True, timeout=10, check=False).stdout
+                self._loads.append(float(output))
             except (OSError, subprocess.TimeoutExpired) as error:
-                self._trouble = f"nvidia-smi cannot be asked: {error}"
+                self._problem = f"nvidia-smi cannot be called: {error}"
             except ValueError:
-                self._trouble = f"nvidia-smi says {said.strip()!r}"
+                self._problem = f"nvidia-smi says {output.strip()!r}"

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from common.errors import UserError
-from extract.sources import inputs
-from extract.sources.inputs import Listing, read_clips
+from extract.sources import clip_list
+from extract.sources.listing import Listing, list_clips
 from manifests.manifest import COLUMNS, Manifest, read_manifest, write_manifest
 
 CLIPS = [f"c{index}" for index in range(8)]
@@ -39,7 +39,7 @@ def archives(drawn_footage: Path, tmp_path: Path) -> str:
 
 
 def test_a_manifest(drawn_footage: Path) -> None:
-    listing = read_clips(str(drawn_footage / "clips.csv"), str(drawn_footage / "videos"))
+    listing = list_clips(str(drawn_footage / "clips.csv"), str(drawn_footage / "videos"))
     assert listing.videos == str(drawn_footage / "videos")
     assert listing.fingerprint == read_manifest(drawn_footage / "clips.csv").sha256
     assert list(listing.clips.columns) == ["clip_id", "path", "frames", "bytes", "archive", "offset"]
@@ -52,16 +52,16 @@ def test_a_manifest(drawn_footage: Path) -> None:
 def test_a_manifest_needs_no_labels_and_no_splits(drawn_footage: Path, tmp_path: Path) -> None:
     """The same listing of the same clips, whatever else is in the file."""
     videos, manifest = str(drawn_footage / "videos"), read_manifest(drawn_footage / "clips.csv")
-    whole = read_clips(str(drawn_footage / "clips.csv"), videos)
+    whole = list_clips(str(drawn_footage / "clips.csv"), videos)
     unlabelled = {"test only": manifest.clips.assign(split="test"), "two columns": manifest.clips[["clip_id", "path"]]}
     memory = fsspec.filesystem("memory")
     unlabelled["a path alone"] = manifest.clips[["path"]]
     for name, clips in unlabelled.items():
         clips.to_csv(tmp_path / f"{name}.csv", index=False)
-        listing = read_clips(str(tmp_path / f"{name}.csv"), videos)
+        listing = list_clips(str(tmp_path / f"{name}.csv"), videos)
         assert listing.fingerprint == whole.fingerprint and listing.clips.equals(whole.clips), name
         memory.pipe("/lists/clips.csv", (tmp_path / f"{name}.csv").read_bytes())  # no class order beside it
-        assert read_clips("memory://lists/clips.csv", videos).fingerprint == whole.fingerprint
+        assert list_clips("memory://lists/clips.csv", videos).fingerprint == whole.fingerprint
 
 
 def test_a_manifest_that_knows_its_frames(drawn_footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_a_manifest_that_knows_its_frames(drawn_footage: Path, tmp_path: Path, m
     write_manifest(manifest, tmp_path / "clips.csv")
     videos = str(drawn_footage / "videos")
 
-    other = read_clips(str(tmp_path / "clips.csv"), videos, "path_other")
+    other = list_clips(str(tmp_path / "clips.csv"), videos, "path_other")
     assert other.clips["path"].tolist() == [f"{clip}.avi" for clip in reversed(CLIPS)]
     assert other.fingerprint == manifest.fingerprint("path_other")
     assert set(other.clips["frames"]) == {0}, "num_frames counts the frames of another recording"
@@ -80,16 +80,16 @@ def test_a_manifest_that_knows_its_frames(drawn_footage: Path, tmp_path: Path, m
     def asked(path: str) -> int:
         raise AssertionError("a network's file system would have to answer for every file")
 
-    monkeypatch.setattr(inputs, "_size", asked)
-    assert read_clips(str(tmp_path / "clips.csv"), videos).clips["frames"].tolist() == list(range(10, 18))
+    monkeypatch.setattr(clip_list, "file_size", asked)
+    assert list_clips(str(tmp_path / "clips.csv"), videos).clips["frames"].tolist() == list(range(10, 18))
     with pytest.raises(UserError, match="no column 'path_depth'"):
-        read_clips(str(tmp_path / "clips.csv"), videos, "path_depth")
+        list_clips(str(tmp_path / "clips.csv"), videos, "path_depth")
 
 
 def test_a_folder(drawn_footage: Path) -> None:
     folder = drawn_footage / "videos"
     for clips, videos in ((str(folder), None), (f"{folder}/", str(folder)), (f"file://{folder}", f"file://{folder}/")):
-        listing = read_clips(clips, videos)
+        listing = list_clips(clips, videos)
         assert listing.videos == str(folder)
         assert ids(listing) == CLIPS and listing.clips["bytes"].tolist() == sizes(folder)
     assert listing.fingerprint == read_manifest(drawn_footage / "clips.csv").sha256
@@ -100,10 +100,10 @@ def test_what_is_a_clip_in_a_folder(tmp_path: Path) -> None:
     for name in (*clips, "notes.txt", "a/._x.1.mp4", ".trash/old.mp4", "b/labels.csv", "p/1.jpg", "noext"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    listing = read_clips(str(tmp_path), None)
+    listing = list_clips(str(tmp_path), None)
     assert listing.clips["path"].tolist() == clips
     assert ids(listing) == ["a/x.1", "a/y", "b/c/z", "b/s", "b/t", "w"]
-    inner = read_clips(str(tmp_path / "b"), str(tmp_path))
+    inner = list_clips(str(tmp_path / "b"), str(tmp_path))
     assert inner.videos == str(tmp_path) and ids(inner) == ["b/c/z", "b/s", "b/t"]
 
 
@@ -115,7 +115,7 @@ def test_links_in_a_folder_are_followed_but_not_in_a_circle(tmp_path: Path) -> N
     (tmp_path / "here" / "again").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "here" / "inner" / "circle").symlink_to(tmp_path / "here")
     (tmp_path / "here" / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
-    assert ids(read_clips(str(tmp_path / "here"), None)) == ["again/a", "gone", "linked/a"]
+    assert ids(list_clips(str(tmp_path / "here"), None)) == ["again/a", "gone", "linked/a"]
 
 
 def test_a_list(footage: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_list(footage: Path) -> None:
         f"\ufeff# the good ones\nc3.avi\n\n  ./c1.avi \r\n{footage}/videos/c0.avi\npictures.v2\nnowhere.avi\n"
     )
     for videos in (footage / "videos", f"{footage}/videos/"):
-        listing = read_clips(str(footage / "list.txt"), str(videos))
+        listing = list_clips(str(footage / "list.txt"), str(videos))
         assert listing.videos == str(footage / "videos")
         assert ids(listing) == ["c3", "c1", "c0", "pictures.v2", "nowhere"]
         assert listing.clips["path"].tolist() == ["c3.avi", "c1.avi", "c0.avi", "pictures.v2", "nowhere.avi"]
@@ -134,19 +134,19 @@ def test_a_list(footage: Path) -> None:
 def test_a_list_relative_to_this_folder(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(footage)
     (footage / "list.txt").write_text(f"c3.avi\n{footage}/videos/c1.avi\n")
-    assert read_clips("list.txt", "videos").clips["path"].tolist() == ["c3.avi", "c1.avi"]
-    assert read_clips("videos", ".").clips["path"].tolist() == [f"videos/{clip}.avi" for clip in CLIPS]
+    assert list_clips("list.txt", "videos").clips["path"].tolist() == ["c3.avi", "c1.avi"]
+    assert list_clips("videos", ".").clips["path"].tolist() == [f"videos/{clip}.avi" for clip in CLIPS]
 
 
 @pytest.mark.parametrize("line", ["../clips.csv", "/etc/passwd", "a/../../b.avi"])
 def test_a_list_that_leads_out(footage: Path, line: str) -> None:
     (footage / "list.txt").write_text(f"c0.avi\n{line}\n")
     with pytest.raises(UserError, match=r"list\.txt, line 2: .*(leads out of|is not inside) "):
-        read_clips(str(footage / "list.txt"), str(footage / "videos"))
+        list_clips(str(footage / "list.txt"), str(footage / "videos"))
 
 
 def test_archives(archives: str, drawn_footage: Path, tmp_path: Path) -> None:
-    listing = read_clips(archives, None)
+    listing = list_clips(archives, None)
     assert listing.videos == str(tmp_path) and ids(listing) == CLIPS
     assert listing.fingerprint == read_manifest(drawn_footage / "clips.csv").sha256
     assert listing.clips["archive"].tolist() == ["part-0.tar"] * 4 + ["part-1.tar"] * 4
@@ -156,52 +156,52 @@ def test_archives(archives: str, drawn_footage: Path, tmp_path: Path) -> None:
         assert content == (drawn_footage / "videos" / clip.path).read_bytes()
     for column in ("frames", "bytes", "offset"):
         assert listing.clips[column].dtype == np.int64
-    outer = read_clips(archives, str(tmp_path.parent))
+    outer = list_clips(archives, str(tmp_path.parent))
     assert outer.clips["archive"].iloc[0] == f"{tmp_path.name}/part-0.tar"
     with pytest.raises(UserError, match="is not inside"):
-        read_clips(archives, str(drawn_footage))
+        list_clips(archives, str(drawn_footage))
 
 
 def test_a_manifest_of_what_is_in_archives(archives: str, drawn_footage: Path, tmp_path: Path) -> None:
-    every = read_clips(archives, None)
+    every = list_clips(archives, None)
     clips = read_manifest(drawn_footage / "clips.csv").clips.iloc[::-1]
     write_manifest(Manifest(clips, ("jump", "wave")), tmp_path / "clips.csv")
     (tmp_path / "list.txt").write_text("c5.avi\nnowhere.avi\n")
 
-    listing = read_clips(str(tmp_path / "clips.csv"), archives)
+    listing = list_clips(str(tmp_path / "clips.csv"), archives)
     assert listing.videos == str(tmp_path) and ids(listing) == CLIPS[::-1]
     pd.testing.assert_frame_equal(listing.clips, every.clips.iloc[::-1].reset_index(drop=True), check_dtype=False)
-    picked = read_clips(str(tmp_path / "list.txt"), archives).clips
+    picked = list_clips(str(tmp_path / "list.txt"), archives).clips
     assert picked["archive"].tolist() == ["part-1.tar", ""], "a clip that is nowhere will fail by itself"
     (tmp_path / "list.txt").write_text("nowhere.avi\n")
     with pytest.raises(UserError, match=r"no member of .* is one of the clips; the first of these is nowhere\.avi"):
-        read_clips(str(tmp_path / "list.txt"), archives)
+        list_clips(str(tmp_path / "list.txt"), archives)
 
 
 def test_two_clips_of_one_name(tmp_path: Path) -> None:
     for name in ("a.mp4", "b.mp4", "a.avi"):
         (tmp_path / name).touch()
     with pytest.raises(UserError, match=r"a\.avi and a\.mp4 would both be called a; leave one of each out"):
-        read_clips(str(tmp_path), None)
+        list_clips(str(tmp_path), None)
     (tmp_path / "list.txt").write_text("b.mp4\na.mp4\nb.mp4\n")
     with pytest.raises(UserError, match=r"b\.mp4 and b\.mp4 would both be called b"):
-        read_clips(str(tmp_path / "list.txt"), str(tmp_path))
+        list_clips(str(tmp_path / "list.txt"), str(tmp_path))
 
 
 def test_one_member_in_two_archives(archives: str, tmp_path: Path, drawn_footage: Path) -> None:
     with tarfile.open(tmp_path / "part-2.tar", "w") as tar:
         tar.add(drawn_footage / "videos" / "c0.avi", "c0.avi")
     with pytest.raises(UserError, match=r"c0\.avi and c0\.avi would both be called c0"):
-        read_clips(f"{tmp_path}/*.tar", None)
+        list_clips(f"{tmp_path}/*.tar", None)
     with pytest.raises(UserError, match=r"the member c0\.avi is in part-0\.tar and in part-2\.tar"):
-        read_clips(str(drawn_footage / "clips.csv"), f"{tmp_path}/*.tar")
+        list_clips(str(drawn_footage / "clips.csv"), f"{tmp_path}/*.tar")
 
 
 @pytest.mark.parametrize("name", ["new\nline.mp4", "tab\t.mp4", os.fsdecode(b"latin-\xe9.mp4")])
 def test_names_that_cannot_be_written_down(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     with pytest.raises(UserError, match="has a character that cannot be printed"):
-        read_clips(str(tmp_path), None)
+        list_clips(str(tmp_path), None)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_what_cannot_be_is_one_sentence(footage: Path, clips: str, videos: str |
     (footage / "empty.txt").write_text("# nothing\n")
     (footage / "binary.h5").write_bytes(b"\x89HDF\r\n\x1a\n\0\0")
     with pytest.raises(UserError, match=sentence):
-        read_clips(f"{footage}/{clips}", None if videos is None else f"{footage}/{videos}")
+        list_clips(f"{footage}/{clips}", None if videos is None else f"{footage}/{videos}")
 
 
 def test_clips_of_one_name_are_all_told_up_to_twenty_pairs(tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_clips_of_one_name_are_all_told_up_to_twenty_pairs(tmp_path: Path) -> No
         for suffix in ("avi", "mp4"):
             (tmp_path / f"{number:02}.{suffix}").touch()
     with pytest.raises(UserError) as told:
-        read_clips(str(tmp_path), None)
+        list_clips(str(tmp_path), None)
     assert str(told.value).count(" would both be called ") == 20
     assert "00.avi and 00.mp4 would both be called 00; 01.avi and 01.mp4" in str(told.value)
     assert str(told.value).endswith("; and 5 more pairs; leave one of each out, or rename it")
@@ -246,44 +246,44 @@ def test_clips_of_one_name_are_all_told_up_to_twenty_pairs(tmp_path: Path) -> No
 
 def test_a_list_of_absolute_paths_needs_no_root(footage: Path, tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text(f"# all of them\n{footage}/videos/c3.avi\n{footage}/videos/c1.avi\n")
-    listing = read_clips(str(tmp_path / "list.txt"), None)
+    listing = list_clips(str(tmp_path / "list.txt"), None)
     assert listing.videos == str(footage / "videos") and ids(listing) == ["c3", "c1"]
     other = footage / "more" / "c9.avi"
     other.parent.mkdir()
     shutil.copy(footage / "videos" / "c0.avi", other)
     (tmp_path / "list.txt").write_text(f"{footage}/videos/c3.avi\n{other}\n")
-    listing = read_clips(str(tmp_path / "list.txt"), None)
+    listing = list_clips(str(tmp_path / "list.txt"), None)
     assert listing.videos == str(footage) and ids(listing) == ["videos/c3", "more/c9"]
 
 
 def test_a_list_of_urls_needs_no_root(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("s3://bucket/a/x.mp4\ns3://bucket/a/b/y.mp4\n")
-    listing = read_clips(str(tmp_path / "list.txt"), None)
+    listing = list_clips(str(tmp_path / "list.txt"), None)
     assert listing.videos == "s3://bucket/a" and listing.clips["path"].tolist() == ["x.mp4", "b/y.mp4"]
     for lines in ("s3://one/x.mp4\ns3://two/x.mp4\n", "s3://one/x.mp4\n/data/x.mp4\n"):
         (tmp_path / "list.txt").write_text(lines)
         with pytest.raises(UserError, match="have no beginning in common"):
-            read_clips(str(tmp_path / "list.txt"), None)
+            list_clips(str(tmp_path / "list.txt"), None)
 
 
 @pytest.mark.parametrize("lines", ["c3.avi\n", "/videos/c3.avi\nc1.avi\n", "# nothing\n"])
 def test_any_other_list_needs_one(lines: str, tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text(lines)
     with pytest.raises(UserError, match=r"the paths in .*list\.txt are relative to a folder: give it \(--videos\)"):
-        read_clips(str(tmp_path / "list.txt"), None)
+        list_clips(str(tmp_path / "list.txt"), None)
 
 
 def test_a_line_with_a_hash_is_a_clip_where_it_is_a_file(footage: Path) -> None:
     """As HMDB51 has some: `#20_Rhythm_clap_u_nm_np1_fr_goo_0.avi`."""
     shutil.copy(footage / "videos" / "c0.avi", footage / "videos" / "#20_clap.avi")
     (footage / "list.txt").write_text(f"# the good ones\n#20_clap.avi\n#21_clap.avi\nc1.avi\n#{'x' * 5000}\n")
-    assert ids(read_clips(str(footage / "list.txt"), str(footage / "videos"))) == ["#20_clap", "c1"]
-    assert ids(read_clips(str(footage / "videos"), None))[0] == "#20_clap"
+    assert ids(list_clips(str(footage / "list.txt"), str(footage / "videos"))) == ["#20_clap", "c1"]
+    assert ids(list_clips(str(footage / "videos"), None))[0] == "#20_clap"
 
 
 def test_in_a_list_of_urls_a_hash_is_a_comment(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("#20_clap.avi\nx.avi\n")
-    assert ids(read_clips(str(tmp_path / "list.txt"), "s3://bucket/videos")) == ["x"]
+    assert ids(list_clips(str(tmp_path / "list.txt"), "s3://bucket/videos")) == ["x"]
 
 
 def test_an_unreadable_folder_inside_is_named_itself(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,19 +297,19 @@ def test_an_unreadable_folder_inside_is_named_itself(footage: Path, monkeypatch:
 
     monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(UserError, match="cannot read .*/videos/a/b: Permission denied"):
-        read_clips(f"{footage}/videos", None)
+        list_clips(f"{footage}/videos", None)
 
 
 def test_suffixes_may_be_capitals(footage: Path, archives: str) -> None:
     for name in ("clips.csv", "clips.classes.txt"):
         (footage / name).rename(footage / name.replace("csv", "CSV"))
-    assert len(read_clips(f"{footage}/clips.CSV", f"{footage}/videos").clips) == 8
+    assert len(list_clips(f"{footage}/clips.CSV", f"{footage}/videos").clips) == 8
     folder = Path(archives).parent
     for archive in folder.glob("*.tar"):
         archive.rename(archive.with_suffix(".TAR"))
-    assert len(read_clips(f"{folder}/*.TAR", None).clips) == 8
+    assert len(list_clips(f"{folder}/*.TAR", None).clips) == 8
     with pytest.raises(UserError, match="is compressed"):
-        read_clips(f"{folder}/clips.TGZ", None)
+        list_clips(f"{folder}/clips.TGZ", None)
 
 
 def test_a_folder_that_cannot_be_listed_is_a_sentence(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,11 +318,11 @@ def test_a_folder_that_cannot_be_listed_is_a_sentence(footage: Path, monkeypatch
 
     monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(UserError, match="cannot read .*videos: Permission denied"):
-        read_clips(f"{footage}/videos", None)
+        list_clips(f"{footage}/videos", None)
 
 
 def test_manifests_keep_their_own_ids(tmp_path: Path) -> None:
     rows = [("007", "a.avi", 0, "x", "g", "train", "p"), ("NA", "a.avi", 0, "x", "g", "train", "p")]
     rows += [("8", "b.avi", 0, "x", "g", "test", "p")]
     write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), ("x",)), tmp_path / "clips.csv")
-    assert ids(read_clips(str(tmp_path / "clips.csv"), str(tmp_path))) == ["007", "NA", "8"], "one file for two clips"
+    assert ids(list_clips(str(tmp_path / "clips.csv"), str(tmp_path))) == ["007", "NA", "8"], "one file for two clips"

@@ -1,4 +1,4 @@
-"""A sealed record comes back as it was written, or not at all."""
+"""A dump_checked record comes back as it was written, or not at all."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from extract.shards.sealed import sealed, unsealed
+from extract.shards.checked_json import dump_checked, load_checked
 
 VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 RECORDS = st.dictionaries(st.text().filter(lambda key: key != "sha256"), VALUES | st.lists(VALUES))
@@ -16,7 +16,7 @@ RECORDS = st.dictionaries(st.text().filter(lambda key: key != "sha256"), VALUES 
 
 @given(RECORDS, st.sampled_from([None, 1]))
 def test_what_was_written_is_read(record: dict[str, object], indent: int | None) -> None:
-    assert unsealed(sealed(record, indent).encode()) == record
+    assert load_checked(dump_checked(record, indent).encode()) == record
 
 
 @given(RECORDS, st.sampled_from([None, 1]), st.randoms(use_true_random=False))
@@ -24,20 +24,20 @@ def test_what_was_written_is_read(record: dict[str, object], indent: int | None)
 def test_a_flipped_bit_says_nothing_or_is_refused(
     record: dict[str, object], indent: int | None, chance: random.Random
 ) -> None:
-    content = bytearray(sealed(record, indent).encode())
+    content = bytearray(dump_checked(record, indent).encode())
     content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
     with contextlib.suppress(ValueError):
-        assert unsealed(bytes(content)) == record  # white space, or another way to write the same
+        assert load_checked(bytes(content)) == record  # white space, or another way to write the same
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b'{"sha256": 1}', b"\xff", b'{"shards": 3}'])
 def test_what_was_never_sealed_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):
-        unsealed(content)
+        load_checked(content)
 
 
 def test_a_record_with_another_value_is_refused() -> None:
-    written = sealed({"fingerprint": "ab", "shards": 3})
+    written = dump_checked({"fingerprint": "ab", "shards": 3})
     changed = json.dumps({**json.loads(written), "shards": 2})
     with pytest.raises(ValueError, match="not what was written"):
-        unsealed(changed.encode())
+        load_checked(changed.encode())

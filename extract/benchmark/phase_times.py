@@ -1,7 +1,6 @@
-"""Where a clip's seconds go: decoding, getting the frames to the device, making images of them, the network.
+"""How long each phase of a clip takes: decoding, transfer to the device, preprocessing, and the network.
 
-Each by itself, one clip at a time, so that the shares say which to make faster; in a run they overlap. How fast a run
-is, is in `bench`.
+Each phase is measured alone, one clip at a time. In a run they overlap, see `throughput`.
 """
 
 import itertools
@@ -19,18 +18,18 @@ from extract.decoding.pool import DecodeTask, Failure, decode_all
 from extract.networks.segment_network import SegmentNetwork
 from extract.skeletons.segment_points import decode_skeleton
 
-REPEATS = 8  # of which the median counts
+REPEATS = 8  # the median of so many measurements counts
 
 
 def measure_phases(network: SegmentNetwork, tasks: list[DecodeTask]) -> dict[str, float]:
     """Return seconds per clip of `decode` (in one worker), `transfer`, `preprocess` and `model`.
 
-    Transfer is from the worker to this process, as the time that a clip takes longer through a worker than decoded
-    here, and from here to the device.
+    Transfer is the way from the worker to this process, and from there to the device. The former is the additional time
+    of a clip that is decoded in a worker instead of this process.
 
     Args:
         network: on its device.
-        tasks: at least two; of the same kind of clips.
+        tasks: two or more, of the same kind of clips.
     """
     tasks = tasks[:REPEATS]
     clips: list[Clip] = []
@@ -46,9 +45,9 @@ def measure_phases(network: SegmentNetwork, tasks: list[DecodeTask]) -> dict[str
 
 
 def decode_here(task: DecodeTask) -> Clip:
-    """Decode a clip in this process, where a decoder that hangs or crashes takes this process with it.
+    """Decode a clip in this process. A decoder that hangs or crashes would stop this process too.
 
-    Only for clips that this program has written itself, as `bench` does; others go through `decode_all`.
+    Use it only for clips that this program has written itself; others go through `decode_all`.
     """
     if task.decoder == "skeleton":
         return decode_skeleton(Path(task.path), task.num_segments, task.expected, task.legacy_sequence_actors)
@@ -56,16 +55,16 @@ def decode_here(task: DecodeTask) -> Clip:
 
 
 def _arrivals(tasks: list[DecodeTask]) -> list[float]:
-    """Return the seconds between one clip and the next of a single worker, without its start."""
+    """Return the seconds between two consecutive clips of a single worker, without its start."""
     arrived = []
     for outcome in decode_all(tasks, workers=1, deadline=600):
-        assert not isinstance(outcome, Failure)  # it was just decoded here
+        assert not isinstance(outcome, Failure)  # it was decoded in this process before
         arrived.append(time.perf_counter())
     return [later - sooner for sooner, later in itertools.pairwise(arrived)]
 
 
 def _on_device(network: SegmentNetwork, clips: list[Clip]) -> tuple[float, float, float]:
-    """Return seconds per clip until its frames are on the device, until its images are, and of the network."""
+    """Return seconds per clip until its frames are on the device, until its images are ready, and of the network."""
     if (batches := network.batches) is None:
         images, segments = network.network_input(clips[0]), torch.from_numpy(clips[0].segments)
         return 0.0, _each(network.network_input, clips), _each(lambda _: network.features(images, segments), clips)
@@ -76,7 +75,7 @@ def _on_device(network: SegmentNetwork, clips: list[Clip]) -> tuple[float, float
 
 
 def _each(work: Callable[[Any], object], items: Sequence[Any]) -> float:
-    """Return the median of the seconds that `work` takes, until the device is done too; the first time is left out."""
+    """Return the median seconds of `work`, with the device's part of it; the first measurement does not count."""
     seconds = []
     for item in (items[0], *items):
         started = time.perf_counter()

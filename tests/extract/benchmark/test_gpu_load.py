@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from extract import gpu_load
-from extract.gpu_load import GpuLoad
+from extract.benchmark import gpu_load
+from extract.benchmark.gpu_load import GpuLoad
 
 
 def load(folder: Path, script: str | None, monkeypatch: pytest.MonkeyPatch, seconds: float = 0.5) -> float | str:
@@ -35,7 +35,7 @@ def test_what_is_no_number_is_passed_on(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_without_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("subprocess.run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError("nvidia-smi")))
-    assert load(tmp_path, None, monkeypatch) == "nvidia-smi cannot be asked: nvidia-smi"
+    assert load(tmp_path, None, monkeypatch) == "nvidia-smi cannot be called: nvidia-smi"
 
 
 def test_no_time_to_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extract.shards.assignment import SLACK, assign_shards
+from extract.shards.shard_assignment import SLACK, assign_shards
 
 CLIPS = [f"v_Action_g{group:02}_c{clip:02}" for group in range(100) for clip in range(20)]
 FRAMES = np.random.default_rng(0).integers(30, 600, len(CLIPS)).tolist()

@@ -12,10 +12,13 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from common.errors import UserError
-from extract import bench
+from extract.benchmark import throughput
+from extract.benchmark.peak_memory import peak_memory
+from extract.benchmark.phase_times import decode_here
 from extract.machine import Machine
-from extract.phases import decode_here
-from extract.run import load_network
+from extract.network_loader import load_segment_network
+from extract.skeletons.ntu import read_ntu
+from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.recipes.recipe import Extract
 
 CLIPS = 3
@@ -36,7 +39,7 @@ NUMBERS = {
     *(f"{phase}_{what}" for phase in PHASES for what in ("s_per_clip", "share")),
     "plain_loop_clips_per_s",
     "against_plain_loop",
-    *(("peak_memory_mb", "peak_memory_mb_10x", "memory_ratio") if bench.LINUX else ()),
+    *(("peak_memory_mb", "peak_memory_mb_10x", "memory_ratio") if throughput.LINUX else ()),
 }
 Figures = dict[str, float | str | int]
 
@@ -48,7 +51,7 @@ def small_clips() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"CLIP_FRAMES": {"video": 20, "skeleton": 12}, "SIZE": (64, 64), "FILES": 2}.items():
-            patch.setattr(bench, name, value)
+            patch.setattr(throughput, name, value)
         patch.setenv("OMP_NUM_THREADS", "1")
         yield
     torch.set_num_threads(threads)
@@ -56,7 +59,7 @@ def small_clips() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def figures(small_clips: None) -> Figures:
-    return bench.bench(RECIPE, MACHINE, CLIPS)
+    return throughput.measure_throughput(RECIPE, MACHINE, CLIPS)
 
 
 def test_every_number_is_there_and_positive(figures: Figures) -> None:
@@ -80,7 +83,7 @@ def test_the_ratios_are_those_of_the_numbers_beside_them(figures: Figures) -> No
     assert figures["ratio"] == whole / slower
     assert figures["floor_ratio"] == pytest.approx(decode * network / (decode + network) / slower)
     assert 0.5 <= figures["floor_ratio"] < 1  # on a CPU, where both share the cores
-    if bench.LINUX:
+    if throughput.LINUX:
         assert figures["memory_ratio"] == figures["peak_memory_mb_10x"] / figures["peak_memory_mb"]
 
 
@@ -96,22 +99,22 @@ def test_the_shares_are_of_a_clips_own_seconds(figures: Figures) -> None:
 
 def test_the_plain_loop_gives_the_same_features(small_clips: None, tmp_path: Path) -> None:
     """By another way, with nothing of what makes the extraction fast: else it would be no measure of that."""
-    network = load_network(RECIPE, MACHINE)
+    network = load_segment_network(RECIPE, MACHINE)
     assert network.settings["batch_norm"] == "folded"
-    paths = bench._draw(tmp_path, "video", "pyav")
-    clip = decode_here(bench._tasks(paths, RECIPE, "pyav", 1, 20)[0])
+    paths = throughput._draw(tmp_path, "video", "pyav")
+    clip = decode_here(throughput._tasks(paths, RECIPE, "pyav", 1, 20)[0])
     norms = [module for module in network.backbone.network.modules() if isinstance(module, _BatchNorm)]
     called = []
     for norm in norms:
         norm.register_forward_hook(lambda module, _, __: called.append(module))
-    np.testing.assert_allclose(bench._plain(network, clip), network(clip), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(throughput._plain(network, clip), network(clip), rtol=1e-4, atol=1e-5)
     assert set(called) == set(norms) and len(norms) > 10
 
 
 def test_nvdec_is_measured_on_what_it_can_decode(small_clips: None, tmp_path: Path) -> None:
     codecs = {}
     for decoder in ("pyav", "nvdec"):
-        with av.open(str(bench._draw(tmp_path, "video", decoder)[0])) as container:
+        with av.open(str(throughput._draw(tmp_path, "video", decoder)[0])) as container:
             codecs[decoder] = container.streams.video[0].codec_context.name
     assert codecs == {"pyav": "mpeg4", "nvdec": "h264"}
 
@@ -126,18 +129,23 @@ def test_memory_of_a_run_that_failed_is_not_reported(monkeypatch: pytest.MonkeyP
     failing.chmod(0o700)
     monkeypatch.setattr("sys.executable", str(failing))
     with pytest.raises(UserError, match="the run that memory is measured on failed: error: disk full"):
-        bench._peak_memory([tmp_path / "0.avi", tmp_path / "1.avi"], RECIPE, MACHINE, 2)
+        peak_memory([tmp_path / "0.avi", tmp_path / "1.avi"], RECIPE, MACHINE, 2)
 
 
 def test_a_decoder_that_fails_ends_the_bench_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "0.avi").write_bytes(b"not a video")
-    tasks = bench._tasks([tmp_path / "0.avi"], RECIPE, "pyav", 1, 20)
+    tasks = throughput._tasks([tmp_path / "0.avi"], RECIPE, "pyav", 1, 20)
     with pytest.raises(UserError, match="pyav cannot decode a clip drawn here: not a video"):
-        list(bench._decode(tasks, MACHINE))
+        list(throughput._decode(tasks, MACHINE))
 
 
 def test_skeletons_are_measured_the_same_way(small_clips: None) -> None:
     recipe = Extract(backbone="joints", weights="none", frames_per_segment=2)
-    figures = bench.bench(recipe, MACHINE, 3)
+    figures = throughput.measure_throughput(recipe, MACHINE, 3)
     assert figures["images_per_clip"] == 10 and "memory_ratio" not in figures
     assert figures["network_images_per_s"] == 10 * float(figures["network_clips_per_s"])
+
+
+def test_the_drawn_skeleton_is_a_file_in_ntus_format(tmp_path: Path) -> None:
+    write_synthetic_skeleton(tmp_path / "a.skeleton", 20)
+    assert read_ntu(tmp_path / "a.skeleton").joints.shape == (20, 1, 25, 3)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from extract import phases
 from extract.backbones import load_backbone
+from extract.benchmark import phase_times
+from extract.benchmark.phase_times import measure_phases
 from extract.decoding.pool import DecodeTask, decode_all
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.networks.clip_batches import ClipBatches
 from extract.networks.segment_network import SegmentNetwork
-from extract.phases import measure_phases
 from manifests.recipes.recipe import Extract
 
 SLOW = 0.15  # seconds; far above what anything here takes by itself
@@ -52,10 +52,10 @@ def test_what_takes_longer_shows_in_its_phase(
     if slow == "model":
         monkeypatch.setattr(network, "pooled", slowed(network.pooled))
     if slow == "decode":
-        monkeypatch.setattr(phases, "decode_here", slowed(phases.decode_here))
+        monkeypatch.setattr(phase_times, "decode_here", slowed(phase_times.decode_here))
     if slow == "transfer":
         arrivals = ((time.sleep(SLOW), outcome)[1] for outcome in list(decode_all(tasks, workers=1, deadline=60)))
-        monkeypatch.setattr(phases, "decode_all", lambda *_, **__: arrivals)
+        monkeypatch.setattr(phase_times, "decode_all", lambda *_, **__: arrivals)
     if batched:
         shape = (10, 1, 3, 32, 32)
         network.batches = ClipBatches(
@@ -70,9 +70,9 @@ def test_what_takes_longer_shows_in_its_phase(
 
 def test_clips_follow_the_first_few_only(tasks: list[DecodeTask], monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[str] = []
-    decode_here = phases.decode_here
-    monkeypatch.setattr(phases, "decode_here", lambda task: decoded.append(task.clip_id) or decode_here(task))
-    monkeypatch.setattr(phases, "REPEATS", 2)
+    decode_here = phase_times.decode_here
+    monkeypatch.setattr(phase_times, "decode_here", lambda task: decoded.append(task.clip_id) or decode_here(task))
+    monkeypatch.setattr(phase_times, "REPEATS", 2)
     network = SegmentNetwork(
         load_backbone(Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=1)), device="cpu"
     )

@@ -1,24 +1,24 @@
-"""Why clips failed, in one sentence: the most frequent reasons, an example of each, and where all of them are."""
+"""Why clips failed, as one sentence: the most frequent reasons, an example of each, and where all of them are."""
 
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from extract.shards.shard_folder import LedgerRow
+from extract.shards.ledger import LedgerRow
 
-NAMED = 3  # reasons that a sentence names
+NAMED = 3  # reasons that the sentence names
 
 
-def why_failed(failures: Mapping[str, LedgerRow], folder: Path) -> str:
-    """Return the most frequent reasons, each with how many clips have it and the first name of them.
+def describe_failures(failures: Mapping[str, LedgerRow], folder: Path) -> str:
+    """Return the most frequent reasons, each with the number of its clips and the first of their names.
 
     Args:
-        failures: the last failed attempt of each clip, as the ledgers have it.
-        folder: the run's, where the ledgers are.
+        failures: the last failed attempt of each clip.
+        folder: the run folder, where the ledgers are.
     """
     counts = Counter((row.stage, row.reason) for row in failures.values())
     first: dict[tuple[str, str], str] = {}
-    for row in sorted(failures.values(), key=lambda row: row.clip_id):  # ledgers are in the order of the decoders
+    for row in sorted(failures.values(), key=lambda row: row.clip_id):  # a ledger has the order of the decoders
         first.setdefault((row.stage, row.reason), row.clip_id)
     named = [
         f"{count} in stage {stage}: {reason} (first: {first[stage, reason]})"

@@ -1,0 +1,1 @@
+"""How fast extraction is on this machine, and how much memory it takes."""

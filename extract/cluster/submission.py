@@ -1,0 +1,101 @@
+"""What is submitted to an engine: which shards of which run, and the command of a worker. Every engine starts the same.
+
+`prepare_submission` makes a `Submission` from the user's `SubmitConfig`. pandas is imported in functions, because the
+command line loads the engines for every `--help`.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+DECODERS = 8  # decode processes of a worker whose cores are requested before its machine is known
+
+
+@dataclass(frozen=True)
+class SubmitConfig:
+    """What the user wants of the workers, whatever engine starts them.
+
+    Attributes:
+        retry: take the clips that failed, instead of those never tried.
+        device: of the workers; None: as planned.
+        workers: decode processes of each worker; None: what suits the engine.
+        at_once: maximum number of shards at a time; None: as many as the engine has capacity for.
+        dry_run: write the job, but start nothing.
+    """
+
+    retry: bool = False
+    device: str | None = None
+    workers: int | None = None
+    at_once: int | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Shards to work on, and how.
+
+    Attributes:
+        out: the feature cache to make, an absolute path.
+        shards: the numbers of the shards that need a worker.
+        num_shards: how many shards the run has.
+        retry: as in `SubmitConfig`.
+        device: as in `SubmitConfig`.
+        workers: as in `SubmitConfig`.
+        at_once: as in `SubmitConfig`.
+    """
+
+    out: Path
+    shards: tuple[int, ...]
+    num_shards: int
+    retry: bool = False
+    device: str | None = None
+    workers: int | None = None
+    at_once: int | None = None
+
+    @property
+    def jobs(self) -> Path:
+        """The folder of job files and logs."""
+        from extract.shards.run_folder import RunFolder
+
+        return RunFolder(self.out).folder / "jobs"
+
+    def command(self, python: str = sys.executable) -> list[str]:
+        """Return the command of a worker, without its `--shard I/N`.
+
+        Args:
+            python: the interpreter; a container has another one.
+        """
+        verb = ["retry", str(self.out)] if self.retry else ["run", "--out", str(self.out)]
+        options = [("--device", self.device), ("--workers", self.workers)]
+        return [
+            python,
+            "-m",
+            "extract",
+            *verb,
+            *(str(word) for pair in options if pair[1] is not None for word in pair),
+        ]
+
+
+def prepare_submission(out: Path, config: SubmitConfig) -> Submission:
+    """Return the shards of a run that have missing clips, or for a retry failed clips.
+
+    Raises:
+        UserError: nothing is planned.
+    """
+    from extract.shards.run_folder import RunFolder
+
+    run = RunFolder(out)
+    if config.retry:
+        failed = run.clips["clip_id"].isin(run.failures().keys())
+        shards = sorted({int(number) for number in run.clips.loc[failed, "shard"]})
+    else:
+        shards = run.unfinished()
+    return Submission(
+        out.absolute(),
+        tuple(shards),
+        run.plan.shards,
+        retry=config.retry,
+        device=config.device,
+        workers=config.workers,
+        at_once=config.at_once,
+    )

@@ -1,0 +1,52 @@
+"""The network that a config asks for, with its weights, on a device: `load_segment_network`."""
+
+import numpy as np
+import torch
+
+from common.device import choose_device
+from common.errors import UserError
+from extract.backbones import load_backbone
+from extract.clip import Clip
+from extract.machine import Machine
+from extract.networks.segment_network import SegmentNetwork
+from extract.networks.timm_models import first_line
+from manifests.recipes.recipe import Extract
+
+
+def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
+    """Return the network of a config on a machine's device, with its weights.
+
+    Raises:
+        UserError: the backbone, the weights or the device do not exist, or the network fails on the device.
+    """
+    device = choose_device(machine.device)
+    if machine.threads is not None:
+        torch.set_num_threads(machine.threads)
+    if config.weights == "train":
+        raise UserError(
+            "only `python -m evaluate reproduce` trains the weights first; train them with "
+            "`python -m extract train-vacnn` and give the file"
+        )
+    backbone = load_backbone(config, machine.weights_folder)
+    try:
+        network = SegmentNetwork(
+            backbone, device=device, precision=config.precision, compiled=machine.compiled, num_segments=config.segments
+        )
+        if backbone.input == "video" and network.batches is None and _needs_trial(config, machine):
+            network(_blank_clip(config))
+    except UserError:
+        raise
+    except Exception as error:  # networks, compilers and drivers raise exceptions of many types
+        how = f"{config.precision}{', compiled' if machine.compiled else ''}"
+        raise UserError(f"{config.backbone} does not run on {device} in {how}: {first_line(error)}") from error
+    return network
+
+
+def _needs_trial(config: Extract, machine: Machine) -> bool:
+    """Tell whether the network runs in another way than `load_backbone` has tried it."""
+    return machine.compiled or config.precision != "fp32"
+
+
+def _blank_clip(config: Extract) -> Clip:
+    segments = np.zeros((config.segments, config.frames_per_segment), np.int64)
+    return Clip(np.zeros((1, 32, 32, 3), np.uint8), segments, 1)

@@ -1,0 +1,60 @@
+"""Plan a run: list its clips, give each of them a shard, and write down how features are made.
+
+No video is decoded and no feature is computed here. The format of a plan is in `extract.shards.run_plan`.
+"""
+
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from extract.doctor import check_decoder
+from extract.extraction import Extraction
+from extract.network_loader import load_segment_network
+from extract.shards.begin_run import begin_run, keep_shards
+from extract.shards.clip_changes import ClipChanges
+from extract.shards.replaced_files import refuse_replaced_files
+from extract.shards.run_folder import RunFolder
+from extract.shards.run_plan import RunPlan, make_run_plan
+from extract.sources.listing import list_clips
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """What was planned.
+
+    Attributes:
+        clips: number of clips.
+        shard_sizes: number of clips of each shard.
+        changes: clips that were added or removed since the run was begun.
+    """
+
+    clips: int
+    shard_sizes: tuple[int, ...]
+    changes: ClipChanges
+
+
+def plan_run(extraction: Extraction) -> PlannedRun:
+    """Write the plan of a run into its folder, for workers that are started later.
+
+    A clip's shard depends on its id alone. Where the run was planned before, its clips keep their shards.
+
+    Raises:
+        UserError: the weights, the backbone or the decoder cannot be used, or the output belongs to other settings.
+    """
+    on_cpu = replace(extraction.machine, device="cpu", compiled=False)
+    if load_segment_network(extraction.config, on_cpu).backbone.input == "video":
+        check_decoder(extraction.machine.decoder)  # a wrong name fails here and not in every worker
+    run = RunFolder(extraction.cache)
+    plan, clips = planned_clips(run, extraction)
+    refuse_replaced_files(run, clips, plan)
+    changes = begin_run(run, plan, clips)
+    sizes = clips.groupby("shard").size().reindex(range(plan.shards), fill_value=0)
+    return PlannedRun(len(clips), tuple(sizes.tolist()), changes)
+
+
+def planned_clips(run: RunFolder, extraction: Extraction) -> tuple[RunPlan, pd.DataFrame]:
+    """Return the plan of an extraction and its clips, each in the shard where the run folder has it already."""
+    videos = None if extraction.videos is None else str(extraction.videos)
+    listing = list_clips(str(extraction.clips), videos, extraction.config.column)
+    plan = make_run_plan(str(extraction.clips), listing, extraction.config, extraction.machine, extraction.num_shards)
+    return keep_shards(run, *plan)

@@ -1,0 +1,52 @@
+"""Verify a cache against its checksum, and against the parts that it was made of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from extract.cache import CacheFacts, check_cache
+from extract.shards.merge import is_merged
+from extract.shards.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes:
+        facts: of the cache, whose checksum is right.
+        damaged_parts: completion records of damaged parts, relative to the run folder.
+        missing_clips: planned clips that are neither done nor failed.
+        as_merged: the cache is the one that was merged of its parts. True where the run folder was removed.
+    """
+
+    facts: CacheFacts
+    damaged_parts: list[str]
+    missing_clips: list[str]
+    as_merged: bool
+
+    def problems(self) -> list[str]:
+        """Return a sentence for everything that is wrong."""
+        damaged, missing = self.damaged_parts, self.missing_clips
+        found = [
+            f"parts {', '.join(damaged)} are damaged" if damaged else "",
+            f"{len(missing)} clips are missing (first: {missing[0]})" if missing else "",
+            "" if damaged or missing or self.as_merged else "the cache is not the one that was merged of its parts",
+        ]
+        return [problem for problem in found if problem]
+
+
+def verify_cache(cache: Path) -> Verification:
+    """Verify a cache and, if its run folder is still there, the parts.
+
+    Raises:
+        UserError: the cache is missing or damaged.
+    """
+    facts, run = check_cache(cache), RunFolder(cache)
+    if not run.folder.exists():  # the user may remove it once the cache is made
+        return Verification(facts, [], [], True)
+    return Verification(
+        facts,
+        damaged_parts=[str(record.relative_to(run.folder)) for record in run.damaged_parts()],
+        missing_clips=run.missing(),
+        as_merged=is_merged(run, run.done()),
+    )

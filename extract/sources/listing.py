@@ -1,0 +1,81 @@
+"""List the clips of a run: `list_clips` finds the kind of source and returns one table of clips.
+
+No video is opened here; archives are read for the places of their members. How a clip is brought to the decoder is
+in `fetch`, which clip goes to which worker in `extract.shards.run_plan`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from common.errors import UserError
+from extract.sources.archive_clips import ARCHIVES
+from extract.sources.clip_list import LIST
+from extract.sources.clip_source import SUFFIXES, ClipSource
+from extract.sources.folder import FOLDER
+from manifests.manifest import Manifest
+
+CLASHES_SHOWN = 20  # pairs of clips that would have the same name
+SOURCES: dict[str, ClipSource] = {"archives": ARCHIVES, "folder": FOLDER, "list": LIST}  # the first that matches reads
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The clips of a run.
+
+    Attributes:
+        videos: the folder, or the beginning of the URLs, that paths and archives are relative to.
+        clips: one row a clip, in order: clip_id; path, in the archive where there is one; frames, that the manifest
+            gives, and bytes (0: unknown); archive ("": a file of its own); offset of its first byte in the archive.
+        fingerprint: as of a manifest with these ids and paths.
+    """
+
+    videos: str
+    clips: pd.DataFrame
+    fingerprint: str
+
+
+def list_clips(clips: str, videos: str | None, column: str = "path") -> Listing:
+    """Return the clips of a source.
+
+    Args:
+        clips: a manifest (.csv), of which only the paths, `clip_id` and `num_frames` are read, the last two if it has
+            them; a folder, for every video and skeleton file below it; a text file with a path in each line
+            (# begins a comment, unless a file has that name); tar archives as in `archives`; each also as a URL that
+            fsspec reads.
+        videos: what the paths are relative to: a folder, a URL, or tar archives that have them as members. None: the
+            folder itself, the archives' folder, or what a list of absolute paths or URLs has in common.
+        column: which paths of a manifest.
+
+    Raises:
+        UserError: a source does not exist or cannot be read; a path leads out of the root; two clips have one name.
+    """
+    clips = clips.removeprefix("file://")
+    root = None if videos is None else videos.removeprefix("file://")
+    source = next(source for source in SOURCES.values() if source.matches(clips))
+    table, root = source.read(clips, root, column)
+    if table.empty:
+        raise UserError(f"no clips in {clips}: {source.if_empty}")
+    if "clip_id" not in table:
+        table.insert(0, "clip_id", _names(table["path"]))
+    table = table[["clip_id", "path", "frames", "bytes", "archive", "offset"]]
+    return Listing(root, table, Manifest(table, ()).fingerprint())
+
+
+def _names(paths: Iterable[str]) -> list[str]:
+    """Return each clip's name: its path without a known suffix."""
+    first: dict[str, str] = {}
+    clashes = []
+    for path in paths:
+        stem, _, suffix = path.rpartition(".")
+        name = stem if f".{suffix.lower()}" in SUFFIXES else path
+        if not path.isprintable():
+            raise UserError(f"the name {path!r} has a character that cannot be printed; rename the file")
+        if name in first:
+            clashes.append(f"{first[name]} and {path} would both be called {name}")
+        first.setdefault(name, path)
+    if clashes:
+        more = f"; and {len(clashes) - CLASHES_SHOWN} more pairs" if len(clashes) > CLASHES_SHOWN else ""
+        raise UserError(f"{'; '.join(clashes[:CLASHES_SHOWN])}{more}; leave one of each out, or rename it")
+    return list(first)
