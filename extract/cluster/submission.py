@@ -20,14 +20,12 @@ class SubmitConfig:
         device: of the workers; None: as planned.
         workers: decode processes of each worker; None: what suits the engine.
         at_once: maximum number of shards at a time; None: as many as the engine has capacity for.
-        dry_run: write the job, but start nothing.
     """
 
     retry: bool = False
     device: str | None = None
     workers: int | None = None
     at_once: int | None = None
-    dry_run: bool = False
 
 
 @dataclass(frozen=True)

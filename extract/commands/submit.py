@@ -1,10 +1,11 @@
 """The verb `submit`: start workers for a planned run through one of the engines of `extract.cluster`."""
 
+import contextlib
 import inspect
 import json
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,9 @@ from extract.cluster.engine import EngineCallbacks
 from extract.cluster.engines import ENGINES
 from extract.commands.options import CacheFile
 from extract.commands.outcome import print_outcome
+
+if TYPE_CHECKING:
+    from extract.cluster.submission import Submission
 
 ENGINE = f"What starts the workers: {', '.join(ENGINES)}."
 AT_ONCE = "Maximum number of shards at a time. Default: of local, one per GPU; else no limit."
@@ -62,7 +66,6 @@ def submit(
 
     Example: `python -m extract submit tsm.h5 --engine kubernetes --image ours:1 --volume data:/data --at-once 16`
     """
-    from common.progress import progress_bars
     from extract.cluster import submit as library
     from extract.cluster.submission import SubmitConfig, prepare_submission
 
@@ -71,18 +74,31 @@ def submit(
     submission = prepare_submission(out, SubmitConfig(retry, device, workers, at_once))
     sentences: list[str] = []
     report: Callable[[str], None] = sentences.append if as_json else print
+    chosen = library.find_engine(engine)
     ended = not submission.shards
     if ended:
         report("no clip has failed" if retry else "every shard is done already")
     else:
-        with progress_bars() as bar:
-            follow = library.follow_run(submission.out, bar("retry" if retry else "extract", "clips"))
+        with _followed(submission, show=chosen.waits and not dry_run) as follow:
             callbacks = EngineCallbacks(report, _warn, follow)
-            ended = library.submit(submission, library.find_engine(engine), settings, callbacks, dry_run=dry_run)
+            ended = library.submit(submission, chosen, settings, callbacks, dry_run=dry_run)
     if ended:
         print_outcome(submission.out, library.finish_submission(submission.out), as_json=as_json)
     elif as_json:
         print(json.dumps({"engine": engine, "shards": submission.shards, "sentences": sentences}))
+
+
+@contextlib.contextmanager
+def _followed(submission: "Submission", *, show: bool) -> Iterator[Callable[[], None]]:
+    """Give a function that updates a progress bar; without `show`, one that does nothing."""
+    from common.progress import progress_bars
+    from extract.cluster.submit import follow_run
+
+    if not show:
+        yield lambda: None
+        return
+    with progress_bars() as bar:
+        yield follow_run(submission.out, bar("retry" if submission.retry else "extract", "clips"))
 
 
 def _warn(sentence: str) -> None:

@@ -303,7 +303,7 @@ def test_features_that_are_no_numbers_fail_their_clip(
             return features
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "SegmentNetwork", Overflowing)
+        patch.setattr(network_loader, "SegmentNetwork", Overflowing)
         failures = extract_quickly(footage, out)
     assert failures == {"c4": LedgerRow("c4", "network", "a feature is not a finite number", 1)}
     assert read_cache(out).valid.tolist() == [clip_id != "c4" for clip_id in CLIPS]
