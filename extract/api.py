@@ -144,9 +144,9 @@ def _network(config: Extract, device: str, decoder: str, weights_state: Sequence
     """Load a network once. `weights_state` makes a file of weights that was replaced count as another one."""
     from extract.doctor import check_decoder
     from extract.machine import Machine
-    from extract.run import load_network
+    from extract.network_loader import load_segment_network
 
-    network = load_network(config, Machine(device=device, decoder=decoder))
+    network = load_segment_network(config, Machine(device=device, decoder=decoder))
     if network.backbone.input == "video":
         check_decoder(decoder)
     return network

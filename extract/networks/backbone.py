@@ -1,4 +1,4 @@
-"""What every backbone is, for videos and for skeletons; `run.load_network` finds one by name."""
+"""What every backbone is, for videos and for skeletons; `network_loader.load_segment_network` finds one by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -14,7 +14,9 @@ import torch
 import extract
 from common.errors import UserError
 from extract.api import _network
-from extract.cache import Row, read_cache, write_cache
+from extract.cache import read_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
 from extract.machine import Machine
 from extract.run import extract as extract_all
 from manifests.recipes.recipe import Extract
