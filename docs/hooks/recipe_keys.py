@@ -64,7 +64,7 @@ def config_in(annotation: Any) -> type[Config] | None:
 
 def type_of(field: FieldInfo) -> str:
     """Return what values a key takes, with their bounds."""
-    return " ".join(filter(None, (named(field.annotation), bounds(field.metadata))))
+    return named(field.annotation) + bounds(field.metadata)
 
 
 def named(annotation: Any) -> str:
@@ -73,7 +73,7 @@ def named(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{value!r}`".replace("'", '"') for value in args)
     if origin is Annotated:
-        return " ".join(filter(None, (named(args[0]), bounds(args[1:]))))
+        return named(args[0]) + bounds(args[1:])
     if origin in (Union, UnionType):
         return " or ".join(named(part) for part in args if part is not type(None))
     if origin is list:
@@ -84,14 +84,14 @@ def named(annotation: Any) -> str:
 
 
 def bounds(metadata: Any) -> str:
-    """Return the limits of a value, from the annotations of pydantic."""
+    """Return the limits of a value, from the annotations of pydantic, with what separates them from its type."""
     found: list[str] = []
     for limit in metadata:
         for part in getattr(limit, "metadata", None) or (limit,):
-            found += [f"{sign} {number(getattr(part, key))}" for key, sign in BOUNDS.items() if hasattr(part, key)]
+            found += [f" {sign} {number(getattr(part, key))}" for key, sign in BOUNDS.items() if hasattr(part, key)]
             if shortest := getattr(part, "min_length", None):
-                found.append(f"at least {shortest}" if shortest > 1 else "not empty")
-    return ", ".join(found)
+                found.append(f", at least {shortest}" if shortest > 1 else ", not empty")
+    return "".join(found)
 
 
 def number(value: float) -> str:

@@ -128,7 +128,7 @@ class Recipe(Config):
     student: Student = Student()
     distillation: Distillation
     training: Training = Training()
-    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(min_length=1)  # an HDF5 attribute holds up to 2**63
+    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(min_length=1)  # each method is trained with each seed
 
     @model_validator(mode="before")
     @classmethod
