@@ -28,7 +28,7 @@ def docstring(text: str) -> str:
         if paragraph.startswith("    "):
             lines = paragraph.splitlines()
             width = min(len(line) - len(line.lstrip()) for line in lines)
-            blocks.append("\n".join(["```equation", *(line[width:] for line in lines), "```"]))
+            blocks.append("\n".join(["``` { .text .equation }", *(line[width:] for line in lines), "```"]))
         else:
             blocks.append(escape(paragraph))
     return "\n\n".join(blocks)
