@@ -398,6 +398,53 @@ def test_everything_public_has_a_docstring(path: Path) -> None:
     assert without_docstring(parse(path)) == []
 
 
+TESTS = ROOT / "tests"
+# Tests of several files together, so that none of them is the one to mirror.
+TOGETHER = {
+    "distill/commands/test_train_command.py",
+    "distill/methods/test_classical.py",
+    "distill/methods/test_methods_train.py",
+    "evaluate/report/test_report_in_browser.py",
+    "evaluate/report/test_report_numbers.py",
+    "evaluate/test_careless_users.py",
+    "evaluate/test_evaluate_cli.py",
+    "evaluate/test_every_method.py",
+    "evaluate/test_skeletons_to_table.py",
+    "extract/decoding/test_decord.py",
+    "extract/decoding/test_nvdec.py",
+    "extract/skeletons/test_skeleton_readers.py",
+    "extract/test_causality.py",
+    "extract/test_kill.py",
+    "extract/test_no_locks.py",
+    "extract/test_replaced_files.py",
+    "extract/test_skeleton_extraction.py",
+    "extract/va_cnn/test_skeleton_commands.py",
+    "extract/va_cnn/test_va_cnn_training.py",
+    "test_api.py",
+    "test_tree.py",
+}
+FAULTS = "extract/faults"  # runs on faulty videos, machines and disks
+
+
+def mirrored(test: Path) -> bool:
+    """Return whether a test is where its source is: `tests/a/test_b.py` for `a/b.py`, the folder `a/b` or all of `a`.
+
+    The name may begin with the folder's. Of a folder that is no package, only the folder is mirrored.
+    """
+    folder = ROOT / test.parent.relative_to(TESTS)
+    name = test.stem.removeprefix("test_")
+    if not (folder / "__init__.py").is_file() and folder != ROOT:
+        return folder.is_dir()
+    short = name.removeprefix(folder.name).removeprefix("_")
+    return any(one == "" or (folder / f"{one}.py").is_file() or (folder / one).is_dir() for one in (name, short))
+
+
+@pytest.mark.parametrize("test", sorted(TESTS.rglob("test_*.py")), ids=name_of)
+def test_tests_mirror_the_tree(test: Path) -> None:
+    name = test.relative_to(TESTS).as_posix()
+    assert mirrored(test) or name in TOGETHER or name.startswith(f"{FAULTS}/")
+
+
 def locked() -> dict[str, list[str]]:
     """Return the lock's packages, `name==version`, with their hashes."""
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
