@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from common.config import parse_config
 from common.errors import UserError, unknown_name
 from extract.cache import Cache, read_cache
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.pool import decode_all
 from manifests.recipes.recipe import Extract, Pictures
 
 if TYPE_CHECKING:

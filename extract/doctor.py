@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from extract.clip import DecodeError
+from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.decoders import DECODERS, VideoDecoder, find_decoder
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.pool import decode_all
 from extract.decoding.synthetic_clip import hide_beginning, read_number, set_display_matrix, write_numbered_clip
 from extract.networks.weights import weights_folder
 

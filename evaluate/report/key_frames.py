@@ -16,7 +16,8 @@ from PIL import Image
 
 from common.files import inside
 from extract.clip import Clip
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.pool import decode_all
 from extract.skeletons.readers import READERS
 
 WIDEST = 160  # pixels of a picture's longer side

@@ -15,7 +15,8 @@ from common.errors import UserError
 from common.files import sha256_of
 from extract.backbones.entry import BackboneEntry
 from extract.networks.backbone import Backbone, Input, draw_frames
-from extract.networks.checkpoints import Layout, load_checkpoint
+from extract.networks.checkpoint_names import Layout
+from extract.networks.checkpoints import load_checkpoint
 from extract.networks.non_local import insert_non_local
 from extract.networks.package_weights import PACKAGE, package_file
 from extract.networks.preprocess import Preprocess

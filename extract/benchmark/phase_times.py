@@ -14,7 +14,8 @@ import torch
 
 from extract.clip import Clip
 from extract.decoding.decode import decode_clip
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.pool import decode_all
 from extract.networks.segment_network import SegmentNetwork
 from extract.skeletons.segment_points import decode_skeleton
 

@@ -23,8 +23,9 @@ from extract.benchmark.gpu_load import GpuLoad
 from extract.benchmark.peak_memory import peak_memory
 from extract.benchmark.phase_times import decode_here, measure_phases
 from extract.clip import Clip
+from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.decoders import DECODERS
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.pool import decode_all
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.machine import Machine
 from extract.network_loader import load_segment_network

@@ -119,7 +119,7 @@ def raise_errors(ends: list[End], submission: Submission) -> None:
 
 
 def _describe_status(status: int) -> str:
-    from extract.decoding.pool import signal_name
+    from extract.decoding.decode_process import signal_name
 
     return signal_name(-status) if status < 0 else f"exit status {status}"
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.errors import UserError
-from extract.decoding.pool import Failure
+from extract.decoding.decode_process import Failure
 
 
 @dataclass(frozen=True)

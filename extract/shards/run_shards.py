@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from common.errors import UserError
-from extract.decoding.pool import DecodeTask
+from extract.decoding.decode_process import DecodeTask
 from extract.extraction import RunControl
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork

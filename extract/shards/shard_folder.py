@@ -18,7 +18,7 @@ from common.errors import UserError
 from common.files import atomic_write, sha256_of, write_text
 from common.tensor_bytes import tensor_bytes
 from extract.cache_rows import Row
-from extract.decoding.pool import Failure
+from extract.decoding.decode_process import Failure
 from extract.shards.checked_json import dump_checked, load_checked
 from extract.shards.clip_file import ClipFile
 from extract.shards.folder_lock import hold_lock

@@ -13,7 +13,8 @@ import torch
 from common.errors import UserError
 from extract.cache_rows import Row
 from extract.clip import Clip
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.pool import decode_all
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
 from extract.shards.clip_file import ClipFile, look_up_clip_file

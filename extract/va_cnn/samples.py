@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from extract.clip import Clip
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.pool import decode_all
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from common.errors import UserError
 from extract import doctor
 from extract.clip import Clip, DecodeError
 from extract.commands.app import app
+from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.decoders import DECODERS, Frames
 from extract.decoding.frame_count import FrameCounts
-from extract.decoding.pool import DecodeTask, Failure
 from extract.decoding.synthetic_clip import _draw, read_number
 
 COUNT, READ = DECODERS["pyav"].count, DECODERS["pyav"].read

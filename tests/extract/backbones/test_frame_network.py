@@ -20,7 +20,8 @@ from extract.backbones import BACKBONES, load_backbone
 from extract.backbones.frame_network import FrameNetwork
 from extract.clip import Clip
 from extract.networks.backbone import Backbone
-from extract.networks.checkpoints import names_in_file, read_checkpoint
+from extract.networks.checkpoint_names import names_in_file
+from extract.networks.checkpoints import read_checkpoint
 from extract.networks.segment_network import SegmentNetwork
 from manifests.recipes.recipe import Extract
 from manifests.released_weights import read_weights

@@ -11,7 +11,8 @@ import torch
 from extract.backbones import load_backbone
 from extract.benchmark import phase_times
 from extract.benchmark.phase_times import measure_phases
-from extract.decoding.pool import DecodeTask, decode_all
+from extract.decoding.decode_process import DecodeTask
+from extract.decoding.pool import decode_all
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.networks.clip_batches import ClipBatches
 from extract.networks.segment_network import SegmentNetwork

@@ -15,7 +15,7 @@ from common.errors import UserError
 from extract.cluster.slurm import _ranges
 from extract.cluster.submission import SubmitConfig, prepare_submission
 from extract.commands.submit import submit
-from extract.decoding.pool import Failure
+from extract.decoding.decode_process import Failure
 from extract.shards.run_folder import RunFolder
 
 app = new_app("")

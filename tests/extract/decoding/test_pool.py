@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from extract.clip import Clip
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.pool import decode_all
 from extract.decoding.shared_buffer import SharedBuffer
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 

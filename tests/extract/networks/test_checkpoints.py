@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from common.errors import UserError
-from extract.networks.checkpoints import LoadReport, layout_of, load_checkpoint, names_in_file, read_checkpoint
+from extract.networks.checkpoint_names import layout_of, names_in_file
+from extract.networks.checkpoints import LoadReport, load_checkpoint, read_checkpoint
 from extract.networks.non_local import insert_non_local
 from extract.networks.temporal_shift import insert_temporal_shift
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from common.errors import UserError
 from extract.cache import read_cache
 from extract.cache_rows import Row
-from extract.decoding.pool import Failure
+from extract.decoding.decode_process import Failure
 from extract.machine import Machine
 from extract.shards.begin_run import begin_run, write_settings
 from extract.shards.merge import is_merged, merge

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from common.errors import UserError
 from extract.cache_rows import Row
-from extract.decoding.pool import Failure
+from extract.decoding.decode_process import Failure
 from extract.shards.folder_lock import BusyError
 from extract.shards.shard_folder import ShardFolder
 

@@ -21,7 +21,7 @@ from common.command_line import new_app, run_cli
 from common.errors import UserError
 from extract.cache_rows import Row
 from extract.commands import status as status_module
-from extract.decoding.pool import Failure
+from extract.decoding.decode_process import Failure
 from extract.machine import Machine
 from extract.shards.begin_run import begin_run
 from extract.shards.run_folder import RunFolder

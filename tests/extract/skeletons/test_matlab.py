@@ -14,7 +14,8 @@ import scipy.io
 import scipy.sparse
 
 from extract.clip import Clip, DecodeError
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.pool import decode_all
 from extract.skeletons.matlab import read_matlab
 from extract.skeletons.one_person import JOINTS, MAX_FRAMES
 from extract.skeletons.skeleton import Skeleton

@@ -144,7 +144,7 @@ def test_one_frame(file: Path) -> None:
 def test_lines_across_the_pieces_that_are_scanned(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = read(file, VALID)
     for piece in (120, 150, 1000):
-        monkeypatch.setattr("extract.skeletons.ntu.PIECE", piece)
+        monkeypatch.setattr("extract.skeletons.text_lines.PIECE", piece)
         assert_same(read(file, VALID), expected)
         assert_same(read(file, VALID.replace(b"\r", b"")), expected)
 

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from extract.clip import Clip
-from extract.decoding.pool import DecodeTask, Failure, decode_all
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.pool import decode_all
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.sources import fetch
 from extract.sources.archives import members
