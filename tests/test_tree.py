@@ -134,11 +134,6 @@ def is_command(module: str) -> bool:
 # Files that are not split yet into a library and commands.
 NOT_SPLIT = {
     "distill.__main__",
-    "extract.__main__",
-    "extract.cluster.submit",
-    "extract.diff",
-    "extract.shards.status",
-    "extract.skeletons.command",
 }
 
 
