@@ -1,4 +1,4 @@
-"""What several packages' tests share: the real data's folder, and small clips that carry their frame numbers."""
+"""Fixtures of several packages: the folder of real data, one thread for torch, processes whose locks fail."""
 
 import errno
 import os
@@ -7,15 +7,15 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Before torch is imported, here or in the processes that tests start: a thread that waits must not spin, or tests
-# that run several processes on few cores take ten times as long.
+# This is set before torch is imported, here or in the processes that tests start. A waiting thread must not spin:
+# otherwise tests that run several processes on few cores take ten times as long.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import hypothesis
 import pytest
 import torch
 
-# No test is timed: a machine may be as busy as it likes.
+# No test has a time limit, because the machine may be busy.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
@@ -33,7 +33,7 @@ def early_data() -> Path:
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Tensors this small gain nothing from threads, and lose much on a busy machine."""
+    """Let torch use one thread: small tensors are no faster with more, and much slower on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -42,7 +42,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def without_locks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, str]]:
-    """A function from the name of an error to the environment of a process whose every lock fails with that error."""
+    """Return a function: from the name of an error, the environment of a process whose locks all fail with it."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler here to build the library whose locks fail")

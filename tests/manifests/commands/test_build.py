@@ -1,6 +1,7 @@
 """The manifests' commands: what they write, what they say is there and missing, and their refusals."""
 
 import functools
+import json
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,8 @@ def test_stick_figures_are_drawn_and_check_out(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "drawn" / "manifest.csv"
     assert "stick-figures-v1: 20 clips (10 train / 0 validation / 10 test), 10 classes" in result.output
     assert f"manifest: {path}" in result.output
+    as_json = json.loads(invoke("stick-figures", tmp_path / "drawn", "--seed", 3, "--json").stdout)
+    assert (as_json["manifest"], as_json["clips"]) == (str(path), 20)
     invoke("check", path, "--videos", tmp_path / "drawn")
     invoke("stick-figures", tmp_path / "drawn", "--seed", 3)
     with pytest.raises(UserError, match="seed 3, .* not of .* seed 4"):
