@@ -1,4 +1,4 @@
-"""What one clip's features are made of, of a video or of a skeleton: plain arrays that go between processes."""
+"""A decoded clip, of a video or of a skeleton recording: plain arrays that are sent between processes."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,21 @@ from numpy.typing import NDArray
 
 
 class DecodeError(Exception):
-    """Why a clip has no features: one reason, for the failure ledger."""
+    """The reason why a clip has no features, for the failure ledger."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """The recorded part of one clip that its features need, and which of it each segment is made of.
+    """The frames or points that a clip's features need, and which of them belong to each segment.
 
     Attributes:
         content: of a video (U, H, W, 3) uint8 RGB, each frame once; of a skeleton (P, 3) float32 points in metres.
-        segments: int64: of a video (N, F) which frames stand where; of a skeleton (N, 2, 4) two stretches for each
-            segment, itself and the whole beginning up to its end: first point, frames, joints of an actor, actors.
-        num_frames: how many frames the recording really has.
-        centre: of a skeleton, which joint is the middle of the spine: it tells orders of 20 joints apart; of a video 0.
+        segments: int64. Of a video (N, F): indices into `content`. Of a skeleton (N, 2, 4): for each segment two
+            stretches of points, the segment itself and the beginning up to its end, each as first point, number of
+            frames, number of an actor's joints, number of actors.
+        num_frames: number of frames of the whole recording.
+        centre: of a skeleton, the joint in the middle of the spine, which differs between orders of 20 joints; of a
+            video 0.
     """
 
     content: NDArray[np.uint8] | NDArray[np.float32]

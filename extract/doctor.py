@@ -1,4 +1,4 @@
-"""What this machine can do, and which decoders return the right frames: of B-frames, and of an MP4 that was trimmed."""
+"""What this machine has, and which decoders return the right frames of a video with B-frames and of a trimmed MP4."""
 
 import importlib
 import platform
@@ -21,17 +21,17 @@ from extract.decoding.pool import decode_all
 from extract.decoding.synthetic_clip import hide_beginning, read_number, set_display_matrix, write_numbered_clip
 from extract.networks.weights import weights_folder
 
-NUM_FRAMES, HIDDEN = 97, 30  # of each clip, and how many of them are trimmed off the MP4
+NUM_FRAMES, HIDDEN = 97, 30  # frames of each clip; frames that are trimmed off the MP4
 NOT_INSTALLED = "not installed"
-WANTED = 30  # frames that are looked at
+WANTED = 30  # frames that are compared
 TRANSPOSED = (0, 1, 1, 0)  # a display matrix that turns and mirrors
 
-# From a file and frame numbers to the pictures, and to how many frames the decoder counts.
+# Takes a file and frame numbers; returns the frames, and how many frames the decoder counts.
 Decode = Callable[[Path, Sequence[int]], tuple[list[NDArray[np.uint8]], int]]
 
 
 class _Drawn(NamedTuple):
-    """A numbered clip, and how many of its first frames are not shown."""
+    """A numbered clip, and how many of its first frames are trimmed off."""
 
     path: Path
     hidden: int
@@ -42,8 +42,8 @@ def check_decoders() -> dict[str, str]:
 
     Returns:
         For each decoder "exact", "exact; a trimmed MP4 is refused", "wrong: …", "not installed", "cannot be loaded: …"
-        or "no NVDEC here: …". Those of `extract run` stand first; the others are not offered there and are shown for
-        what they are worth on this machine.
+        or "no NVDEC here: …". The first ones can be chosen for `extract run`. The others cannot; their verdicts show
+        the reason.
     """
     with tempfile.TemporaryDirectory() as folder:
         xvid, trimmed, turned = (Path(folder) / name for name in ("xvid.avi", "trimmed.mp4", "turned.mp4"))
@@ -73,7 +73,7 @@ def check_decoder(name: str) -> None:
 
 
 def describe_machine() -> dict[str, str]:
-    """Return versions and devices, as a bug report would want them."""
+    """Return versions and devices, for a bug report."""
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {
         "early-recognition": version("early-recognition"),
@@ -92,7 +92,7 @@ def describe_machine() -> dict[str, str]:
 def _weights_folder() -> str:
     try:
         return str(weights_folder())
-    except UserError as error:  # a user without a home folder
+    except UserError as error:  # the user has no home folder
         return str(error)
 
 
@@ -114,10 +114,10 @@ def _verdict(decode: Decode, clips: Sequence[_Drawn]) -> str:
             got = [read_number(picture) - hidden for picture in pictures]
         except DecodeError as error:
             return "exact; a trimmed MP4 is refused" if hidden else f"wrong: {error}"
-        except Exception as error:  # a broken decoder is a finding, not a failure of the doctor
+        except Exception as error:  # a broken decoder is a result, not an error of this check
             return f"wrong: {type(error).__name__}{of}: {_first_line(error)}"
         if len(got) != len(wanted):
-            return f"wrong: {len(got)} frames for {len(wanted)} asked for{of}"
+            return f"wrong: {len(got)} frames for {len(wanted)} requested{of}"
         if wrong := sum(number != index for number, index in zip(got, wanted, strict=True)):
             return f"wrong: {wrong} of {len(wanted)} frames{of}"
         if count != NUM_FRAMES - hidden:
@@ -132,7 +132,7 @@ def _if_installed(package: str, module: str, decode: Decode, clips: Sequence[_Dr
         return "unclear: decord and decord2 are one module; uninstall one of them"
     try:
         importlib.import_module(module)
-    except Exception as error:  # libraries that it needs are missing
+    except Exception as error:  # a library that it needs is missing
         return f"cannot be loaded: {_first_line(error)}"
     return _verdict(decode, clips)
 

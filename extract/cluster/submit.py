@@ -1,6 +1,5 @@
 """Submit the unfinished shards of a planned run to an engine. The engines themselves are in `engines`."""
 
-import difflib
 import shlex
 import time
 from collections.abc import Callable, Mapping
@@ -9,7 +8,7 @@ from typing import Any
 
 from common.callbacks import ProgressCallback
 from common.config import parse_config
-from common.errors import UserError
+from common.errors import UserError, unknown_name
 from extract.cluster.engine import Engine, EngineCallbacks, EngineSettings
 from extract.cluster.engines import ENGINES
 from extract.cluster.submission import Submission
@@ -27,11 +26,9 @@ def find_engine(name: str) -> Engine:
     Raises:
         UserError: there is none; the message has the nearest name.
     """
-    if name in ENGINES:
-        return ENGINES[name]
-    nearest = difflib.get_close_matches(name, ENGINES, n=1)
-    hint = f"did you mean {nearest[0]}?" if nearest else f"choose from {', '.join(ENGINES)}"
-    raise UserError(f"there is no engine {name!r}; {hint}")
+    if name not in ENGINES:
+        raise UserError(unknown_name("engine", name, ENGINES))
+    return ENGINES[name]
 
 
 def engine_settings(name: str, options: Mapping[str, Any]) -> EngineSettings:

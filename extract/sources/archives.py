@@ -1,6 +1,6 @@
-"""Tar archives that a data set is cut into, as webdataset's shards: which ones, and where in them each file begins.
+"""Tar archives, such as the shards of webdataset: which archives a pattern means, and where each member begins.
 
-Nothing is unpacked here: a member's bytes stand in the archive as they are, and `fetch` reads them from its offset.
+Archives are not unpacked. A member's bytes are in the archive unchanged, and `fetch` reads them from their offset.
 """
 
 import contextlib
@@ -16,13 +16,13 @@ from common.errors import UserError
 from extract.sources.location import filesystem, is_url, reading
 
 COMPRESSED = (".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
-MOST_NAMES = 1_000_000  # of a pattern: more is a slip of the pen
-HEADER_BYTES = 1 << 16  # read of a remote archive at a time: the headers before a member, and little of the member
+MOST_NAMES = 1_000_000  # of a pattern; a larger number is a typing error
+HEADER_BYTES = 1 << 16  # of one read of a remote archive: enough for headers, and little of a member
 
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive: its name, and where its bytes begin and how many they are."""
+    """A file in an archive: its name, the offset of its first byte, and its number of bytes."""
 
     name: str
     offset: int
@@ -33,10 +33,10 @@ def are_archives(place: str) -> bool:
     """Tell whether a path, URL or pattern means tar archives.
 
     Raises:
-        UserError: compressed ones: a clip cannot be read from the middle of them.
+        UserError: the archive is compressed; a clip cannot be read from the middle of it.
     """
     if place.lower().endswith(COMPRESSED):
-        raise UserError(f"{place} is compressed, and videos are already; unpack it to a plain .tar")
+        raise UserError(f"{place} is compressed, which saves nothing for videos; convert it to a plain .tar")
     return place.lower().endswith(".tar")
 
 
@@ -47,7 +47,7 @@ def archive_names(pattern: str) -> tuple[str, list[str]]:
         pattern: one archive, or several: `shards/ucf-{000..012}.tar`, `{train,test}.tar`, `*.tar`, in any mixture.
 
     Raises:
-        UserError: nothing is there by these names.
+        UserError: an archive does not exist.
     """
     magic = re.search(r"[{*?\[]", pattern)
     fixed = pattern if magic is None or Path(pattern).is_file() else pattern[: magic.start()]
@@ -88,25 +88,26 @@ def expand_braces(pattern: str) -> list[str]:
 
 
 def members(place: str, wanted: Callable[[str], bool]) -> Iterator[Member]:
-    """Yield the wanted files of an archive in its order; no more of it is read than their headers.
+    """Yield the wanted members of an archive in its order. Only headers are read.
 
     Args:
         place: path or URL of the archive.
-        wanted: by its name, without a leading `./`.
+        wanted: takes a name without a leading `./`.
 
     Raises:
-        UserError: no plain tar, or cut; a wanted member is a link, sparse, or has a name that leads out of the folder.
+        UserError: the file is no plain tar or is cut; or a wanted member is a link, is sparse, or has a name that
+            leads out of the folder.
     """
     with reading(place), _open(place) as file, tarfile.open(fileobj=file, mode="r:") as tar:
         while (member := tar.next()) is not None:
-            tar.members = []  # type: ignore[attr-defined]  # it would keep them all
+            tar.members = []  # type: ignore[attr-defined]  # otherwise it keeps every member in memory
             name = str(PurePosixPath(member.name))
             if not wanted(name) or member.isdir():
                 continue
             if name.startswith("/") or ".." in PurePosixPath(name).parts:
                 raise UserError(f"{place}: the member {name} leads out of the archive's folder; pack it again")
             if not member.isreg() or member.issparse():
-                raise UserError(f"{place}: the member {name} is a link or has holes; pack it again as a file")
+                raise UserError(f"{place}: the member {name} is a link or sparse; pack it again as a file")
             yield Member(name, member.offset_data, member.size)
         file.seek(tar.offset)
         # A damaged header reads as the end of the archive; the true end is a block of zeros.
@@ -115,7 +116,9 @@ def members(place: str, wanted: Callable[[str], bool]) -> Iterator[Member]:
             raise UserError(f"{place} is {what} at byte {tar.offset}; pack or copy it again")
         while piece := file.read(1 << 20):
             if piece.strip(b"\0"):
-                raise UserError(f"{place} goes on after its end, as archives joined by cat do; give them one by one")
+                raise UserError(
+                    f"{place} has data after its end, as archives joined by cat have; give the archives one by one"
+                )
 
 
 def _matching(root: str, pattern: str) -> list[str]:
@@ -128,7 +131,7 @@ def _matching(root: str, pattern: str) -> list[str]:
 
 
 def relative_name(name: str, folder: str) -> str:
-    """Return a name that fsspec gives, relative to its folder there; over HTTP it gives URLs."""
+    """Return a name that fsspec gives, relative to its folder. Over HTTP, fsspec gives URLs."""
     relative = name[len(folder.rstrip("/")) + 1 :]
     return unquote(relative) if is_url(name) else relative
 

@@ -1,7 +1,8 @@
-"""What a decoder cannot open where it is, a remote file or a member of an archive, brought to local scratch first.
+"""Copy remote files and members of archives, which decoders cannot open in place, to a local scratch folder.
 
-Scratch is $EXTRACT_SCRATCH, or the system's folder for temporary files; it should be a disk of this machine. Each
-process has a folder there, removed with it; one of a process that was killed is removed by the next `sweep`.
+The scratch folder is $EXTRACT_SCRATCH, or the system's folder for temporary files. It should be on a disk of this
+machine. Each process has a folder of its own in it, which it removes at its end. `sweep` removes those of killed
+processes.
 """
 
 import contextlib
@@ -21,17 +22,17 @@ from common.errors import UserError
 from extract.clip import DecodeError
 from extract.sources.location import describe, filesystem, is_url
 
-ATTEMPTS = 3  # of a fetch; …
-WAIT = 0.5  # … seconds before the second, and four times as many before the third
-PIECE = 4 << 20  # bytes of one read: one request, and what a fetch holds in memory
+ATTEMPTS = 3  # to copy a file
+WAIT = 0.5  # seconds before the second attempt, and four times as many before the third
+PIECE = 4 << 20  # bytes of one read, which is one request and is held in memory
 
 
 class FetchError(DecodeError):
-    """Why a file could not be brought here."""
+    """The reason why a file could not be copied."""
 
 
 class Scratch:
-    """The folder of one process for the file it decodes. Made when it is first needed."""
+    """The folder of one process for the file that it decodes. It is made when it is first needed."""
 
     def __init__(self) -> None:
         self._folder: Path | None = None
@@ -39,17 +40,17 @@ class Scratch:
 
     @contextlib.contextmanager
     def fetched(self, path: str, offset: int, size: int, name: str, alive: Callable[[], None]) -> Iterator[Path]:
-        """Give a local copy of a file, or of a piece of one, until the context ends.
+        """Give a local copy of a file, or of a part of it, until the context ends.
 
         Args:
             path: local path or URL of the file.
-            offset: where the piece begins; 0: the whole file.
-            size: of the piece.
-            name: what the file or the member is called: the copy ends in the same suffix.
-            alive: called after every piece.
+            offset: where the part begins; 0: the whole file.
+            size: bytes of the part.
+            name: of the file or the member; the copy has the same suffix.
+            alive: called after every read.
 
         Raises:
-            FetchError: it is not there or may not be read, or every attempt failed.
+            FetchError: the file is missing or not readable, or every attempt failed.
         """
         if self._folder is None:
             self._folder, self._lock = _claim()
@@ -69,9 +70,9 @@ class Scratch:
 
 
 def sweep() -> None:
-    """Remove what killed processes of this machine left in scratch. Whoever is alive holds a lock on his folder."""
+    """Remove the scratch folders of killed processes of this machine. A living process holds a lock on its folder."""
     for folder in _root().glob(f"{_prefix()}*"):
-        with contextlib.suppress(OSError):  # held; another user's; swept by another process
+        with contextlib.suppress(OSError):  # locked, another user's, or removed by another process
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,12 +88,14 @@ def _claim() -> tuple[Path, int]:
         try:
             folder = Path(tempfile.mkdtemp(prefix=_prefix(), dir=_root()))
         except OSError as error:
-            raise FetchError(f"cannot write scratch {_root()}: {error.strerror}; set EXTRACT_SCRATCH") from error
+            raise FetchError(
+                f"cannot write the scratch folder {_root()}: {error.strerror}; set EXTRACT_SCRATCH"
+            ) from error
         with contextlib.suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY)
-            with contextlib.suppress(OSError):  # a network's disk that knows no locks: nobody can sweep it either
+            with contextlib.suppress(OSError):  # a network disk without locks: `sweep` cannot lock it either
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            if folder.exists():  # else swept between its making and its locking
+            if folder.exists():  # otherwise another process removed it before it was locked
                 return folder, lock
             os.close(lock)
 
@@ -102,11 +105,11 @@ def _root() -> Path:
 
 
 def _prefix() -> str:
-    return f"extract-scratch-{socket.gethostname()}-"  # locks do not hold from one machine to another on every disk
+    return f"extract-scratch-{socket.gethostname()}-"  # on some disks, locks do not hold between machines
 
 
 def _fetch(path: str, offset: int, size: int | None, name: str, copy: Path, alive: Callable[[], None]) -> None:
-    """Copy a file or a piece of one; what may be a passing trouble is tried again."""
+    """Copy a file or a part of it. After an error that may be temporary, try again."""
     reason = ""
     for attempt in range(ATTEMPTS):
         if attempt:
@@ -114,31 +117,31 @@ def _fetch(path: str, offset: int, size: int | None, name: str, copy: Path, aliv
         alive()
         try:
             return _copy(path, offset, size, name, copy, alive)
-        except Exception as error:  # every storage has exceptions of its own
-            # fsspec's HTTP calls all that went wrong while it asked for the size a missing file.
-            trouble = error.__cause__ or error if isinstance(error, FileNotFoundError) else error
-            reason = describe(trouble)
-            if (lasting := _lasting(trouble, copy)) is not None:
-                raise FetchError(lasting) from error
+        except Exception as error:  # each kind of storage has its own exceptions
+            # Over HTTP, fsspec reports every error during the request for the size as a missing file.
+            cause = error.__cause__ or error if isinstance(error, FileNotFoundError) else error
+            reason = describe(cause)
+            if (permanent := _permanent(cause, copy)) is not None:
+                raise FetchError(permanent) from error
     raise FetchError(f"{ATTEMPTS} attempts failed, the last one: {reason}")
 
 
-def _lasting(trouble: BaseException, copy: Path) -> str | None:
-    """Return the reason, in words, where another attempt would end in the same way."""
-    status = getattr(trouble, "status", None)  # of HTTP
-    if isinstance(trouble, FileNotFoundError) or status in (404, 410):
+def _permanent(cause: BaseException, copy: Path) -> str | None:
+    """Return the reason, in words, if another attempt would fail in the same way; else None."""
+    status = getattr(cause, "status", None)  # of HTTP
+    if isinstance(cause, FileNotFoundError) or status in (404, 410):
         return "the file does not exist"
-    if getattr(trouble, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return f"scratch {copy.parent.parent} is full; set EXTRACT_SCRATCH to a larger disk"
-    # ValueError: a server that gives no pieces of a file.
-    if status in (400, 401, 403) or isinstance(trouble, (PermissionError, IsADirectoryError, UserError, ValueError)):
-        return f"the file cannot be read: {describe(trouble)}"
+    if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return f"the scratch folder {copy.parent.parent} is full; set EXTRACT_SCRATCH to a folder on a larger disk"
+    # ValueError: the server cannot send parts of a file.
+    if status in (400, 401, 403) or isinstance(cause, (PermissionError, IsADirectoryError, UserError, ValueError)):
+        return f"the file cannot be read: {describe(cause)}"
     return None
 
 
 def _copy(path: str, offset: int, size: int | None, name: str, copy: Path, alive: Callable[[], None]) -> None:
     with _open(path, whole=size is None) as source, copy.open("wb") as file:
-        if offset:  # in a tar, where a member's header stands right before its bytes
+        if offset:  # a member of a tar, whose header is right before its bytes
             source.seek(offset - tarfile.BLOCKSIZE)
             _refuse_other_member(source.read(tarfile.BLOCKSIZE), path, name, size)
         wanted: int | None = getattr(source, "size", None) if size is None else size
@@ -147,41 +150,43 @@ def _copy(path: str, offset: int, size: int | None, name: str, copy: Path, alive
             copied += file.write(piece)
             alive()
     if wanted is not None and copied != wanted:
-        raise OSError(f"{copied} of {wanted} bytes came")
+        raise OSError(f"{copied} of {wanted} bytes were received")
 
 
 def _refuse_other_member(header: bytes, path: str, name: str, size: int | None) -> None:
-    """Raise UserError where an archive was rewritten since the clips were listed."""
+    """Raise a UserError if an archive was rewritten since the clips were listed."""
     try:
         member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
         there = ""
     else:
         there = str(PurePosixPath(member.name)) if member.size == size or (size or 0) >= 8**11 else ""
-    long = len(name.encode()) > 99 or not name.isascii()  # such a name stands in a header of its own before
+    long = len(name.encode()) > 99 or not name.isascii()  # such a name has a header of its own before this one
     if there != name and not (long and there):
-        raise UserError(f"{name} does not stand there in {path} any more: it was packed anew; plan with another output")
+        raise UserError(
+            f"{name} is not at its place in {path} any more: the archive was packed again; plan with another output"
+        )
 
 
 def check_scratch() -> None:
-    """Refuse to begin where nothing can be brought to.
+    """Check that the scratch folder can be written.
 
     Raises:
-        UserError: scratch cannot be written.
+        UserError: it cannot.
     """
     try:
         with tempfile.TemporaryFile(dir=_root()):
             pass
     except OSError as error:
-        raise UserError(f"cannot write scratch {_root()}: {error.strerror}; set EXTRACT_SCRATCH") from error
+        raise UserError(f"cannot write the scratch folder {_root()}: {error.strerror}; set EXTRACT_SCRATCH") from error
 
 
 def _open(path: str, whole: bool) -> contextlib.AbstractContextManager[IO[bytes]]:
     if not is_url(path):
         return Path(path).open("rb")
     files, name = filesystem(path)
-    # Not every server gives pieces of a file, so a whole one is read in one go. Else, without fsspec's cache, each
-    # read is one request, of nothing beyond the piece.
+    # Some servers cannot send parts of a file, so a whole file is read in one request. Otherwise fsspec's cache is off,
+    # and each read is one request for exactly these bytes.
     how = {"block_size": 0} if whole and path.startswith("http") else {"cache_type": "none"}
     opened: contextlib.AbstractContextManager[IO[bytes]] = files.open(name, "rb", **how)
     return opened

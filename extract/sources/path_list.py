@@ -1,4 +1,4 @@
-"""A text file with the path of a clip on each line: its lines, comments, and the folder that the paths are in."""
+"""A text file with the path of a clip in each line: its lines, its comments, and the folder of the paths."""
 
 import itertools
 import os
@@ -11,7 +11,7 @@ from extract.sources.location import is_url, reading, relative_to
 
 
 def read_lines(file: Path, name: str) -> list[tuple[int, str]]:
-    """Read the lines of a list with their numbers, without those that are empty."""
+    """Return the lines of a list that are not empty, with their numbers."""
     with reading(name):
         lines = file.read_text(encoding="utf-8-sig").split("\n")
     return [(number, line) for number, line in enumerate(map(str.strip, lines), start=1) if line]
@@ -22,11 +22,11 @@ def read_paths(lines: list[tuple[int, str]], name: str, root: str) -> list[str]:
 
     Args:
         lines: as `read_lines` returns them.
-        name: what errors call the list.
+        name: of the list, for error messages.
         root: a folder, a URL or archives.
 
     Raises:
-        UserError: a path leads out of the root, with its line.
+        UserError: a path leads out of the root; the message has its line.
     """
     folder, paths = Path(root), []
     for number, line in lines:
@@ -42,13 +42,13 @@ def read_paths(lines: list[tuple[int, str]], name: str, root: str) -> list[str]:
 
 
 def _is_comment(line: str, root: str) -> bool:
-    """Tell whether a line of a list is a comment. In a local folder a file may be called so, as some of HMDB51 are."""
-    # os.path: pathlib raises where the line is longer than a name may be.
+    """Tell whether a line is a comment. Some files of HMDB51 have names that begin with #."""
+    # os.path is used because pathlib raises an error where the line is longer than a name may be.
     return line.startswith("#") and (is_url(root) or are_archives(root) or not os.path.exists(f"{root}/{line}"))  # noqa: PTH110
 
 
 def common_root(lines: list[tuple[int, str]], name: str) -> str:
-    """Return the folder that a list of absolute paths has in common, or the beginning of a list of URLs.
+    """Return the folder that absolute paths have in common, or the beginning that URLs have in common.
 
     Raises:
         UserError: a path is relative, or the URLs have nothing in common.
@@ -62,13 +62,13 @@ def common_root(lines: list[tuple[int, str]], name: str) -> str:
     common = [
         parts[0] for parts in itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
     ]
-    if len(common) < 3:  # as in s3: / "" / bucket
+    if len(common) < 3:  # the parts of s3://bucket
         raise UserError(f"the paths in {name} have no beginning in common; give lists that have one")
     return "/".join(common)
 
 
 def needs_videos(name: str) -> str:
-    """Return what to say where the folder of relative paths is not given."""
+    """Return the error message for relative paths without their folder."""
     return f"the paths in {name} are relative to a folder: give it (--videos)"
 
 

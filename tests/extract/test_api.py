@@ -17,6 +17,7 @@ from extract.api import _network
 from extract.cache import read_cache
 from extract.cache_rows import Row
 from extract.cache_writer import write_cache
+from extract.extraction import Extraction
 from extract.machine import Machine
 from extract.run import extract as extract_all
 from manifests.recipes.recipe import Extract
@@ -54,7 +55,9 @@ def test_a_files_features_are_the_bytes_of_a_run(
     videos = folder if skeleton else folder / "videos"
     out = tmp_path / "run.h5"
     machine = Machine(device="cpu", workers=1)
-    assert not extract_all(folder / "clips.csv", videos, out, Extract(**options, segments=num_segments), machine)
+    assert not extract_all(
+        Extraction(folder / "clips.csv", videos, out, Extract(**options, segments=num_segments), machine)
+    )
     run = read_cache(out)
     for clip_id, expected in list(zip(run.clip_id, run.features, strict=True))[2:5]:
         path = videos / f"{clip_id}{'.npy' if skeleton else '.avi'}"

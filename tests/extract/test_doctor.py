@@ -68,7 +68,7 @@ def test_a_decoder_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_decoder_that_loses_frames_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     sabotage(monkeypatch, lambda clip: iter(list(READ(clip))[:50]))
-    assert re.fullmatch(r"wrong: (1?\d|2\d) frames for 30 asked for", doctor.check_decoders()["pyav"])
+    assert re.fullmatch(r"wrong: (1?\d|2\d) frames for 30 requested", doctor.check_decoders()["pyav"])
 
 
 def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

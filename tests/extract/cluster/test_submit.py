@@ -58,7 +58,7 @@ def test_only_shards_with_something_to_do_are_handed_out(out: Path) -> None:
         (["--engine", "kubernetes", "--address", "auto"], "--address: not an option of --engine kubernetes"),
         (["--engine", "ray", "--container", "x"], "--container: not an option of --engine ray"),
         (["--engine", "ray", "--namespace", "x"], "--namespace: not an option of --engine ray"),
-        (["--engine", "slrm"], r"there is no engine 'slrm'; did you mean slurm\?"),
+        (["--engine", "slrm"], r"no engine 'slrm'; did you mean 'slurm'\? known: local, slurm, .*"),
         (["--engine", "ray", "--gpus-per-shard", "-1"], "options: gpus_per_shard: Input should be .* equal to 0"),
     ],
 )

@@ -102,7 +102,7 @@ def test_an_archive_that_was_packed_anew(tmp_path: Path, scratch: Scratch, name:
     for change in (header("c.avi", len(CONTENT)) if name == "a.avi" else header(name, 7), b"x" * 512):
         (tmp_path / "x.tar").write_bytes(there[:-512] + change[-512:] + CONTENT)
         with (
-            pytest.raises(FetchError, match="does not stand there in .*x.tar any more: it was packed anew"),
+            pytest.raises(FetchError, match="is not at its place in .*x.tar any more: the archive was packed again"),
             scratch.fetched(str(tmp_path / "x.tar"), offset, len(CONTENT), name, nothing),
         ):
             pass
@@ -165,7 +165,7 @@ class Refused(Exception):
         (PermissionError(errno.EACCES, "Permission denied"), "the file cannot be read: Permission denied"),
         (IsADirectoryError(errno.EISDIR, "Is a directory"), "the file cannot be read: Is a directory"),
         (Refused("Forbidden"), "the file cannot be read: Forbidden"),
-        (OSError(errno.ENOSPC, "No space left on device"), "scratch .* is full; set EXTRACT_SCRATCH"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the scratch folder .* is full; set EXTRACT_SCRATCH"),
     ],
 )
 def test_what_another_attempt_would_not_mend(
@@ -180,7 +180,7 @@ def test_what_another_attempt_would_not_mend(
 def test_an_archive_that_ends_too_soon(tmp_path: Path, scratch: Scratch, waits: list[float]) -> None:
     (tmp_path / "x.tar").write_bytes(header("a.avi", 500) + CONTENT[:240])
     with (
-        pytest.raises(FetchError, match="3 attempts failed, the last one: 240 of 500 bytes came"),
+        pytest.raises(FetchError, match="3 attempts failed, the last one: 240 of 500 bytes were received"),
         scratch.fetched(str(tmp_path / "x.tar"), 512, 500, "a.avi", nothing),
     ):
         pass
@@ -188,7 +188,7 @@ def test_an_archive_that_ends_too_soon(tmp_path: Path, scratch: Scratch, waits: 
 
 def test_scratch_that_is_not_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXTRACT_SCRATCH", str(file / "nowhere"))
-    with pytest.raises(FetchError, match="cannot write scratch .*set EXTRACT_SCRATCH"):
+    with pytest.raises(FetchError, match="cannot write the scratch folder .*set EXTRACT_SCRATCH"):
         Scratch().fetched(f"file://{file}", 0, 0, "", nothing).__enter__()
 
 

@@ -34,12 +34,12 @@ def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch
         raise ImportError("Install s3fs to access S3")
 
     monkeypatch.setattr(core, "url_to_fs", missing)
-    with pytest.raises(UserError, match=r"reads s3:// \(the extra `s3` brings it\): Install s3fs"):
+    with pytest.raises(UserError, match=r"reads s3:// is missing \(the extra `s3` has it\): Install s3fs"):
         filesystem("s3://bucket/a.mp4")
 
 
 def test_an_unknown_protocol() -> None:
-    with pytest.raises(UserError, match="nothing is known that reads nonsense://a"):
+    with pytest.raises(UserError, match="no package that reads nonsense://a"):
         filesystem("nonsense://a")
 
 
