@@ -20,7 +20,8 @@ from common.errors import UserError
 from distill.commands.caches import name_caches
 from distill.early_fusion import clips_without_features, join_caches
 from distill.feature_set import FeatureSet, make_feature_set
-from distill.run_folder import ModelRun, train_runs
+from distill.run_folder import ModelRun
+from distill.train_runs import train_runs
 from distill.training_plan import combination_name, complete_recipe, make_training_plan, vary_recipe
 from distill.training_state import EpochResult, ModelId
 from extract.cache import read_cache

@@ -22,7 +22,7 @@ from common.run_record import claim, fingerprint
 from distill.feature_set import FeatureSet
 from distill.run_folder import ModelRun, read_completion
 from distill.run_settings import data_settings, run_settings
-from distill.runs import EpochCounter
+from distill.train_runs import EpochCounter
 from distill.training_plan import TrainingPlan, Values, check_classes, check_num_segments, combination_name
 from distill.training_state import ModelId
 

@@ -25,6 +25,21 @@ class EpochResult:
     validation_auc: float  # mean of the accuracies
     validation_accuracy: tuple[float, ...]  # (N,), by observation ratio 1/N … 1
 
+    def as_row(self) -> dict[str, float]:
+        """Return all numbers by the names that they have in the curves."""
+        num_segments = len(self.validation_accuracy)
+        return {
+            "epoch": self.epoch,
+            "train_loss": self.loss,
+            **{f"train_{name}": value for name, value in self.terms.items()},
+            "validation_loss": self.validation_loss,
+            "validation_auc": self.validation_auc,
+            **{
+                f"validation_accuracy_{100 * n / num_segments:g}": accuracy
+                for n, accuracy in enumerate(self.validation_accuracy, start=1)
+            },
+        }
+
 
 @dataclass(frozen=True)
 class TrainingState:

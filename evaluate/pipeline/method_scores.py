@@ -17,8 +17,7 @@ from distill.feature_set import FeatureSet, make_feature_set, refuse_not_finite
 from distill.label_fraction import labelled_clips
 from distill.methods import METHODS
 from distill.models import predict_probabilities
-from distill.run_folder import load_run
-from distill.runs import folder_of_model
+from distill.run_folder import folder_of_model, load_run
 from distill.training_plan import TrainingPlan
 from distill.training_state import ModelId
 from evaluate.pipeline.layout import predictions_folder, runs_folder

@@ -1,37 +1,35 @@
-"""A VA-CNN's run folder: one training, what decides it, curves and weights; killed, the same call goes on.
+"""The run folder of a VA-CNN's training. A killed training resumes with the same call.
 
-settings.json, metrics.csv, tensorboard/, resume.safetensors while it trains, weights.safetensors (the selected epoch)
-and done.json, written last. The training loop is in `train.py`.
+The folder has settings.json, which is what determines the weights, and the files of `common.training_run`. The training
+loop is in `training.py`.
 """
 
-import importlib.metadata
-import json
-import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import pandas as pd
 import torch
 
 from common.callbacks import Notify, ProgressCallback, no_notice, no_progress
 from common.device import choose_device, device_name
 from common.errors import UserError
-from common.files import inside, refuse_no_folder, sha256_of, write_text
-from common.run_record import claim, only_writer, read_record, refuse_other
+from common.files import inside, refuse_no_folder
+from common.run_record import claim, only_writer, refuse_other
+from common.training_run import DONE, RESUME, WEIGHTS, Curves, StateSaver, read_completion, versions, write_completion
 from extract.machine import Machine
 from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import stretch_sequence
 from extract.va_cnn.samples import Samples, read_samples
-from extract.va_cnn.train import State, train
-from extract.va_cnn.weights import load_state, save_state, save_weights
+from extract.va_cnn.training import train_network
+from extract.va_cnn.training_state import VaCnnState, load_state, save_state
+from extract.va_cnn.weights import save_weights
 from manifests.manifest import Manifest, labels_sha256
 from manifests.recipes.recipe import VaCnn
 
-SETTINGS, METRICS, TENSORBOARD = "settings.json", "metrics.csv", "tensorboard"
-RESUME, WEIGHTS, DONE = "resume.safetensors", "weights.safetensors", "done.json"
-SAVE_SECONDS = 20.0  # between two writes of the resume state; what it misses is trained again
+SETTINGS = "settings.json"
+SAVE_SECONDS = 20.0  # between two writes of the resume state; later epochs are trained again after a kill
 
 
 @dataclass(frozen=True)
@@ -93,39 +91,23 @@ def train_va_cnn(
         decisive = {
             "settings": settings,
             "samples_sha256": {split: own.sha256 for split, own in samples.items()},
-            "versions": {
-                "early-recognition": importlib.metadata.version("early-recognition"),
-                "torch": str(torch.__version__),
-                "device": device.type,
-            },
+            "versions": versions(device.type),
         }
         claim(folder / SETTINGS, decisive, {"device": device_name(device)})
         left_out = {split: list(own.left_out) for split, own in samples.items()}
         made = settings | {"joints": samples["train"].joints, "initial_weights": remark, "left_out": left_out}
         samples = {split: _stretched(own, network, config).to(device) for split, own in samples.items()}
-        state = load_state(folder / RESUME) if (folder / RESUME).exists() else State()
-        with _Recorder(folder, state) as recorder:
-
-            def after_epoch(state: State) -> None:
-                recorder.add(state)
-                progress(len(state.history), config.epochs)
-
-            state = train(network.to(device), samples["train"], samples["validation"], config, state, after_epoch)
+        state = _train(folder, network.to(device), samples, config, progress)
         assert state.best is not None
-        save_weights(folder / WEIGHTS, state.best, made | {"selected": asdict(state.selected)})
-        done = {
-            "epochs": len(state.history),
-            "selected": asdict(state.selected),
-            "left_out": left_out,
-            "weights_sha256": sha256_of(folder / WEIGHTS),
-        }
-        write_text(folder / DONE, json.dumps(done, indent=2) + "\n")
+        selected = asdict(state.selected)
+        save_weights(folder / WEIGHTS, state.best, made | {"selected": selected})
+        write_completion(folder, {"epochs": len(state.history), "selected": selected, "left_out": left_out})
         (folder / RESUME).unlink(missing_ok=True)
     return folder / WEIGHTS
 
 
 def clip_settings(manifest: Manifest, column: str) -> dict[str, Any]:
-    """Return the settings of a training that say which clips it sees, with which labels.
+    """Return the settings of a training that determine its clips and labels.
 
     Raises:
         UserError: a split is empty, or there is no such column of paths.
@@ -144,14 +126,33 @@ def clip_settings(manifest: Manifest, column: str) -> dict[str, Any]:
     }
 
 
+def _train(
+    folder: Path, network: VaCnnNetwork, samples: Mapping[str, Samples], config: VaCnn, progress: ProgressCallback
+) -> VaCnnState:
+    """Train, or resume from the state in the folder, and write curves and states."""
+    state = load_state(folder / RESUME) if (folder / RESUME).exists() else VaCnnState()
+    with (
+        Curves(folder, len(state.history)) as curves,
+        StateSaver[VaCnnState](
+            lambda state: save_state(folder / RESUME, state), SAVE_SECONDS, when_interrupted=True
+        ) as saver,
+    ):
+
+        def after_epoch(state: VaCnnState) -> None:
+            curves.add([asdict(epoch) for epoch in state.history])
+            saver.add(state)
+            progress(len(state.history), config.epochs)
+
+        return train_network(network, samples["train"], samples["validation"], config, state, after_epoch)
+
+
 def _finished(folder: Path, skip_failed: bool) -> Path:
-    done = read_record(folder / DONE)
-    if not (folder / WEIGHTS).exists() or sha256_of(folder / WEIGHTS) != done["weights_sha256"]:
-        raise UserError(f"{folder / WEIGHTS} is not the file that the training wrote; remove {folder} and train again")
+    """Return the weights of a finished run; refuse one that left out clips if that is not allowed."""
+    done = read_completion(folder)
     left_out = sum(map(len, done["left_out"].values()))
     if left_out and not skip_failed:
         raise UserError(
-            f"{folder} was trained without {left_out} clips that could not be read; mend them, remove {folder} and "
+            f"{folder} was trained without {left_out} clips that could not be read; repair them, remove {folder} and "
             "train again, or give --skip-failed to use it as it is"
         )
     return folder / WEIGHTS
@@ -176,56 +177,24 @@ def _read(data: VaCnnData, config: VaCnn, machine: Machine, notify: Notify) -> d
 
 
 def _check(split: str, samples: Samples, clips: int, skip_failed: bool, notify: Notify) -> None:
-    """Refuse clips that could not be read, or say so; refuse skeletons that do not go together."""
+    """Refuse or report clips that could not be read; refuse skeletons with different numbers of joints."""
     if not len(samples.labels):
         raise UserError(f"none of the {clips} skeletons of split {split} can be read; the first: {samples.left_out[0]}")
     if samples.left_out:
-        said = f"{len(samples.left_out)} of {clips} skeletons of split {split} cannot be read; the first: "
+        sentence = f"{len(samples.left_out)} of {clips} skeletons of split {split} cannot be read; the first: "
         if not skip_failed:
-            raise UserError(f"{said}{samples.left_out[0]}. Mend them, or give --skip-failed to train without them")
-        notify(said + samples.left_out[0])
+            raise UserError(
+                f"{sentence}{samples.left_out[0]}. Repair them, or give --skip-failed to train without them"
+            )
+        notify(sentence + samples.left_out[0])
     if not (samples.stretches[..., 2] == samples.joints).all():
         raise UserError(f"the skeletons of split {split} have different numbers of joints; train on one kind of files")
 
 
 def _stretched(samples: Samples, network: VaCnnNetwork, config: VaCnn) -> Samples:
-    """With `legacy_sequence_stretch`, each clip's coordinates stretched to the training data's extremes."""
+    """Return the samples; with `legacy_sequence_stretch`, stretch each clip to the extremes of the training data."""
     if not config.legacy_sequence_stretch:
         return samples
     low, high = network.minimum.item(), network.maximum.item()
     clips = torch.tensor_split(samples.points, samples.stretches[1:, :, :, 0].flatten(1).min(dim=1).values)
     return replace(samples, points=torch.cat([stretch_sequence(clip, low, high) for clip in clips]))
-
-
-class _Recorder:
-    """Writes after each epoch: the curves, and now and then, and on Ctrl-C, the state."""
-
-    def __init__(self, folder: Path, state: State) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # late: importing it takes seconds
-
-        self._folder = folder
-        self._state = self._saved = state
-        self._saved_at = time.monotonic()
-        self._writer = SummaryWriter(str(folder / TENSORBOARD), purge_step=len(state.history) + 1)
-
-    def add(self, state: State) -> None:
-        self._state = state
-        epoch = asdict(state.history[-1])
-        number = epoch.pop("epoch")
-        for name, value in epoch.items():
-            self._writer.add_scalar(name, value, number)
-        write_text(self._folder / METRICS, pd.DataFrame(map(asdict, state.history)).to_csv(index=False))
-        if time.monotonic() - self._saved_at > SAVE_SECONDS:
-            self._save()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        self._writer.close()
-        if kind is not None and self._state is not self._saved:
-            self._save()
-
-    def _save(self) -> None:
-        save_state(self._folder / RESUME, self._state)
-        self._saved, self._saved_at = self._state, time.monotonic()

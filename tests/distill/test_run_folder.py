@@ -17,12 +17,13 @@ from typer.testing import CliRunner
 
 from common.errors import UserError
 from common.files import sha256_of
-from distill import run_folder
+from distill import train_runs as training
 from distill.__main__ import app
 from distill.checkpoint import load_state, save_state
 from distill.feature_set import FeatureSet, make_feature_set
-from distill.run_folder import CompletionRecord, ModelRun, load_run, read_completion, read_settings, train_runs
+from distill.run_folder import CompletionRecord, ModelRun, load_run, read_completion, read_settings
 from distill.side_by_side import train_together
+from distill.train_runs import train_runs
 from distill.training_plan import TrainingPlan, make_training_plan
 from distill.training_state import EpochResult, ModelId
 from extract.cache import Cache, read_cache
@@ -57,7 +58,8 @@ import json, os, signal, sys
 from pathlib import Path
 import torch
 import torch.utils.tensorboard
-from distill import checkpoint, run_folder
+from common import tensor_files, training_run
+from distill import train_runs
 from distill.feature_set import make_feature_set
 from distill.run_folder import ModelRun
 from distill.training_plan import make_training_plan
@@ -67,8 +69,8 @@ from manifests.recipes.recipe import read_recipe
 from manifests.manifest import read_manifest
 
 def train_until(name, count, save_seconds):
-    run_folder.SAVE_SECONDS = save_seconds
-    module = checkpoint if name == "atomic_write" else run_folder
+    train_runs.SAVE_SECONDS = save_seconds
+    module = tensor_files if name == "atomic_write" else training_run
     original, calls = getattr(module, name), []
 
     def killed(*arguments):
@@ -80,7 +82,7 @@ def train_until(name, count, save_seconds):
         return original(*arguments)
 
     setattr(module, name, killed)
-    run_folder.train_runs([ModelRun(ModelId("without", seed), out / str(seed)) for seed in (0, 1)], plan, data)
+    train_runs.train_runs([ModelRun(ModelId("without", seed), out / str(seed)) for seed in (0, 1)], plan, data)
 
 torch.set_num_threads(1)
 inputs, out = Path(sys.argv[1]), Path(sys.argv[2])
@@ -174,7 +176,7 @@ def test_what_trained_together_goes_on_by_itself_or_with_others(
     data: FeatureSet, plan: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An interrupted training is found by what it is a training of, wherever its state was saved."""
-    monkeypatch.setattr(run_folder, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(training, "SAVE_SECONDS", 0.0)
     runs = [ModelRun(ModelId("without", seed), tmp_path / str(seed)) for seed in range(4)]
 
     def stop(job: ModelId, epoch: EpochResult) -> None:
@@ -202,8 +204,8 @@ def test_a_few_at_once_one_after_another(
     data: FeatureSet, plan: TrainingPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a machine is better off with small stacks, and stopped in the second of them."""
-    monkeypatch.setattr(run_folder, "SAVE_SECONDS", 0.0)
-    monkeypatch.setattr(run_folder, "models_at_once", lambda network, device: 2)
+    monkeypatch.setattr(training, "SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(training, "models_at_once", lambda network, device: 2)
     order: list[tuple[int, int]] = []
 
     def stop(job: ModelId, epoch: EpochResult) -> None:
@@ -233,7 +235,7 @@ def test_metrics_and_tensorboard_tell_the_history(
             raise KeyboardInterrupt
 
     for last, save_seconds in [(2, 0.0), (4, 1e9)]:  # epochs 3 and 4 are trained twice, and told once
-        monkeypatch.setattr(run_folder, "SAVE_SECONDS", save_seconds)
+        monkeypatch.setattr(training, "SAVE_SECONDS", save_seconds)
         with pytest.raises(KeyboardInterrupt):
             train_run(folder, plan, data, 0, "teacher", progress=partial(stop, last=last))
     epochs: list[EpochResult] = []
@@ -262,7 +264,7 @@ def test_a_finished_run_returns_at_once(
     def never(*arguments: object, **keywords: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(run_folder, "train_together", never)
+    monkeypatch.setattr(training, "train_together", never)
     assert train_run(folder, plan, data) == finished
     # The weights of Eq. 4 do not touch a run without distillation.
     other_alpha = recipe.model_copy(update={"distillation": recipe.distillation.model_copy(update={"alpha": 0.9})})
@@ -294,12 +296,12 @@ def test_other_settings_are_refused_by_name(
         with pytest.raises(UserError, match=r"\(method: without there, teacher wanted"):
             train_run(folder, make_plan(), data, 0, "teacher")
         if unfinished:  # bits of two versions are not mixed in one run
-            monkeypatch.setattr(run_folder.torch, "__version__", "0.0")
+            monkeypatch.setattr(torch, "__version__", "0.0")
             with pytest.raises(UserError, match=r"versions\.torch: .* there, 0\.0 wanted"):
                 run(make_plan(), data, 0)
             monkeypatch.undo()
         else:  # a finished run is only read
-            monkeypatch.setattr(run_folder.torch, "__version__", "0.0")
+            monkeypatch.setattr(torch, "__version__", "0.0")
             monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
             train_run(folder, make_plan(), data)
         assert contents(folder) == before
@@ -341,7 +343,7 @@ def test_the_second_process_is_turned_away(data: FeatureSet, plan: TrainingPlan,
 
 
 def test_teacher_and_student_through_their_folders(data: FeatureSet, plan: TrainingPlan, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="with is taught by 'teacher'; give the run folder of a trained one"):
+    with pytest.raises(UserError, match="with needs a teacher, trained as 'teacher'; give its run folder"):
         train_run(tmp_path / "with", plan, data, 0, "with")
     train_run(tmp_path / "teacher", plan, data, 0, "teacher")
     train_run(tmp_path / "with", plan, data, 0, "with", tmp_path / "teacher")

@@ -188,7 +188,7 @@ def test_again_does_nothing_anew(recipe: Recipe, whole: Result, copied: Pipeline
 def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_bytes(
     recipe: Recipe, whole: Result, copied: PipelineInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.run_folder.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("distill.train_runs.SAVE_SECONDS", 0.0)
     for path in copied.out.iterdir():
         if path.name != "videos":
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -226,7 +226,7 @@ def test_a_row_is_the_same_alone_and_compared_and_is_not_trained_again(
 def test_stopped_anywhere_it_goes_on_and_counts_every_epoch_once(
     compared: Result, inputs: PipelineInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distill.run_folder.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("distill.train_runs.SAVE_SECONDS", 0.0)
     recipe = make_recipe(tmp_path, "compare")
     total = 3 * MODELS_OF_A_STREAM * 3  # rgb, skeleton, joined; three epochs
     seen: list[int] = []

@@ -24,8 +24,9 @@ from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.pictures import make_pictures
 from extract.va_cnn.run_folder import VaCnnData, train_va_cnn
 from extract.va_cnn.samples import Samples, cut, read_samples
-from extract.va_cnn.train import Epoch, State, train
-from extract.va_cnn.weights import load_state, load_va_cnn, save_state
+from extract.va_cnn.training import train_network
+from extract.va_cnn.training_state import VaCnnEpoch, VaCnnState, load_state, save_state
+from extract.va_cnn.weights import load_va_cnn
 from manifests.manifest import COLUMNS, Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import Extract, VaCnn
 
@@ -58,18 +59,18 @@ def validation(drawn_skeletons: Path) -> Samples:
     return samples_of(drawn_skeletons, "validation")
 
 
-def state_of(training: Samples, validation: Samples, table: VaCnn, *, stop_after: int = 99) -> list[State]:
+def state_of(training: Samples, validation: Samples, table: VaCnn, *, stop_after: int = 99) -> list[VaCnnState]:
     """Train from the start and return the state after each epoch; with `stop_after`, fall over there and go on."""
-    states: list[State] = []
+    states: list[VaCnnState] = []
 
-    def after_epoch(state: State) -> None:
+    def after_epoch(state: VaCnnState) -> None:
         states.append(state)
         if len(states) == stop_after:
             raise KeyboardInterrupt
 
     def begin() -> None:
         network, _ = initial_network(table, 2, training)
-        train(network, training, validation, table, states[-1] if states else None, after_epoch)
+        train_network(network, training, validation, table, states[-1] if states else None, after_epoch)
 
     if stop_after < table.epochs:
         with pytest.raises(KeyboardInterrupt):
@@ -139,7 +140,7 @@ def test_a_state_survives_its_file(training: Samples, validation: Samples, table
 def test_the_rate_falls_on_a_plateau_and_patience_ends(
     training: Samples, validation: Samples, table: VaCnn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("extract.va_cnn.train._validate", lambda *arguments: (1.0, 0.5, 0.5, 0.5))
+    monkeypatch.setattr("extract.va_cnn.training._validate", lambda *arguments: (1.0, 0.5, 0.5, 0.5))
     short = table.model_copy(update={"epochs": 30, "plateau": 2, "patience": 6, "samples_per_clip": 1})
     last = state_of(training, validation, short, stop_after=4)[-1]  # resumed: the plateau is remembered
     rates = [epoch.learning_rate for epoch in last.history]
@@ -402,8 +403,8 @@ if __name__ == "__main__":
 
 
 def test_the_selected_epoch_is_the_best_then_the_surest_then_the_first() -> None:
-    def epoch(number: int, accuracy: float, loss: float) -> Epoch:
-        return Epoch(number, 1e-4, 1.0, 0.5, loss, accuracy, 0.5, 0.5)
+    def epoch(number: int, accuracy: float, loss: float) -> VaCnnEpoch:
+        return VaCnnEpoch(number, 1e-4, 1.0, 0.5, loss, accuracy, 0.5, 0.5)
 
     history = (epoch(1, 0.5, 2.0), epoch(2, 0.7, 1.5), epoch(3, 0.7, 1.2), epoch(4, 0.7, 1.2), epoch(5, 0.6, 0.1))
-    assert State(history).selected.epoch == 3
+    assert VaCnnState(history).selected.epoch == 3
