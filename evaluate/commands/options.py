@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.config import parse_config
 from common.errors import UserError
 from distill.commands.caches import name_caches
-from evaluate.pipeline.inputs import PipelineInputs, missing_option
+from evaluate.pipeline.inputs import PipelineInputs, missing_option, replace_seeds
 from manifests.datasets import is_synthetic
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
@@ -102,7 +101,7 @@ def with_seeds(recipe: Recipe, text: str | None) -> Recipe:
         seeds = [int(number) for number in text.split(",")]
     except ValueError as error:
         raise UserError(f"--seeds {text}: write whole numbers with commas between, as in 0,1,2") from error
-    return parse_config(Recipe, recipe.model_dump() | {"seeds": seeds}, f"--seeds {text}")
+    return replace_seeds(recipe, seeds, f"--seeds {text}")
 
 
 def _at_most_one(recipe: Recipe, option: str, values: Sequence[str]) -> Path | None:

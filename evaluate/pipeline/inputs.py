@@ -1,11 +1,13 @@
 """The inputs of a reproduction, and its progress callbacks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.callbacks import ProgressCallback, no_progress
+from common.config import parse_config
 from manifests.datasets import DATASETS
+from manifests.recipes.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,20 @@ class StageProgress:
     clips: ProgressCallback = no_progress
     va_cnn: ProgressCallback = no_progress
     epochs: ProgressCallback = no_progress
+
+
+def replace_seeds(recipe: Recipe, seeds: Sequence[int], source: str = "seeds") -> Recipe:
+    """Return the recipe with other seeds.
+
+    Args:
+        recipe: has all other values.
+        seeds: the seeds.
+        source: names the seeds in error messages.
+
+    Raises:
+        UserError: a seed is negative, too large or given twice.
+    """
+    return parse_config(Recipe, recipe.model_dump() | {"seeds": list(seeds)}, source)
 
 
 def missing_option(recipe: str, dataset: str) -> str:

@@ -31,9 +31,20 @@ from evaluate.scoring.scores import Scores, score_predictions
 from manifests.manifest import Manifest
 
 
-def score_methods(
-    plan: ScoringPlan, out: Path, manifest: Manifest, sources: Sequence[Source]
-) -> dict[str, list[Scores]]:
+@dataclass(frozen=True)
+class MethodScores:
+    """The rows of the results table, in its order.
+
+    Attributes:
+        scores: by the name of the row, one `Scores` for each seed.
+        files: by the name of the row, the predictions file of each seed.
+    """
+
+    scores: dict[str, list[Scores]]
+    files: dict[str, list[Path]]
+
+
+def score_methods(plan: ScoringPlan, out: Path, manifest: Manifest, sources: Sequence[Source]) -> MethodScores:
     """Write the predictions of every method and of its late fusion, and score the rows of the results table.
 
     Args:
@@ -42,31 +53,29 @@ def score_methods(
         manifest: the clips and, for scoring, their labels.
         sources: what the models get as input; all models are trained.
 
-    Returns:
-        By the name of the row, one `Scores` for each seed, in the order of the table.
-
     Raises:
         UserError: a run is not finished, or a file cannot be written.
     """
-    scores: dict[str, list[Scores]] = {}
+    rows = MethodScores({}, {})
 
     def keep(path: Path, predictions: Predictions, in_table: bool) -> None:
         write_predictions(path, predictions)
         if in_table:
-            scores.setdefault(predictions.method, []).append(score_predictions(read_predictions(path), manifest))
+            rows.scores.setdefault(predictions.method, []).append(score_predictions(read_predictions(path), manifest))
+            rows.files.setdefault(predictions.method, []).append(path)
 
     training = plan.training
     for source in sources:
         for model, predictions in _predict(plan, out, manifest, source):
             keep(_predictions_file(out, source, training, model), predictions, source.in_table)
     if plan.fusion == "early":
-        return scores
+        return rows
     alone = [source for source in sources if len(source.caches) == 1]
     for method, seed in product(training.methods, training.seeds):
         files = [_predictions_file(out, source, training, ModelId(method, seed)) for source in alone]
         path = predictions_folder(out, PurePath(), training.labels) / f"late-fusion-{method}-seed{seed}.h5"
         keep(path, _late_fusion(plan, manifest, method, files, alone), True)
-    return scores
+    return rows
 
 
 def _predict(plan: ScoringPlan, out: Path, manifest: Manifest, source: Source) -> Iterator[tuple[ModelId, Predictions]]:

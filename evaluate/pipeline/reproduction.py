@@ -34,6 +34,7 @@ class Result:
         figure: the accuracy curves as PNG.
         manifest: the clips that were scored.
         scores: by the name of the row, one `Scores` for each seed.
+        predictions: by the name of the row, the predictions file of each seed.
         seconds: how long each stage took.
     """
 
@@ -41,6 +42,7 @@ class Result:
     figure: Path
     manifest: Manifest
     scores: dict[str, list[Scores]]
+    predictions: dict[str, list[Path]]
     seconds: dict[str, float]
 
 
@@ -82,8 +84,8 @@ def reproduce(
     out = result_folder(inputs.out, manifest, sources, notify)
     train_students(plans.training, out, manifest, sources, device, progress.epochs)
     finish("distill")
-    scores = score_methods(plans.scoring, out, manifest, sources)
+    rows = score_methods(plans.scoring, out, manifest, sources)
     results = out / labels_folder(plans.training.labels)
-    table, figure = write_results(results, manifest, scores, plans.scoring.baseline, plans.scoring.method)
+    table, figure = write_results(results, manifest, rows.scores, plans.scoring.baseline, plans.scoring.method)
     finish("evaluate")
-    return Result(table, figure, manifest, scores, seconds)
+    return Result(table, figure, manifest, rows.scores, rows.files, seconds)

@@ -1,0 +1,150 @@
+"""The public functions of the evaluation, for Python: score predictions files, and reproduce a recipe."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from common.callbacks import Notify
+from common.cores import usable_cores
+from common.errors import UserError
+from evaluate.pipeline.inputs import PipelineInputs, StageProgress, replace_seeds
+from evaluate.pipeline.reproduction import reproduce as reproduce_recipe
+from evaluate.pipeline.results import published_beside
+from evaluate.scoring.scored_files import score_files
+from evaluate.scoring.scores import Scores
+from evaluate.tables.results_frame import results_frame
+from extract.machine import Machine
+from manifests.manifest import Manifest, read_manifest
+from manifests.recipes.recipe import ONLY_STREAM, Recipe, read_recipe
+
+DECODE_PROCESSES = 8  # more rarely help: the network is slower than so many decoders
+
+
+@dataclass(frozen=True)
+class ScoredPredictions:
+    """The scores of some methods.
+
+    Attributes:
+        table: a row for each method, with means and standard deviations over its seeds in per cent; the columns are
+            described in `evaluate.tables.results_frame`. Published rows of the same experiment come first.
+        scores: by method, the scores of each seed, with curves (N,) as fractions.
+        manifest: the clips.
+    """
+
+    table: pd.DataFrame
+    scores: Mapping[str, Sequence[Scores]] = field(repr=False)
+    manifest: Manifest = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Reproduction(ScoredPredictions):
+    """The results of a recipe.
+
+    Attributes:
+        folder: the folder of the results.
+        table_file: the results table as Markdown; table.csv and table.tex are beside it.
+        figure_file: the accuracy curves as PNG; figure.svg is beside it.
+        prediction_files: by method, the predictions file of each seed.
+        seconds: how long each stage took.
+    """
+
+    folder: Path
+    table_file: Path
+    figure_file: Path
+    prediction_files: Mapping[str, Sequence[Path]]
+    seconds: Mapping[str, float]
+
+
+def score(predictions: str | Path | Iterable[str | Path], manifest: str | Path | Manifest) -> ScoredPredictions:
+    """Score predictions files on the test split of a manifest.
+
+    Args:
+        predictions: one file or several, of any methods and seeds. The format is described in
+            `evaluate.scoring.predictions`.
+        manifest: the manifest with the test labels, or its CSV file.
+
+    Raises:
+        UserError: a file is no predictions file, it is of another protocol, other classes or other clips, or two files
+            are of the same method and seed.
+    """
+    paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
+    if not paths:
+        raise UserError("there are no predictions to score; give at least one file")
+    clips = manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
+    scores = score_files(map(Path, paths), clips)
+    return ScoredPredictions(results_frame(scores, published_beside(clips, scores)), scores, clips)
+
+
+def reproduce(
+    recipe: str | Path | Recipe,
+    *,
+    videos: str | Path | None = None,
+    manifest: str | Path | None = None,
+    caches: str | Path | Mapping[str, str | Path] | None = None,
+    out: str | Path | None = None,
+    seeds: Sequence[int] | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    skip_failed: bool = False,
+    get_weights: bool = False,
+    notify: Notify = print,
+    progress: StageProgress | None = None,
+) -> Reproduction:
+    """Run what is missing of a recipe, from the files of the data set to the table and the figure.
+
+    After an interruption, the same call resumes.
+
+    Args:
+        recipe: a recipe, its file, or the name of one that comes with the project, as in `ucf101`.
+        videos: the folder of the data set's files.
+        manifest: the CSV file of your own manifest; None: it is built from the files.
+        caches: feature caches that exist already, by stream. The file alone is enough if the recipe has one stream.
+        out: the folder for everything that is made; None: out/NAME of the recipe.
+        seeds: seeds instead of the recipe's.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        workers: decode processes; None: one for each core, but not more than 8.
+        skip_failed: continue without the clips that failed; the protocol is then named a subset.
+        get_weights: download released weights that are needed and missing.
+        notify: gets sentences for the user.
+        progress: the progress callbacks of the stages.
+
+    Raises:
+        UserError: something is missing or failed, with what to do about it.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
+    if seeds is not None:
+        chosen = replace_seeds(chosen, seeds)
+    inputs = PipelineInputs(
+        Path("out") / chosen.name if out is None else Path(out),
+        videos=None if videos is None else Path(videos),
+        manifest=None if manifest is None else Path(manifest),
+        caches=_caches_by_stream(chosen, caches),
+        skip_failed=skip_failed,
+        get_weights=get_weights,
+    )
+    machine = Machine(device=device, workers=workers or min(usable_cores(), DECODE_PROCESSES))
+    result = reproduce_recipe(chosen, inputs, machine, notify, progress)
+    return Reproduction(
+        table=results_frame(result.scores, published_beside(result.manifest, result.scores)),
+        scores=result.scores,
+        manifest=result.manifest,
+        folder=result.table.parent,
+        table_file=result.table,
+        figure_file=result.figure,
+        prediction_files=result.predictions,
+        seconds=result.seconds,
+    )
+
+
+def _caches_by_stream(recipe: Recipe, caches: str | Path | Mapping[str, str | Path] | None) -> dict[str, Path]:
+    """Return the caches by the names of their streams."""
+    if caches is None:
+        return {}
+    if isinstance(caches, Mapping):
+        return {name: Path(path) for name, path in caches.items()}
+    names = list(recipe.stream_configs) or [ONLY_STREAM]
+    if len(names) > 1:
+        raise UserError(f"recipe {recipe.name} has the streams {', '.join(names)}; give the caches by stream")
+    return {names[0]: Path(caches)}
