@@ -1,21 +1,23 @@
 """What several commands print: the results in a folder, and scores as JSON."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it loads numpy, which --help does without
     from evaluate.scoring.scores import Scores
+    from manifests.manifest import Manifest
 
 
-def print_results(folder: Path) -> None:
-    """Print the table that `write_results` wrote, and the comparison with the baseline if there is one."""
-    print((folder / "table.md").read_text(encoding="utf-8"))
-    compared = folder / "comparison.md"
-    if compared.exists():
-        print(compared.read_text(encoding="utf-8"))
-    names = ["table", *(["comparison"] if compared.exists() else []), "beyond"]
-    print(f"in {folder}: {', '.join(names)} (.md, .csv), table.tex, figure (.png, .svg)")
+def print_results(manifest: "Manifest", scores: "Mapping[str, Sequence[Scores]]", folder: Path | None) -> None:
+    """Print a short table of scores, and the names of the files if they were written into a folder."""
+    from evaluate.pipeline.results import published_beside, published_of_methods
+    from evaluate.tables.terminal_table import short_results
+
+    print(short_results(scores, published_of_methods(published_beside(manifest, scores), scores)))
+    if folder is not None:
+        names = ["table", *(["comparison"] if (folder / "comparison.md").exists() else []), "beyond"]
+        print(f"in {folder}: {', '.join(names)} (.md, .csv), table.tex, figure (.png, .svg)")
 
 
 def scores_as_json(scores: "Mapping[str, Iterable[Scores]]") -> list[dict[str, object]]:

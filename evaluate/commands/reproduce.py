@@ -56,10 +56,11 @@ def reproduce(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Run all stages from raw videos to the table and the figure, and print the table. Finished work is not repeated.
+    """Run all stages from raw videos to the tables and the figure, and print a short table.
 
     A recipe makes one table. A suite makes a whole table of the paper, with the differences from the printed numbers;
-    its recipes that get no data are left out. After an interruption, the same command resumes.
+    its recipes that get no data are left out. Finished work is not repeated. After an interruption, the same command
+    resumes.
 
     Examples:
 
@@ -94,7 +95,7 @@ def reproduce(
         inputs = SuiteInputs(folder, inputs_of_suite(merge_rows(rows), folder, options))
         with progress_bars() as bar:
             ended = run_suite(suite, rows, inputs, machine, notify, lambda name: _progress(bar, f" of {name}"))
-        _print_suite(ended, as_json)
+        _print_suite(ended, suite.title, as_json)
         return
     chosen = with_seeds(read_recipe(recipe), seeds)
     own_inputs = inputs_of_recipe(chosen, out or Path("out") / chosen.name, options)
@@ -116,27 +117,28 @@ def _progress(bar: Callable[[str, str], ProgressCallback], of: str = "") -> "Sta
 
 
 def _print_recipe(result: "Result", as_json: bool) -> None:
-    """Print the table of a recipe and how long each stage took."""
+    """Print a short table of a recipe and how long each stage took."""
     from evaluate.commands.output import print_results, scores_as_json, seconds_as_text
 
     if as_json:
         print(json.dumps({"scores": scores_as_json(result.scores), "seconds": result.seconds}))
         return
-    print_results(result.table.parent)
+    print_results(result.manifest, result.scores, result.table.parent)
     print(seconds_as_text(result.seconds))
 
 
-def _print_suite(result: "SuiteResult", as_json: bool) -> None:
-    """Print the table of a suite and where the other files are, or all numbers as JSON."""
+def _print_suite(result: "SuiteResult", title: str, as_json: bool) -> None:
+    """Print short tables of a suite and where the files are, or all numbers as JSON."""
     from evaluate.commands.output import scores_as_json, seconds_as_text
     from evaluate.tables.suite_table import as_json as rows_as_json
+    from evaluate.tables.terminal_table import short_suite
 
     if as_json:
         scores = [one for _, own in result.results for one in scores_as_json(own.scores)]
         seconds = [{"base": recipe.name, **own.seconds} for recipe, own in result.results]
         print(json.dumps({"rows": rows_as_json(result.sections), "scores": scores, "seconds": seconds}))
         return
-    print(result.table.read_text(encoding="utf-8"))
+    print(short_suite(title, result.sections))
     print(f"table: {result.table} (also .csv, .tex)")
     for recipe, own in result.results:
         print(f"{recipe.name}: {seconds_as_text(own.seconds)}; its own table and comparison are in {own.table.parent}")

@@ -20,17 +20,16 @@ def score(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Score predictions files, of this project or of others, and print their table.
+    """Score predictions files, of this project or of others, and print a short table.
 
-    With --out, the table, a figure and a comparison of the methods are written into a folder.
+    With --out, tables of all numbers, a figure and a comparison of the methods are written into a folder.
 
     Example: `python -m evaluate score mine/*.h5 --manifest ucf101.csv --out mine`
     """
     from evaluate.commands.output import print_results, scores_as_json
-    from evaluate.pipeline.results import published_beside, write_results
+    from evaluate.pipeline.results import write_results
     from evaluate.scoring.comparison import baseline_of
     from evaluate.scoring.scored_files import score_files
-    from evaluate.tables.published_table import make_table, render_markdown
     from manifests.manifest import read_manifest
 
     clips = read_manifest(manifest)
@@ -41,7 +40,5 @@ def score(
         write_results(out, clips, scores, baseline or "Without distillation", "With distillation")
     if as_json:
         print(json.dumps({"scores": scores_as_json(scores)}))
-    elif out is not None:
-        print_results(out)
     else:
-        print(render_markdown(make_table(scores, published_beside(clips, scores))))
+        print_results(clips, scores, out)

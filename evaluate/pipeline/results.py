@@ -1,6 +1,6 @@
 """The files of a set of scores: table, figure, comparison with a baseline, and the measures beyond accuracy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from common.files import write_text
@@ -25,6 +25,22 @@ def published_beside(manifest: Manifest, scores: Mapping[str, Sequence[Scores]])
     if not is_whole(manifest) or len(shares) > 1 or any(len(run.accuracy) != len(RATIOS) for run in runs):
         return []
     return published_rows(manifest.protocol, *shares)
+
+
+def published_of_methods(published: Sequence[Published], methods: Iterable[str]) -> dict[str, Published]:
+    """Return the published row of each method that has one, by the name that the method has in our tables.
+
+    A row that other authors measured again, which has a star, is preferred to the row of the method's own authors.
+    """
+    if not published:
+        return {}
+    from distill.methods import METHODS  # loads torch, which most tables do not need
+
+    rows = {row.method: row for row in published}
+    name_of = {method.title: method.published or "" for method in METHODS.values()}
+    names = {method: name_of.get(method.partition(", ")[0], "") for method in methods}
+    found = {method: rows.get(name) or rows.get(name.removesuffix("*")) for method, name in names.items()}
+    return {method: row for method, row in found.items() if row is not None}
 
 
 def write_results(

@@ -348,7 +348,7 @@ def test_a_row_alone_is_a_recipe_like_any_other(tmp_path: Path, capsys: pytest.C
     row = ["reproduce", tmp_path / "sy-without.toml", "--out", tmp_path / "out", "--device", "cpu", "--seeds", "0"]
     assert call(*row, "--manifest", tmp_path / "m.csv", "--cache", tmp_path / "f.h5") == 0
     said = capsys.readouterr().out
-    assert "| Without distillation " in said
+    assert "\nWithout distillation  " in said
     assert f"in {tmp_path / 'out'}: table, beyond (.md, .csv), table.tex, figure (.png, .svg)" in said
 
 
