@@ -516,14 +516,14 @@ def test_a_row_says_where_it_is_from_and_what_to_expect(path: Path) -> None:
     ]
     found = [
         (
-            said["method"] or names[0],
-            [*map(float, (said["accuracy"] or "").split())],
-            float(said["auc"]),
-            bool(said["other"]),
+            stated["method"] or names[0],
+            [*map(float, (stated["accuracy"] or "").split())],
+            float(stated["auc"]),
+            bool(stated["other"]),
         )
-        for said in HEADER.finditer(header)
+        for stated in HEADER.finditer(header)
     ]
     assert found == expected
     assert bool(expected) or "\n# Expected: nothing is printed.\n" in header
     own_features = ["TSM" in row.features or row.features == "VA-CNN" for row in rows if row]
-    assert [said["kind"] == "Expected" for said in HEADER.finditer(header)] == own_features
+    assert [stated["kind"] == "Expected" for stated in HEADER.finditer(header)] == own_features

@@ -54,16 +54,16 @@ def divide() -> None:
 
 
 @pytest.mark.usefixtures("no_traceback")
-def test_a_defect_is_said_to_be_one_and_written_down(
+def test_a_defect_is_reported_and_its_traceback_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(SystemExit) as end:
         run_cli(divide)
     assert end.value.code == 70
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "ZeroDivisionError: by zero" in said and "not of your input" in said
-    report = re.search(r"the file (\S+),", said)
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1 and "ZeroDivisionError: by zero" in printed and "not of your input" in printed
+    report = re.search(r"the file (\S+),", printed)
     assert report and Path(report[1]).parent == tmp_path
     assert "in divide" in Path(report[1]).read_text()
 
@@ -88,9 +88,9 @@ def test_a_traceback_can_be_asked_for(error: Exception, monkeypatch: pytest.Monk
         run_cli(app)
 
 
-@pytest.mark.parametrize(("end", "said"), [(SystemExit(130), "interrupted:"), (QuietExit(130), "")])
-def test_an_interrupt_is_said_unless_nothing_was_at_work(
-    end: SystemExit, said: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("end", "printed"), [(SystemExit(130), "interrupted:"), (QuietExit(130), "")])
+def test_an_interrupt_is_reported_unless_the_command_asks_for_silence(
+    end: SystemExit, printed: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def app() -> None:
         raise end
@@ -98,4 +98,4 @@ def test_an_interrupt_is_said_unless_nothing_was_at_work(
     with pytest.raises(SystemExit) as ended:
         run_cli(app)
     assert ended.value.code == 130
-    assert capsys.readouterr().err.partition(" ")[0] == said
+    assert capsys.readouterr().err.partition(" ")[0] == printed

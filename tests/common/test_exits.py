@@ -7,8 +7,8 @@ import pytest
 from common.command_line import run_cli
 
 
-def test_a_signal_to_end_is_heeded_also_by_the_first_process(capsys: pytest.CaptureFixture[str]) -> None:
-    """Which has no default: in a container nothing would happen until the kill."""
+def test_sigterm_ends_the_process_also_if_it_is_the_first_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first process of a container has no default for SIGTERM, so it would go on until it is killed."""
 
     def app() -> None:
         assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Files are whole or absent, and paths stay inside their root."""
+"""Files are complete or missing, and paths stay inside their root."""
 
 import os
 import stat

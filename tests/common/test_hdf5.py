@@ -1,4 +1,4 @@
-"""HDF5 files are opened without locks, in one place; an error of the operating system is told from damage."""
+"""HDF5 files are opened without locks, in one place; an error of the operating system is not reported as damage."""
 
 import ast
 import errno
@@ -46,7 +46,7 @@ def test_a_file_system_without_locks(
 
 
 def test_a_lock_that_the_environment_asks_for(without_locks: Callable[[str], dict[str, str]], tmp_path: Path) -> None:
-    """HDF5 obeys its variable before any argument: the sentence names it."""
+    """For HDF5, its variable comes before any argument, so the sentence names the variable."""
     ended = run(tmp_path / "a.h5", without_locks("ENOLCK") | {"HDF5_USE_FILE_LOCKING": "TRUE"})
     assert "No locks available; its file system has no locks, and HDF5_USE_FILE_LOCKING=TRUE" in ended.stderr
     assert "unset it" in ended.stderr and "merge" not in ended.stderr
@@ -62,9 +62,9 @@ def test_what_the_system_refuses_is_no_damage(
 
     for module in ("extract.cache", "evaluate.scoring.predictions"):
         monkeypatch.setattr(f"{module}.open_hdf5", refused)
-    with pytest.raises(UserError, match=f"cannot read .*a.h5: {os.strerror(number)}; ") as told:
+    with pytest.raises(UserError, match=f"cannot read .*a.h5: {os.strerror(number)}; ") as raised:
         read(tmp_path / "a.h5")
-    assert not any(word in str(told.value) for word in ("merge it again", "write it again", "damaged", "remove"))
+    assert not any(word in str(raised.value) for word in ("merge it again", "write it again", "damaged", "remove"))
 
 
 def test_a_folder_is_no_damage(tmp_path: Path) -> None:
@@ -81,9 +81,9 @@ def test_predictions_of_a_finished_run_that_cannot_be_read(tmp_path: Path, monke
         raise OSError(errno.EIO, "Unable to synchronously open file")
 
     monkeypatch.setattr("evaluate.pipeline.finished_run.open_hdf5", refused)
-    with pytest.raises(UserError, match="cannot read .*a.h5: Input/output error") as told:
+    with pytest.raises(UserError, match="cannot read .*a.h5: Input/output error") as raised:
         read_finished_run(tmp_path, Labels())
-    assert "remove it" not in str(told.value)
+    assert "remove it" not in str(raised.value)
 
 
 def test_damage_is_left_to_the_reader(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A lock is held by one process at a time; where the file system has none, work goes on and says nothing."""
+"""A lock is held by one process at a time; on a file system without locks, work continues."""
 
 import os
 import subprocess

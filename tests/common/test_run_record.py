@@ -32,7 +32,7 @@ def test_a_run_of_other_clips_has_a_folder_beside(tmp_path: Path) -> None:
     assert short_name(others) == short_name(dict(reversed(others.items()))) != short_name(wanted)
 
 
-def test_the_only_writer_sweeps_what_a_killed_one_left(tmp_path: Path) -> None:
+def test_the_only_writer_removes_the_temporary_files_of_a_killed_process(tmp_path: Path) -> None:
     leftover = tmp_path / ".metrics.csv.abcdefgh.tmp"
     leftover.touch()
     with only_writer(tmp_path):

@@ -1,4 +1,4 @@
-"""Whatever lies how in memory is read back equal, by the library's own readers."""
+"""Arrays and tensors of every memory layout are read back equal by the readers of safetensors."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Unpacking: whole or absent, inside the folder, gone on with, nothing done twice; zip, and RAR by its own format.
+"""Unpacking: files are complete or missing and inside the folder, and an interrupted unpacking resumes; zip and RAR.
 
 Nobody but its owner may write compressed RAR, so the archives here are of stored members, which need no program; what
 is compressed is read through a stand-in for the program.
@@ -76,7 +76,7 @@ def write(request: pytest.FixtureRequest) -> Callable[..., Path]:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Every file of a folder but the lock."""
+    """Return every file of a folder except the lock."""
     paths = [path for path in out.rglob("*") if not path.is_dir() and path.name != ".unpack.lock"]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
 
@@ -304,10 +304,10 @@ def test_what_is_compressed_comes_from_a_program_and_is_held_against_the_checksu
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     with pytest.raises(UserError, match="no program is found that unpacks .rar; install unar"):
         unpack_archives([archive], tmp_path / "out")
-    (tmp_path / "said").write_bytes(says)
+    (tmp_path / "printed").write_bytes(says)
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "bsdtar"
-    program.write_text(f"#!/bin/sh\n[ $1 = --version ] || exec /bin/cat {tmp_path / 'said'}\n")
+    program.write_text(f"#!/bin/sh\n[ $1 = --version ] || exec /bin/cat {tmp_path / 'printed'}\n")
     program.chmod(0o755)
     if sentence is None:
         unpack_archives([archive], tmp_path / "out")

@@ -46,8 +46,8 @@ def words(text: str) -> str:
 def test_what_is_fine_passes_without_a_remark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(clips().columns) == list(COLUMNS)
     assert check(written(tmp_path)) == 0
-    said = capsys.readouterr()
-    assert said.out == "mine: 6 clips (2 train / 2 validation / 2 test), 2 of 3 classes\n" and said.err == ""
+    printed = capsys.readouterr()
+    assert printed.out == "mine: 6 clips (2 train / 2 validation / 2 test), 2 of 3 classes\n" and printed.err == ""
 
 
 @pytest.mark.parametrize("path", ["a.avi", "./a.avi", ".//a.avi"])
@@ -77,15 +77,17 @@ def test_a_class_without_training_clips_is_refused(tmp_path: Path, capsys: pytes
     names = ["wave", "wave", "drink", "jump", "wave", "jump"]
     labels: list[object] = [CLASSES.index(name) for name in names]
     assert check(written(tmp_path, class_name=list(names), label=labels)) == 1
-    said = words(capsys.readouterr().err)
-    assert "no training clip of 2 of 3 classes: drink, jump; add training clips, or leave out the other clips" in said
+    printed = words(capsys.readouterr().err)
+    assert (
+        "no training clip of 2 of 3 classes: drink, jump; add training clips, or leave out the other clips" in printed
+    )
 
 
 def test_groups_in_two_splits_are_a_remark_with_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(written(tmp_path, group=["x", "x", "x", "y", "z", "y"])) == 0
-    said = capsys.readouterr()
-    assert "2 of 3 groups are in more than one split" in words(said.err)
-    assert "x (2 train, 1 validation), y (1 validation, 1 test)" in words(said.err)
-    assert "group" not in said.out
-    assert check(written(tmp_path, group=[""] * 6)) == 0  # nobody said who it is
+    printed = capsys.readouterr()
+    assert "2 of 3 groups are in more than one split" in words(printed.err)
+    assert "x (2 train, 1 validation), y (1 validation, 1 test)" in words(printed.err)
+    assert "group" not in printed.out
+    assert check(written(tmp_path, group=[""] * 6)) == 0  # nobody printed who it is
     assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""`manifests unpack`: a data set's archives into a folder, whether it is whole, and where the rest comes from."""
+"""`manifests unpack`: unpacked data sets are complete or not, and the sentence says where to get the rest."""
 
 import zipfile
 from collections.abc import Iterable
@@ -41,10 +41,10 @@ def test_all_of_ucf101_is_whole_and_one_clip_less_is_named(tmp_path: Path, capsy
     assert len(names) == 13320
     archive = pack(tmp_path / "clips.zip", names)
     assert call("unpack", "ucf101", archive, "--out", out) == 0
-    said = capsys.readouterr()
-    assert f"13320 files unpacked into {out}, 0 were there" in said.out
-    assert said.out.splitlines()[-1] == f"UCF101 in {out} is complete, by the names of its files"
-    assert said.err == ""
+    printed = capsys.readouterr()
+    assert f"13320 files unpacked into {out}, 0 were there" in printed.out
+    assert printed.out.splitlines()[-1] == f"UCF101 in {out} is complete, by the names of its files"
+    assert printed.err == ""
     for number in "12":
         (out / "holiday" / number).mkdir(parents=True)
         (out / "holiday" / number / "movie.mp4").touch()
@@ -52,9 +52,9 @@ def test_all_of_ucf101_is_whole_and_one_clip_less_is_named(tmp_path: Path, capsy
     assert f"UCF101 in {out} is complete" in capsys.readouterr().out
     (out / names[5]).unlink()
     assert call("unpack", "ucf101", "--out", out) == 1
-    said = capsys.readouterr()
-    assert f"1 of the 13320 clips are not in {out}; the first: {Path(names[5]).stem}" in said.out
-    assert said.err.startswith(f"error: UCF101 in {out} is not complete; download UCF101.rar (7 GB) from https://")
+    printed = capsys.readouterr()
+    assert f"1 of the 13320 clips are not in {out}; the first: {Path(names[5]).stem}" in printed.out
+    assert printed.err.startswith(f"error: UCF101 in {out} is not complete; download UCF101.rar (7 GB) from https://")
     assert call("unpack", "ucf101", archive, "--out", out) == 0
     assert f"1 files unpacked into {out}, 13319 were there" in capsys.readouterr().out
     (out / names[7]).write_bytes(b"")
@@ -87,18 +87,19 @@ def test_the_lists_are_found_among_the_clips(early_data: Path, tmp_path: Path) -
     clips = pack(tmp_path / "clips.zip", ucf101_names()[::120])
     unpacked = tmp_path / "out"
     assert call("unpack", "ucf101", clips, archive, "--out", unpacked) == 1
-    whole, said = check_complete(ucf101.UCF101, unpacked)
-    assert not whole
-    assert said[-1] == f"UCF101's own lists in {unpacked / 'ucfTrainTestlist'} are the ones that come with the project"
+    complete, printed = check_complete(ucf101.UCF101, unpacked)
+    assert not complete
+    lists = unpacked / "ucfTrainTestlist"
+    assert printed[-1] == f"UCF101's own lists in {lists} are the ones that come with the project"
 
 
 def test_real_clips_are_found_and_the_others_named(early_data: Path) -> None:
-    whole, said = check_complete(ucf101.UCF101, early_data / "ucf101_six")
-    assert not whole
-    assert said[0].startswith("13170 of the 13320 clips are not in ")
+    complete, printed = check_complete(ucf101.UCF101, early_data / "ucf101_six")
+    assert not complete
+    assert printed[0].startswith("13170 of the 13320 clips are not in ")
 
 
-def test_ntu60_counts_what_counts_and_says_whose_leave_it_takes(
+def test_ntu60_counts_usable_clips_and_says_how_to_ask_for_access(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two actions of eight subjects, three of which validate or test; and one of the 302."""
@@ -112,11 +113,11 @@ def test_ntu60_counts_what_counts_and_says_whose_leave_it_takes(
     paths = [f"nturgb+d_skeletons/{name}.skeleton" for name in (*names, missing)]
     archive = pack(tmp_path / "skeletons.zip", paths)
     assert call("unpack", "ntu60", archive, "--out", tmp_path / "out") == 1
-    said = capsys.readouterr()
-    assert "1 of the 302 recordings whose skeletons are missing or incomplete were left out" in said.out
-    assert "of the 56578 clips are not in" in said.out
-    assert "ask for access at https://rose1.ntu.edu.sg/" in said.err
-    assert "a signed form" in said.err
+    printed = capsys.readouterr()
+    assert "1 of the 302 recordings whose skeletons are missing or incomplete were left out" in printed.out
+    assert "of the 56578 clips are not in" in printed.out
+    assert "ask for access at https://rose1.ntu.edu.sg/" in printed.err
+    assert "a signed form" in printed.err
     rule = ntu60.PROTOCOLS["ntu60-xsub"]
     few = ntu60.Protocol(rule.subjects, rule.cameras, (24, 12))
     monkeypatch.setitem(ntu60.PROTOCOLS, "ntu60-xsub", few)
@@ -132,14 +133,14 @@ def sysu_names(*kinds: str) -> list[str]:
 def test_sysu_needs_pictures_and_skeletons_of_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     skeletons = pack(tmp_path / "1.zip", sysu_names("sklWorld.mat"))
     assert call("unpack", "sysu", skeletons, "--out", tmp_path / "out") == 1
-    said = capsys.readouterr()
-    assert "no manifest column path_rgb: not every clip has its files" in said.out
-    assert "are not confirmed here" in said.err
+    printed = capsys.readouterr()
+    assert "no manifest column path_rgb: not every clip has its files" in printed.out
+    assert "are not confirmed here" in printed.err
     pictures = pack(tmp_path / "2.zip", sysu_names("rgb/1.jpg", "rgb/2.jpg"))
     assert call("unpack", "sysu", skeletons, pictures, "--out", tmp_path / "out") == 0
     assert "960 files unpacked into" in capsys.readouterr().out
-    whole, said_then = check_complete(sysu.SYSU, tmp_path / "out" / "SYSU3DAction" / "3DvideoNorm")
-    assert (whole, said_then) == (True, [])
+    whole, sentences = check_complete(sysu.SYSU, tmp_path / "out" / "SYSU3DAction" / "3DvideoNorm")
+    assert (whole, sentences) == (True, [])
     assert sysu.FIXED == "sysu-xsub-fixed"
 
 
@@ -151,7 +152,7 @@ def test_sysu_needs_pictures_and_skeletons_of_all(tmp_path: Path, capsys: pytest
         (("hmdb51", "--out", "out"), "the archives of 'hmdb51' are not known; known: ucf101, ntu60, sysu"),
     ],
 )
-def test_what_is_not_there_is_said_with_where_it_comes_from(
+def test_missing_archives_are_reported_with_their_source(
     arguments: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("unpack", *arguments) == 1

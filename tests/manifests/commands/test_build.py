@@ -1,4 +1,4 @@
-"""The manifests' commands: what they write, what they say is there and missing, and their refusals."""
+"""The commands that make manifests: what they write, what they print, and what they refuse."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Files of a data set, found by their names at any depth: none is passed over in silence."""
+"""Files of a data set, found by their names at any depth: a folder that cannot be read is reported."""
 
 import os
 from collections.abc import Callable

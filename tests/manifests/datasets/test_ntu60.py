@@ -57,11 +57,11 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 @pytest.mark.parametrize("protocol", WHOLE)
 def test_published_counts_and_the_rule_of_the_split(whole: dict[str, str], protocol: str) -> None:
     assert len(whole) == 56_880 + 2
-    manifest, said = ntu60.build(Path("ntu"), protocol)
+    manifest, sentences = ntu60.build(Path("ntu"), protocol)
     clips = manifest.clips
     assert manifest.protocol == protocol
     assert ((clips["split"] != "test").sum(), (clips["split"] == "test").sum()) == WHOLE[protocol]
-    assert said == [
+    assert sentences == [
         "2 files are not of NTU RGB+D 60 (of 120, perhaps) and were left out",
         "302 of the 302 recordings whose skeletons are missing or incomplete were left out",
     ]
@@ -80,9 +80,9 @@ def test_published_counts_and_the_rule_of_the_split(whole: dict[str, str], proto
 @pytest.mark.parametrize("clip", ["S017C003P020R002A059", "S017C002P017R001A001"])  # of test, of training
 def test_one_clip_less_is_a_subset_that_names_it(whole: dict[str, str], clip: str) -> None:
     del whole[clip]
-    manifest, said = ntu60.build(Path("ntu"), "ntu60-xsub")
+    manifest, sentences = ntu60.build(Path("ntu"), "ntu60-xsub")
     assert manifest.protocol == "ntu60-xsub-subset"
-    assert said[-1] == f"1 of the 56578 clips are not in ntu; the first: {clip}"
+    assert sentences[-1] == f"1 of the 56578 clips are not in ntu; the first: {clip}"
 
 
 def test_more_clips_than_there_are_is_no_subset(whole: dict[str, str]) -> None:
@@ -121,11 +121,11 @@ def test_what_is_not_of_the_60_is_left_out_and_counted(tmp_path: Path) -> None:
     touch(tmp_path, missing, *good, *foreign, *zeros, "S1C1P1R1A1", f"x{good[0]}", f"{good[0]}_old")
     (tmp_path / f"{good[0]}.txt").touch()
     (tmp_path / f"{name(1, 1, 1, 1, 2)}.skeleton.part").touch()
-    manifest, said = ntu60.build(tmp_path, "ntu60-xsub")
+    manifest, sentences = ntu60.build(tmp_path, "ntu60-xsub")
     assert manifest.clips["clip_id"].tolist() == good
-    assert said[0].startswith("7 files are not of NTU RGB+D 60")
-    assert said[1].startswith("1 of the 302 ")
-    assert said[2].startswith("56576 of the 56578 clips are not in ")
+    assert sentences[0].startswith("7 files are not of NTU RGB+D 60")
+    assert sentences[1].startswith("1 of the 302 ")
+    assert sentences[2].startswith("56576 of the 56578 clips are not in ")
 
 
 def test_hold_out_by_hand_is_part_of_the_name(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_lists_of_the_authors() -> None:
 
 
 def test_real_files(early_data: Path) -> None:
-    manifest, said = ntu60.build(early_data / "ntu60", "ntu60-xsub")
+    manifest, sentences = ntu60.build(early_data / "ntu60", "ntu60-xsub")
     assert dict(zip(manifest.clips["clip_id"], manifest.clips["split"], strict=True)) == {
         "S001C001P001R001A001": "train",
         "S001C001P001R001A011": "train",
@@ -183,4 +183,4 @@ def test_real_files(early_data: Path) -> None:
         "S002C001P003R001A003": "test",
     }
     assert manifest.protocol == "ntu60-xsub-subset"
-    assert len(said) == 1
+    assert len(sentences) == 1

@@ -1,4 +1,4 @@
-"""SYSU's protocols: 240/240 each, actors numbered by byte order, drawn splits that stay what they are, subsets."""
+"""SYSU's protocols: 240/240 each, actors numbered by byte order, drawn splits that never change, subsets."""
 
 import hashlib
 import shutil
@@ -36,8 +36,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def built(folder: Path, protocol: str) -> pd.DataFrame:
-    manifest, said = sysu.build(folder, protocol)
-    assert said == []
+    manifest, sentences = sysu.build(folder, protocol)
+    assert sentences == []
     assert manifest.protocol == protocol
     assert manifest.classes == sysu.CLASSES
     return manifest.clips
@@ -117,11 +117,11 @@ def test_missing_clips_make_a_subset(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "Zoe01" / "video3")
     (tmp_path / "adam19" / "video12" / "rgb" / "0001.jpg").unlink()  # an empty folder is no clip
     (tmp_path / "adam02" / "video1" / "sklWorld.mat").unlink()
-    manifest, said = sysu.build(tmp_path, "sysu-xsub-fixed")
+    manifest, sentences = sysu.build(tmp_path, "sysu-xsub-fixed")
     assert manifest.protocol == "sysu-xsub-fixed-subset"
     assert len(manifest.clips) == 478
     assert "path_skeleton" not in manifest.clips
-    assert said == [
+    assert sentences == [
         f"2 of the 480 clips are not in {tmp_path}; the first: a03_02, a12_40",
         "no column path_skeleton: 1 of the 478 clips have none, as a01_23",
     ]
@@ -134,8 +134,8 @@ def test_a_missing_actor_would_renumber_the_others(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="39 folders of actors .* add an empty folder for each actor"):
         sysu.build(tmp_path, "sysu-xsub-fixed")
     (tmp_path / "Zoe05").mkdir()
-    manifest, said = sysu.build(tmp_path, "sysu-xsub-fixed")
-    assert said[0].startswith("12 of the 480 clips are not in ")
+    manifest, sentences = sysu.build(tmp_path, "sysu-xsub-fixed")
+    assert sentences[0].startswith("12 of the 480 clips are not in ")
     assert manifest.clips.set_index("clip_id").loc["a01_07", "path"] == "Zoe06/video1/rgb"
 
 

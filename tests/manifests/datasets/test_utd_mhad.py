@@ -26,9 +26,9 @@ def test_counts() -> None:
 
 
 def test_the_real_data_set(early_data: Path) -> None:
-    manifest, said = utd_mhad.build(early_data / "utd_mhad", "utd-mhad-xsub")
+    manifest, sentences = utd_mhad.build(early_data / "utd_mhad", "utd-mhad-xsub")
     clips = manifest.clips
-    assert said == []
+    assert sentences == []
     assert manifest.protocol == "utd-mhad-xsub" and is_whole(manifest)
     assert clips["split"].value_counts().to_dict() == {"test": 430, "train": 323, "validation": 108}
     assert clips.groupby("split")["subject"].unique().map(sorted).to_dict() == {
@@ -45,13 +45,13 @@ def test_the_real_data_set(early_data: Path) -> None:
 
 def test_a_subset_keeps_its_indices_and_names_what_lacks(tmp_path: Path) -> None:
     touch(tmp_path / "x", *(f"{clip}_skeleton.mat" for clip in ("a27_s1_t1", "a3_s7_t2", "a3_s8_t2")))
-    manifest, said = utd_mhad.build(tmp_path, "utd-mhad-xsub")
+    manifest, sentences = utd_mhad.build(tmp_path, "utd-mhad-xsub")
     assert manifest.clips["clip_id"].tolist() == ["a3_s7_t2", "a3_s8_t2", "a27_s1_t1"]
     assert manifest.clips["label"].tolist() == [2, 2, 26]
     assert manifest.clips["split"].tolist() == ["validation", "test", "train"]
     assert manifest.protocol == "utd-mhad-xsub-subset"
     assert len(manifest.classes) == 27
-    assert said == [f"858 of the 861 clips are not in {tmp_path}; the first: a1_s1_t1, a1_s1_t2, a1_s1_t3"]
+    assert sentences == [f"858 of the 861 clips are not in {tmp_path}; the first: a1_s1_t1, a1_s1_t2, a1_s1_t3"]
 
 
 def test_a_kind_with_gaps_is_no_column(tmp_path: Path) -> None:
@@ -59,10 +59,10 @@ def test_a_kind_with_gaps_is_no_column(tmp_path: Path) -> None:
     touch(tmp_path / "Skeleton", *(f"{clip}_skeleton.mat" for clip in clips))
     touch(tmp_path / "RGB", *(f"{clip}_color.avi" for clip in clips))
     touch(tmp_path / "Depth", "a1_s2_t1.avi", "a1_s3_t1.avi")
-    manifest, said = utd_mhad.build(tmp_path, "utd-mhad-xsub")
+    manifest, sentences = utd_mhad.build(tmp_path, "utd-mhad-xsub")
     assert [column for column in manifest.clips if column.startswith("path")] == ["path", "path_skeleton", "path_color"]
     assert manifest.clips["path_color"].tolist() == ["RGB/a1_s1_t1_color.avi", "RGB/a1_s2_t1_color.avi"]
-    assert said[1:] == ["no column path_depth: 1 of the 2 clips have none, as a1_s1_t1"]
+    assert sentences[1:] == ["no column path_depth: 1 of the 2 clips have none, as a1_s1_t1"]
 
 
 def test_videos_alone_are_the_path(tmp_path: Path) -> None:

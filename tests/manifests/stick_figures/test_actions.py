@@ -1,4 +1,4 @@
-"""What the actions of a family share, and when they part: in the joints and in the pictures."""
+"""The frames that the actions of a family share, and the first that differ, in joints and in pictures."""
 
 import itertools
 from dataclasses import fields
@@ -83,7 +83,7 @@ def test_knees_bend_forward(action):
         assert np.cross(thigh, shin)[:, 0].min() > 0
 
 
-def test_variation_stay_in_their_ranges():
+def test_variation_stays_in_its_ranges():
     for seed in range(300):
         clip = draw_variation(np.random.default_rng(seed))
         assert clip.num_frames // 10 + 2 <= clip.start_frame <= 0.3 * clip.num_frames

@@ -1,4 +1,4 @@
-"""The best reachable accuracy, against counting it out."""
+"""The best accuracy that a classifier can expect, compared with a count over all clips."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The files: XviD-like AVI with B-frames, whole or absent, and hardly any future in them."""
+"""The video files: XviD-like AVI with B-frames, complete or missing, with frames that depend on few later frames."""
 
 import av
 import numpy as np
