@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from common.errors import UserError
 from extract.cache import read_cache
+from extract.extraction import Extraction
 from extract.machine import Machine
 from extract.run import extract
 from extract.skeletons.segment_points import observed_points, pack_points
@@ -289,7 +290,7 @@ def test_skeletons_of_another_kind_are_refused(trained: Path, tmp_path: Path) ->
     write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), ("any",)), tmp_path / "clips.csv")
     recipe = Extract(backbone="va_cnn", weights=str(trained / "weights.safetensors"), segments=SEGMENTS)
     with pytest.raises(UserError, match="trained on skeletons of 20 joints"):
-        extract(tmp_path / "clips.csv", tmp_path, tmp_path / "f.h5", recipe, CPU)
+        extract(Extraction(tmp_path / "clips.csv", tmp_path, tmp_path / "f.h5", recipe, CPU))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -339,14 +340,14 @@ def test_features_are_extracted_with_it(
             "pictures": pictures,
         }
     )
-    extract(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / "f.h5", recipe, CPU)
+    extract(Extraction(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / "f.h5", recipe, CPU))
     cache = read_cache(tmp_path / "f.h5")
     assert cache.features.shape == (20, SEGMENTS, dim) and cache.valid.all()
     assert cache.num_frames.tolist() == list(range(20, 40))
     assert cache.settings["legacy_sequence_actors"] is False and cache.settings["pictures"] == pictures
     with pytest.raises(UserError, match="trained on 4 segments a clip, and 5 are wanted"):
         wrong = recipe.model_copy(update={"segments": 5})
-        extract(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / "g.h5", wrong, CPU)
+        extract(Extraction(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / "g.h5", wrong, CPU))
 
 
 def test_both_is_segment_and_beginning_side_by_side(trained: Path, drawn_skeletons: Path, tmp_path: Path) -> None:
@@ -356,7 +357,7 @@ def test_both_is_segment_and_beginning_side_by_side(trained: Path, drawn_skeleto
             {"backbone": "va_cnn", "weights": str(trained / "weights.safetensors"), "segments": SEGMENTS}
             | {"pictures": pictures}
         )
-        extract(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / f"{pictures}.h5", recipe, CPU)
+        extract(Extraction(drawn_skeletons / "clips.csv", drawn_skeletons, tmp_path / f"{pictures}.h5", recipe, CPU))
         features[pictures] = read_cache(tmp_path / f"{pictures}.h5").features
     parts = np.concatenate([features["segment"], features["beginning"]], axis=2)
     np.testing.assert_allclose(features["both"], parts, atol=1e-4)
