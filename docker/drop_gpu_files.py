@@ -1,15 +1,15 @@
-"""Deletes what only a GPU loads from an environment for a CPU: Triton, CUDA's Python, and files of NVIDIA's packages.
+"""Delete what is loaded only with a GPU from an environment: Triton, CUDA's Python, and files of NVIDIA's packages.
 
-The lock has one torch. It does without the first two, but is linked against CUDA's libraries and does not start without
-them; of what comes beside them it loads most when there is a GPU. So what is mapped once torch is imported stays, and
-the rest goes. torch itself is left as it is.
+The lock has one torch, the one for CUDA. It starts without Triton and CUDA's Python, but it is linked against CUDA's
+libraries. Of the other NVIDIA files it loads most only with a GPU. So the files that are mapped after torch was imported
+are kept, and the others are deleted. torch itself is not changed.
 """
 
 import shutil
 import sysconfig
 from pathlib import Path
 
-MODULES = ("triton", "cuda")  # imported where they are there
+MODULES = ("triton", "cuda")  # torch imports them only if they exist
 LIBRARIES = "nvidia"
 
 
@@ -40,7 +40,7 @@ def mapped_files() -> set[Path]:
 if __name__ == "__main__":
     site_packages = Path(sysconfig.get_path("platlib"))
     drop_modules(site_packages)
-    import torch  # noqa: F401  only now, without the modules
+    import torch  # noqa: F401  after the modules were deleted
     import torchvision  # noqa: F401
 
     drop_libraries(site_packages, mapped_files())

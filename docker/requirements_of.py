@@ -1,7 +1,7 @@
-"""Prints the part of requirements.lock that some extras need, hashes and markers as they are.
+"""Print the part of requirements.lock that some extras need, with its hashes and markers.
 
-The lock holds every extra; an image holds few. Who needs whom stands in the lock's own comments ("via"), so no index is
-asked and no version is chosen here. Needs Python alone: it runs before anything is installed.
+The lock holds every extra; an image needs few. The lock's comments ("via") say which package needs which, so no index is
+asked and no version is chosen here. Only Python's standard library is used, because no package is installed yet.
 
 Example: `python3 docker/requirements_of.py lite0 http > runtime.txt`, in the repository's root
 """
@@ -20,8 +20,8 @@ def requirements_of(lock: str, project: dict[str, Any], extras: list[str]) -> st
     """Return the pins that the project needs with these extras, one after another.
 
     Args:
-        lock: what `make lock` has written.
-        project: the table of that name in pyproject.toml.
+        lock: the text of requirements.lock.
+        project: the table `project` of pyproject.toml.
         extras: names of its optional dependencies.
 
     Raises:
@@ -37,7 +37,7 @@ def requirements_of(lock: str, project: dict[str, Any], extras: list[str]) -> st
 
 
 def name_of(requirement: str) -> str:
-    """Return the name that a requirement begins with, as the lock writes it."""
+    """Return the package name of a requirement in the form that the lock uses."""
     return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-# The tests on top of the image that is tested, which stays as it is below them.
+# The tests, as a layer on top of the unchanged image that they test.
 #
 #   docker build -f docker/test.Dockerfile --build-arg IMAGE=early-recognition:cpu -t early-recognition:test .
 ARG IMAGE=early-recognition
@@ -16,12 +16,12 @@ RUN if ! python3 -c 'import ensurepip' 2>/dev/null; then \
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 COPY docker/requirements_of.py pyproject.toml requirements.lock /build/
-# What is there already stays; the tests' own packages come beside it.
+# The image's packages stay; the packages that only the tests need are added.
 # hadolint ignore=DL3042
 RUN python3 requirements_of.py lite0 decord http rar dev > test.txt \
     && tools/bin/pip --python /opt/venv/bin/python install --quiet --require-hashes --no-deps --no-compile -r test.txt
 
-# It is the image's packages that are tested (PYTHONSAFEPATH); /src has the tests, and the files that they read.
+# The packages in the image are tested (PYTHONSAFEPATH); /src has the tests and the files that they read.
 COPY . /src
 ENV HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
 USER 1000:1000

@@ -101,7 +101,7 @@ def written(tmp_path: Path) -> Path:
 
 def test_slurm_starts_the_worker_in_the_container(written: Path) -> None:
     done = run(written, str(DOCKER / "slurm" / "submit"), str(written / "tsm.h5"), "--sbatch", "--gres=gpu:1")
-    assert done.returncode == 0 and done.stdout.startswith("job 42; how it goes: in_container"), done.stderr
+    assert done.returncode == 0 and done.stdout.startswith("job 42; progress: in_container"), done.stderr
     asked = (written / "asked").read_text()
     words = f"extract submit {written}/tsm.h5 --sbatch --gres=gpu:1 --engine slurm --container {CONTAINER} --dry-run\n"
     assert asked == f"--bind /a%b image.sif python -m {words}"
@@ -131,7 +131,7 @@ def test_slurm_gets_nothing_where_there_is_nothing_to_do_or_something_is_wrong(w
     play(written, "in_container", "echo every shard is done already; echo a table of failed clips >&2; exit 3")
     done = run(written, submit, str(written / "tsm.h5"))
     assert (done.returncode, done.stdout) == (3, "every shard is done already\n")
-    assert "what begins a command in the image" in run(written, submit, "/tsm.h5", container="").stderr
+    assert "what starts a command in the image" in run(written, submit, "/tsm.h5", container="").stderr
     assert not (written / "handed-in").exists()
 
 
