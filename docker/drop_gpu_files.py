@@ -1,8 +1,8 @@
 """Delete what is loaded only with a GPU from an environment: Triton, CUDA's Python, and files of NVIDIA's packages.
 
 The lock has one torch, the one for CUDA. It starts without Triton and CUDA's Python, but it is linked against CUDA's
-libraries. Of the other NVIDIA files it loads most only with a GPU. So the files that are mapped after torch was imported
-are kept, and the others are deleted. torch itself is not changed.
+libraries. It loads most of the other NVIDIA files only with a GPU. Files that are mapped after torch was imported are
+kept, the others are deleted. torch itself is not changed.
 """
 
 import shutil

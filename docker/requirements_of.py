@@ -1,7 +1,8 @@
 """Print the part of requirements.lock that some extras need, with its hashes and markers.
 
-The lock holds every extra; an image needs few. The lock's comments ("via") say which package needs which, so no index is
-asked and no version is chosen here. Only Python's standard library is used, because no package is installed yet.
+The lock holds every extra; an image needs few. The lock's comments ("via") say which package needs which, so no
+version is chosen here and no index is asked. Only Python's standard library is used, because no package is installed
+yet.
 
 Example: `python3 docker/requirements_of.py lite0 http > runtime.txt`, in the repository's root
 """
