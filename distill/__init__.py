@@ -1,1 +1,16 @@
-"""The recurrent models: a teacher that sees the whole action, a student that sees its beginning."""
+"""The recurrent models: a teacher that sees the whole action, and students that see its beginning.
+
+`losses` has the equations of the paper, `methods` every method that a recipe can name, `training` the training of one
+model. The public names are imported when they are first used.
+"""
+
+from typing import TYPE_CHECKING
+
+from common.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from distill.api import load_student, train
+
+__all__ = ["load_student", "train"]
+
+__getattr__ = lazy_names(__name__, {"load_student": "distill.api", "train": "distill.api"})

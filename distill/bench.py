@@ -31,7 +31,7 @@ VALIDATION = 64  # clips, so that an epoch is its training
 SQUARE = 2048  # side of the matrices whose product is the machine's best
 
 
-def bench(device_wanted: str, clips: int, seeds: int, epochs: int) -> dict[str, float | str | int]:
+def measure_training(device_wanted: str, clips: int, seeds: int, epochs: int) -> dict[str, float | str | int]:
     """Measure epochs per second over `clips` clips, said of an epoch of UCF101's 8,056.
 
     Args:

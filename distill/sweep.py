@@ -74,7 +74,7 @@ def parse_axes(given: Sequence[str]) -> dict[str, list[Any]]:
     return axes
 
 
-def sweep(
+def run_sweep(
     record: Mapping[str, Any],
     combinations: Sequence[tuple[Values, TrainingPlan]],
     data: FeatureSet,

@@ -114,11 +114,32 @@ def load_features(folder: Path, as_type: Callable[[Path], Any]) -> None:
     np.testing.assert_array_equal(frame.to_numpy(), arrays.features.reshape(-1, D))
 
 
+def train(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import distill
+
+    files = [as_type(folder / name) for name in ("tiny.toml", "m.csv", "f.h5", "runs")]
+    folders = distill.train(*files, seeds=[1], device="cpu")
+    assert folders == {name: [folder / "runs" / "seed1" / name] for name in ("without", "with")}
+
+
+def load_student(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import torch
+
+    import distill
+
+    files = [folder / name for name in ("tiny.toml", "m.csv", "f.h5", "runs")]
+    folders = distill.train(*files, methods=["without"], device="cpu")
+    student = distill.load_student(as_type(folders["without"][0]))
+    assert student(torch.zeros(2, N, D)).shape == (2, N, len(CLASSES))
+
+
 CALLS: dict[str, Callable[[Path, Callable[[Path], Any]], None]] = {
     "manifests.read_manifest": read_manifest,
     "manifests.read_recipe": read_recipe,
     "extract.extract_video": extract_video,
     "extract.load_features": load_features,
+    "distill.train": train,
+    "distill.load_student": load_student,
 }
 
 

@@ -1,4 +1,4 @@
-"""What `--cache` says on the command lines: a file, or NAME=FILE for each stream of the recipe. No file is read."""
+"""The value of `--cache`: a file, or STREAM=FILE for each stream of a recipe."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +8,14 @@ from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
 
 def name_caches(recipe: Recipe, given: Sequence[str]) -> dict[str, Path]:
-    """Return the files of the caches by their streams' names, in the recipe's order.
+    """Return the files of the caches by stream, in the recipe's order.
 
     Args:
-        recipe: whose streams they are of; without [streams.*] there is one, called `ONLY_STREAM`.
-        given: "NAME=FILE" of any of the streams, in any order; "FILE" will do where there is one.
+        recipe: has the streams. A recipe without [streams.*] has one, named `ONLY_STREAM`.
+        given: "STREAM=FILE" for any of the streams, in any order; "FILE" is enough if there is one stream.
 
     Raises:
-        UserError: no stream of that name, or two files for one stream.
+        UserError: there is no such stream, or a stream has two files.
     """
     names = list(recipe.stream_configs) or [ONLY_STREAM]
     files: dict[str, Path] = {}

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from typer.testing import CliRunner
 
 from distill import bench
-from distill.__main__ import app
+from distill.commands.app import app
 from distill.models import Classifier
 from distill.stack import Stack
 

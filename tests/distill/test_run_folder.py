@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from common.errors import UserError
 from common.files import sha256_of
 from distill import train_runs as training
-from distill.__main__ import app
 from distill.checkpoint import load_state, save_state
+from distill.commands.app import app
 from distill.feature_set import FeatureSet, make_feature_set
 from distill.run_folder import CompletionRecord, ModelRun, load_run, read_completion, read_settings
 from distill.side_by_side import train_together
@@ -412,7 +412,7 @@ def test_command_line(inputs: Path) -> None:
         result = CliRunner().invoke(app, [str(argument) for argument in [*common, *arguments]])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
-        return result.output
+        return result.stdout
 
     assert "at epoch" in call("--out", inputs / "teacher", "--method", "teacher", "--seed", "2")
     assert "at epoch" in call("--out", inputs / "with", "--teacher", inputs / "teacher", "--seed", "2")

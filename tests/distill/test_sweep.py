@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from common.errors import UserError
-from distill.__main__ import app
+from distill.commands.app import app
 from distill.feature_set import FeatureSet
 from distill.run_folder import read_completion
-from distill.sweep import Outcome, parse_axes, sweep
+from distill.sweep import Outcome, parse_axes, run_sweep
 from distill.training_plan import vary_recipe
 from extract.cache import Cache
 from extract.cache_rows import Row
@@ -57,7 +57,7 @@ def test_what_is_no_axis_is_a_sentence(given: list[str], sentence: str) -> None:
 
 def run(recipe: Recipe, axes: Mapping[str, list[Any]], data: FeatureSet, out: Path, *progress: Any) -> list[Outcome]:
     """Sweep as the command line does."""
-    return sweep({"recipe": recipe.name, "axes": axes}, vary_recipe(recipe, axes), data, out, *progress)
+    return run_sweep({"recipe": recipe.name, "axes": axes}, vary_recipe(recipe, axes), data, out, *progress)
 
 
 def test_a_sweep_trains_what_is_shared_once_and_is_sorted_by_validation(
@@ -142,7 +142,7 @@ def test_command_line(recipe: Recipe, cache: Cache, manifest: Manifest, tmp_path
         words += ["--out", tmp_path / out, "--set", "distillation.tau=1,2", "--device", "cpu", *more]
         result = CliRunner().invoke(app, [str(word) for word in words])
         assert result.exit_code == 0, result.output
-        return result.output
+        return result.stdout
 
     assert "no test clip was read" in call("one")
     outcomes = json.loads(call("one", "--json"))

@@ -9,7 +9,7 @@ import pytest
 
 from common.command_line import run_cli
 from common.errors import UserError
-from distill.__main__ import app
+from distill.commands.app import app
 from distill.commands.caches import name_caches
 from distill.early_fusion import join_caches
 from distill.feature_set import make_feature_set

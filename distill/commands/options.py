@@ -1,0 +1,29 @@
+"""Options that several commands of `python -m distill` have, and the data that they name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # they load torch, which --help does without
+    from distill.feature_set import FeatureSet
+    from manifests.manifest import Manifest
+    from manifests.recipes.recipe import Recipe
+
+RecipeFile = Annotated[Path, typer.Argument(help="A recipe: its file, or its name if it comes with the project.")]
+ManifestFile = Annotated[Path, typer.Option(help="The manifest (CSV).")]
+CacheFiles = Annotated[
+    list[str], typer.Option(help="The feature cache (HDF5); with several streams each as STREAM=FILE.")
+]
+AllowMissing = Annotated[bool, typer.Option(help="Leave out clips that have no features.")]
+
+
+def read_data(
+    recipe: "Recipe", manifest: "Manifest", cache: list[str], device: str, allow_missing: bool
+) -> "FeatureSet":
+    """Return the training and validation clips of the caches that a command names."""
+    from distill.commands.caches import name_caches
+    from distill.training_data import read_training_data
+
+    caches = name_caches(recipe, cache)
+    return read_training_data(recipe, manifest, caches, device, allow_missing, notify=typer.echo)

@@ -1,0 +1,78 @@
+"""`python -m distill train`: train one model into a run folder."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from common.options import Device, Json
+from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_data
+
+if TYPE_CHECKING:
+    from distill.training_state import EpochResult, ModelId
+
+
+def train(
+    recipe: RecipeFile,
+    manifest: ManifestFile,
+    cache: CacheFiles,
+    out: Annotated[Path, typer.Option(help="Run folder. An interrupted run in it is resumed.")],
+    method: Annotated[
+        str, typer.Option(help="The method to train, by its name in recipes (see `python -m distill methods`).")
+    ] = "with",
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Seed of initial weights, batches, dropout, labelled clips.")
+    ] = 0,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Run folder of the trained teacher, if the method has one.")
+    ] = None,
+    device: Device = "auto",
+    allow_missing: AllowMissing = False,
+    as_json: Json = False,
+) -> None:
+    """Train one model. If it is interrupted or killed, the same command resumes, to the same weights.
+
+    Examples:
+
+    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/teacher --method teacher`
+
+    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/with --teacher runs/teacher`
+
+    - `python -m distill train ucf101 --manifest ucf101.csv --cache tsm.h5 --out runs/without --method without`
+
+    The caches of several streams are joined by clip id. Their features are concatenated in the recipe's order:
+
+    - `python -m distill train mine.toml --manifest mine.csv --cache rgb=rgb.h5 --cache skeleton=va.h5 --out runs/one
+      --method without`
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from common.errors import UserError
+    from distill.run_folder import ModelRun
+    from distill.train_runs import train_runs
+    from distill.training_plan import make_training_plan
+    from distill.training_state import ModelId
+    from manifests.manifest import read_manifest
+    from manifests.recipes.recipe import read_recipe
+
+    chosen, clips = read_recipe(recipe), read_manifest(manifest)
+    plan = make_training_plan(chosen, [method])
+    if method in plan.classical:
+        raise UserError(f"{method} trains no network; `python -m evaluate reproduce` runs it")
+    data = read_data(chosen, clips, cache, device, allow_missing)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"{method}, seed {seed}", total=plan.training.epochs)
+
+        def show(model: "ModelId", epoch: "EpochResult") -> None:
+            text = f"{method}, seed {seed}: validation AUC {100 * epoch.validation_auc:.1f} %"
+            bar.update(task, completed=epoch.epoch, description=text)
+
+        record = train_runs([ModelRun(ModelId(method, seed), out, teacher)], plan, data, show)[0]
+    if as_json:
+        print(json.dumps({"run": str(out), "method": method, "seed": seed, **asdict(record)}))
+        return
+    print(f"{out}: validation AUC {100 * record.validation_auc:.1f} % at epoch {record.selected_epoch}")

@@ -1,0 +1,51 @@
+"""The training and validation clips of a recipe, read from the feature caches of its streams."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from common.callbacks import Notify, no_notice
+from common.device import choose_device
+from common.errors import UserError
+from distill.early_fusion import clips_without_features, join_caches
+from distill.feature_set import FeatureSet, make_feature_set
+from extract.cache import read_cache
+from manifests.manifest import Manifest
+from manifests.recipes.recipe import Recipe, check_protocol
+
+
+def read_training_data(
+    recipe: Recipe,
+    manifest: Manifest,
+    caches: Mapping[str, Path],
+    device: str = "auto",
+    allow_missing: bool = False,
+    notify: Notify = no_notice,
+) -> FeatureSet:
+    """Read the caches, join the features of several streams, and join them with the labels. No test label is read.
+
+    Args:
+        recipe: its protocol must be the manifest's. With early fusion all of its streams are needed.
+        manifest: labels and splits.
+        caches: the files by stream, in the order in which the features are concatenated.
+        device: auto, cpu, cuda, cuda:1.
+        allow_missing: leave out clips that have no features, instead of refusing.
+        notify: gets a sentence about clips that have no features.
+
+    Raises:
+        UserError: another protocol, a stream without a cache, a damaged cache, or clips without features.
+    """
+    check_protocol(recipe, manifest.protocol)
+    lacking = [name for name in recipe.streams if name not in caches]
+    if lacking and recipe.fusion == "early":
+        raise UserError(f"recipe {recipe.name} joins its streams; give --cache {lacking[0]}=FILE too")
+    if not caches:
+        raise UserError(f"recipe {recipe.name}: no feature cache is given")
+    read = {name: read_cache(path) for name, path in caches.items()}
+    if len(read) > 1:
+        needed = [clip_id for split in ("train", "validation") for clip_id in manifest.split(split)["clip_id"]]
+        for name, missing in clips_without_features(read, needed).items():
+            notify(f"stream {name}: {len(missing)} clips have no features; the first: {missing[0]}")
+    data = make_feature_set(join_caches(read), manifest, allow_missing=allow_missing).to(choose_device(device))
+    if data.missing:
+        notify(f"{len(data.missing)} clips without features are left out; the first: {', '.join(data.missing[:3])}")
+    return data
