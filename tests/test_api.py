@@ -50,7 +50,8 @@ def every_submodule() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with m.csv (12 clips of two classes), f.h5 (their features) and tiny.toml (a recipe for them)."""
-    from extract.cache import Row, write_cache
+    from extract.cache_rows import Row
+    from extract.cache_writer import write_cache
     from manifests.manifest import COLUMNS, SPLITS, Manifest, write_manifest
 
     random = np.random.default_rng(0)

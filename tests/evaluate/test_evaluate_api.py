@@ -13,7 +13,8 @@ import pytest
 import evaluate
 from common.errors import UserError
 from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
-from extract.cache import Row, write_cache
+from extract.cache_rows import Row
+from extract.cache_writer import write_cache
 from manifests.manifest import COLUMNS, Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import read_recipe
 
