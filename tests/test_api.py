@@ -134,6 +134,39 @@ def load_student(folder: Path, as_type: Callable[[Path], Any]) -> None:
     assert student(torch.zeros(2, N, D)).shape == (2, N, len(CLASSES))
 
 
+def reproduced(folder: Path, as_type: Callable[[Path], Any]) -> Any:
+    import evaluate
+
+    return evaluate.reproduce(
+        as_type(folder / "tiny.toml"),
+        manifest=as_type(folder / "m.csv"),
+        caches=as_type(folder / "f.h5"),
+        out=as_type(folder / "out"),
+        device="cpu",
+        notify=lambda sentence: None,
+    )
+
+
+def reproduce(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import evaluate
+
+    result = reproduced(folder, as_type)
+    assert isinstance(result, evaluate.Reproduction)
+    assert result.table_file.is_file() and result.figure_file.is_file()
+    assert len(result.table) == len(result.scores) == 2
+
+
+def score(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import evaluate
+
+    result = reproduced(folder, as_type)
+    files = [as_type(file) for files in result.prediction_files.values() for file in files]
+    scored = evaluate.score(files, as_type(folder / "m.csv"))
+    assert isinstance(scored, evaluate.ScoredPredictions)
+    pd.testing.assert_frame_equal(scored.table, result.table)
+    assert list(evaluate.score(files[0], as_type(folder / "m.csv")).scores) == [next(iter(result.scores))]
+
+
 CALLS: dict[str, Callable[[Path, Callable[[Path], Any]], None]] = {
     "manifests.read_manifest": read_manifest,
     "manifests.read_recipe": read_recipe,
@@ -141,6 +174,8 @@ CALLS: dict[str, Callable[[Path, Callable[[Path], Any]], None]] = {
     "extract.load_features": load_features,
     "distill.train": train,
     "distill.load_student": load_student,
+    "evaluate.reproduce": reproduce,
+    "evaluate.score": score,
 }
 
 
