@@ -131,12 +131,6 @@ def is_command(module: str) -> bool:
     return module.split(".")[1:2] in (["commands"], ["__main__"])
 
 
-# Files that are not split yet into a library and commands.
-NOT_SPLIT = {
-    "distill.__main__",
-}
-
-
 @pytest.mark.parametrize("module", MODULES)
 def test_typer_and_commands_are_for_commands(module: str) -> None:
     """A library takes no types of typer, does not print its help, and imports nothing of the command line."""
@@ -144,15 +138,13 @@ def test_typer_and_commands_are_for_commands(module: str) -> None:
     names = imports(MODULES[module])
     if not is_command(module) and not module.startswith("common."):
         uses_typer = any(name.split(".")[0] in ("typer", "click") for name in names)
-        assert not uses_typer or module in NOT_SPLIT
-    if not is_command(module) and module not in NOT_SPLIT:
+        assert not uses_typer
+    if not is_command(module):
         assert [name for name in imported_modules(ast.walk(tree)) if is_command(name)] == []
 
 
 @pytest.mark.parametrize("package", COMMAND_LINES)
 def test_the_start_of_a_package_is_the_common_one(package: str) -> None:
-    if f"{package}.__main__" in NOT_SPLIT:
-        pytest.skip("not split yet")
     body = parse(ROOT / package / "__main__.py").body
     assert [ast.unparse(node) for node in body[1:]] == [
         "from early_recognition import start",
@@ -186,8 +178,6 @@ print(seconds, *{{name.partition(".")[0] for name in sys.modules}})
 )
 def test_help_loads_nothing_heavy_and_is_quick(module: str) -> None:
     """Processor time, because other processes may run; wall time is about the same on a machine that is free."""
-    if f"{module.split('.')[0]}.__main__" in NOT_SPLIT:
-        pytest.skip("not split yet")
     command = [sys.executable, "-c", HELP.format(module=module)]
     seconds, *loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "typer" in loaded

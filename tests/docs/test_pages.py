@@ -41,10 +41,7 @@ def commands(text: str) -> list[list[str]]:
 
 def app_of(package: str) -> typer.Typer:
     """Return the Typer app of a package."""
-    try:
-        app = importlib.import_module(f"{package}.commands.app").app
-    except ModuleNotFoundError:
-        app = importlib.import_module(f"{package}.__main__").app
+    app = importlib.import_module(f"{package}.commands.app").app
     assert isinstance(app, typer.Typer)
     return app
 

@@ -1,7 +1,6 @@
 """Every command of the four packages with what a newcomer may type: one sentence, no traceback, the right hint."""
 
 import importlib
-import importlib.util
 import shlex
 from pathlib import Path
 
@@ -157,8 +156,7 @@ def test_it_ends_in_a_sentence(
     typed: str, hint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     package, *arguments = shlex.split(typed)
-    split = importlib.util.find_spec(f"{package}.commands.app") is not None
-    app = importlib.import_module(f"{package}.commands.app" if split else f"{package}.__main__").app
+    app = importlib.import_module(f"{package}.commands.app").app
     monkeypatch.setattr("sys.argv", [package, *arguments])
     with pytest.raises(SystemExit) as end:
         run_cli(app)

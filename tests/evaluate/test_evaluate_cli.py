@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import distill.__main__
+import distill.commands.app
 import evaluate.commands.app
 import extract.commands.app
 import manifests.commands.app
@@ -26,7 +26,7 @@ from manifests.manifest import Manifest, write_manifest
 APPS = {
     "manifests": manifests.commands.app.app,
     "extract": extract.commands.app.app,
-    "distill": distill.__main__.app,
+    "distill": distill.commands.app.app,
     "evaluate": evaluate.commands.app.app,
 }
 CLASSES = ("clap", "jump")

@@ -39,7 +39,7 @@ TRAIN_AND_REPRODUCE = """
 import errno, os, sys
 from functools import partial
 from common.command_line import run_cli
-from distill.__main__ import app as distill
+from distill.commands.app import app as distill
 from evaluate.commands.app import app as evaluate
 
 def run(app, *words):
