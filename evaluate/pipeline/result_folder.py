@@ -1,7 +1,7 @@
-"""Where the models and results of a run go when the clips of an earlier run into the same folder were others.
+"""The folder of the models and results of a run whose clips or features differ from an earlier run's.
 
-Models are never trained over those of other clips. The first run has the folder itself; each other list of clips, or
-other features, has a folder in it that is named after them, with `runs`, `predictions`, table and figure of its own.
+The first run uses the folder itself. A run with another list of clips, or other features, uses a subfolder that is
+named after them. So models are never trained over the models of other clips.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from common.run_record import differences, short_name
 from distill.feature_set import make_feature_set
 from distill.run_folder import RECIPE, read_settings
 from distill.run_settings import data_settings
+from evaluate.pipeline.layout import RUNS
 from evaluate.pipeline.sources import Source
 from manifests.manifest import Manifest
 
@@ -23,13 +24,13 @@ def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], noti
     Args:
         out: the folder of the first run.
         manifest: labels and splits.
-        sources: what the models see.
-        notify: gets a sentence if that is not `out`.
+        sources: what the models get as input.
+        notify: gets a sentence if the folder is not `out`.
 
     Raises:
         UserError: a run folder is damaged.
     """
-    there = {source.folder: found for source in sources if (found := _data_there(out / "runs" / source.folder))}
+    there = {source.folder: data for source in sources if (data := _recorded_data(out / RUNS / source.folder))}
     if not there:
         return out
     wanted = {source.folder: data_settings(make_feature_set(source.cache, manifest)) for source in sources}
@@ -37,13 +38,16 @@ def result_folder(out: Path, manifest: Manifest, sources: Sequence[Source], noti
     if not changes:
         return out
     own = out / f"clips-{short_name({str(folder): settings for folder, settings in wanted.items()})}"
-    counts = ", ".join(line for line in changes if "sha256" not in line) or "as many, but not the same"
-    notify(f"the models in {out / 'runs'} were trained on other clips or features ({counts}); those of these: {own}")
+    counts = ", ".join(line for line in changes if "sha256" not in line) or "the same number, but not the same ones"
+    notify(
+        f"the models in {out / RUNS} were trained on other clips or features ({counts}); "
+        f"the models of the present ones are in {own}"
+    )
     return own
 
 
-def _data_there(runs: Path) -> dict[str, Any] | None:
-    """Return which clips and features the models of a source were trained on; None: there are none."""
+def _recorded_data(runs: Path) -> dict[str, Any] | None:
+    """Return which clips and features the models of a source were trained on; None: there are no models."""
     records = (record for folder in (runs, *runs.glob("labels-*")) for record in folder.glob(f"seed*/*/{RECIPE}"))
     record = next(records, None)
     data: dict[str, Any] | None = read_settings(record.parent)["data"] if record else None

@@ -1,4 +1,4 @@
-"""Every command of the four packages with what a newcomer may type: one sentence, no traceback, the right hint."""
+"""Wrong inputs to every command end in one sentence with the right hint, and without a traceback."""
 
 import importlib
 import shlex
@@ -20,7 +20,7 @@ IS_TOML = "but a TOML file, as recipes are"
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with one file of each kind, none of which is what it is taken for."""
+    """Return a folder with one file of each kind, for commands that expect another kind."""
     splits = ("train", "train", "validation", "test")
     classes = ("wave", "jump")
     rows = [
@@ -160,7 +160,7 @@ def test_it_ends_in_a_sentence(
     monkeypatch.setattr("sys.argv", [package, *arguments])
     with pytest.raises(SystemExit) as end:
         run_cli(app)
-    said = capsys.readouterr().err.strip()  # a progress bar leaves an empty line
-    assert end.value.code == 1, said
-    assert hint in said
-    assert said.startswith("error: ") and "\n" not in said
+    output = capsys.readouterr().err.strip()  # a progress bar leaves an empty line
+    assert end.value.code == 1, output
+    assert hint in output
+    assert output.startswith("error: ") and "\n" not in output

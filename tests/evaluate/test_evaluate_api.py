@@ -98,10 +98,12 @@ def test_a_recipe_from_python(
 def test_a_recipe_object_and_the_folder_that_it_has_by_default(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     recipe = read_recipe(folder / "r.toml").model_copy(update={"methods": ["mean_linear"], "seeds": [0]})
-    said: list[str] = []
-    done = evaluate.reproduce(recipe, manifest="m.csv", caches={"features": "f.h5"}, device="cpu", notify=said.append)
+    notices: list[str] = []
+    done = evaluate.reproduce(
+        recipe, manifest="m.csv", caches={"features": "f.h5"}, device="cpu", notify=notices.append
+    )
     assert done.folder == Path("out/tiny")
-    assert (list(done.scores), said) == (["Cumulative mean + linear"], [])
+    assert (list(done.scores), notices) == (["Cumulative mean + linear"], [])
 
 
 def test_one_file_of_predictions_and_a_manifest_object(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command lines: strangers' predictions scored, every package's help with an example, every error a sentence."""
+"""The command lines: `score`, the help of every command with an example, and errors that are one sentence."""
 
 import json
 import os
@@ -35,7 +35,7 @@ LABELS = {"a": 0, "b": 1, "c": 1, "d": 0}
 
 @pytest.fixture
 def predicted(tmp_path: Path) -> Path:
-    """A folder with a manifest and the predictions of one method, two seeds: 25 and 75 % right, at both ratios."""
+    """Return a folder with a manifest and the predictions of one method and two seeds, 25 and 75 % correct."""
     rows = [("t", 0, "train"), *((clip, label, "test") for clip, label in LABELS.items())]
     clips = [(clip, f"{clip}.avi", label, CLASSES[label], "g", split, "own") for clip, label, split in rows]
     columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
@@ -100,13 +100,13 @@ def test_scores_for_programs(predicted: Path, capsys: pytest.CaptureFixture[str]
 def test_a_baseline_that_no_method_has_is_refused(predicted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--manifest", predicted / "own.csv", "--out", predicted / "out"]
     assert call(APPS["evaluate"], "score", predicted / "seed1.h5", *options, "--baseline", "thiers") == 1
-    said = " ".join(capsys.readouterr().err.split())
-    assert "--baseline thiers: no other method has it as its baseline; there is theirs" in said
+    output = " ".join(capsys.readouterr().err.split())
+    assert "--baseline thiers: no other method has it as its baseline; there is theirs" in output
     assert not (predicted / "out").exists()
 
 
 def commands() -> Iterator[tuple[str, ...]]:
-    """Every command of every package, groups left out: ("extract", "weights", "get") and so on."""
+    """Yield every command of every package without groups, as in ("extract", "weights", "get")."""
 
     def walk(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         for name, below in getattr(command, "commands", {}).items():
@@ -209,11 +209,11 @@ def test_errors_are_sentences(
 ) -> None:
     package, *words = arguments(predicted)
     assert call(APPS[str(package)], *words) == 1
-    said = capsys.readouterr()
-    (line,) = said.err.strip().splitlines()
+    output = capsys.readouterr()
+    (line,) = output.err.strip().splitlines()
     assert line.startswith("error: ")
     assert sentence in line
-    assert "Traceback" not in said.out
+    assert "Traceback" not in output.out
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_errors_are_sentences(
         ("manifests", "ucf102", "x"),
     ],
 )
-def test_wrong_options_are_told_apart_from_failures(
+def test_wrong_options_have_an_exit_status_of_their_own(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     package, *words = arguments
@@ -236,7 +236,7 @@ def test_wrong_options_are_told_apart_from_failures(
 
 
 def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The terminal's library takes [bold] for a style and drops it."""
+    """The library for terminals would take [bold] for a style and not print it."""
     videos = tmp_path / "[bold] videos"
     videos.mkdir()
     for name in ("Archery_g01", "Archery_g16", "Archery_g19", "YoYo_g01"):
@@ -248,10 +248,10 @@ def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytes
     )
     options = ["--videos", videos, "--out", tmp_path / "out", "--device", "cpu", "--workers", 1]
     assert call(APPS["evaluate"], "reproduce", recipe, *options) == 1
-    said = "".join(capsys.readouterr().err.split())
-    assert "13316ofthe13320clipsarenotin" in said
-    assert "[bold]videos" in said
-    assert "everyoneofthe4clipsfailed" in said
+    output = "".join(capsys.readouterr().err.split())
+    assert "13316ofthe13320clipsarenotin" in output
+    assert "[bold]videos" in output
+    assert "everyoneofthe4clipsfailed" in output
 
 
 def test_weights_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Every method of a recipe, on as little data as there can be, from a cache to the results table."""
+"""Every method of a recipe on very few clips, from a cache to the results table."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ EVERY = list(METHODS)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def made_up(folder: Path, per_class: int, apart: float) -> PipelineInputs:
-    """Write a manifest of two classes and a cache in which the classes are `apart`."""
+def write_inputs(folder: Path, per_class: int, apart: float) -> PipelineInputs:
+    """Write a manifest of two classes and a cache in which the means of the classes differ by `apart`."""
     random = np.random.default_rng(0)
     clips = pd.DataFrame(
         [
@@ -73,7 +73,7 @@ def assert_probabilities(out: Path, methods: list[str]) -> None:
 
 @pytest.mark.parametrize(("per_class", "labels"), [(1, {}), (2, {}), (2, {"fraction": 0.5, "rows_per_batch": 1})])
 def test_every_method_ends_in_a_table_with_few_clips(tmp_path: Path, per_class: int, labels: dict[str, float]) -> None:
-    inputs = made_up(tmp_path, per_class, apart=3)
+    inputs = write_inputs(tmp_path, per_class, apart=3)
     result = reproduce(make_recipe(EVERY, labels=labels), inputs, Machine(device="cpu"), notify=lambda text: None)
     assert_probabilities(inputs.out, EVERY)
     assert list(result.scores) == [METHODS[method].title for method in EVERY]
@@ -84,7 +84,7 @@ def test_every_method_ends_in_a_table_with_few_clips(tmp_path: Path, per_class: 
 @pytest.mark.parametrize("apart", [0, 3])
 def test_knn_with_every_k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k: int, apart: float) -> None:
     monkeypatch.setattr(knn, "K", (k,))
-    inputs = made_up(tmp_path, per_class=12, apart=apart)
+    inputs = write_inputs(tmp_path, per_class=12, apart=apart)
     result = reproduce(make_recipe(["knn"]), inputs, Machine(device="cpu"), notify=lambda text: None)
     assert_probabilities(inputs.out, ["knn"])
     assert "| KNN " in result.table.read_text()

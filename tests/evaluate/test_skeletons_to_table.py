@@ -1,4 +1,4 @@
-"""From skeleton files to the table, without stand-ins: files drawn in NTU's layout and in SYSU's."""
+"""From skeleton files to the table with the real stages: synthetic files in the layouts of NTU and SYSU."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def on_one_core() -> Iterator[None]:
 
 
 def small(name: str) -> Recipe:
-    """A recipe of the project with the smallest networks and the shortest trainings."""
+    """Return a bundled recipe with the smallest networks and the shortest trainings."""
     text = read_recipe(Path(name)).model_dump()
     for stream in [text["extract"], *text["streams"].values()]:
         if stream and stream["weights"] == "train":
@@ -44,8 +44,8 @@ def small(name: str) -> Recipe:
 
 
 def run(recipe: Recipe, files: Path, out: Path) -> tuple[Result, list[str]]:
-    said: list[str] = []
-    return reproduce(recipe, PipelineInputs(out, videos=files), MACHINE, said.append), said
+    notices: list[str] = []
+    return reproduce(recipe, PipelineInputs(out, videos=files), MACHINE, notices.append), notices
 
 
 def test_ntu_in_one_command(tmp_path: Path) -> None:
@@ -56,10 +56,10 @@ def test_ntu_in_one_command(tmp_path: Path) -> None:
             for camera in (1, 2):
                 name = f"S001C{camera:03}P{subject:03}R001A{action:03}.skeleton"
                 write_synthetic_skeleton(files / name, 30 + action, seed=100 * subject + action)
-    result, said = run(small("ntu60"), files, tmp_path / "out")
+    result, notices = run(small("ntu60"), files, tmp_path / "out")
     table = result.table.read_text(encoding="utf-8")
     assert "ntu60-xsub-subset" in table and "62.8" not in table, "no published row beside a subset"
-    assert any("are not in" in line for line in said) and "main network from scratch" in said
+    assert any("are not in" in line for line in notices) and "main network from scratch" in notices
     cache = read_cache(tmp_path / "out" / "features.h5")
     assert cache.features.shape == (18, 10, 512) and cache.valid.all()
     assert cache.settings["legacy_sequence_actors"] is False

@@ -1,4 +1,4 @@
-"""`evaluate check`: what is inside and outside, and everything that must never pass as a comparison."""
+"""`evaluate check`: what is inside and outside, and every run that must not be compared with published numbers."""
 
 import json
 import re
@@ -105,7 +105,7 @@ def write_run(
     subfolder: str = "",
     **about: object,
 ) -> Path:
-    """What `reproduce` leaves of one method: the table, and predictions with their provenance."""
+    """Write what `reproduce` writes for one method: the table, and predictions with their provenance."""
     made = provenance(read_recipe(Path(row))) | about
     none = (np.zeros(1, dtype=np.int64), ("g",), np.zeros((1, len(curve(0))), dtype=np.bool_))
     scores = [
@@ -138,20 +138,20 @@ def test_the_papers_own_numbers_are_inside(tmp_path: Path, capsys: pytest.Captur
     assert [number.difference for number in row.numbers] == pytest.approx([0] * 6, abs=1e-3)
     assert [number.tolerance for number in row.numbers] == pytest.approx([4.0] * 6)
     assert call("check", "table1-sysu-with", "--out", tmp_path) == 0
-    said = capsys.readouterr()
-    assert "| AUC | 78.8 ± 0.0 | 78.8 | +0.0 | 4.0 | inside |" in re.sub(" +", " ", said.out.replace("-0.0", "+0.0"))
-    assert "**inside** over 5 seeds" in said.out
-    assert said.out.splitlines()[-1] == "1 inside"
+    output = capsys.readouterr()
+    assert "| AUC | 78.8 ± 0.0 | 78.8 | +0.0 | 4.0 | inside |" in re.sub(" +", " ", output.out.replace("-0.0", "+0.0"))
+    assert "**inside** over 5 seeds" in output.out
+    assert output.out.splitlines()[-1] == "1 inside"
 
 
 @pytest.mark.parametrize(("shift", "verdict"), [(3.9, "inside"), (-3.9, "inside"), (4.1, "outside"), (-4.1, "outside")])
-def test_above_is_as_far_as_below(tmp_path: Path, shift: float, verdict: str) -> None:
+def test_a_higher_number_is_outside_too(tmp_path: Path, shift: float, verdict: str) -> None:
     row = checked(write_run(tmp_path, lambda seed: CURVE + shift / 100))
     assert row.verdict == verdict
     assert passed([row]) == (verdict == "inside")
 
 
-def test_one_number_outside_is_a_row_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_number_outside_makes_the_row_outside(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     early = CURVE.copy()
     early[1] -= 0.05
     row = checked(write_run(tmp_path, lambda seed: early))
@@ -160,13 +160,13 @@ def test_one_number_outside_is_a_row_outside(tmp_path: Path, capsys: pytest.Capt
     assert "| 20% | 62.1 ± 0.0 | 67.1 | -5.0 | 4.0 | outside |" in re.sub(" +", " ", capsys.readouterr().out)
 
 
-def test_the_spread_over_seeds_is_allowed_too_and_no_noise_makes_a_run_right() -> None:
+def test_the_spread_over_seeds_widens_the_tolerance_up_to_a_limit() -> None:
     assert allowed(2.0, Summary(90.0), 1) == 2.0
     assert allowed(2.0, Summary(90.0, 0.5), 4) == pytest.approx(2.0 + 2 * 0.5 * (1.25**0.5))
     assert allowed(2.0, Summary(90.0, 30.0), 5) == 4.0
 
 
-def test_the_spread_is_that_of_the_table(tmp_path: Path) -> None:
+def test_the_spread_comes_from_the_table(tmp_path: Path) -> None:
     row = checked(write_run(tmp_path, lambda seed: CURVE + 0.01 * (seed - 2)))
     std = np.std([-2, -1, 0, 1, 2], ddof=1)
     assert [number.tolerance for number in row.numbers] == pytest.approx([4 + 2 * std * 1.2**0.5] * 6, rel=1e-4)
@@ -191,7 +191,7 @@ def test_the_spread_is_that_of_the_table(tmp_path: Path) -> None:
         ({"subfolder": "labels-0.1"}, "no run of it has ended in"),
     ],
 )  # fmt: skip
-def test_what_is_not_the_published_experiment_never_passes(
+def test_another_experiment_than_the_published_one_never_passes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], why: str
 ) -> None:
     row = checked(write_run(tmp_path, **changes))
@@ -199,12 +199,12 @@ def test_what_is_not_the_published_experiment_never_passes(
     assert any(why in sentence for sentence in row.why), row.why
     assert not row.numbers
     assert call("check", "table1-sysu-with", "--out", tmp_path) == 1
-    said = capsys.readouterr()
-    assert why in said.out
-    assert said.err == ""
+    output = capsys.readouterr()
+    assert why in output.out
+    assert output.err == ""
 
 
-def test_other_settings_than_the_recipes_are_named(tmp_path: Path) -> None:
+def test_settings_that_differ_from_the_recipe_are_named(tmp_path: Path) -> None:
     made = provenance(read_recipe(Path("table1-sysu-with")))
     made["recipe"]["training"]["epochs"] = 7
     (sentence,) = checked(write_run(tmp_path, **made)).why
@@ -212,20 +212,20 @@ def test_other_settings_than_the_recipes_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backbone", ["efficientnet_lite0", "tsm_mobilenetv2", "tsm_resnet50_nl", "va_cnn"])
-def test_a_video_network_of_another_kind_is_not_the_papers(tmp_path: Path, backbone: str) -> None:
+def test_another_video_network_is_not_compared(tmp_path: Path, backbone: str) -> None:
     made = {"caches": caches_of(rgb=TSM | {"backbone": backbone}, skeleton=VA_CNN)}
     (sentence,) = checked(write_run(tmp_path, **made)).why
     assert sentence == f"the features are of {backbone} + va_cnn; recipe sysu has tsm_resnet50 + va_cnn"
 
 
-def test_a_stream_more_than_the_papers_is_another_experiment(tmp_path: Path) -> None:
+def test_an_additional_stream_is_another_experiment(tmp_path: Path) -> None:
     made = {"caches": caches_of(rgb=TSM, skeleton=VA_CNN, depth=TSM | {"backbone": "efficientnet_lite0"})}
     (sentence,) = checked(write_run(tmp_path, **made)).why
     assert sentence.startswith("the features are of efficientnet_lite0 + tsm_resnet50 + va_cnn;")
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("key", "value", "difference"),
     [
         ("weights", "none", "weights: none there, a released file wanted"),
         ("segments", 5, "segments: 5 there, 10 wanted"),
@@ -238,7 +238,7 @@ def test_a_stream_more_than_the_papers_is_another_experiment(tmp_path: Path) -> 
         ("legacy_sequence_actors", True, "legacy_sequence_actors: True there, False wanted"),
     ],
 )
-def test_features_of_other_settings_are_not_compared(tmp_path: Path, key: str, value: object, said: str) -> None:
+def test_features_of_other_settings_are_not_compared(tmp_path: Path, key: str, value: object, difference: str) -> None:
     rgb, skeleton = ({k: v for k, v in own.items() if k != key} for own in (TSM, VA_CNN))
     if value is not None:
         rgb |= {key: value} if key in TSM else {}
@@ -247,12 +247,12 @@ def test_features_of_other_settings_are_not_compared(tmp_path: Path, key: str, v
     row = checked(write_run(tmp_path, caches=caches_of(rgb=rgb, skeleton=skeleton)))
     assert (row.verdict, row.numbers, passed([row])) == ("not comparable", (), False)
     backbone = "tsm_resnet50" if key in TSM else "va_cnn"
-    assert row.why[0] == f"the features of {backbone} differ from those of recipe sysu ({said})"
+    assert row.why[0] == f"the features of {backbone} differ from those of recipe sysu ({difference})"
 
 
 @pytest.mark.parametrize(("settings", "stream"), [(TSM, "rgb"), (VA_CNN, "skeleton")])
-def test_the_settings_asked_for_are_those_that_extract_writes(settings: dict[str, Any], stream: str) -> None:
-    """Or else no run at all could be compared. But for the weights, which are not here."""
+def test_the_compared_settings_are_written_by_the_extraction(settings: dict[str, Any], stream: str) -> None:
+    """Otherwise no run could be compared. The weights are left out because the file is not in the repository."""
     table = read_recipe(Path("sysu")).streams[stream]
     if stream == "rgb":
         backbone = load_backbone(
@@ -266,20 +266,20 @@ def test_the_settings_asked_for_are_those_that_extract_writes(settings: dict[str
     assert {key: json.loads(json.dumps(written))[key] for key in settings} == settings
 
 
-def test_another_released_file_is_compared_and_it_is_said(tmp_path: Path) -> None:
-    """For the paper does not say which it was."""
+def test_another_released_file_is_compared_with_a_remark(tmp_path: Path) -> None:
+    """The paper does not say which file it used."""
     file = read_weights()["tsm-r50-8f-dense-kinetics400"].file
     row = checked(write_run(tmp_path, caches=caches_of(rgb=TSM | {"weights": file}, skeleton=VA_CNN)))
     assert row.verdict == "inside"
     assert row.remarks == (f"the features are of {file}; recipe sysu uses {TSM['weights']}",)
 
 
-def test_what_a_va_cnn_was_called_and_its_streams_do_not_matter(tmp_path: Path) -> None:
+def test_the_names_of_the_va_cnn_file_and_of_the_streams_do_not_matter(tmp_path: Path) -> None:
     caches = caches_of(bones=VA_CNN | {"weights": "mine.safetensors", "column": "path_bones"}, video=TSM)
     assert checked(write_run(tmp_path, caches=caches)).verdict == "inside"
 
 
-def test_students_trained_otherwise_than_in_the_bundled_recipe_are_compared_and_it_is_said(
+def test_students_trained_differently_are_compared_with_a_remark(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "own.toml").write_text(
@@ -298,7 +298,7 @@ def test_students_trained_otherwise_than_in_the_bundled_recipe_are_compared_and_
     assert f"({remark})" in capsys.readouterr().out
 
 
-def test_nothing_is_said_of_a_va_cnn_that_the_recipe_does_not_train(tmp_path: Path) -> None:
+def test_there_is_no_remark_on_a_va_cnn_that_the_recipe_does_not_train(tmp_path: Path) -> None:
     table = (RECIPES / "ntu60.toml").read_text()
     own = table[: table.index("[extract]")] + table[table.index("[teacher]") :]  # the features are given
     (tmp_path / "own.toml").write_text(own.replace("gradient_clip = 5.0", "gradient_clip = 1.0"))
@@ -317,8 +317,8 @@ def test_nothing_is_said_of_a_va_cnn_that_the_recipe_does_not_train(tmp_path: Pa
     assert row.remarks == ("trained differently from recipe ntu60: training.gradient_clip: 1.0 there, 5.0 wanted",)
 
 
-def test_rows_that_come_with_the_project_are_compared_without_a_word(tmp_path: Path) -> None:
-    """Their features and their training are the bundled recipes', of whichever table they are."""
+def test_bundled_rows_are_compared_without_a_remark(tmp_path: Path) -> None:
+    """Their features and their training are those of the bundled recipes."""
     compared = []
     for path in RECIPES.glob("rows/table*.toml"):
         recipe, out = read_recipe(path), tmp_path / path.stem
@@ -349,9 +349,7 @@ def test_other_features_of_one_seed_are_enough(tmp_path: Path) -> None:
     assert checked(tmp_path).verdict == "not comparable"
 
 
-def test_what_nobody_published_or_nobody_can_be_held_against(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rows_that_cannot_be_compared_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("check", "utd-mhad-methods", "--out", tmp_path) == 1
     assert "nothing is published of it under utd-mhad-xsub with all of the training labels" in capsys.readouterr().out
     row = checked(tmp_path, "table2-ntu60-knn")
@@ -362,7 +360,7 @@ def test_what_nobody_published_or_nobody_can_be_held_against(
     assert call("check", "ucf101-six", "--out", tmp_path) == 1
 
 
-def test_rows_without_a_counterpart_fail_nobody_and_pass_nobody(tmp_path: Path) -> None:
+def test_rows_without_a_published_counterpart_decide_nothing(tmp_path: Path) -> None:
     inside = checked(write_run(tmp_path))
     without, outside = replace(inside, comparable=False, numbers=()), replace(inside, why=("unfinished",))
     assert passed([inside, without])
@@ -382,7 +380,7 @@ def test_few_labels_have_their_own_rows_tolerance_and_remark(tmp_path: Path) -> 
 
 
 def test_one_folder_holds_runs_of_all_and_of_few_labels(tmp_path: Path) -> None:
-    """Of the same method and seeds, and each is judged by its own provenance."""
+    """They have the same method and seeds, and each is compared by its own provenance."""
     write_run(tmp_path)
     write_run(tmp_path, row="table3-sysu-with", subfolder="labels-0.1", random_weights=True)
     assert checked(tmp_path).verdict == "inside"
@@ -392,14 +390,14 @@ def test_one_folder_holds_runs_of_all_and_of_few_labels(tmp_path: Path) -> None:
 def test_a_suite_is_checked_row_by_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "sysu")
     assert call("check", "table1", "--out", tmp_path, "--json") == 1
-    said = json.loads(capsys.readouterr().out)
+    output = json.loads(capsys.readouterr().out)
     _, rows = read_suite(Path(__file__).parents[3] / "manifests" / "recipes" / "suites" / "table1.toml")
-    assert [row["row"] for row in said["rows"]] == [row.name for row in rows]
-    verdicts = {row["row"]: row["verdict"] for row in said["rows"]}
+    assert [row["row"] for row in output["rows"]] == [row.name for row in rows]
+    verdicts = {row["row"]: row["verdict"] for row in output["rows"]}
     assert verdicts.pop("table1-sysu-with") == "inside"
     assert set(verdicts.values()) == {"not comparable"}
-    assert said["passed"] is False
-    (number, *_) = next(row["numbers"] for row in said["rows"] if row["verdict"] == "inside")
+    assert output["passed"] is False
+    (number, *_) = next(row["numbers"] for row in output["rows"] if row["verdict"] == "inside")
     assert number == {
         "column": "20%", "ours": pytest.approx(67.1), "ours_std": 0, "published": 67.1,
         "difference": pytest.approx(0, abs=1e-3), "tolerance": 4, "inside": True,
@@ -427,7 +425,7 @@ def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("about", "said"),
+    ("about", "problem"),
     [
         ({"caches": {"rgb": {"content_sha256": "0"}}}, "caches.rgb.settings: Field required"),
         ({"caches": {"rgb": "a.h5"}}, "caches.rgb: Input should be"),
@@ -439,20 +437,20 @@ def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
         ({"random_weights": "no"}, "random_weights: Input should be a valid boolean"),
     ],
 )
-def test_odd_provenance_is_a_sentence_that_names_the_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], about: dict[str, Any], said: str
+def test_wrong_provenance_is_an_error_that_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], about: dict[str, Any], problem: str
 ) -> None:
     write_run(tmp_path)
     path = tmp_path / "predictions" / "with-seed1.h5"
     with h5py.File(path, "a") as file:
         file.attrs["provenance"] = json.dumps(json.loads(file.attrs["provenance"]) | about)
     assert call("check", "table1-sysu-with", "--out", tmp_path) == 1
-    told = capsys.readouterr()
-    assert f"{path} is not a predictions file that `reproduce` wrote (its provenance: {said}" in told.err
-    assert "Traceback" not in told.err
+    output = capsys.readouterr()
+    assert f"{path} is not a predictions file that `reproduce` wrote (its provenance: {problem}" in output.err
+    assert "Traceback" not in output.err
 
 
-def test_a_provenance_that_says_nothing_is_none_to_compare_with(tmp_path: Path) -> None:
+def test_empty_provenance_cannot_be_compared(tmp_path: Path) -> None:
     write_run(tmp_path)
     with h5py.File(tmp_path / "predictions" / "with-seed1.h5", "a") as file:
         file.attrs["provenance"] = "{}"
@@ -486,7 +484,7 @@ def test_a_second_line_of_a_method_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [lambda line: line[:60], lambda line: line + ",1,2"])
-def test_a_line_that_was_cut_or_glued_is_a_sentence(tmp_path: Path, change: Callable[[str], str]) -> None:
+def test_a_damaged_line_is_an_error(tmp_path: Path, change: Callable[[str], str]) -> None:
     table = write_run(tmp_path) / "table.csv"
     lines = [change(line) if line.startswith('"With') else line for line in table.read_text().splitlines()]
     table.write_text("\n".join(lines))
@@ -529,7 +527,7 @@ def on_one_core() -> Iterator[None]:
 
 
 def real_run(tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """Reproduce the trial over a cache that says `settings` of itself; return the test labels."""
+    """Reproduce the trial from a cache with these settings; return the test labels."""
     classes, splits = ("a", "b", "c"), {"train": 6, "validation": 3, "test": 6}
     clips = [
         (f"{split}{n}", f"{split}{n}", n % 3, classes[n % 3], "g", split, UCF)
@@ -554,17 +552,17 @@ def test_a_real_run_over_features_of_another_kind_has_no_verdict(
     real_run(tmp_path, {"backbone": "tsm_resnet50", "weights": "none"}, monkeypatch)
     monkeypatch.setitem(TOLERANCES, (UCF, "all"), Tolerance(100.0, "a trial"))
     assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 1
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     why = "the features of tsm_resnet50 differ from those of recipe ucf101 (weights: none there, a released "
-    assert said.count(f"**not comparable**: {why}") == 2
-    assert "segments: not stated there, frames_per_segment: not stated there" in said
-    assert "inside**" not in said
+    assert output.count(f"**not comparable**: {why}") == 2
+    assert "segments: not stated there, frames_per_segment: not stated there" in output
+    assert "inside**" not in output
 
 
 def test_a_real_run_from_features_to_the_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], on_one_core: None
 ) -> None:
-    """NumPy finds the numbers again from the predictions; the test labels are gone before they are checked."""
+    """NumPy computes the numbers from the predictions. The test labels are deleted before `check` runs."""
     labels = real_run(tmp_path, TSM, monkeypatch)
     recipe = read_recipe(tmp_path / "trial.toml")
     (tmp_path / "m.csv").unlink()
@@ -582,7 +580,7 @@ def test_a_real_run_from_features_to_the_verdict(
     assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 1
     monkeypatch.setitem(TOLERANCES, (UCF, "all"), Tolerance(100.0, "a trial"))
     assert call("check", tmp_path / "trial.toml", "--out", tmp_path / "out") == 0
-    said = capsys.readouterr().out
-    assert said.count("**inside** over 2 seeds (trained differently from recipe ucf101: ") == 2
-    assert "student.hidden: 6 there, 512 wanted" in said
-    assert "training.epochs: 2 there, 100 wanted" in said
+    output = capsys.readouterr().out
+    assert output.count("**inside** over 2 seeds (trained differently from recipe ucf101: ") == 2
+    assert "student.hidden: 6 there, 512 wanted" in output
+    assert "training.epochs: 2 there, 100 wanted" in output

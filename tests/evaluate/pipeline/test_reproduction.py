@@ -1,6 +1,6 @@
-"""The whole pipeline in small: every number found again from the files, every stop gone on from, no label read early.
+"""The whole pipeline on a small data set: numbers are computed again from the files, interrupted runs resume.
 
-The last test is the real thing: real videos, the package's weights, another process.
+The last test uses real videos, weights of a package, and a process of its own.
 """
 
 import csv
@@ -88,19 +88,19 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 @pytest.fixture(scope="module")
 def whole(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """A reproduction that nothing disturbed; not to be written into."""
+    """Return a reproduction without any interruption. Tests must not write into it."""
     return reproduce(recipe, PipelineInputs(tmp_path_factory.mktemp("whole")), MACHINE)
 
 
 @pytest.fixture
 def copied(whole: Result, tmp_path: Path) -> PipelineInputs:
-    """The same, to be disturbed."""
+    """Return a copy of it that a test may change."""
     shutil.copytree(whole.table.parent, tmp_path / "out")
     return PipelineInputs(tmp_path / "out")
 
 
 def results(out: Path) -> dict[str, bytes]:
-    """The bytes of what a reproduction is run for."""
+    """Return the bytes of the results by file."""
     files = [
         *out.glob("table.*"),
         *out.glob("figure.*"),
@@ -129,7 +129,7 @@ def test_every_file_is_there(whole: Result) -> None:
     assert list(whole.seconds) == ["manifest", "extract", "distill", "evaluate"]
 
 
-def test_the_table_says_what_it_is_and_the_figure_shows_the_bound(whole: Result) -> None:
+def test_the_table_has_a_caption_and_the_figure_shows_the_bound(whole: Result) -> None:
     caption = whole.table.read_text().splitlines()[0]
     assert caption.startswith("stick-figures-v1: 10 classes; 20 train, 10 validation, 20 test clips; 2 seeds; ")
     assert "; backbone timm:resnet10t (random); random weights; synthetic data. " in caption
@@ -138,8 +138,8 @@ def test_the_table_says_what_it_is_and_the_figure_shows_the_bound(whole: Result)
     assert any("random weights · synthetic data" in text for text in texts)
 
 
-def test_every_number_of_the_table_is_found_again_from_the_predictions(whole: Result) -> None:
-    """NumPy alone, from the files a stranger would have: predictions and manifest."""
+def test_every_number_of_the_table_follows_from_the_predictions(whole: Result) -> None:
+    """The numbers are computed with NumPy from the predictions and the manifest."""
     out = whole.table.parent
     clips = pd.read_csv(out / "videos" / "manifest.csv")
     label_of = clips[clips["split"] == "test"].set_index("clip_id")["label"]
@@ -169,23 +169,23 @@ def test_every_number_of_the_table_is_found_again_from_the_predictions(whole: Re
         ]
 
 
-def test_again_does_nothing_anew(recipe: Recipe, whole: Result, copied: PipelineInputs) -> None:
+def test_a_second_run_does_no_work(recipe: Recipe, whole: Result, copied: PipelineInputs) -> None:
     def stamps() -> dict[Path, int]:
         made = [*copied.out.rglob("*.avi"), *copied.out.rglob("*.safetensors"), copied.out / "features.h5"]
         return {path: path.stat().st_mtime_ns for path in made}
 
     before = stamps()
-    moves: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     progress = StageProgress(
-        clips=lambda *_: pytest.fail("a clip was extracted again"), epochs=lambda *move: moves.append(move)
+        clips=lambda *_: pytest.fail("a clip was extracted again"), epochs=lambda *call: calls.append(call)
     )
     reproduce(recipe, copied, MACHINE, progress=progress)
     assert stamps() == before
-    assert moves == [(8, 24), (24, 24)]  # no epoch trained: two teachers found, then four students
+    assert calls == [(8, 24), (24, 24)]  # no epoch trained: two teachers found, then four students
     assert results(copied.out) == results(whole.table.parent)
 
 
-def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_bytes(
+def test_runs_interrupted_in_extraction_and_training_resume_to_the_same_bytes(
     recipe: Recipe, whole: Result, copied: PipelineInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distill.train_runs.SAVE_SECONDS", 0.0)
@@ -213,7 +213,7 @@ def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_byte
             recipe,
             copied,
             MACHINE,
-            progress=StageProgress(clips=lambda *move: clips.append(move[0]), epochs=stop_at_epoch_ten),
+            progress=StageProgress(clips=lambda done, _: clips.append(done), epochs=stop_at_epoch_ten),
         )
     assert clips == list(range(1, 51))  # none of the fifty clips twice
     assert epochs == [*range(1, 9), 8, 9, 10]  # the teachers', and the first of two of four students
@@ -225,7 +225,7 @@ def test_stopped_while_extracting_and_while_training_it_goes_on_to_the_same_byte
 
 
 def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, copied: PipelineInputs) -> None:
-    """Other test labels: the same weights and the same probabilities to the bit; only the scores are others."""
+    """With other test labels, weights and probabilities are the same to the bit, and only the scores differ."""
     manifest = read_manifest(copied.out / "videos" / "manifest.csv")
     clips = manifest.clips.copy()
     about_the_class = ["label", "class_name", "family"]
@@ -246,7 +246,7 @@ def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, 
 
 @pytest.fixture
 def two_broken(copied: PipelineInputs) -> tuple[PipelineInputs, list[str]]:
-    """A training and a test clip that are no videos, nothing extracted yet; their ids in the manifest's order."""
+    """Return inputs with a training and a test clip that are no videos, before any extraction, and the clips' ids."""
     clips = read_manifest(copied.out / "videos" / "manifest.csv").clips
     broken = [clips[clips["split"] == split].iloc[3] for split in ("train", "test")]
     for clip in broken:
@@ -257,7 +257,7 @@ def two_broken(copied: PipelineInputs) -> tuple[PipelineInputs, list[str]]:
     return copied, [clip["clip_id"] for clip in broken]
 
 
-def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
+def test_failed_clips_are_an_error_and_repaired_clips_give_the_same_table(
     recipe: Recipe, whole: Result, two_broken: tuple[PipelineInputs, list[str]]
 ) -> None:
     inputs, broken = two_broken
@@ -284,9 +284,9 @@ def test_failed_clips_end_in_a_sentence_and_mended_ones_in_the_same_table(
 
 def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tuple[PipelineInputs, list[str]]) -> None:
     inputs, broken = two_broken
-    said: list[str] = []
-    result = reproduce(recipe, PipelineInputs(inputs.out, skip_failed=True), MACHINE, said.append)
-    (line,) = [line for line in said if "no features" in line]
+    notices: list[str] = []
+    result = reproduce(recipe, PipelineInputs(inputs.out, skip_failed=True), MACHINE, notices.append)
+    (line,) = [line for line in notices if "no features" in line]
     assert f"{broken[0]} (stage decode: " in line and line.endswith("They are left out")
     scores = [score for runs in result.scores.values() for score in runs]
     assert {score.protocol for score in scores} == {"stick-figures-v1-subset"}
@@ -298,7 +298,7 @@ def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tup
     assert read_manifest(inputs.out / "manifest-without-failed.csv").protocol == "stick-figures-v1-subset"
 
 
-def test_where_every_clip_fails_the_reason_is_said(recipe: Recipe, copied: PipelineInputs) -> None:
+def test_if_every_clip_fails_the_error_has_the_reason(recipe: Recipe, copied: PipelineInputs) -> None:
     for video in copied.out.glob("videos/**/*.avi"):
         video.write_bytes(b"not a video")
     shutil.rmtree(copied.out / "features.h5.run")
@@ -315,7 +315,7 @@ def other_threads() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("other_threads")
-def test_a_finished_run_is_read_with_other_threads_on_another_machine_without_the_weights(
+def test_a_finished_run_is_read_on_another_machine_without_weights(
     recipe: Recipe, whole: Result, copied: PipelineInputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load_network(*_: object) -> None:
@@ -328,22 +328,24 @@ def test_a_finished_run_is_read_with_other_threads_on_another_machine_without_th
     assert results(copied.out) == results(whole.table.parent)
 
 
-def test_clips_come_and_go_and_nothing_is_overwritten(recipe: Recipe, whole: Result, copied: PipelineInputs) -> None:
-    """One clip less: models of its own. With it again: the first ones, to the byte."""
+def test_clips_are_removed_and_added_again_and_nothing_is_overwritten(
+    recipe: Recipe, whole: Result, copied: PipelineInputs
+) -> None:
+    """With one clip less, other models are trained. With all clips again, the first models are used."""
     manifest = read_manifest(copied.out / "videos" / "manifest.csv")
     own = PipelineInputs(copied.out, copied.out / "videos", copied.out / "own.csv")
-    first, said = results(whole.table.parent), list[str]()
+    first, notices = results(whole.table.parent), list[str]()
     tables = []
     for lost in ([], [manifest.clips["clip_id"][0]], [], [manifest.clips["clip_id"][0]]):
         clips = manifest.clips[~manifest.clips["clip_id"].isin(lost)].reset_index(drop=True)
         write_manifest(Manifest(clips, manifest.classes), own.manifest)
-        said.clear()
-        result = reproduce(recipe, own, MACHINE, said.append)
+        notices.clear()
+        result = reproduce(recipe, own, MACHINE, notices.append)
         assert results(copied.out).items() >= first.items()
         tables.append((result.table, result.table.read_bytes()))
         if lost:
-            assert any(f"list of clips changed: 1 removed ({lost[0]})" in line for line in said)
-            assert any("clips.train: 20 there, 19 wanted" in line for line in said)
+            assert any(f"list of clips changed: 1 removed ({lost[0]})" in line for line in notices)
+            assert any("clips.train: 20 there, 19 wanted" in line for line in notices)
             assert "19 train, " in result.table.read_text()
     assert tables[0] == tables[2] != tables[1] == tables[3]
     assert tables[0][0].parent == copied.out
@@ -351,7 +353,7 @@ def test_clips_come_and_go_and_nothing_is_overwritten(recipe: Recipe, whole: Res
 
 
 def shrunken_sysu(folder: Path) -> Recipe:
-    """The shipped recipe, its protocol and weights of the losses, at a size for tests; one stream made elsewhere."""
+    """Return the bundled recipe with small networks and one stream whose features are given."""
     text = re.sub(r"^\[streams\..*?(?=^\[teacher)", "", (RECIPES / "sysu.toml").read_text(), flags=re.M | re.S)
     for key, value in {"seeds": "[0]", "hidden": "8", "epochs": "2"}.items():
         text, count = re.subn(rf"^{key} = [^#\n]*", f"{key} = {value} ", text, flags=re.MULTILINE)
@@ -359,8 +361,8 @@ def shrunken_sysu(folder: Path) -> Recipe:
     return write_recipe(folder, text)
 
 
-def made_elsewhere(folder: Path, protocol: str) -> PipelineInputs:
-    """A manifest and a cache of features that nobody extracted: the class, and noise."""
+def given_features(folder: Path, protocol: str) -> PipelineInputs:
+    """Write a manifest and a cache whose features are the class plus noise."""
     classes = ("drink", "pour", "sweep")
     splits = {"train": 6, "validation": 3, "test": 6}
     rows = [
@@ -389,11 +391,11 @@ def made_elsewhere(folder: Path, protocol: str) -> PipelineInputs:
         ("sysu-xsub-fixed-subset", (3, 9, 6), False),
     ],
 )
-def test_features_made_elsewhere_stand_beside_published_rows_of_their_whole_protocol_only(
+def test_published_rows_are_in_the_table_only_with_the_whole_protocol(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: str, counts: tuple[int, int, int], published: bool
 ) -> None:
     monkeypatch.setitem(WHOLE, "sysu-xsub-fixed", counts)
-    result = reproduce(shrunken_sysu(tmp_path), made_elsewhere(tmp_path, protocol), MACHINE)
+    result = reproduce(shrunken_sysu(tmp_path), given_features(tmp_path, protocol), MACHINE)
     table = result.table.read_text()
     assert table.startswith(f"{protocol}: 3 classes; 6 train, 3 validation, 6 test clips; 1 seed; backbone va-cnn")
     assert ("published, " in table) == published
@@ -458,8 +460,8 @@ def own_data(folder: Path) -> Recipe:
         ),
     ],
 )
-def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path, make_recipe, fields, sentence: str) -> None:
-    made_elsewhere(tmp_path, "sysu-xsub-fixed")
+def test_a_missing_input_is_an_error(tmp_path: Path, make_recipe, fields, sentence: str) -> None:
+    given_features(tmp_path, "sysu-xsub-fixed")
     given = {name: tmp_path / path for name, path in fields.items()}
     caches = {"features": given.pop("features")} if "features" in given else {}
     inputs = PipelineInputs(tmp_path / "out", **given, caches=caches)
@@ -469,7 +471,7 @@ def test_what_is_missing_is_said_in_a_sentence(tmp_path: Path, make_recipe, fiel
 
 
 def test_a_cache_of_other_clips_is_refused(tmp_path: Path) -> None:
-    inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    inputs = given_features(tmp_path, "sysu-xsub-fixed")
     names = ["another"]
     write_cache(
         inputs.caches["features"], [Row("another", np.zeros((10, 3), np.float32), 30, True)], names, (10, 3), {}
@@ -478,11 +480,11 @@ def test_a_cache_of_other_clips_is_refused(tmp_path: Path) -> None:
         reproduce(shrunken_sysu(tmp_path), inputs, MACHINE)
 
 
-def test_published_rows_of_ten_segments_do_not_stand_beside_five(
+def test_published_rows_of_ten_segments_are_not_in_a_table_of_five(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(WHOLE, "sysu-xsub-fixed", (3, 9, 6))
-    inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    inputs = given_features(tmp_path, "sysu-xsub-fixed")
     ten = read_cache(inputs.caches["features"])
     rows = (Row(clip_id, row[:5], 30, True) for clip_id, row in zip(ten.clip_id, ten.features, strict=True))
     write_cache(inputs.caches["features"], rows, ten.clip_id, (5, 3), ten.settings)
@@ -494,11 +496,11 @@ def test_published_rows_of_ten_segments_do_not_stand_beside_five(
 def test_a_cache_that_contradicts_the_recipe_is_refused(tmp_path: Path) -> None:
     recipe = shrunken_sysu(tmp_path).model_copy(update={"extract": Extract(backbone="tsm_resnet50", weights="random")})
     with pytest.raises(UserError, match="backbone: va-cnn there, tsm_resnet50 in the recipe"):
-        reproduce(recipe, made_elsewhere(tmp_path, "sysu-xsub-fixed"), MACHINE)
+        reproduce(recipe, given_features(tmp_path, "sysu-xsub-fixed"), MACHINE)
 
 
-def test_what_would_fail_late_fails_early(tmp_path: Path) -> None:
-    inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
+def test_wrong_recipes_are_refused_before_any_work(tmp_path: Path) -> None:
+    inputs = given_features(tmp_path, "sysu-xsub-fixed")
     recipe = shrunken_sysu(tmp_path)
     classes = recipe.data.model_copy(update={"classes": ["drink", "pour"]})
     with pytest.raises(UserError, match=r"chooses data\.classes, and --manifest has its own"):
@@ -527,15 +529,15 @@ def test_what_would_fail_late_fails_early(tmp_path: Path) -> None:
     assert not inputs.out.exists()
 
 
-def test_where_no_method_needs_one_no_teacher_is_trained(tmp_path: Path) -> None:
+def test_no_teacher_is_trained_if_no_method_needs_one(tmp_path: Path) -> None:
     recipe = shrunken_sysu(tmp_path).model_copy(update={"methods": ["without", "self_distillation"]})
-    inputs = made_elsewhere(tmp_path, "sysu-xsub-fixed")
+    inputs = given_features(tmp_path, "sysu-xsub-fixed")
     reproduce(recipe, inputs, MACHINE)
     assert sorted(run.name for run in (inputs.out / "runs" / "seed0").iterdir()) == ["self_distillation", "without"]
 
 
-def test_others_are_compared_with_the_student_without_distillation(tmp_path: Path) -> None:
-    recipe, inputs = shrunken_sysu(tmp_path), made_elsewhere(tmp_path, "sysu-xsub-fixed")
+def test_the_other_methods_are_compared_with_the_student_without_distillation(tmp_path: Path) -> None:
+    recipe, inputs = shrunken_sysu(tmp_path), given_features(tmp_path, "sysu-xsub-fixed")
     reproduce(recipe, inputs, MACHINE)
     (row,) = csv.DictReader((inputs.out / "comparison.csv").read_text().splitlines())
     assert (row["method"], row["baseline"]) == ("With distillation", "Without distillation")
@@ -544,9 +546,9 @@ def test_others_are_compared_with_the_student_without_distillation(tmp_path: Pat
     assert not (inputs.out / "comparison.csv").exists()
 
 
-def test_a_tenth_of_the_labels_stands_beside_all_of_them(tmp_path: Path) -> None:
-    """One folder has both: neither takes the other's runs, predictions or table."""
-    recipe, inputs = shrunken_sysu(tmp_path), made_elsewhere(tmp_path, "sysu-xsub-fixed")
+def test_results_with_few_labels_do_not_replace_the_others(tmp_path: Path) -> None:
+    """Both are in one folder and share no run, predictions file or table."""
+    recipe, inputs = shrunken_sysu(tmp_path), given_features(tmp_path, "sysu-xsub-fixed")
     all_labels = reproduce(recipe, inputs, MACHINE)
     before = results(inputs.out)
     few = recipe.model_copy(update={"labels": Labels(fraction=0.1)})
@@ -560,12 +562,12 @@ def test_a_tenth_of_the_labels_stands_beside_all_of_them(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("device", ["cude", "cuda:99", "gpu"])
-def test_a_device_that_is_not_there_is_refused(tmp_path: Path, device: str) -> None:
+def test_a_missing_device_is_refused(tmp_path: Path, device: str) -> None:
     with pytest.raises(UserError, match=f"device '{device}'"):
-        reproduce(shrunken_sysu(tmp_path), made_elsewhere(tmp_path, "sysu-xsub-fixed"), Machine(device=device))
+        reproduce(shrunken_sysu(tmp_path), given_features(tmp_path, "sysu-xsub-fixed"), Machine(device=device))
 
 
-def test_a_data_set_nobody_knows_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_data_set_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data\.dataset: no data set 'kinetics'; known: ucf101, ntu60"):
         write_recipe(tmp_path, RECIPE.replace('"stick-figures"', '"kinetics"'))
 
@@ -620,9 +622,9 @@ def test_real_videos_end_to_end(early_data: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert [score["method"] for score in told["scores"]] == list(METHODS.values())
-    for score in told["scores"]:
+    output = json.loads(done.stdout)
+    assert [score["method"] for score in output["scores"]] == list(METHODS.values())
+    for score in output["scores"]:
         assert score["protocol"] == "ucf101-early-15-3-7-subset"
         assert score["clips"] == {"train": 6, "validation": 4, "test": 4}
         assert score["accuracy"][-1] > 0.5  # chance: two classes, two clips of each

@@ -1,6 +1,6 @@
-"""Several streams, from made-up caches to the table: early and late fusion, both compared, stops gone on from.
+"""Several streams, from synthetic caches to the table: early fusion, late fusion, both, and interrupted runs.
 
-What extracts and what trains a VA-CNN is stood in for; what they are called with is looked at.
+The extraction and the training of the VA-CNN are replaced by functions that record their arguments.
 """
 
 import json
@@ -90,7 +90,7 @@ def make_recipe(folder: Path, fusion: str, streams: str = RGB + SKELETON) -> Rec
 
 
 def features_of(name: str, label: int, number: int) -> np.ndarray:
-    """The class, hidden in noise: (N, width)."""
+    """Return features (N, width): the class plus noise."""
     noise = np.random.default_rng([len(name), label, number]).normal(size=(N, WIDTH[name]))
     return (noise + np.eye(3, WIDTH[name])[label]).astype(np.float32)
 
@@ -108,7 +108,7 @@ def write_stream(path: Path, name: str, clips: pd.DataFrame, failed: tuple[str, 
 
 
 def prepare(folder: Path) -> PipelineInputs:
-    """A manifest with a column of paths for each stream, and a cache for each."""
+    """Write a manifest with a column of paths for each stream, and a cache for each stream."""
     columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
     rows = [
         (f"{split}{number}", f"{split}{number}", number % 3, CLASSES[number % 3], "s1", split, "made-up")
@@ -131,7 +131,7 @@ def inputs(tmp_path: Path) -> PipelineInputs:
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """A comparison that nothing disturbed; not to be written into."""
+    """Return a comparison without any interruption. Tests must not write into it."""
     folder = tmp_path_factory.mktemp("compared")
     return reproduce(make_recipe(folder, "compare"), prepare(folder), MACHINE)
 
@@ -223,7 +223,7 @@ def test_a_row_is_the_same_alone_and_compared_and_is_not_trained_again(
     assert results(inputs.out).keys() == results(compared.table.parent).keys()
 
 
-def test_stopped_anywhere_it_goes_on_and_counts_every_epoch_once(
+def test_an_interrupted_run_resumes_and_counts_every_epoch_once(
     compared: Result, inputs: PipelineInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distill.train_runs.SAVE_SECONDS", 0.0)
@@ -250,7 +250,7 @@ def test_stopped_anywhere_it_goes_on_and_counts_every_epoch_once(
     assert results(inputs.out) == results(compared.table.parent)
 
 
-def test_the_order_of_clips_in_a_cache_and_of_caches_plays_no_part(
+def test_the_order_of_clips_and_of_caches_does_not_matter(
     compared: Result, inputs: PipelineInputs, tmp_path: Path
 ) -> None:
     clips = read_manifest(inputs.manifest).clips
@@ -279,9 +279,9 @@ def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: Pipeli
     assert not inputs.out.exists()
 
     lenient = PipelineInputs(inputs.out, manifest=inputs.manifest, caches=inputs.caches, skip_failed=True)
-    said: list[str] = []
-    result = reproduce(recipe, lenient, MACHINE, said.append)
-    assert [line.partition(":")[0] for line in said] == [
+    notices: list[str] = []
+    result = reproduce(recipe, lenient, MACHINE, notices.append)
+    assert [line.partition(":")[0] for line in notices] == [
         f"{count} of 15 clips have no features in stream {name}" for count, name in ((2, "rgb"), (3, "skeleton"))
     ]
     for scores in result.scores.values():
@@ -294,7 +294,7 @@ def test_a_clip_that_one_stream_lacks_is_named_or_left_out_of_all(inputs: Pipeli
         assert set(read_predictions(file).clip_ids) == clips_predicted
 
 
-def test_one_table_of_streams_is_one_stream(inputs: PipelineInputs, tmp_path: Path) -> None:
+def test_a_single_named_stream_needs_no_fusion(inputs: PipelineInputs, tmp_path: Path) -> None:
     alone = PipelineInputs(inputs.out, manifest=inputs.manifest, caches={"rgb": inputs.caches["rgb"]})
     result = reproduce(make_recipe(tmp_path, "early", RGB), alone, MACHINE)
     assert list(result.scores) == list(VARIANTS.values())
@@ -304,8 +304,8 @@ def test_one_table_of_streams_is_one_stream(inputs: PipelineInputs, tmp_path: Pa
 
 
 @pytest.fixture
-def stand_ins(inputs: PipelineInputs, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Replace extraction and VA-CNN training by what writes the made-up caches; return what was asked of them."""
+def recorded(inputs: PipelineInputs, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Replace extraction and VA-CNN training by functions that write synthetic caches; return their calls."""
     asked: list[tuple[Any, ...]] = []
 
     def extract(
@@ -329,7 +329,7 @@ def stand_ins(inputs: PipelineInputs, monkeypatch: pytest.MonkeyPatch) -> list[t
         assert not data.skip_failed
         paths = data.manifest.clips[data.column].tolist()
         asked.append(("train", folder, paths, data.root, config, data.num_segments, machine))
-        notify("the VA-CNN's remark")
+        notify("a remark of the training")
         for epoch in (1, 2):  # of the seven: no improvement
             progress(epoch, config.epochs)
         return folder / "va.safetensors"
@@ -339,8 +339,8 @@ def stand_ins(inputs: PipelineInputs, monkeypatch: pytest.MonkeyPatch) -> list[t
     return asked
 
 
-def test_what_is_not_given_is_extracted_its_va_cnn_trained_before(
-    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], compared: Result
+def test_streams_that_are_not_given_are_extracted_after_the_training_of_the_va_cnn(
+    inputs: PipelineInputs, tmp_path: Path, recorded: list[tuple[Any, ...]], compared: Result
 ) -> None:
     recipe = make_recipe(tmp_path, "compare")
     rgb, skeleton = recipe.streams.values()
@@ -348,13 +348,13 @@ def test_what_is_not_given_is_extracted_its_va_cnn_trained_before(
     root.mkdir()
     clips: list[tuple[int, int]] = []
     networks: list[tuple[int, int]] = []
-    progress = StageProgress(clips=lambda *move: clips.append(move), va_cnn=lambda *move: networks.append(move))
-    said: list[str] = []
-    reproduce(recipe, PipelineInputs(inputs.out, root, inputs.manifest), MACHINE, said.append, progress)
-    assert said == ["the VA-CNN's remark"]
+    progress = StageProgress(clips=lambda *call: clips.append(call), va_cnn=lambda *call: networks.append(call))
+    notices: list[str] = []
+    reproduce(recipe, PipelineInputs(inputs.out, root, inputs.manifest), MACHINE, notices.append, progress)
+    assert notices == ["a remark of the training"]
     weights = inputs.out / "skeleton-va_cnn" / "va.safetensors"
     paths = read_manifest(inputs.manifest).clips["path_skeleton"].tolist()
-    assert stand_ins == [
+    assert recorded == [
         ("train", weights.parent, paths, root, skeleton.va_cnn, 3, MACHINE),
         ("extract", inputs.manifest, root, "rgb", rgb, MACHINE),
         (
@@ -371,36 +371,36 @@ def test_what_is_not_given_is_extracted_its_va_cnn_trained_before(
     assert results(inputs.out) == results(compared.table.parent)
 
 
-def test_a_stream_that_is_given_is_not_extracted(
-    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]]
+def test_a_given_stream_is_not_extracted(
+    inputs: PipelineInputs, tmp_path: Path, recorded: list[tuple[Any, ...]]
 ) -> None:
     (tmp_path / "files").mkdir()
     given = {"skeleton": inputs.caches["skeleton"]}
     result = reproduce(
         make_recipe(tmp_path, "early"), PipelineInputs(inputs.out, tmp_path / "files", inputs.manifest, given), MACHINE
     )
-    assert [asked[:4:3] for asked in stand_ins] == [("extract", "rgb")]
+    assert [asked[:4:3] for asked in recorded] == [("extract", "rgb")]
     assert sorted(path.name for path in inputs.out.glob("*.h5")) == ["rgb.h5"]
     (_, seed0), *_ = ((method, scores[0]) for method, scores in result.scores.items())
     assert list(seed0.provenance["caches"]) == ["rgb", "skeleton"]
 
 
-def test_va_cnn_defaults_and_the_one_extract_table(
-    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+def test_va_cnn_defaults_and_the_section_extract(
+    inputs: PipelineInputs, tmp_path: Path, recorded: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(WIDTH, "features", 2)
-    monkeypatch.setattr("evaluate.pipeline.streams.extract", partial(_as_skeleton, stand_ins))
+    monkeypatch.setattr("evaluate.pipeline.streams.extract", partial(_as_skeleton, recorded))
     table = SKELETON.replace("streams.skeleton", "extract").replace("va_cnn = { epochs = 7 }", "")
     recipe = make_recipe(tmp_path, "early", table)
     reproduce(recipe, PipelineInputs(inputs.out, tmp_path, inputs.manifest), MACHINE)
-    (trained,) = stand_ins
+    (trained,) = recorded
     assert trained[1] == inputs.out / "features-va_cnn"
     assert trained[4] == VaCnn()
     assert (inputs.out / "features.h5").exists()
 
 
 def test_epochs_of_several_va_cnns_are_counted_together(
-    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+    inputs: PipelineInputs, tmp_path: Path, recorded: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def enough(*_: Any, **__: Any) -> None:
         raise UserError("enough")
@@ -409,10 +409,10 @@ def test_epochs_of_several_va_cnns_are_counted_together(
     second = SKELETON.replace("streams.skeleton", "streams.other").replace("7", "3")
     recipe = make_recipe(tmp_path, "early", SKELETON + second)
     networks: list[tuple[int, int]] = []
-    progress = StageProgress(va_cnn=lambda *move: networks.append(move))
+    progress = StageProgress(va_cnn=lambda *call: networks.append(call))
     with pytest.raises(UserError, match="enough"):
         reproduce(recipe, PipelineInputs(inputs.out, tmp_path, inputs.manifest), MACHINE, progress=progress)
-    assert [asked[1].name for asked in stand_ins] == ["skeleton-va_cnn", "other-va_cnn"]
+    assert [asked[1].name for asked in recorded] == ["skeleton-va_cnn", "other-va_cnn"]
     assert networks == [(1, 10), (2, 10), (7, 10), (8, 10), (9, 10), (10, 10)]
 
 
@@ -429,7 +429,7 @@ def no_root(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInput
     return make_recipe(folder, "early"), PipelineInputs(inputs.out, None, inputs.manifest)
 
 
-def nobodys(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
+def of_no_stream(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, PipelineInputs]:
     return make_recipe(folder, "early"), PipelineInputs(inputs.out, folder, inputs.manifest, {"depth": folder / "d.h5"})
 
 
@@ -475,7 +475,7 @@ def without_weights(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, Pipel
         (without_weights, "nowhere.pth"),
         (no_column, "makes skeleton of .* column 'path_depth', and the manifest has path, path_rgb, path_skeleton"),
         (no_root, "give --videos, the folder of the files that rgb and skeleton are made of"),
-        (nobodys, "recipe two has no stream depth; its streams are rgb, skeleton"),
+        (of_no_stream, "recipe two has no stream depth; its streams are rgb, skeleton"),
         (swapped, r"given-rgb\.h5 is not the cache of stream skeleton of recipe two \(backbone: tsm_resnet50 there"),
         (other_segments, r"stream rgb of recipe two \(segments: 3 there, 4 in the recipe\)"),
         (of_other_pictures, r"stream skeleton of recipe two \(pictures: both there, segment in the recipe\)"),
@@ -485,23 +485,23 @@ def without_weights(folder: Path, inputs: PipelineInputs) -> tuple[Recipe, Pipel
         ),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_extracted(
+def test_wrong_inputs_are_refused_before_any_extraction(
     inputs: PipelineInputs,
     tmp_path: Path,
-    stand_ins: list[tuple[Any, ...]],
+    recorded: list[tuple[Any, ...]],
     make: Callable[[Path, PipelineInputs], tuple[Recipe, PipelineInputs]],
     sentence: str,
 ) -> None:
     with pytest.raises(UserError, match=sentence):
         reproduce(*make(tmp_path, inputs), MACHINE)
-    assert stand_ins == []
+    assert recorded == []
     assert not inputs.out.exists()
 
 
-def test_released_weights_are_downloaded_where_they_are_needed_and_wanted(
-    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+def test_released_weights_are_downloaded_if_they_are_needed_and_asked_for(
+    inputs: PipelineInputs, tmp_path: Path, recorded: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, asked, moves = "tsm-r50-8f-kinetics400", [], []
+    name, asked, calls = "tsm-r50-8f-kinetics400", [], []
 
     def get_weights(wanted: str, folder: Path | None, *, progress: Callable[[int, int], None]) -> None:
         asked.append((wanted, folder))
@@ -510,7 +510,7 @@ def test_released_weights_are_downloaded_where_they_are_needed_and_wanted(
     monkeypatch.setattr("evaluate.pipeline.streams.get_weights", get_weights)
     recipe = make_recipe(tmp_path, "early", RGB.replace('"random"', f'"{name}"') + SKELETON)
     machine = replace(MACHINE, weights_folder=tmp_path / "none")
-    progress = StageProgress(weights=lambda *move: moves.append(move))
+    progress = StageProgress(weights=lambda *call: calls.append(call))
     for wanted in (False, True):
         with pytest.raises(UserError, match=f"the weights {name} are not on this machine"):
             reproduce(
@@ -519,8 +519,8 @@ def test_released_weights_are_downloaded_where_they_are_needed_and_wanted(
                 machine,
                 progress=progress,
             )
-        assert asked == [(name, tmp_path / "none")] * wanted and stand_ins == []
-    assert moves == [(3, 9)]
+        assert asked == [(name, tmp_path / "none")] * wanted and recorded == []
+    assert calls == [(3, 9)]
     reproduce(recipe, replace(inputs, get_weights=True), machine)
     assert len(asked) == 1, "every stream has its features"
 
@@ -546,22 +546,22 @@ def test_command_line(inputs: PipelineInputs, tmp_path: Path, capsys: pytest.Cap
     ]
 
 
-def test_predictions_of_both_fusions_stand_in_one_table(
+def test_predictions_of_both_fusions_are_scored_in_one_table(
     compared: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Their methods have names of their own, so that nobody takes them for two runs of one seed."""
+    """Their rows have different names, so that they are not taken for two runs of one seed."""
     shutil.copytree(compared.table.parent / "predictions", tmp_path / "p")
     files = sorted((tmp_path / "p").rglob("*.h5"))
     assert call("score", *files, "--manifest", compared.table.parent.parent / "m.csv") == 0
-    said = capsys.readouterr().out
-    assert all(said.count(f"\n{method}  ") == 1 for method in compared.scores)
+    notices = capsys.readouterr().out
+    assert all(notices.count(f"\n{method}  ") == 1 for method in compared.scores)
     assert len(compared.scores) == 8
 
 
-def test_a_va_cnn_of_other_clips_is_trained_beside_and_its_features_too(
-    inputs: PipelineInputs, tmp_path: Path, stand_ins: list[tuple[Any, ...]]
+def test_a_va_cnn_of_other_clips_has_its_own_run_folder_and_cache(
+    inputs: PipelineInputs, tmp_path: Path, recorded: list[tuple[Any, ...]]
 ) -> None:
-    """The stand-in leaves no settings; they are written here as the training writes them."""
+    """The replaced training writes no settings, so the test writes them."""
     recipe = make_recipe(tmp_path, "early", SKELETON)
     of_files = PipelineInputs(inputs.out, tmp_path, inputs.manifest)
     every = read_manifest(inputs.manifest)
@@ -570,14 +570,16 @@ def test_a_va_cnn_of_other_clips_is_trained_beside_and_its_features_too(
     settings = clip_settings(every, "path_skeleton")
     (folder / "settings.json").write_text(json.dumps({"settings": {"segments": 3, **settings}}))
     reproduce(recipe, of_files, MACHINE)
-    assert [asked[1].name for asked in stand_ins if asked[0] == "train"] == ["skeleton-va_cnn"]
+    assert [asked[1].name for asked in recorded if asked[0] == "train"] == ["skeleton-va_cnn"]
     first = results(inputs.out)
-    stand_ins.clear()
+    recorded.clear()
 
     write_manifest(Manifest(every.clips[every.clips["clip_id"] != "train4"], CLASSES), inputs.manifest)
-    said: list[str] = []
-    fewer = reproduce(recipe, of_files, MACHINE, said.append)
-    ((_, own, *_), (_, _, _, stream, *_)) = stand_ins
+    notices: list[str] = []
+    fewer = reproduce(recipe, of_files, MACHINE, notices.append)
+    ((_, own, *_), (_, _, _, stream, *_)) = recorded
     assert own.name.startswith("skeleton-va_cnn-") and stream == own.name.replace("-va_cnn", "")
     assert fewer.table.parent.parent == inputs.out and results(inputs.out).items() >= first.items()
-    assert any(f"was trained on other clips; the VA-CNN of these clips is trained into {own}" in line for line in said)
+    assert any(
+        f"was trained on other clips; the VA-CNN of these clips is trained into {own}" in line for line in notices
+    )

@@ -1,4 +1,4 @@
-"""Suites from made-up caches to the printed table: what is run, what stands beside it, what is never compared."""
+"""Suites from synthetic caches to the printed table: what is run, and what is compared with published rows."""
 
 import csv
 import json
@@ -69,7 +69,7 @@ def on_one_core() -> Iterator[None]:
 
 
 def write_data(folder: Path, protocol: str, segments: int = 10) -> None:
-    """A manifest m.csv and a cache f.h5: the class, hidden in noise."""
+    """Write a manifest m.csv, and a cache f.h5 whose features are the class plus noise."""
     columns = ["clip_id", "path", "label", "class_name", "group", "split", "protocol"]
     rows = [
         (f"{split}{number}", f"{split}{number}", number % 3, CLASSES[number % 3], "s1", split, protocol)
@@ -88,7 +88,7 @@ def write_data(folder: Path, protocol: str, segments: int = 10) -> None:
 
 
 def write_suite(folder: Path, few: bool = False) -> Path:
-    """SYSU's three rows of Table 1, and one of UCF101; with `few` a row with a tenth of the labels."""
+    """Write a suite with three rows of SYSU and one of UCF101; with `few`, also a row with a tenth of the labels."""
     for name, dataset, protocol in (("sy", "sysu", SYSU), ("uc", "ucf101", UCF)):
         (folder / f"{name}.toml").write_text(BASE.format(name=name, dataset=dataset, protocol=protocol))
     rows = {f"sy-{method}": ("sy", method, "") for method in PAPER} | {"uc-with": ("uc", "with", "")}
@@ -117,20 +117,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ended(folder: Path) -> Iterator[SuiteResult]:
-    """A suite on all clips of what is called SYSU here, UCF101 not given; not to be written into."""
+    """Return a suite that was run on a small SYSU, without UCF101. Tests must not write into it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(WHOLE, SYSU, (3, 9, 6))
         yield run_on_sysu(folder, few=True)
 
 
 def in_csv(result: SuiteResult) -> dict[tuple[str, str], dict[str, str]]:
-    """(row, numbers) → the cells."""
+    """Return the cells by (row, numbers)."""
     lines = csv.DictReader(result.table.with_suffix(".csv").read_text().splitlines())
     return {(line["row"], line["numbers"]): line for line in lines}
 
 
-def test_ours_the_papers_and_the_difference_are_found_again_from_the_predictions(ended: SuiteResult) -> None:
-    """NumPy alone, from the files a stranger would have; the paper's numbers typed by hand."""
+def test_our_numbers_and_the_differences_follow_from_the_predictions(ended: SuiteResult) -> None:
+    """The numbers are computed with NumPy from the predictions; the paper's numbers are typed by hand."""
     cells = in_csv(ended)
     clips = pd.read_csv(ended.table.parent.parent / "m.csv")
     labels = clips[clips["split"] == "test"].set_index("clip_id")["label"]
@@ -154,7 +154,7 @@ def test_ours_the_papers_and_the_difference_are_found_again_from_the_predictions
                 assert difference[f"{column}_std"] == ours[f"{column}_std"]
 
 
-def test_markdown_prints_what_the_csv_says(ended: SuiteResult) -> None:
+def test_markdown_and_csv_have_the_same_numbers(ended: SuiteResult) -> None:
     text, cells = ended.table.read_text(), in_csv(ended)
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
@@ -171,7 +171,7 @@ def test_markdown_prints_what_the_csv_says(ended: SuiteResult) -> None:
     assert text.startswith("# Table 1: trial\n")
 
 
-def test_what_is_not_given_is_said_and_stands_there(ended: SuiteResult) -> None:
+def test_rows_without_inputs_are_in_the_table_with_the_missing_option(ended: SuiteResult) -> None:
     cells = in_csv(ended)
     assert cells["uc-with", "published"]["auc"] == "92"
     assert cells["uc-with", "ours"]["source"] == "not run: give --videos uc=DIR"
@@ -196,7 +196,7 @@ def test_rows_of_a_base_are_trained_together_in_its_folder(ended: SuiteResult) -
     assert in_csv(ended)["sy-few", "published"]["auc"] == "61"
 
 
-def test_again_nothing_is_trained_and_the_table_is_the_same(
+def test_a_second_run_trains_nothing_and_gives_the_same_table(
     ended: SuiteResult, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(WHOLE, SYSU, (3, 9, 6))
@@ -221,7 +221,7 @@ def test_again_nothing_is_trained_and_the_table_is_the_same(
         (SYSU, 5, (3, 9, 6), "not comparable: 5 segments"),
     ],
 )
-def test_other_clips_never_stand_beside_the_papers_numbers_without_a_note(
+def test_other_clips_are_never_compared_with_the_paper_and_a_note_says_why(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     protocol: str,
@@ -240,7 +240,7 @@ def recipes(folder: Path) -> list[Recipe]:
     return merge_rows(read_suite(write_suite(folder))[1])
 
 
-def test_inputs_are_told_apart_by_name(tmp_path: Path) -> None:
+def test_inputs_are_assigned_by_name(tmp_path: Path) -> None:
     streams = read_recipe(Path("sysu"))
     found = inputs_of_suite(
         [streams, *recipes(tmp_path)],
@@ -266,7 +266,7 @@ def test_inputs_are_told_apart_by_name(tmp_path: Path) -> None:
         (InputOptions([], [], ["sy.rgb=f.h5"]), "--cache sy.rgb=f.h5: write NAME=…, NAME one of sy, uc"),
     ],
 )
-def test_inputs_of_nobody_are_refused(tmp_path: Path, given: InputOptions, message: str) -> None:
+def test_inputs_of_no_recipe_are_refused(tmp_path: Path, given: InputOptions, message: str) -> None:
     with pytest.raises(UserError, match=message):
         inputs_of_suite(recipes(tmp_path), Path("out"), given)
 
@@ -307,27 +307,27 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert "error: there is nothing to run on; give --videos sy=DIR" in capsys.readouterr().err
     given = ["--manifest", f"sy={tmp_path / 'm.csv'}", "--cache", f"sy={tmp_path / 'f.h5'}", "--seeds", "5"]
     assert call(*suite, *given) == 0
-    said = capsys.readouterr().out
-    assert "not run: give --videos uc=DIR" in said
-    assert f"table: {tmp_path / 'out' / 'p.md'} (also .csv, .tex)" in said
-    assert f"figure: {tmp_path / 'out' / 'sy' / 'figure.png'} (also .svg)" in said
+    output = capsys.readouterr().out
+    assert "not run: give --videos uc=DIR" in output
+    assert f"table: {tmp_path / 'out' / 'p.md'} (also .csv, .tex)" in output
+    assert f"figure: {tmp_path / 'out' / 'sy' / 'figure.png'} (also .svg)" in output
     assert sorted(path.name for path in (tmp_path / "out" / "sy" / "runs").iterdir()) == ["seed5"]
 
     assert call(*suite, *given, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [(row["row"], row["published"]["auc"]) for row in told["rows"]] == [
+    output = json.loads(capsys.readouterr().out)
+    assert [(row["row"], row["published"]["auc"]) for row in output["rows"]] == [
         ("sy-without", 76.5),
         ("sy-teacher_student", 77.6),
         ("sy-with", 78.8),
         ("uc-with", 92.0),
     ]
-    with_distillation = told["rows"][2]
+    with_distillation = output["rows"][2]
     by_hand = with_distillation["ours"]["accuracy"]["20"] - 67.1
     assert with_distillation["difference"]["accuracy"]["20"] == pytest.approx(by_hand)
-    assert "difference" not in told["rows"][3]
-    assert told["rows"][3]["note"] == "not run: give --videos uc=DIR"
-    assert {score["seed"] for score in told["scores"]} == {5}
-    assert [seconds["base"] for seconds in told["seconds"]] == ["sy"]
+    assert "difference" not in output["rows"][3]
+    assert output["rows"][3]["note"] == "not run: give --videos uc=DIR"
+    assert {score["seed"] for score in output["scores"]} == {5}
+    assert [seconds["base"] for seconds in output["seconds"]] == ["sy"]
 
 
 def test_the_former_name_of_a_suite_works_with_a_note(
@@ -336,10 +336,10 @@ def test_the_former_name_of_a_suite_works_with_a_note(
     monkeypatch.chdir(tmp_path)
     for verb in ("reproduce", "check"):
         assert call(verb, "utd-mhad-programme") == 1
-        said = capsys.readouterr()
-        assert said.err.startswith("note: utd-mhad-programme is called utd-mhad-suite now; to use results in ")
-        assert ("give --videos utd-mhad-" in said.err) == (verb == "reproduce")
-        assert ("nothing to compare with" in said.out) == (verb == "check")
+        output = capsys.readouterr()
+        assert output.err.startswith("note: utd-mhad-programme is called utd-mhad-suite now; to use results in ")
+        assert ("give --videos utd-mhad-" in output.err) == (verb == "reproduce")
+        assert ("nothing to compare with" in output.out) == (verb == "check")
 
 
 def test_a_row_alone_is_a_recipe_like_any_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -347,9 +347,9 @@ def test_a_row_alone_is_a_recipe_like_any_other(tmp_path: Path, capsys: pytest.C
     write_suite(tmp_path)
     row = ["reproduce", tmp_path / "sy-without.toml", "--out", tmp_path / "out", "--device", "cpu", "--seeds", "0"]
     assert call(*row, "--manifest", tmp_path / "m.csv", "--cache", tmp_path / "f.h5") == 0
-    said = capsys.readouterr().out
-    assert "\nWithout distillation  " in said
-    assert f"in {tmp_path / 'out'}: table, beyond (.md, .csv), table.tex, figure (.png, .svg)" in said
+    output = capsys.readouterr().out
+    assert "\nWithout distillation  " in output
+    assert f"in {tmp_path / 'out'}: table, beyond (.md, .csv), table.tex, figure (.png, .svg)" in output
 
 
 def test_two_suites_in_one_folder_share_features_and_models(ended: SuiteResult, folder: Path, tmp_path: Path) -> None:
