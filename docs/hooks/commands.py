@@ -14,21 +14,11 @@ def markdown() -> str:
     """Return a section for each package and each of its verbs."""
     parts = []
     for package in PACKAGES:
-        command = typer.main.get_command(app_of(package))
+        command = typer.main.get_command(importlib.import_module(f"{package}.commands.app").app)
         parts.append(f"## {package}")
         for name, verb in verbs(command, f"python -m {package}"):
             parts += [f"### `{name}`", docstring(verb.help or ""), options(verb)]
     return "\n\n".join(parts)
-
-
-def app_of(package: str) -> typer.Typer:
-    """Return the Typer app of a package."""
-    try:
-        app = importlib.import_module(f"{package}.commands.app").app
-    except ModuleNotFoundError:
-        app = importlib.import_module(f"{package}.__main__").app
-    assert isinstance(app, typer.Typer)
-    return app
 
 
 def verbs(command: Any, name: str) -> Iterator[tuple[str, Any]]:

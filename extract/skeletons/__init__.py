@@ -1,1 +1,1 @@
-"""From the skeleton files of every data set to joints in metres, and the causal choice of the actors. No torch."""
+"""Skeleton files of every data set to joints in metres, and the causal choice of whose joints they are. No torch."""

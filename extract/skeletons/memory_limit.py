@@ -1,11 +1,11 @@
-"""A limit on the memory that a block of code may take, for compressed files whose unpacked size is not known."""
+"""A limit on the memory that a piece of work may take: what a compressed file unpacks to is not known before."""
 
 import contextlib
 import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-STATM = Path("/proc/self/statm")  # its first number is the memory of this process, in pages
+STATM = Path("/proc/self/statm")  # first number: the pages of memory that this process has
 
 
 @contextlib.contextmanager
@@ -16,7 +16,7 @@ def limit_memory(size: int) -> Iterator[None]:
     /proc there is no limit.
 
     Raises:
-        MemoryError: inside the block, if it takes more.
+        MemoryError: in the block, where it takes more.
     """
     if not STATM.exists():
         yield

@@ -1,6 +1,8 @@
 """What README and the pages of the documentation say is true: commands, recipes, numbers, links."""
 
+import ast
 import importlib
+import inspect
 import re
 import shlex
 import tomllib
@@ -39,17 +41,10 @@ def commands(text: str) -> list[list[str]]:
     ]
 
 
-def app_of(package: str) -> typer.Typer:
-    """Return the Typer app of a package."""
-    app = importlib.import_module(f"{package}.commands.app").app
-    assert isinstance(app, typer.Typer)
-    return app
-
-
 def verb_of(words: list[str]) -> tuple[Any, list[str]]:
     """Return the command that some words name, and what is left of them; the test fails if there is none."""
     package, *rest = words
-    command = typer.main.get_command(app_of(package))
+    command = typer.main.get_command(importlib.import_module(f"{package}.commands.app").app)
     while inner := getattr(command, "commands", None):
         assert rest, f"{' '.join(words)} names no verb"
         assert rest[0] in inner, f"{rest[0]} is no verb of {package}"
@@ -86,6 +81,35 @@ def test_recipes_on_pages_are_valid(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for block in re.findall(r"^```toml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
         Recipe.model_validate(tomllib.loads(block))
+
+
+def python_calls(text: str) -> list[tuple[str, str, list[str]]]:
+    """Return the calls of the packages' functions in blocks of Python: package, function, names of arguments."""
+    calls = []
+    for block in re.findall(r"^```python\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                called = node.func.value
+                if isinstance(called, ast.Name) and called.id in ("manifests", "extract", "distill", "evaluate"):
+                    calls.append((called.id, node.func.attr, [word.arg for word in node.keywords if word.arg]))
+    return calls
+
+
+@pytest.mark.parametrize("path", [README, ROOT / "docs" / "api.md"], ids=name_of)
+def test_python_on_pages_calls_public_functions(path: Path) -> None:
+    calls = python_calls(path.read_text(encoding="utf-8"))
+    assert len(calls) >= 3
+    for package, name, arguments in calls:
+        module = importlib.import_module(package)
+        assert name in module.__all__
+        assert set(arguments) <= set(inspect.signature(getattr(module, name)).parameters)
+
+
+def test_every_public_name_is_on_the_page_of_the_api() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for package in ("manifests", "extract", "distill", "evaluate"):
+        for name in importlib.import_module(package).__all__:
+            assert f"::: {package}.{name}\n" in page or name == "Recipe"  # its keys are on the page of recipes
 
 
 def test_readme_is_short() -> None:

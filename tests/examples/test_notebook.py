@@ -1,0 +1,45 @@
+"""The notebook of examples/ runs from its first cell to its last, on a small part of the demo's data."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from manifests.stick_figures.data_set import draw_data_set
+
+ROOT = Path(__file__).parent.parent.parent
+NOTEBOOK = ROOT / "examples" / "from_cache_to_curve.ipynb"
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """A folder as `make demo` leaves it, with 4 clips of each class instead of 44."""
+    videos = tmp_path / "demo" / "videos"
+    manifest = draw_data_set(videos, clips_per_class={"train": 2, "validation": 1, "test": 1})
+    cache = ["--out", str(tmp_path / "demo" / "features.h5"), "--backbone", "efficientnet_lite0"]
+    options = ["--weights", "timm-package", "--frames-per-segment", "2", "--image-size", "128"]
+    command = [sys.executable, "-m", "extract", "run", str(manifest), "--videos", str(videos), *cache, *options]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return tmp_path / "demo"
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    for name, value in {
+        "DEMO": str(demo),
+        "OUT": str(tmp_path / "runs"),
+        "EPOCHS": "2",
+        "PYTHONPATH": str(ROOT),
+    }.items():
+        monkeypatch.setenv(name, value)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "the notebook is stored without outputs"
+    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(NOTEBOOK.parent)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    text = "".join(output.get("text", "") for output in outputs)
+    assert "features (clips, segments, D): (40, 10, 1280)" in text
+    assert "100 % seen: " in text
