@@ -55,7 +55,7 @@ def _table(lines: Sequence[Line]) -> str:
     cells = cells.drop(columns=[] if several else ["±"])
     has_published = any(line.published is not None for line in lines)
     cells = cells.drop(columns=[] if has_published else ["published"])
-    width = max(map(len, cells["Method"]))
+    width = max(map(len, ["Method", *cells["Method"]]))
     cells = cells.assign(Method=cells["Method"].str.ljust(width)).rename(columns={"Method": "Method".ljust(width)})
     table = cells.to_string(index=False, col_space=[width, *[6] * (len(cells.columns) - 1)])
     about = "Accuracy in % by observation ratio" + ("" if runs is None else f"; AUC: mean over the {len(known)} ratios")
