@@ -81,7 +81,7 @@ def write_results(
             (out / f"comparison.{suffix}").unlink(missing_ok=True)
     best = None
     if "branch_frame" in manifest.clips:
-        segments = len(first.accuracy)
-        best = ("Best any method can reach (expected)", best_accuracy(manifest.split("test"), segments))
+        num_segments = len(first.accuracy)
+        best = ("Best any method can reach (expected)", best_accuracy(manifest.split("test"), num_segments))
     png, _svg = draw_figure(scores, published, out / "figure", best=best, highlight=Highlight(method, baseline))
     return out / "table.md", png

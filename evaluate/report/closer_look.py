@@ -59,12 +59,12 @@ def _single_clips(
     means = [one.mean(axis=0, dtype=np.float64) for one in (own, base) if one is not None]
     groups = choose_clips(means[0], means[1] if beside else None, labels)
     when = [moments(mean, labels) for mean in means]
-    segments = own.shape[2]
-    levels = shown_levels(segments)
+    num_segments = own.shape[2]
+    levels = shown_levels(num_segments)
     column = shown_column(chosen.provenance, manifest)
     ids, paths = list(test["clip_id"]), list(test[column])
     wanted = {ids[clip]: paths[clip] for group in groups for clip in group.clips}
-    pictures = key_frames(wanted, videos, segments, levels) if videos else {}
+    pictures = key_frames(wanted, videos, num_segments, levels) if videos else {}
 
     def item(clip: int) -> dict[str, Any]:
         name, label = ids[clip], int(labels[clip])
@@ -72,18 +72,20 @@ def _single_clips(
         return {
             "clip": name,
             "class_name": manifest.classes[label],
-            "right_from": [100 * moment[clip] / segments if moment[clip] <= segments else None for moment in when],
+            "right_from": [
+                100 * moment[clip] / num_segments if moment[clip] <= num_segments else None for moment in when
+            ],
             "chart": timeline_chart(name, (chosen.name, own[:, clip]), compared, label, manifest.classes),
             "frames": pictures.get(name, KeyFrames(())),
         }
 
     return {
         "groups": [(group, [item(clip) for clip in group.clips]) for group in groups],
-        "frame_ratios": [100 * level / segments for level in levels],
+        "frame_ratios": [100 * level / num_segments for level in levels],
         "has_videos": videos is not None,
     }
 
 
-def near_moments(segments: int) -> list[int]:
+def near_moments(num_segments: int) -> list[int]:
     """Return the progress levels nearest to `MOMENTS`, each once, from 1 to N."""
-    return sorted({max(1, round(ratio * segments / 100)) for ratio in MOMENTS})
+    return sorted({max(1, round(ratio * num_segments / 100)) for ratio in MOMENTS})

@@ -124,7 +124,7 @@ def reliability_charts(
         labels: (clips,).
         levels: from 1 to N.
     """
-    segments = next(iter(probabilities.values())).shape[2]
+    num_segments = next(iter(probabilities.values())).shape[2]
     found = {}
     for method, own in probabilities.items():
         found[method] = reliability(own.reshape(-1, *own.shape[2:]), np.tile(labels, len(own)))
@@ -137,7 +137,7 @@ def reliability_charts(
             baseline = _is_baseline(index, len(found))
             look = BASELINE if baseline else METHOD
             lines.append(Line(method, points(x, y), look, marker=int(baseline)))
-        title = f"After {100 * level / segments:.3g} % of the clip"
+        title = f"After {100 * level / num_segments:.3g} % of the clip"
         charts.append(Chart(title, "Confidence (%)", ACCURACY, tuple(lines)))
     return charts
 

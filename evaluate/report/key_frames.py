@@ -51,13 +51,15 @@ class KeyFrames:
     reason: str = ""
 
 
-def key_frames(paths: Mapping[str, str], videos: Path, segments: int, levels: Sequence[int]) -> dict[str, KeyFrames]:
+def key_frames(
+    paths: Mapping[str, str], videos: Path, num_segments: int, levels: Sequence[int]
+) -> dict[str, KeyFrames]:
     """Return the pictures of clips.
 
     Args:
         paths: clip id → path of its file, relative to `videos`.
         videos: the folder of the data set's files.
-        segments: N.
+        num_segments: N.
         levels: progress levels, from 1 to N.
 
     Raises:
@@ -71,7 +73,7 @@ def key_frames(paths: Mapping[str, str], videos: Path, segments: int, levels: Se
             found[clip] = KeyFrames((), "its file is not in the folder of videos")
         else:
             decoder = "skeleton" if file.suffix.lower() in READERS else "pyav"
-            tasks.append(DecodeTask(clip, str(file), segments, FRAMES, decoder, 0))
+            tasks.append(DecodeTask(clip, str(file), num_segments, FRAMES, decoder, 0))
     decoders = {task.clip_id: task.decoder for task in tasks}
     for answer in decode_all(tasks, workers=1, deadline=DEADLINE) if tasks else ():
         if isinstance(answer, Failure):

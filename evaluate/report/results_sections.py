@@ -40,7 +40,7 @@ def results(runs: Runs, chosen: Method, beside: Method | None, baseline: str | N
         "baseline": beside.name if beside else None,
         "auc": {name: summarise([run.auc_mean for run in own]) for name, own in pair.items()},
         "seeds": len(chosen.scores),
-        "segments": len(chosen.scores[0].accuracy),
+        "num_segments": len(chosen.scores[0].accuracy),
         "headline": headline,
         "verdict": verdict(headline) if headline else "",
         "num_groups": len(set(chosen.scores[0].groups)),

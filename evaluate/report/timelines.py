@@ -38,7 +38,7 @@ def choose_clips(
         baseline: (clips, N, C) of the baseline; None: without the groups that compare.
         labels: (clips,).
     """
-    segments = probabilities.shape[1]
+    num_segments = probabilities.shape[1]
     moment = moments(probabilities, labels)
     own = np.take_along_axis(probabilities, labels[:, None, None], axis=2)[:, :, 0]  # (clips, N) of the true class
     found: list[Group] = []
@@ -63,7 +63,7 @@ def choose_clips(
             gained < 0,
             gained,
         )
-    reached = moment <= segments
+    reached = moment <= num_segments
     if reached.any():
         middle = float(np.median(moment[reached]))
         mean = own[reached].mean(axis=0)
@@ -76,7 +76,7 @@ def choose_clips(
             distance,
         )
     sureness = probabilities[:, -1].max(axis=1)
-    add("Failures", "wrong at the end, with the highest confidence first", moment > segments, -sureness)
+    add("Failures", "wrong at the end, with the highest confidence first", moment > num_segments, -sureness)
     return found
 
 
@@ -93,17 +93,17 @@ def competitors(probabilities: NDArray[np.floating], label: int, number: int = 2
     return [int(index) for index in np.argsort(-highest, kind="stable")[: min(number, len(highest) - 1)]]
 
 
-def shown_levels(segments: int, most: int = 5) -> list[int]:
+def shown_levels(num_segments: int, most: int = 5) -> list[int]:
     """Return the progress levels of the key frames, from 1 to N: at equal distances, the last one is N."""
-    number = min(segments, most)
-    return [segments * step // number for step in range(1, number + 1)]
+    number = min(num_segments, most)
+    return [num_segments * step // number for step in range(1, number + 1)]
 
 
 def moments(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return the first progress level from which each clip is right and stays right; N + 1: never."""
-    segments = probabilities.shape[1]
+    num_segments = probabilities.shape[1]
     fractions = time_to_correct(probabilities.argmax(axis=2) == labels[:, None])
-    return np.asarray(np.rint(np.nan_to_num(fractions * segments, nan=segments + 1)))
+    return np.asarray(np.rint(np.nan_to_num(fractions * num_segments, nan=num_segments + 1)))
 
 
 def _one_a_class(ranked: Sequence[int], labels: NDArray[np.integer]) -> tuple[int, ...]:

@@ -1,1 +1,1 @@
-"""Scores of predictions: metrics, statistics, calibration, earliness. Pure functions but for reading files."""
+"""Scores of predictions: metrics, calibration, earliness, statistics. `predictions` and `scored_files` read files."""

@@ -19,10 +19,10 @@ class Comparison:
     """A method against its baseline on the seeds that both have; differences are method minus baseline, as fractions.
 
     Attributes:
-        seeds: that both have, in order.
-        by_clip: the AUC difference, and the interval that draws seeds and test clips.
-        by_group: the same difference, and the interval that draws seeds and whole test groups; None with one group.
-        p: (N,) of McNemar's test at each ratio.
+        seeds: the seeds that both have, in order.
+        by_clip: the AUC difference with the interval from resampled seeds and test clips.
+        by_group: the same difference with the interval from resampled seeds and whole test groups; None with one group.
+        p: (N,) p-values of McNemar's test at each ratio.
         p_holm: (N,) the same after Holm's correction for N ratios.
     """
 
@@ -38,25 +38,29 @@ class Comparison:
 def baseline_of(method: str, scores: Mapping[str, Sequence[Scores]], baseline: str) -> str | None:
     """Return the method that `method` is compared with; None: it is a baseline itself, or there is none.
 
-    On several streams each has its own: where nothing is called `Without distillation`, it is
-    `Without distillation, rgb` for `With distillation, rgb`.
+    With several streams, each stream has its own baseline. If no method is called `Without distillation`, the baseline
+    of `With distillation, rgb` is `Without distillation, rgb`.
     """
     name = baseline if baseline in scores else f"{baseline}, {stream_of(method)}"
     return name if name in scores and name != method else None
 
 
 def compare(scores: Mapping[str, Sequence[Scores]], baseline: str) -> list[Comparison]:
-    """Compare every method that has a baseline (`baseline_of`) with it, but for those that share no seed with it.
+    """Return the comparison of every method with its baseline (`baseline_of`), if both have a seed in common.
+
+    Args:
+        scores: method → one `Scores` per seed.
+        baseline: name of the baseline.
 
     Raises:
-        UserError: the scores are not of the same clips.
+        UserError: the scores are not of the same clips in the same order.
     """
     first = check_comparable(scores)
     for run in (run for own in scores.values() for run in own):
         if not np.array_equal(run.labels, first.labels) or run.groups != first.groups:
             raise UserError(
                 f"{run.method} and {first.method} were scored on other test clips, or in another order, and cannot "
-                "be paired clip by clip; score them against one manifest"
+                "be paired clip by clip; score them with one manifest"
             )
     pairs = [(method, baseline_of(method, scores, baseline)) for method in scores]
     found = [_compare(scores[method], scores[name]) for method, name in pairs if name is not None]
@@ -64,7 +68,7 @@ def compare(scores: Mapping[str, Sequence[Scores]], baseline: str) -> list[Compa
 
 
 def _compare(own: Sequence[Scores], baseline: Sequence[Scores]) -> Comparison | None:
-    """Compare the runs of a method with those of its baseline that have the same seed; None: there are none."""
+    """Return the comparison of a method with its baseline on the seeds that both have; None: there is no such seed."""
     by_seed, theirs_by_seed = ({run.seed: run for run in runs} for runs in (own, baseline))
     seeds = tuple(sorted(by_seed.keys() & theirs_by_seed.keys()))
     if not seeds:

@@ -1,6 +1,6 @@
-"""Where a method gains: accuracy class by class, its early part against a baseline's, agreement of two models.
+"""Accuracy by class, the gain over a baseline in the early half, and the agreement of two models.
 
-Pure functions on NumPy arrays, fractions in [0, 1]. How sure a gain is: `statistics`.
+Pure functions on NumPy arrays, fractions in [0, 1]. `statistics` has the tests of a gain.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def accuracy_by_class(correct: NDArray[np.bool_], labels: Labels, num_classes: i
         num_classes: C.
 
     Returns:
-        (C, N) fractions; NaN where a class has no clips.
+        (C, N) fractions; NaN for a class without clips.
     """
     own = np.arange(num_classes)[:, None] == labels  # (C, clips)
     count = own.sum(axis=1, keepdims=True)
@@ -28,23 +28,23 @@ def accuracy_by_class(correct: NDArray[np.bool_], labels: Labels, num_classes: i
 def early_gain(accuracy: Floats, baseline: Floats) -> NDArray[np.float64]:
     """Return how much more accurate a method is than a baseline while at most half of a clip is seen.
 
-    The mean over the ratios up to 1/2, that is the first N/2 of N, rounded down; with N = 1, over that one.
+    The gain is the mean over the ratios up to 1/2: the first N/2 of N, rounded down. With N = 1, it is over that one.
 
     Args:
         accuracy: (..., N), for instance (C, N) by class.
         baseline: (..., N).
 
     Returns:
-        (...) differences of fractions; NaN where either is.
+        (...) differences of fractions; NaN where one of the accuracies is NaN.
     """
     early = max(1, accuracy.shape[-1] // 2)
     return np.asarray((accuracy - baseline)[..., :early].mean(axis=-1), dtype=np.float64)
 
 
 def agreement(probabilities: Floats, others: Floats) -> NDArray[np.float64]:
-    """Return the share of clips of which two models, such as teacher and student, say the same class.
+    """Return the share of clips for which two models, such as teacher and student, predict the same class.
 
-    Whether it is right does not matter; a tie goes to the lowest class index.
+    The class may be right or wrong. Of equally probable classes, the lowest index counts.
 
     Args:
         probabilities: (clips, N, C).

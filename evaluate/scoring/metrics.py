@@ -1,7 +1,6 @@
-"""Accuracy by observation ratio and what sums it up: pure functions on NumPy arrays, fractions in [0, 1].
+"""Accuracy by observation ratio and the areas under it: pure functions on NumPy arrays, fractions in [0, 1].
 
-An observation ratio is n/N: the first n of N segments seen. No files, no labels' origin, no per cent: those
-are in `predictions` and `table`.
+An observation ratio is n/N: the model has seen the first n of N segments.
 """
 
 import numpy as np
@@ -12,9 +11,9 @@ Labels = NDArray[np.integer]
 
 
 def accuracy_by_ratio(probabilities: Floats, labels: Labels) -> NDArray[np.float64]:
-    """Top-1 accuracy at each observation ratio (paper §3.1).
+    """Return the top-1 accuracy at each observation ratio (paper, section 3.1).
 
-    A tie goes to the lowest class index, as argmax does.
+    Of equally probable classes, the lowest index counts, as in argmax.
 
     Args:
         probabilities: (clips, N, C).
@@ -27,12 +26,12 @@ def accuracy_by_ratio(probabilities: Floats, labels: Labels) -> NDArray[np.float
 
 
 def topk_accuracy_by_ratio(probabilities: Floats, labels: Labels, k: int = 5) -> NDArray[np.float64]:
-    """Share of clips whose label is among the k most probable classes, at each observation ratio.
+    """Return the share of clips whose label is among the k most probable classes, at each observation ratio.
 
     Args:
         probabilities: (clips, N, C).
         labels: (clips,), indices into C.
-        k: how many guesses a clip has.
+        k: number of classes that count.
 
     Returns:
         (N,) fractions.
@@ -41,17 +40,17 @@ def topk_accuracy_by_ratio(probabilities: Floats, labels: Labels, k: int = 5) ->
 
 
 def correct_by_ratio(probabilities: Floats, labels: Labels, k: int = 1) -> NDArray[np.bool_]:
-    """Whether each clip's label is among its k most probable classes, at each observation ratio.
+    """Return whether each clip's label is among its k most probable classes, at each observation ratio.
 
-    Equal probabilities rank by class index, so that k = 1 is argmax also under ties and k ≥ C is always right.
+    Equal probabilities rank by class index, so that k = 1 is argmax also for ties, and k ≥ C is always right.
 
     Args:
         probabilities: (clips, N, C).
         labels: (clips,), indices into C.
-        k: how many guesses a clip has.
+        k: number of classes that count.
 
     Returns:
-        (clips, N), clip by clip what `accuracy_by_ratio` is the mean of.
+        (clips, N); for k = 1, `accuracy_by_ratio` is its mean over the clips.
     """
     own = np.take_along_axis(probabilities, labels[:, None, None], axis=2)  # (clips, N, 1)
     before = np.arange(probabilities.shape[2]) < labels[:, None, None]  # (clips, 1, C)
@@ -60,18 +59,19 @@ def correct_by_ratio(probabilities: Floats, labels: Labels, k: int = 1) -> NDArr
 
 
 def auc_mean(accuracy: Floats) -> float:
-    """AUC as this literature prints it: the mean of the accuracy (N,) over the N observation ratios.
+    """Return the AUC of this literature: the mean of the accuracy (N,) over the N observation ratios.
 
-    The paper states no definition; this one reproduces its tables and those it quotes with all ten ratios
+    The paper states no definition. This one reproduces its tables, and those that it quotes with all ten ratios
     (TS-LSTM on UCF101: mean 89.637, printed 89.6).
     """
     return float(np.mean(accuracy))
 
 
 def auc_trapezoid(accuracy: Floats) -> float:
-    """Area under the accuracy (N,) by the trapezoid rule over the ratios 1/N … 1, divided by its width 1 − 1/N.
+    """Return the area under the accuracy (N,) by the trapezoid rule, divided by its width 1 − 1/N.
 
-    Half weight on the first and last ratio; with one ratio, the accuracy itself. Not the paper's AUC.
+    The first and the last ratio have half weight. With one ratio, it is the accuracy itself. The paper's AUC is
+    `auc_mean`, not this area.
     """
     if len(accuracy) == 1:
         return float(accuracy[0])
@@ -79,13 +79,13 @@ def auc_trapezoid(accuracy: Floats) -> float:
 
 
 def mean_and_std(values: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """Mean and sample standard deviation (n − 1) over the first axis, the seeds; one seed has no deviation.
+    """Return mean and sample standard deviation (n − 1) over the first axis, the seeds.
 
     Args:
         values: (seeds, ...).
 
     Returns:
-        Mean (...) and deviation (...), or None for one seed.
+        The mean (...) and the deviation (...); None instead of the deviation of one seed.
     """
     values = np.asarray(values, dtype=np.float64)
     return np.asarray(values.mean(axis=0)), np.asarray(values.std(axis=0, ddof=1)) if len(values) > 1 else None

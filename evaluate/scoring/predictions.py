@@ -21,25 +21,25 @@ from common.file_kind import CSV, EMPTY, FOLDER, TEXT, TOML, kind_of
 from common.files import atomic_write
 from common.hdf5 import open_hdf5, refuse_system_error
 
-ROUNDING = 1e-6  # how far a float32 probability that was computed as a quotient or a sum may be outside [0, 1]
+ROUNDING = 1e-6  # a float32 probability that is a quotient or a sum may be outside [0, 1] by this much
 ATTRIBUTES = ("protocol", "method", "seed", "classes", "provenance")
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """What one trained model says about some clips.
+    """The class probabilities of one trained model for some clips.
 
     Attributes:
-        probabilities: (clips, N, C) float32; row n saw the first n+1 of N segments.
+        probabilities: (clips, N, C) float32; [:, n] is the prediction from the first n + 1 of N segments.
         clip_ids: (clips,), in any order.
-        protocol: of the manifest that the clips are from.
-        method: the name in tables and figures.
-        seed: of the training run.
+        protocol: protocol of the manifest that has the clips.
+        method: name in tables and figures.
+        seed: seed of the training run.
         classes: the C class names in the manifest's order.
         provenance: anything that JSON can hold. Tables and figures read `backbone` (a string, or a list with one of
             each stream); `random_weights`, `synthetic_data` and `features_saw_labels` (true or false); `labels` (share
             of labels used in training, "all" or "10%"); and `teacher_agreement` (N numbers: the share of test clips of
-            which the method's teacher says the same).
+            which the method's teacher predicts the same class).
     """
 
     probabilities: NDArray[np.float32]
@@ -52,7 +52,7 @@ class Predictions:
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
-    """Check predictions and write them, atomically; the same predictions give the same bytes.
+    """Check predictions and write them atomically. The same predictions give the same bytes.
 
     Raises:
         UserError: a rule of the format is broken, or the file cannot be written.
@@ -71,12 +71,12 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read and check a predictions file, ours or a stranger's.
+    """Read and check a predictions file, of this project or of others.
 
-    Probabilities that rounding took out of [0, 1] are set to 0 or 1.
+    A probability that is outside [0, 1] by rounding is set to 0 or 1.
 
     Raises:
-        UserError: missing, not HDF5, a part missing or of the wrong kind, or a rule of the format is broken.
+        UserError: the file or a part of it is missing, is not HDF5, or breaks a rule of the format.
     """
     if (kind := kind_of(path)) in (FOLDER, CSV, TOML, TEXT, EMPTY):
         raise UserError(f"{path} is not a predictions file but {kind}; give an .h5 of a run's folder predictions")
@@ -98,7 +98,9 @@ def read_predictions(path: Path) -> Predictions:
                 provenance=dict(json.loads(file.attrs["provenance"])),
             )
     except FileNotFoundError as error:
-        raise UserError(f"there are no predictions at {path}; write them first, one file a method and seed") from error
+        raise UserError(
+            f"there are no predictions at {path}; write them first, one file per method and seed"
+        ) from error
     except (OSError, TypeError, ValueError) as error:
         refuse_system_error(path, error)
         raise UserError(f"{path} is not a predictions file: {error}; write it again") from error
@@ -118,7 +120,7 @@ def _check(predictions: Predictions, name: str) -> None:
         raise UserError(f"{name}: the method's name {predictions.method!r} is empty or has a control character")
     if len(set(clips)) != len(clips):
         twice = next(clip for clip in clips if clips.count(clip) > 1)
-        raise UserError(f"{name}: clip id {twice!r} stands twice; keep one row a clip")
+        raise UserError(f"{name}: clip id {twice!r} occurs twice; keep one row per clip")
     _refuse(~np.isfinite(probabilities).all(axis=2), clips, f"{name}: a probability is not a finite number")
     outside = (probabilities < -ROUNDING) | (probabilities > 1 + ROUNDING)
     _refuse(outside.any(axis=2), clips, f"{name}: a probability is not in [0, 1]")
@@ -127,7 +129,7 @@ def _check(predictions: Predictions, name: str) -> None:
 
 
 def _refuse(wrong: NDArray[np.bool_] | np.bool_, clips: Sequence[str], sentence: str) -> None:
-    """Raise `sentence` with the first clip and observation ratio where `wrong` (clips, N) holds."""
+    """Raise `sentence` with the first clip and segment for which `wrong` (clips, N) is true."""
     if wrong.any():
         clip, level = np.argwhere(wrong)[0]
         raise UserError(

@@ -13,7 +13,7 @@ def score_files(paths: Iterable[Path], manifest: Manifest) -> dict[str, list[Sco
     """Score predictions files on the test split of a manifest.
 
     Returns:
-        Method → one `Scores` a file, in the order of the paths.
+        Method → one `Scores` per file, in the order of the paths.
 
     Raises:
         UserError: a file is no predictions file, or it is of another protocol, other classes or other clips.

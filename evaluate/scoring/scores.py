@@ -28,19 +28,19 @@ from manifests.manifest import SPLITS, Manifest
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """How one model does on the test split; fractions, and clip by clip in the order of the manifest.
+    """The results of one model on the test split: fractions, and results by clip in the order of the manifest.
 
     Attributes:
         accuracy: (N,) top-1 accuracy at the observation ratios 1/N … 1.
         top5: (N,) top-5 accuracy; with fewer than five classes always 1.
-        clips: clips per split of the manifest.
-        classes: size of the class order, C.
-        classes_tested: how many of them occur in the test split (fewer than C in a subset).
-        labels: (I,) of the I test clips.
-        groups: (I,) who or what they show, of the manifest.
+        clips: number of clips per split of the manifest.
+        classes: C, the number of classes.
+        classes_tested: number of classes in the test split; fewer than C in a subset.
+        labels: (I,) labels of the I test clips.
+        groups: (I,) groups of the test clips in the manifest, such as the persons.
         correct: (I, N) whether the most probable class is the label.
-        calibration_error: (N,) see `evaluate.scoring.calibration`.
-        decision: with the threshold that is the best on the validation split; None where its clips have no predictions.
+        calibration_error: (N,) expected calibration error, see `evaluate.scoring.calibration`.
+        decision: the result of the threshold that is best on the validation clips; None: some have no prediction.
     """
 
     method: str
@@ -70,29 +70,29 @@ class Scores:
 
     @property
     def time_to_correct(self) -> NDArray[np.float64]:
-        """(I,) observed fraction from which on a clip is right and stays right; NaN: never."""
+        """(I,) observed fraction from which on a prediction is right and stays right; NaN: it is wrong at the end."""
         return time_to_correct(self.correct)
 
     @property
     def class_accuracy(self) -> NDArray[np.float64]:
-        """(C, N) accuracy of each class by observation ratio; NaN where it has no test clips."""
+        """(C, N) accuracy of each class by observation ratio; NaN for a class without test clips."""
         return accuracy_by_class(self.correct, self.labels, self.classes)
 
 
 def score_predictions(predictions: Predictions, manifest: Manifest) -> Scores:
-    """Score predictions on the test split of a manifest, joined by clip id.
+    """Return the scores of predictions on the test split of a manifest, joined by clip id.
 
-    Predictions for validation clips choose the threshold of `decision`, if they are there for every one. Those for
-    other clips are not looked at.
+    If all validation clips have a prediction, they choose the threshold of `decision`. Predictions for other clips are
+    ignored.
 
     Raises:
-        UserError: another protocol or class order than the manifest's, or test clips without a prediction.
+        UserError: the protocol or the class order is not the manifest's, or a test clip has no prediction.
     """
     name = f"predictions of {predictions.method}, seed {predictions.seed}"
     if predictions.protocol != manifest.protocol:
         raise UserError(
             f"{name} are for protocol {predictions.protocol}, the manifest is {manifest.protocol}; "
-            "score them against the manifest they were made with"
+            "score them with the manifest that they were made with"
         )
     if predictions.classes != manifest.classes:
         raise UserError(
@@ -136,10 +136,10 @@ def observation_ratios(scores: Scores) -> tuple[float, ...]:
 
 
 def check_comparable(scores: Mapping[str, Sequence[Scores]]) -> Scores:
-    """Return the first of `scores`, once all are seen to be on the same clips, with no seed twice in a method.
+    """Return the first of `scores` after a check that all are comparable.
 
     Raises:
-        UserError: they are not, or there are none.
+        UserError: there are no scores, they differ in clips, classes or segments, or a method has a seed twice.
     """
     runs = [run for method in scores.values() for run in method]
     if not runs or not all(scores.values()):
@@ -155,17 +155,20 @@ def check_comparable(scores: Mapping[str, Sequence[Scores]]) -> Scores:
             raise UserError(f"{run.method} and {runs[0].method} differ in the number of segments; show two tables")
     for method, own in scores.items():
         if len({run.seed for run in own}) != len(own):
-            raise UserError(f"{method}: a seed stands twice among {sorted(run.seed for run in own)}; give each once")
+            raise UserError(f"{method}: a seed occurs twice among {sorted(run.seed for run in own)}; give each once")
     return runs[0]
 
 
 def stream_of(method: str) -> str:
-    """Return what methods on the same features share: `rgb` of `With distillation, rgb`; else the method itself."""
+    """Return the part of a name that methods on the same features share: `rgb` of `With distillation, rgb`.
+
+    A name without such a part is returned as it is.
+    """
     return method.partition(", ")[2] or method
 
 
 def _joined(predictions: Predictions, clips: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Probabilities (clips, N, C) and labels (clips,) of some clips of the manifest, in their order there."""
+    """Return probabilities (clips, N, C) and labels (clips,) of some clips, in the order of the manifest."""
     row_of = {clip: row for row, clip in enumerate(predictions.clip_ids)}
     rows = [row_of[clip] for clip in clips["clip_id"]]
     return predictions.probabilities[rows], clips["label"].to_numpy(dtype=np.int64)

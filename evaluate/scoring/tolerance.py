@@ -1,9 +1,9 @@
-"""How far ours may be from a published number and still count as the same, in points of accuracy.
+"""The tolerance within which our result confirms a published number, in points of accuracy.
 
-A fixed number of points for what the paper leaves open, set before any of these runs had been finished here, plus what
-the spread over our seeds explains: a published number is one run, ours the mean of k, so their difference spreads by
-std · √(1 + 1/k), and twice that is allowed. Never more than the fixed points again: noise does not make a run right.
-What is compared with what: `check`.
+It has two parts. The first is a fixed number of points for everything that the paper leaves open. It was set before any
+of these runs was finished. The second covers the spread over our seeds: a published number is one run, ours is the mean
+of k runs, so the standard deviation of their difference is std · √(1 + 1/k), and twice that is allowed. The second part
+is limited to the first, because a large spread does not confirm a number.
 """
 
 import math
@@ -13,13 +13,13 @@ from evaluate.scoring.summary import Summary
 
 
 class Tolerance(NamedTuple):
-    """Points allowed whatever the spread, and what they are for."""
+    """The fixed number of points, and the reason for them."""
 
     points: float
     reason: str
 
 
-# (protocol, share of training labels); a published row without a line here is not checked.
+# (protocol, share of training labels); a published row without an entry is not checked.
 TOLERANCES = {
     ("ucf101-early-15-3-7", "all"): Tolerance(
         2.0, "which TSM checkpoint, which frames of a segment, τ and the optimiser's settings are not stated"
@@ -41,6 +41,6 @@ TOLERANCES = {
 
 
 def allowed(points: float, ours: Summary, seeds: int) -> float:
-    """Return the tolerance of one number in points: the fixed ones, and what the seeds explain, at most as much."""
+    """Return the tolerance of one number in points: the fixed points and the part for the spread over seeds."""
     spread = 0.0 if ours.std is None else 2 * ours.std * math.sqrt(1 + 1 / seeds)
     return points + min(points, spread)

@@ -1,1 +1,1 @@
-"""Tables of results, as text, Markdown, LaTeX and CSV."""
+"""Tables of results as CSV, Markdown and LaTeX, and a short one for the terminal, from one results frame."""

@@ -48,26 +48,27 @@ def render_beyond_csv(scores: Mapping[str, Sequence[Scores]]) -> str:
 
 def _caption(scores: Mapping[str, Sequence[Scores]], frame: pd.DataFrame) -> str:
     first = check_comparable(scores)
-    segments = len(first.accuracy)
+    num_segments = len(first.accuracy)
     sentences = [
         f"{first.protocol}: {'; '.join(notes(scores))}",
         "All in per cent" + ("; ± is the sample standard deviation over seeds" if (frame["seeds"] > 1).any() else ""),
         f"ECE: expected calibration error at a ratio, {BINS} bins of equal width",
-        "A clip is decided at the first ratio where the confidence reaches the threshold, at the last where none does; "
-        "the threshold has the best harmonic mean on the validation clips",
-        "Earliness: the share seen at the decision. Harmonic mean: of the accuracy and of the share not waited for",
-        "Right for good from: the share seen from which on a clip stays right, where never counts as "
-        f"{100 * (segments + 1) / segments:.3g}",
+        "A clip is decided at the first ratio at which the confidence reaches the threshold; if there is none, at the "
+        "last. The threshold has the best harmonic mean on the validation clips",
+        "Earliness: the part of a clip that is seen at the decision. Harmonic mean: of the accuracy and of "
+        "1 − earliness",
+        "Right for good from: the part of a clip from which on the prediction stays right; a clip that is wrong at the "
+        f"end counts as {100 * (num_segments + 1) / num_segments:.3g}",
     ]
     if any(AGREEMENT in run.provenance for runs in scores.values() for run in runs):
-        sentences.append("Like its teacher: the share of clips and ratios where a student and its teacher say the same")
+        sentences.append(
+            "Like its teacher: the share of clips and ratios for which student and teacher predict the same"
+        )
     titles = {kind.partition(",")[0] for kind in scores}
-    if uncalibrated := [
-        method.title for method in METHODS.values() if method.title in titles and not method.outputs_are_probabilities
-    ]:
+    own = [method for method in METHODS.values() if method.title in titles]
+    if uncalibrated := [method.title for method in own if not method.outputs_are_probabilities]:
         names = " and ".join(uncalibrated)
         sentences.append(f"The scores of {names} are no probabilities: their ECE and threshold mean little")
-    sentences += ["–: there are no predictions of the validation clips"] * bool(
-        frame["decision_threshold"].isna().any()
-    )
+    if frame["decision_threshold"].isna().any():
+        sentences.append("–: there are no predictions of the validation clips")
     return ". ".join(sentences) + "."

@@ -72,16 +72,16 @@ def _caption(comparisons: Sequence[Comparison], scores: Mapping[str, Sequence[Sc
     left_out = [name for name in scores if baseline_of(name, scores, baseline) and name not in compared]
     sentences = [
         f"{first.protocol}: {'; '.join(notes(scores))}",
-        "AUC difference: points by which a method is above its baseline on the seeds that both have, paired by seed "
-        f"and clip, with 95% intervals of {RESAMPLES} bootstrap resamples of seeds and test clips [over clips]"
-        + (f", and of seeds and whole test groups, of which there are {groups} [over groups]" if groups > 1 else ""),
-        "Clips of one group are alike, which the interval over clips does not know; an interval from few groups or "
-        "few seeds is itself uncertain",
-        "p: McNemar's exact test at each ratio, of the clips that are right in more than half of the seeds (so it "
-        f"knows nothing of how much seeds differ), after Holm's correction for the {len(first.accuracy)} ratios of a "
-        "row",
+        "AUC difference: the points by which a method is above its baseline, on the seeds that both have, paired by "
+        f"seed and clip, with 95% intervals of {RESAMPLES} bootstrap resamples of seeds and test clips [over clips]"
+        + (f", and of seeds and whole test groups ({groups} groups) [over groups]" if groups > 1 else ""),
+        "Clips of one group are alike, which the interval over clips does not take into account. An interval from few "
+        "groups or few seeds is itself uncertain",
+        "p: McNemar's exact test at each ratio, on the clips that are right in more than half of the seeds (it does "
+        f"not know how much the seeds differ), after Holm's correction for the {len(first.accuracy)} ratios of a row",
     ]
-    sentences += [f"Not compared, having no seed in common with the baseline: {', '.join(left_out)}"] * bool(left_out)
+    if left_out:
+        sentences.append(f"Not compared, because they have no seed in common with the baseline: {', '.join(left_out)}")
     return ". ".join(sentences) + "."
 
 

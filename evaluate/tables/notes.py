@@ -1,10 +1,10 @@
-"""Which scores may stand together in a table or a figure, and what a reader must know of them; printed elsewhere."""
+"""The notes of a table or a figure: what a reader must know of the scores."""
 
 from collections.abc import Mapping, Sequence
 
 from evaluate.scoring.scores import Scores, check_comparable, stream_of
 
-KINDS = {  # of provenance, each said of the methods that it is true of
+KINDS = {  # key of the provenance → words; a note names the methods with this key
     "random_weights": "random weights",
     "synthetic_data": "synthetic data",
     "features_saw_labels": "a VA-CNN trained with all labels",
@@ -12,7 +12,7 @@ KINDS = {  # of provenance, each said of the methods that it is true of
 
 
 def notes(scores: Mapping[str, Sequence[Scores]]) -> list[str]:
-    """Return what a reader must know of `scores`: classes, clips, seeds, backbone, what is random or synthetic."""
+    """Return the notes on `scores`: classes, clips, seeds, backbones, labels, random weights, synthetic data."""
     first = check_comparable(scores)
     runs = [run for method in scores.values() for run in method]
     tested = "" if first.classes_tested == first.classes else f"{first.classes_tested} of "
@@ -39,7 +39,7 @@ def _backbones(run: Scores) -> list[str]:
 
 
 def _listed(methods: Sequence[str], others: Sequence[str]) -> str:
-    """Names of methods, or what they share where no other method has it: `rgb` for both methods on it."""
+    """Return names of methods, or only their features if these tell them from the others: `rgb` for both on it."""
     kinds = list(dict.fromkeys(stream_of(method) for method in methods))
     return ", ".join(methods if set(kinds) & {stream_of(method) for method in others} else kinds)
 

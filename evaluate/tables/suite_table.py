@@ -29,7 +29,7 @@ from manifests.published import RATIOS, Published
 
 CAPTION = (
     "Accuracy (%) by observation ratio; AUC is the mean over the ratios. ± is the sample standard deviation of ours "
-    "over seeds, in the differences (ours − published) too: what is published states none."
+    "over seeds, also in the differences (ours − published): published numbers have none."
 )
 TEXT = ("Method", "Numbers", "Source")
 DIFFERENCE = "difference"
@@ -42,9 +42,9 @@ class Line:
     Attributes:
         row: the name of the row's recipe.
         method: the name in tables.
-        published: what was printed of it; None: nothing.
-        scores: ours, one a seed; None: not run.
-        note: why it was not run, or why ours cannot be held against what is published; empty: it can.
+        published: its published row; None: there is none.
+        scores: ours, one per seed; None: it was not run.
+        note: why it was not run, or why ours is not comparable with the published row; empty: it is.
     """
 
     row: str
@@ -62,7 +62,7 @@ class Section:
         base: the recipe.
         protocol: data set and split.
         labels: "all" or "10%".
-        caption: what a reader must know of ours; where nothing was run, what to give.
+        caption: the notes on ours; if nothing was run, the option that is missing.
         lines: in the suite's order.
     """
 
@@ -74,12 +74,12 @@ class Section:
 
     @property
     def heading(self) -> str:
-        """Base, protocol and share of labels in words."""
+        """The base, the protocol and the share of labels in words."""
         return f"{self.base}: {self.protocol}, {self.labels} of the training labels"
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """The paper's ratios in per cent; those of ours where it has others."""
+        """The ratios of the printed columns in per cent: the paper's, or those of ours if it has others."""
         own = next((line.scores[0] for line in self.lines if line.scores), None)
         return PAPER_RATIOS if own is None else printed_ratios(observation_ratios(own))
 

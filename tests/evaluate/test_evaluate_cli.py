@@ -191,7 +191,7 @@ def unknown_weights(_folder: Path) -> list[object]:
     [
         (missing_predictions, "there are no predictions at"),
         (missing_manifest, "none.csv is missing"),
-        (one_seed_twice, "theirs: a seed stands twice among [0, 0]"),
+        (one_seed_twice, "theirs: a seed occurs twice among [0, 0]"),
         (unknown_recipe, "no recipe"),
         (no_videos, "recipe ucf101 needs --videos"),
         (train_under_another_protocol, "recipe ucf101 is for protocol ucf101-early-15-3-7"),

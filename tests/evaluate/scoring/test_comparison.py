@@ -87,5 +87,5 @@ def test_other_clips_are_refused(changed):
 
 
 def test_what_cannot_stand_together_is_refused():
-    with pytest.raises(UserError, match="a seed stands twice"):
+    with pytest.raises(UserError, match="a seed occurs twice"):
         compare({BASE: runs(BASE, 0.5, seeds=(1, 1))}, BASE)

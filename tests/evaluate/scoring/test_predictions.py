@@ -174,7 +174,7 @@ def with_cell(value):
         (with_cell(-0.1), r"not in \[0, 1\] \(clip 'b'"),
         (with_cell(1.5), r"not in \[0, 1\]"),
         (with_cell(0.102), r"do not add up to 1 \(clip 'b'"),
-        (lambda p: changed(p, clip_ids=("a", "b", "c", "b")), "clip id 'b' stands twice"),
+        (lambda p: changed(p, clip_ids=("a", "b", "c", "b")), "clip id 'b' occurs twice"),
         (lambda p: changed(p, clip_ids=("a", "b")), r"must be \(2, N, 3\)"),
         (lambda p: changed(p, classes=CLASSES[:2]), r"must be \(4, N, 2\)"),
         (lambda p: changed(p, probabilities=p.probabilities[:, 0]), r"shape \(4, 3\)"),

@@ -31,10 +31,10 @@ def run(method="GRU", seed=0, segments=5, decided=True, error=0.0):
 MARKDOWN = """\
 own: 4 classes; 8 train, 2 validation, 4 test clips; 1 to 2 seeds. All in per cent; ± is the sample standard \
 deviation over seeds. ECE: expected calibration error at a ratio, 15 bins of equal width. A clip is decided at the \
-first ratio where the confidence reaches the threshold, at the last where none does; the threshold has the best \
-harmonic mean on the validation clips. Earliness: the share seen at the decision. Harmonic mean: of the accuracy and \
-of the share not waited for. Right for good from: the share seen from which on a clip stays right, where never counts \
-as 120. –: there are no predictions of the validation clips.
+first ratio at which the confidence reaches the threshold; if there is none, at the last. The threshold has the best \
+harmonic mean on the validation clips. Earliness: the part of a clip that is seen at the decision. Harmonic mean: of \
+the accuracy and of 1 − earliness. Right for good from: the part of a clip from which on the prediction stays right; a \
+clip that is wrong at the end counts as 120. –: there are no predictions of the validation clips.
 
 | Method | ECE 20% | ECE 60% | ECE 100% | ECE, mean | Threshold | Accuracy when decided | Earliness | \
 Harmonic mean | Right for good from |

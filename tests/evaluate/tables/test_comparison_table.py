@@ -29,12 +29,12 @@ def runs(method, share, seeds=(0, 1, 2), **changed):
 
 
 GOLDEN = """\
-own: 4 classes; 8 train, 20 test clips; 2 to 3 seeds. AUC difference: points by which a method is above its baseline \
-on the seeds that both have, paired by seed and clip, with 95% intervals of 10000 bootstrap resamples of seeds and \
-test clips [over clips], and of seeds and whole test groups, of which there are 4 [over groups]. Clips of one group \
-are alike, which the interval over clips does not know; an interval from few groups or few seeds is itself uncertain. \
-p: McNemar's exact test at each ratio, of the clips that are right in more than half of the seeds (so it knows nothing \
-of how much seeds differ), after Holm's correction for the 5 ratios of a row.
+own: 4 classes; 8 train, 20 test clips; 2 to 3 seeds. AUC difference: the points by which a method is above its \
+baseline, on the seeds that both have, paired by seed and clip, with 95% intervals of 10000 bootstrap resamples of \
+seeds and test clips [over clips], and of seeds and whole test groups (4 groups) [over groups]. Clips of one group are \
+alike, which the interval over clips does not take into account. An interval from few groups or few seeds is itself \
+uncertain. p: McNemar's exact test at each ratio, on the clips that are right in more than half of the seeds (it does \
+not know how much the seeds differ), after Holm's correction for the 5 ratios of a row.
 
 | Method | Baseline | Seeds | AUC difference [over clips] | [over groups] | \
 p at 20% | p at 40% | p at 60% | p at 80% | p at 100% |

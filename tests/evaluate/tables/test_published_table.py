@@ -155,7 +155,7 @@ def test_other_numbers_of_segments_print_their_own_ratios():
         ({"GRU": [run()], "KNN": []}, "there are no scores"),
         ({"GRU": [run(), run(protocol="other", seed=1)]}, "differ in protocol"),
         ({"GRU": [run()], "KNN": [run(segments=5)]}, "number of segments"),
-        ({"GRU": [run(seed=3), run(seed=3)]}, r"a seed stands twice among \[3, 3\]"),
+        ({"GRU": [run(seed=3), run(seed=3)]}, r"a seed occurs twice among \[3, 3\]"),
     ],
 )
 def test_what_cannot_stand_in_one_table_is_refused(scores, sentence):
