@@ -55,7 +55,7 @@ class RunControl:
 
 @dataclass(frozen=True)
 class MachineChanges:
-    """What a worker may have otherwise than its plan says. None: as planned."""
+    """The settings of a machine that a worker may change. None: as planned."""
 
     device: str | None = None
     workers: int | None = None

@@ -28,7 +28,7 @@ def is_finished(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> bool:
         UserError: some clips have another path than in the run folder.
     """
     if not run.is_planned or not run.has_settings or run.plan.shards != plan.shards:
-        return False  # `begin_run` says what is wrong
+        return False  # `begin_run` raises the error
     clip_changes(run, plan, clips)  # refuses clips with other paths
     return run.is_finished(clips)
 

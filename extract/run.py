@@ -66,7 +66,7 @@ def resume(cache: Path, changes: MachineChanges = AS_PLANNED, control: RunContro
 
     Args:
         cache: the HDF5 file to make.
-        changes: what this process does otherwise than planned.
+        changes: device, processes and deadline of this process, where they differ from the plan.
         control: which shard to work on, and the callbacks.
 
     Returns:

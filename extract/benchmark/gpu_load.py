@@ -42,4 +42,4 @@ class GpuLoad:
             except (OSError, subprocess.TimeoutExpired) as error:
                 self._problem = f"nvidia-smi cannot be called: {error}"
             except ValueError:
-                self._problem = f"nvidia-smi says {output.strip()!r}"
+                self._problem = f"nvidia-smi answers {output.strip()!r}"

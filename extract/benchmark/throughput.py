@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.device import choose_device, device_name
+from common.device import device_name
 from common.errors import UserError
 from extract.benchmark.gpu_load import GpuLoad
 from extract.benchmark.peak_memory import peak_memory
@@ -55,36 +55,52 @@ def measure_throughput(config: Extract, machine: Machine, clips: int) -> dict[st
         not count.
         On a GPU also `gpu_utilization` end-to-end, or why it is unknown.
     """
-    device = torch.device(choose_device(machine.device))
     network = load_segment_network(config, machine)
+    kind = network.backbone.input
     with tempfile.TemporaryDirectory() as folder:
-        kind = network.backbone.input
         paths = _draw(Path(folder), kind, machine.decoder)
         tasks = _tasks(paths, config, machine.decoder if kind == "video" else "skeleton", clips, CLIP_FRAMES[kind])
         (clip,) = _decode(tasks[:1], machine)
-        images = network.images(clip).shape[:2].numel()
         _run(network, [clip])  # warm-up
-
-        decode = _rate(clips, lambda: sum(1 for _ in _decode(tasks, machine)))
-        only_network = _rate(clips, lambda: _run(network, itertools.repeat(clip, clips)))
-        with _gpu_load(device) as load:
-            end_to_end = _rate(clips, lambda: _run(network, _decode(tasks, machine)))
+        rates, gpu = _measure_rates(network, tasks, clip, machine)
         phases = measure_phases(network, tasks)
-        exact = load_segment_network(config.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False))
-        plain_tasks = tasks[:PLAIN_CLIPS]
-        _plain(exact, clip)  # warm-up
-        plain = _rate(len(plain_tasks), lambda: [_plain(exact, decode_here(task)) for task in plain_tasks])
-        measure = LINUX and kind == "video"
-        memory = [peak_memory(paths, config, machine, count) for count in (clips, 10 * clips)] if measure else []
-    slower = min(decode, only_network)
-    shared = 1 / (1 / decode + 1 / only_network) if device.type == "cpu" else slower
+        plain_network = load_segment_network(
+            config.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False)
+        )
+        plain = _plain_rate(plain_network, tasks[:PLAIN_CLIPS], clip)
+        memory = _measure_memory(paths, config, machine, clips) if LINUX and kind == "video" else {}
+    end_to_end = rates["end_to_end_clips_per_s"]
     return {
-        "device": device_name(device),
+        "device": device_name(network.device),
         "threads": torch.get_num_threads(),
         "workers": machine.workers,
         "backbone": f"{config.backbone} ({config.weights}), {config.precision}",
-        "images_per_clip": images,
+        "images_per_clip": network.images(clip).shape[:2].numel(),
         "clips": clips,
+        **rates,
+        "share_of_model_only": end_to_end * phases["model"],
+        **{f"{phase}_s_per_clip": seconds for phase, seconds in phases.items()},
+        **{f"{phase}_share": seconds / sum(phases.values()) for phase, seconds in phases.items()},
+        "plain_loop_clips_per_s": plain,
+        "against_plain_loop": end_to_end / plain,
+        "cosine_to_fp32": _cosine(plain_network(clip), network(clip)),
+        **memory,
+        **gpu,
+    }
+
+
+def _measure_rates(
+    network: SegmentNetwork, tasks: list[DecodeTask], clip: Clip, machine: Machine
+) -> tuple[dict[str, float], dict[str, float | str]]:
+    """Return the rates of decoding, network and both together, with their ratios; and facts of the GPU, if any."""
+    clips, images = len(tasks), network.images(clip).shape[:2].numel()
+    decode = _rate(clips, lambda: sum(1 for _ in _decode(tasks, machine)))
+    only_network = _rate(clips, lambda: _run(network, itertools.repeat(clip, clips)))
+    with _gpu_load(network.device) as load:
+        end_to_end = _rate(clips, lambda: _run(network, _decode(tasks, machine)))
+    slower = min(decode, only_network)
+    shared = 1 / (1 / decode + 1 / only_network) if network.device.type == "cpu" else slower
+    rates = {
         "decode_clips_per_s": decode,
         "network_clips_per_s": only_network,
         "end_to_end_clips_per_s": end_to_end,
@@ -92,27 +108,26 @@ def measure_throughput(config: Extract, machine: Machine, clips: int) -> dict[st
         "end_to_end_images_per_s": images * end_to_end,
         "ratio": end_to_end / slower,
         "floor_ratio": shared / slower,
-        "share_of_model_only": end_to_end * phases["model"],
-        **{f"{phase}_s_per_clip": seconds for phase, seconds in phases.items()},
-        **{f"{phase}_share": seconds / sum(phases.values()) for phase, seconds in phases.items()},
-        "plain_loop_clips_per_s": plain,
-        "against_plain_loop": end_to_end / plain,
-        "cosine_to_fp32": _cosine(exact(clip), network(clip)),
-        **(
-            {"peak_memory_mb": memory[0], "peak_memory_mb_10x": memory[1], "memory_ratio": memory[1] / memory[0]}
-            if memory
-            else {}
-        ),
-        **(
-            {
-                "clips_at_once": network.batches.clips_at_once,
-                "cuda_graph": "no" if network.batches.graph is None else "yes",
-                "gpu_utilization": load.mean(),
-            }
-            if network.batches and load
-            else {}
-        ),
     }
+    if not (network.batches and load):
+        return rates, {}
+    graph = "no" if network.batches.graph is None else "yes"
+    return rates, {
+        "clips_at_once": network.batches.clips_at_once,
+        "cuda_graph": graph,
+        "gpu_utilization": load.mean(),
+    }
+
+
+def _plain_rate(network: SegmentNetwork, tasks: list[DecodeTask], clip: Clip) -> float:
+    """Return the rate of a loop that decodes a clip, then runs the network on it."""
+    _plain(network, clip)  # warm-up
+    return _rate(len(tasks), lambda: [_plain(network, decode_here(task)) for task in tasks])
+
+
+def _measure_memory(paths: list[Path], config: Extract, machine: Machine, clips: int) -> dict[str, float]:
+    few, many = (peak_memory(paths, config, machine, count) for count in (clips, 10 * clips))
+    return {"peak_memory_mb": few, "peak_memory_mb_10x": many, "memory_ratio": many / few}
 
 
 def _run(network: SegmentNetwork, clips: Iterable[Clip]) -> None:

@@ -1,4 +1,4 @@
-"""What every engine is (`Engine`), the options of its own (`EngineSettings`), and the callbacks it is given."""
+"""What every engine is (`Engine`), its own options (`EngineSettings`), and the callbacks it is given."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Engine:
     Attributes:
         title: its name for people.
         settings: the model of its own options.
-        waits: whether `submit` returns only after all workers have ended. The other engines hand in a job and return.
+        waits: whether `submit` returns only after all workers have ended. The other engines submit a job and return.
         submit: takes the submission, the settings, whether it is a dry run, and the callbacks. An engine that waits
             is not called for a dry run.
     """

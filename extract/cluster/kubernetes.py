@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from extract.shards.run_plan import RunPlan
 
 GRACE = 120  # seconds between SIGTERM and SIGKILL; a worker needs those of one clip
-# The script has no $( ), which Kubernetes would replace by a variable of its own.
+# The script has no $( ): Kubernetes would replace it by the value of a variable.
 SCRIPT = """\
 set -- {shards}  # of each index
 shift "$JOB_COMPLETION_INDEX"
@@ -116,7 +116,10 @@ def _pod(submission: Submission, settings: KubernetesSettings) -> Pod:
 def job_manifest(submission: Submission, pod: Pod) -> dict[str, Any]:
     """Return the Job in the form of Kubernetes' API (batch/v1)."""
     shards = len(submission.shards)
-    user, group = os.getuid() or 1000, os.getgid() or 1000  # never root; whoever planned the run can write its folder
+    user, group = (
+        os.getuid() or 1000,
+        os.getgid() or 1000,
+    )  # never root; the user who planned the run can write its folder
     names = {mount: f"volume-{number}" for number, mount in enumerate(pod.mounts)}
     return {
         "apiVersion": "batch/v1",

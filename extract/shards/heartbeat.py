@@ -1,6 +1,6 @@
-"""The heartbeat of a worker: a small file that says, for `status`, how far the worker is and how fast.
+"""The heartbeat of a worker: a small file that tells `status` how far the worker is and how fast.
 
-A thread of its own writes it beside the shard every few seconds, so that a worker which hangs is recognised.
+A thread writes it beside the shard every few seconds, so that `status` recognises a worker that hangs.
 """
 
 import contextlib

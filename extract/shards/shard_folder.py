@@ -167,7 +167,7 @@ class ShardFolder:
 
     @property
     def heartbeat(self) -> Path:
-        """The file in which a worker says that it is alive."""
+        """The file that a living worker writes again and again."""
         return self.folder / "heartbeat.json"
 
     @property

@@ -36,7 +36,7 @@ def status_table(status: Status, out: Path) -> Group:
 
 
 def next_step(status: Status, cache: Path) -> str:
-    """Return the next command. It is for copying, so it must not stand in a table that would break its line."""
+    """Return the next command. It is not part of a table, because a table could break the line that users copy."""
     out = shlex.quote(str(cache))
     if status.complete and not status.merged and status.done:
         return f"python -m extract merge {out}, unless the worker that ended last is making the cache now"

@@ -1,7 +1,7 @@
 """List the clips of a run: `list_clips` finds the kind of source and returns one table of clips.
 
-No video is opened here; archives are read for the places of their members. How a clip is brought to the decoder is
-in `fetch`, which clip goes to which worker in `extract.shards.run_plan`.
+No video is opened here; archives are read for the places of their members. `fetch` copies clips for the decoder, and
+`extract.shards.run_plan` assigns them to shards.
 """
 
 from collections.abc import Iterable

@@ -30,7 +30,7 @@ def test_the_mean_of_what_it_says_of_that_gpu(tmp_path: Path, monkeypatch: pytes
 
 
 def test_what_is_no_number_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load(tmp_path, "echo '[N/A]'", monkeypatch) == "nvidia-smi says '[N/A]'"
+    assert load(tmp_path, "echo '[N/A]'", monkeypatch) == "nvidia-smi answers '[N/A]'"
 
 
 def test_without_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
