@@ -401,7 +401,6 @@ TOGETHER = {
     "extract/test_causality.py",
     "extract/test_kill.py",
     "extract/test_no_locks.py",
-    "extract/test_replaced_files.py",
     "extract/test_skeleton_extraction.py",
     "extract/va_cnn/test_skeleton_commands.py",
     "extract/va_cnn/test_va_cnn_training.py",
