@@ -53,9 +53,8 @@ def curve_styles(
     auc = {name: mean_auc(runs).mean for name, runs in scores.items()}
     by_auc = sorted(scores, key=lambda name: -auc[name])
     titles = {name: name.partition(", ")[0] for name in scores}
-    exact = [
-        name for name in (method, baseline) if name is not None and name in scores
-    ]  # so their style does not depend on the others
+    # These two come first, so that their style does not depend on the other methods.
+    exact = [name for name in (method, baseline) if name is not None and name in scores]
     chosen = [name for wanted in (method, baseline) for name in by_auc if wanted == titles[name]]
     teachers = [name for name in by_auc if any(run.provenance.get("sees_future") for run in scores[name])]
     order = list(dict.fromkeys([*exact, *chosen, *teachers, *by_auc]))
