@@ -1,4 +1,4 @@
-"""The job files for clusters, held against what `extract submit` writes; SLURM's and the container's programs played.
+"""The job files for clusters, compared with what `extract submit` writes; stand-ins play SLURM and the container.
 
 How such a job behaves when it is disturbed is tested with `extract submit` itself.
 """

@@ -1,4 +1,4 @@
-"""The cache's file: the same bytes for the same content, read as it was written, damage found, memory flat."""
+"""The cache file: same content, same bytes; it is read as written, damage is found, and memory does not grow."""
 
 import hashlib
 import json
@@ -77,7 +77,7 @@ def test_blocks_of_any_size_make_and_read_the_same_file(
 
 
 def test_rows_are_let_go_one_at_a_time(tmp_path: Path) -> None:
-    """A generator is enough, and each row may be a view that holds a whole part in memory."""
+    """Rows may come from a generator, and each may be a view that keeps a whole part in memory."""
     alive = most = 0
 
     def let_go() -> None:

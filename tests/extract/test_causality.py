@@ -1,4 +1,4 @@
-"""The future is changed and bits are compared: features and student of segments 1…n see frames up to segment n only."""
+"""The future is changed and bits are compared: features and student of segments 1…n depend on no later frame."""
 
 import functools
 from pathlib import Path
@@ -97,7 +97,7 @@ def test_nor_in_half_precision(precision: str) -> None:
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_frames_of_one_segment_do_mix_where_they_are_shifted(backbone: str) -> None:
-    """Else the tests above could not fail: in the shift, the future of the same segment counts."""
+    """Otherwise the tests above could not fail: within a segment, the shift uses later frames."""
     video = noise(20, 0)
     other = video.copy()
     other[1] = 255 - other[1]
@@ -112,7 +112,7 @@ def test_frames_of_one_segment_do_mix_where_they_are_shifted(backbone: str) -> N
 @pytest.mark.parametrize("segment", [1, 4, 9])
 @pytest.mark.parametrize("num_frames", [34, 7])
 def test_from_the_file_to_the_models(tmp_path: Path, segment: int, num_frames: int) -> None:
-    """Two files of equal length, alike up to the end of segment n: so are features and student, and no teacher is."""
+    """Two files are equal up to the end of segment n: so are features and student, but not the teacher."""
     seen = seen_by(segment, num_frames)
     video = noise(num_frames, 0)
     other = np.concatenate([video[:seen], noise(num_frames - seen, 1)])

@@ -1,4 +1,4 @@
-"""Two caches compared: what is the same bit for bit, how far apart the rest is, and what the command says of it."""
+"""Comparison of two caches: what is the same bit for bit, how large other differences are, and what is printed."""
 
 import json
 from collections.abc import Callable
@@ -112,7 +112,7 @@ def test_the_lowest_cosine_and_the_largest_difference(tmp_path: Path) -> None:
 
 
 def test_segments_of_zeros(tmp_path: Path) -> None:
-    """Zero in both is 1, in one is 0; and minus zero is another bit and no distance."""
+    """The cosine is 1 if both are zero, 0 if one is; minus zero differs in a bit, but not in value."""
     rows = rows_of(3)
     zero, one_zero = np.zeros((3, 5), np.float32), rows[0].features.copy()
     one_zero[2] = 0

@@ -1,4 +1,4 @@
-"""The doctor tells a right decoder from a wrong one; the numbered clip can carry every number it needs."""
+"""The doctor distinguishes right decoders from wrong ones; the numbered clip can hold every number it needs."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_pyav_is_exact_here() -> None:
 
 
 def test_a_decoder_that_slips_by_one_is_called_wrong_with_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a decoder does that takes a B-frame twice: right up to frame 39, one behind from there on."""
+    """Like a decoder that returns a B-frame twice: right up to frame 39, and one frame late after it."""
     asked: list[int] = []
 
     def slipping(clip: Path) -> Frames:
@@ -87,7 +87,7 @@ def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_decoder_that_is_right_but_for_the_trimmed_mp4(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gives the frames that are not shown too; the first 67 numbers alone would not tell."""
+    """The decoder also returns the trimmed frames; the first 67 numbers alone would not show that."""
 
     def untrimmed(clip: Path) -> Frames:
         frames = list(READ(clip))
@@ -120,7 +120,7 @@ def test_decord_itself() -> None:
 
 
 def with_module(monkeypatch: pytest.MonkeyPatch, package: str, name: str, **content: object) -> None:
-    """Let a package seem to be installed, and nothing else that is optional; its module has this content."""
+    """Pretend that one optional package is installed, with this module, and no other."""
     monkeypatch.setattr(doctor, "_version", lambda asked: "1" if asked == package else doctor.NOT_INSTALLED)
     module = types.ModuleType(name)
     vars(module).update(content)

@@ -1,4 +1,4 @@
-"""A finished run is read on any machine; an unfinished one goes on as it was begun; clips may come and go."""
+"""A finished run is read on any machine; an unfinished one resumes as it was begun; clips may be added and removed."""
 
 import re
 import shutil
@@ -194,7 +194,7 @@ def edit(skeletons: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Non
 def test_clips_come_and_go(
     make: Callable[..., object], skeletons: Path, out: Path, decoded: list[str], tmp_path: Path, shards: int
 ) -> None:
-    """Back and forth between two lists: each time the same bytes, and nothing is computed twice."""
+    """With two lists in turn, the bytes are the same each time, and nothing is computed twice."""
     said: list[str] = []
     every = (skeletons / "clips.csv").read_bytes()
     edit(skeletons, lambda clips: clips[~clips["clip_id"].isin(["s3", "s17"])])

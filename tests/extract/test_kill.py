@@ -1,4 +1,4 @@
-"""The command line, killed at the worst moments and interrupted, makes the same bytes when run again; what it says."""
+"""The command line, killed at the worst moments or interrupted, makes the same bytes when it is run again."""
 
 import json
 import os
@@ -34,7 +34,7 @@ setattr(module, {function!r}, killed)
 
 @pytest.fixture(scope="module")
 def whole(command: Any, drawn_footage: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The cache of an undisturbed run."""
+    """The cache of a run without interruption."""
     out = tmp_path_factory.mktemp("whole") / "features.h5"
     finished = command(*run_of(drawn_footage, out))
     assert finished.status == 0, finished.stderr

@@ -1,4 +1,4 @@
-"""Every command on a file system without locks: the same bytes as elsewhere, nothing refused, no wrong advice."""
+"""Every command on a file system without locks: the same bytes, no refusal, and no wrong advice."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A whole extraction: the same bytes however it came about, only what is missing is done, nothing fails silently."""
+"""A whole extraction: the same bytes in every way, only missing clips are extracted, nothing fails silently."""
 
 import functools
 import json
@@ -72,7 +72,7 @@ def edit_manifest(footage: Path, edit: Callable[[pd.DataFrame], pd.DataFrame]) -
 
 @pytest.fixture(scope="module")
 def whole(drawn_footage: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The cache of `drawn_footage` by QUICK, made in one go."""
+    """The cache of `drawn_footage` by QUICK, made in one run."""
     out = tmp_path_factory.mktemp("whole") / "features.h5"
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -393,7 +393,7 @@ def test_a_disk_that_cannot_be_written(footage: Path, small_disk: Path) -> None:
 def test_a_full_disk_loses_nothing(
     footage: Path, out: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch, whole: bytes
 ) -> None:
-    """Room for more each time, the ledger, a part, a record, half the cache: told in a sentence, then gone on with."""
+    """Each time there is more space: for the ledger, a part, a record, half the cache. Each run ends in a sentence."""
     monkeypatch.setattr(shard_worker, "PART_CLIPS", 3)
     full = small_disk / "out" / "features.h5"
     good = (footage / "videos" / "c0.avi").read_bytes()
@@ -425,7 +425,7 @@ def test_a_full_disk_loses_nothing(
 
 
 def test_manifests_are_written_as_they_are_read(footage: Path) -> None:
-    """What `edit_manifest` relies on."""
+    """`edit_manifest` depends on this."""
     before = (footage / "clips.csv").read_bytes()
     write_manifest(read_manifest(footage / "clips.csv"), footage / "clips.csv")
     assert (footage / "clips.csv").read_bytes() == before

@@ -1,4 +1,4 @@
-"""Segments and the frames in them: the rule by hand, by the official float formula, and as properties."""
+"""Segments and their frames: examples computed by hand, the official float formula, and properties."""
 
 from hypothesis import given
 from hypothesis import strategies as st

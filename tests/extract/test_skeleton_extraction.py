@@ -39,7 +39,7 @@ def skeletons(drawn_skeletons: Path, tmp_path: Path) -> Path:
 
 
 def ntu_folder(folder: Path, lengths: list[int]) -> Path:
-    """A folder with clips.csv and NTU files of so many frames."""
+    """A folder with clips.csv and NTU files with these numbers of frames."""
     folder.mkdir(exist_ok=True)
     rows = []
     for index, frames in enumerate(lengths):
@@ -82,7 +82,7 @@ def test_the_same_bytes_with_any_number_of_workers_and_after_an_interruption(ske
 
 @pytest.mark.parametrize("recipe", [JOINTS, STATISTICS, VA_CNN], ids=["joints", "joint_statistics", "va_cnn"])
 def test_features_do_not_depend_on_the_future(recipe: Extract, tmp_path: Path) -> None:
-    """The same recording with another end, through files, workers and network: bits before the change stay."""
+    """A recording with another end, through files, workers and network: the bits before the change stay the same."""
     here, there = (ntu_folder(tmp_path / name, [60, 47]) for name in ("here", "there"))
     for index, frames in enumerate([60, 47]):
         path = there / f"s{index}.skeleton"

@@ -1,4 +1,4 @@
-"""A planned run of drawn clips; a real SLURM of one node on the loopback, in a folder and on ports of its own."""
+"""A planned run of drawn clips; a real SLURM of one node on the loopback, with its own folder and ports."""
 
 import contextlib
 import os
@@ -57,7 +57,7 @@ def whole(command: Any, drawn_footage: Path, tmp_path_factory: pytest.TempPathFa
 
 @pytest.fixture(scope="session")
 def wait_until(wait_until: Callable[..., None]) -> Callable[..., None]:
-    """Here whole workers are waited for, and each of them imports torch."""
+    """A longer wait, because the tests here wait for workers, and each of them imports torch."""
     return lambda condition, seconds=180.0: wait_until(condition, seconds)
 
 
@@ -88,13 +88,13 @@ def parent_of() -> Callable[[str | int], int]:
 
 @pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
-    """A function that returns ports of the loopback that nobody listens on."""
+    """A function that returns unused ports of the loopback."""
     return _free_ports
 
 
 @pytest.fixture(scope="session")
 def slurm(command: Any) -> Iterator[dict[str, str]]:
-    """The environment in which SLURM's commands find a real one; the test is skipped where that cannot be."""
+    """The environment in which SLURM's commands find a real SLURM; the test is skipped if none can be started."""
     if missing := [program for program in SLURM_PROGRAMS if shutil.which(program) is None]:
         pytest.skip(f"no SLURM here ({missing[0]} is missing): apt-get install slurm-wlm munge")
     if os.geteuid():

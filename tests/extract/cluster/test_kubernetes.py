@@ -34,7 +34,7 @@ def settings(image: str, volume: list[str], gpus: float = 0) -> KubernetesSettin
 
 
 def pod(manifest: dict[str, Any], index: int, environment: dict[str, str]) -> "subprocess.Popen[str]":
-    """Start what the container of an index runs, with this Python as the image's."""
+    """Start the command of an index's container, with this Python instead of the image's."""
     container = manifest["spec"]["template"]["spec"]["containers"][0]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = environment | {"JOB_COMPLETION_INDEX": str(index), "JOB_NAME": "extract-abc", "PATH": path}
@@ -135,7 +135,7 @@ def test_what_the_pods_would_not_find_is_refused(command: Any, footage: Path, ou
 
 @pytest.fixture
 def named(out: Path) -> Path:
-    """`out` as if it had been planned with weights known by name, which are not here."""
+    """`out` as if it had been planned with released weights, which are not on this machine."""
     plan = RunFolder(out).plan
     replan(out, plan.model_copy(update={"recipe": plan.recipe.model_copy(update={"weights": NAMED})}))
     return out
@@ -149,7 +149,7 @@ def replan(out: Path, plan: RunPlan) -> None:
 def test_pods_look_for_named_weights_in_the_same_folder(
     where: str, named: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given from the root or from here, or by a link, which pods may not have."""
+    """The folder is given as an absolute path, a relative path, or a link, which pods may not have."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "weights")
     monkeypatch.setenv("EARLY_WEIGHTS", where.format(tmp_path))

@@ -1,4 +1,4 @@
-"""Workers on this machine: killed, interrupted, left alone by their starter; and which GPU each of them gets."""
+"""Workers on this machine: killed, interrupted, without their parent; and which GPU each of them gets."""
 
 import os
 import signal
@@ -114,7 +114,7 @@ def test_failed_clips_and_taking_them_again(command: Any, footage: Path, out: Pa
 
 
 class StandIns:
-    """Workers that are a few lines of Python; what each has done is in the folder."""
+    """Stand-ins for workers, a few lines of Python each; their logs are in the folder."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder, self.monkeypatch = folder, monkeypatch

@@ -23,7 +23,7 @@ RAY = ["--engine", "ray", "--device", "cpu", "--workers", "1"]
 
 
 class Node:
-    """A Ray node on the loopback, with one CPU: its processes are a session of their own."""
+    """A Ray node on the loopback, with one CPU. Its processes are one session."""
 
     def __init__(self, address: str, folder: Path, environment: dict[str, str], *options: str) -> None:
         self.log = folder / f"{address}.log"
@@ -105,7 +105,7 @@ def test_a_node_is_lost_in_the_middle(
 
 
 def press_ctrl_c(group: int, wait_until: Callable[..., None]) -> None:
-    """Twice, where Python was just in a place that swallows it, such as the callback of a weak reference."""
+    """Press Ctrl-C; press it again if Python ignored the first one, as in the callback of a weak reference."""
     stat, stderr = Path(f"/proc/{group}/stat"), Path(f"/proc/{group}/fd/2").resolve()
 
     def ended() -> bool:

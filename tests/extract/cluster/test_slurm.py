@@ -1,4 +1,4 @@
-"""Array jobs on a real SLURM, disturbed in every way it has, make the bytes of a single process."""
+"""Array jobs on a real SLURM, disturbed in every possible way, make the bytes of a single process."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ PLAIN = SlurmSettings()
 
 
 class Array:
-    """An array job, asked and disturbed as a person would."""
+    """An array job, with the commands that a user would type to query and disturb it."""
 
     def __init__(self, environment: dict[str, str], command: Any, out: Path, *options: str) -> None:
         self.environment = environment
@@ -129,7 +129,7 @@ def test_the_script(out: Path) -> None:
 
 
 def test_workers_in_a_container(out: Path) -> None:
-    """They find another Python there, and what is named relative to this folder; SLURM starts them in it."""
+    """A container has another Python, and SLURM starts it in the current folder, so the script has no `cd`."""
     script = slurm_script(
         Submission(out, (0,), 1),
         ONE,
@@ -188,7 +188,7 @@ def test_the_script_of_a_piece_does_its_shards(offset: int, shard: int, tmp_path
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """A function that puts a program in front of all others."""
+    """A function that puts a stand-in for a program first in PATH."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
 

@@ -1,4 +1,4 @@
-"""`extract submit`: what it hands to which engine, and what it refuses in a sentence."""
+"""`extract submit`: what it gives to which engine, and what it refuses with a sentence."""
 
 import shlex
 import sys

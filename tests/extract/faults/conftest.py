@@ -1,4 +1,4 @@
-"""The fault campaign's tools: runs under a time limit, what must hold at their end, the table of what came of them.
+"""The tools of the fault campaign: runs with a time limit, the checks at their end, and the table of results.
 
 As tests a sample of each fault is made. EARLY_FAULTS=full makes them as often as docs/faults.md says and prints its
 table, also where pytest-xdist runs the files side by side: each row travels with the report of its test.
@@ -45,7 +45,7 @@ os.environ["EXTRACT_SCRATCH"] = {scratch!r}
 
 
 class Fault:
-    """A kind of fault: how often it was made, in runs of how many clips, what should not have come of it."""
+    """A kind of fault: how often it was made, with how many clips, and which of its consequences are wrong."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -66,7 +66,7 @@ class Fault:
 
 
 class Campaign:
-    """The faults of one test; how often, and when."""
+    """The faults of one test: how often, and when."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -195,7 +195,7 @@ def is_over(pid: int) -> bool:
 
 
 def session(leader: int) -> list[int]:
-    """Return the living processes of a command line, without itself."""
+    """Return the living child processes of a command line."""
     found = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
     return [
         pid for pid in found if pid != leader and (stat := _stat(pid)) and stat[0] != "Z" and int(stat[3]) == leader
@@ -211,7 +211,7 @@ def _stat(pid: int) -> list[str]:
 
 @pytest.fixture
 def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
-    """The campaign; the test fails where one of its faults had consequences."""
+    """The campaign; the test fails if a fault had wrong consequences."""
     campaign = Campaign()
     yield campaign
     place = request.session.items.index(request.node)
@@ -225,7 +225,7 @@ _rows: list[tuple[int, str]] = []  # place of the test, and a row of its faults
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Gather the rows of a test, in the process that prints the table."""
+    """Collect the rows of a test in the process that prints the table."""
     if not FULL or report.when != "teardown" or "PYTEST_XDIST_WORKER" in os.environ:
         return
     _rows.extend(tuple(json.loads(value)) for name, value in report.user_properties if name == "fault")
@@ -240,7 +240,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def table() -> str:
-    """Return the table in Markdown, in the order of the tests whoever ran them."""
+    """Return the table in Markdown, in the order of the tests."""
     head = [
         f"| fault | times | clips | {' | '.join(TROUBLES)} | what came of it |",
         "|---|--:|--:|" + "--:|" * len(TROUBLES) + "---|",
@@ -278,7 +278,7 @@ def archive(clips: Path) -> list[str | Path]:
 
 @pytest.fixture(scope="session")
 def whole(command: Any, videos: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The cache of `clips`, made undisturbed by one process."""
+    """The cache of `clips`, made by one process without faults."""
     out = tmp_path_factory.mktemp("whole") / "features.h5"
     finished = command("run", *videos, "--out", out, *QUICK, "--device", "cpu", "--threads", "1")
     assert finished.status == 0, finished.stderr
@@ -289,7 +289,7 @@ def whole(command: Any, videos: list[str | Path], tmp_path_factory: pytest.TempP
 def trial(
     request: pytest.FixtureRequest, command: Any, videos: list[str | Path], whole: bytes, tmp_path: Path
 ) -> Callable[..., Trial]:
-    """A function that begins a trial: `trial(fault)`, with other clips or another folder where that is wanted."""
+    """A function that begins a trial: `trial(fault)`, optionally with other clips or another folder."""
     count = 0
 
     def without_locks(error: str, *words: str | Path, before: str) -> Any:

@@ -1,4 +1,4 @@
-"""Copies of real clips, cut, flipped, zeroed and prolonged: each ends as a feature or in the ledger, and alone."""
+"""Copies of real clips, cut, flipped, zeroed and prolonged: each has features or a ledger row; other clips are safe."""
 
 import os
 import random
@@ -56,7 +56,7 @@ CORRUPTIONS = {
 
 @pytest.fixture
 def originals(campaign: Any, clips: Path) -> list[Path]:
-    """Real clips where they are, else drawn ones."""
+    """Real clips if they are there, else drawn ones."""
     real = Path(os.environ.get("EARLY_DATA", ROOT.parent / "shared" / "data")) / "ucf101_six"
     videos = sorted(real.rglob("*.avi")) or sorted((clips / "videos").iterdir())
     return campaign.chance("originals").sample(videos, min(len(videos), campaign.times(8, 150)))
@@ -64,7 +64,7 @@ def originals(campaign: Any, clips: Path) -> list[Path]:
 
 @pytest.fixture
 def corrupted(campaign: Any, originals: list[Path], tmp_path: Path) -> dict[str, list[str]]:
-    """Two corrupted copies beside each original in tmp_path/videos; the names of the clips by what befell them."""
+    """Two corrupted copies beside each original in tmp_path/videos; the clips' names by the kind of corruption."""
     chance, names = campaign.chance("corrupted"), {kind: list[str]() for kind in ("none", *CORRUPTIONS)}
     (tmp_path / "videos").mkdir()
     for index, original in enumerate(originals):
@@ -129,7 +129,7 @@ def original_of(name: str) -> str:
 
 
 def features_of(cache: Path) -> tuple[dict[str, NDArray[np.float32]], dict[str, int]]:
-    """Return the features and the number of frames of the clips that have some."""
+    """Return features and number of frames of the clips that have features."""
     read = read_cache(cache)
     made = {name: index for index, name in enumerate(read.clip_id) if read.valid[index]}
     features = {name: read.features[index] for name, index in made.items()}

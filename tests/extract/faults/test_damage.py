@@ -1,4 +1,4 @@
-"""Files of a finished run, deleted, cut, flipped, zeroed or prolonged: `verify` sees it, `run` makes the same bytes."""
+"""Files of a finished run, deleted, cut, flipped, zeroed or longer: `verify` finds it, `run` makes the same bytes."""
 
 import random
 import shutil
@@ -59,7 +59,7 @@ PASSED_OVER = ("the ledger", "complete.json", "settings.json")
 
 @pytest.fixture(scope="module")
 def some_broken(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str | Path]:
-    """The clips, three of them no videos: so that there is a ledger."""
+    """The clips; three of them are no videos, so that there is a ledger."""
     folder = tmp_path_factory.mktemp("broken")
     shutil.copytree(clips, folder, dirs_exist_ok=True)
     for name in ("c03", "c11", "c17"):
@@ -118,7 +118,7 @@ def test_damaged_after_completion(
 
 
 def mend(damaged: Any, sentence: str) -> None:
-    """Do what the sentence says, and what the next one says, until there is a plan."""
+    """Follow the instructions in the error messages until there is a plan."""
     for _ in range(3):
         if "remove that file" in sentence:
             (damaged.run.folder / "plan.json").unlink()

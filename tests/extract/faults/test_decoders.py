@@ -1,4 +1,4 @@
-"""Decoders that hang, stop or crash in the middle of a clip, and fetches that stall: that clip fails, and no other."""
+"""Decoders that hang, stop or crash in the middle of a clip, and downloads that stall: only that clip fails."""
 
 import contextlib
 import http.server

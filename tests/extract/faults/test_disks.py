@@ -1,4 +1,4 @@
-"""Disks that fill up, folders that may not be written, before a run or in its middle: a sentence, nothing lost."""
+"""Full disks and read-only folders, before a run or in the middle of it: one sentence, and no result is lost."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ def disk(folder: Path) -> Iterator[Path]:
 
 
 def fill(path: Path, left: int) -> None:
-    """Fill a disk, but for `left` bytes."""
+    """Fill a disk; leave `left` bytes free."""
     with path.open("wb") as file, contextlib.suppress(OSError):
         while True:
             os.write(file.fileno(), bytes(4096))
@@ -64,7 +64,7 @@ def test_a_full_disk(campaign: Any, trial: Callable[..., Any], archive: Any, tmp
 
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Let nobody write into a folder."""
+    """Make a folder read-only for everybody."""
     if os.geteuid():
         folder.chmod(0o555)
     elif subprocess.run(["chattr", "+i", folder], capture_output=True, check=False).returncode:
@@ -101,7 +101,7 @@ def _a_folder(root: Path, chance: random.Random) -> Path:
 
 
 def test_a_disk_remounted_read_only_in_the_middle(campaign: Any, trial: Callable[..., Any], tmp_path: Path) -> None:
-    """Linux refuses that while a file is open for writing, as a lock is: so these runs are without locks."""
+    """These runs have no locks: Linux does not make a disk read-only while a lock file is open for writing."""
     fault, chance = campaign.fault("disk remounted read-only"), campaign.chance("remounted")
     said = 0
     for time_ in range(campaign.times(2, 20)):

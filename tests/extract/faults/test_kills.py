@@ -1,4 +1,4 @@
-"""Killed, stopped and interrupted at random moments, over and over, runs of several shards make the same bytes."""
+"""Runs of several shards make the same bytes, however often they are killed, stopped and interrupted."""
 
 import random
 import signal
@@ -24,7 +24,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def longest(command: Any, videos: Any, tmp_path_factory: pytest.TempPathFactory) -> float:
-    """Seconds an undisturbed run takes, one worker after the other."""
+    """Seconds of a run without faults, one worker after the other."""
     out = tmp_path_factory.mktemp("longest") / "features.h5"
     quick = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
     assert command("plan", *videos, "--out", out, "--shards", str(SHARDS), *quick).status == 0
@@ -53,6 +53,6 @@ def test_at_random_moments(campaign: Any, trial: Callable[..., Any], archive: An
 
 
 def _workers(chance: random.Random) -> list[list[str]]:
-    """Return the options of one worker for all shards, of one for a shard, or of two for two."""
+    """Return the options of one worker for all shards, of one for one shard, or of two for two shards."""
     shards = chance.sample(range(SHARDS), chance.randint(0, 2))
     return [["--shard", f"{shard}/{SHARDS}"] for shard in shards] or [[]]

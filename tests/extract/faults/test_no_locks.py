@@ -1,4 +1,4 @@
-"""File systems without locks, with each error that they answer: every command works, and the bytes are the same."""
+"""File systems without locks, with each error that they give: every command works, and the bytes are the same."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Workers that come into each other's way on one shard, with locks and without, and clocks that jump under them."""
+"""Several workers on one shard, with locks and without, and clocks that jump."""
 
 import signal
 import time
@@ -73,7 +73,7 @@ def test_a_clock_that_jumps(campaign: Any, trial: Callable[..., Any], monkeypatc
 
 
 def _refuse_nonsense(jumping: Any, fault: Any) -> None:
-    """Look at a run: whoever has a heartbeat is at work, and the sums are right."""
+    """Check a run's status: a shard with a heartbeat runs, and the sums are right."""
     alive = _heartbeats(jumping)
     status = read_status(jumping.out)
     alive &= _heartbeats(jumping)

@@ -1,4 +1,4 @@
-"""A dump_checked record comes back as it was written, or not at all."""
+"""A record with a checksum is read as it was written, or refused."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Files that took the place of others since their features were made: they are noticed, and nothing is written."""
+"""Files that were replaced since their features were made: the run is refused, and nothing is written."""
 
 import shutil
 import tarfile
@@ -35,7 +35,7 @@ def write_pictures(folder: Path, seed: int, count: int = 3) -> Path:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Three recordings as folders of pictures, which no size tells apart."""
+    """Three recordings as folders of images, all of the same size."""
     for seed, name in enumerate("ABC"):
         write_pictures(tmp_path / "pictures" / name, 10 * seed)
     return tmp_path / "pictures"
@@ -43,7 +43,7 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listed(tmp_path: Path, pictures: Path) -> Callable[..., bytes]:
-    """Extract the clips named, each of the folder given, and return the cache's bytes."""
+    """Extract the given clips, each from its given folder, and return the cache's bytes."""
     out = tmp_path / "out" / "features.h5"
 
     def run(**folders: str) -> bytes:
@@ -94,7 +94,7 @@ def test_a_member_of_an_archive(drawn_footage: Path, tmp_path: Path) -> None:
 
 
 def test_a_kill_between_the_two_files_of_a_list(listed: Callable[..., bytes], tmp_path: Path) -> None:
-    """The clips were written and the plan was not; then a third list is given."""
+    """A process was killed after it wrote the clips and before the plan; then a third list is given."""
     listed(a="A", b="B", c="C")
     folder = RunFolder(tmp_path / "out" / "features.h5").folder
     plan = (folder / "plan.json").read_bytes()

@@ -1,4 +1,4 @@
-"""A run's folder without a network: what may go on, what is refused, and the merge of parts however they were cut."""
+"""A run's folder without a network: what is resumed, what is refused, and the merge of parts of any size."""
 
 import itertools
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ def begun(out: Path, clip_ids: Sequence[str] = IDS, shards: int = 3) -> RunFolde
 
 
 def work(run: RunFolder, part_clips: int = 2, failed: Sequence[str] = (), leave: Sequence[str] = ()) -> None:
-    """Do what is missing, in parts of some clips."""
+    """Extract the missing clips, in parts of a given size."""
     done = run.done()
     for number in range(run.plan.shards):
         clips = run.clips[run.clips["shard"] == number]
@@ -183,7 +183,7 @@ def test_a_list_that_grows(out: Path, whole: bytes, stopped: str, monkeypatch: p
 
 
 def test_a_list_that_shrinks_and_grows_again(out: Path, whole: bytes) -> None:
-    """What was done of a clip stays there, in the shard where it was done."""
+    """The features of a clip stay in the shard where they were made."""
     run = begun(out, shards=5)
     work(run)
     merge(run)

@@ -1,4 +1,4 @@
-"""Shards: the same for a clip in any company, even, and hardly disturbed by more videos."""
+"""The shard of a clip does not depend on other clips; shards are balanced, and few clips move when videos are added."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_clips_of_unknown_length_count_as_usual_ones() -> None:
 
 
 def test_the_assignment_of_released_runs_does_not_change() -> None:
-    """A golden: running extractions would be reshuffled by another rule."""
+    """Fixed values: another rule would move the clips of runs that have begun."""
     assert assign_shards(CLIPS[:12], FRAMES[:12], 4).tolist() == GOLDEN
 
 

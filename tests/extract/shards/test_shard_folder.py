@@ -1,4 +1,4 @@
-"""A shard's folder: nothing damaged is believed, nothing is overwritten, with locks and without."""
+"""A shard's folder: damaged files do not count, and no file is overwritten, with locks and without."""
 
 import errno
 import fcntl
@@ -45,7 +45,7 @@ def test_what_was_written_is_found(shard: ShardFolder) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_any_flipped_bit_is_found(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    """In a part or in its record: no clip is ever believed to be what it is not."""
+    """In a part or in its record: a damaged clip never counts as done."""
     folder = tmp_path_factory.mktemp("shard")
     with ShardFolder(folder) as shard:
         shard.write_part(rows("a", "bb"))
@@ -141,7 +141,7 @@ for index in range(10):
 
 
 def test_parts_of_workers_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
-    """Without the lock's help: what stands between two workers is only that names are taken by making the file."""
+    """Without a lock, two workers are kept apart only because a name is taken by making its file."""
     (tmp_path / "s").mkdir()
     workers = [subprocess.Popen([sys.executable, "-c", WRITE_TEN, str(tmp_path / "s"), clip]) for clip in "abc"]
     assert [worker.wait() for worker in workers] == [0, 0, 0]
@@ -157,6 +157,6 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_the_record_is_read_by_strangers(shard: ShardFolder) -> None:
-    """Its keys are what `docs/cluster.md` says they are."""
+    """Its keys are those that `docs/cluster.md` lists."""
     record = json.loads((shard.folder / "000001.json").read_text())
     assert record.keys() == {"clip_id", "num_frames", "source", "part_sha256", "sha256"}

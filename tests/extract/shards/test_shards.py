@@ -1,4 +1,4 @@
-"""Workers on shards: any order, any index, stopped, killed and doubled, they make the bytes of a single process."""
+"""Workers on shards, in any order, stopped, killed or started twice, make the bytes of a single process."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def worker(out: Path, *options: str) -> list[str | Path]:
 
 @pytest.fixture(scope="module")
 def whole(command: Any, drawn_footage: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The cache of one process and no plan."""
+    """The cache of one process, without a plan."""
     out = tmp_path_factory.mktemp("whole") / "features.h5"
     clips = ["run", drawn_footage / "clips.csv", "--videos", drawn_footage / "videos"]
     finished = command(*clips, "--out", out, *QUICK, "--device", "cpu")
@@ -259,7 +259,7 @@ def test_a_plan_that_was_touched_is_noticed(command: Any, drawn_footage: Path, o
 
 
 def test_a_machine_that_lacks_the_videos_fails_no_clip(command: Any, footage: Path, out: Path, whole: bytes) -> None:
-    """As a node without its mount: else a whole shard would end in the ledger, and the cache be made with holes."""
+    """As on a node whose folder is not mounted: otherwise all clips of a shard would fail."""
     command(*plan_of(footage, out))
     (footage / "videos").rename(footage / "elsewhere")
     refused = in_one_sentence(command(*worker(out, "--shard", "0/3")))

@@ -1,4 +1,4 @@
-"""The status of runs made by hand: every state a shard can be in, broken records, clocks, and what is printed."""
+"""The status of synthetic runs: every state of a shard, broken records, clocks, and what is printed."""
 
 import json
 import os
@@ -49,7 +49,7 @@ HEARTBEAT = {
 
 
 class Run:
-    """A planned run of some clips in some shards, and the means to bring its shards into any state."""
+    """A planned run, with methods that put its shards into any state."""
 
     def __init__(self, folder: Path, clips: int = 40, shards: int = 4) -> None:
         self.out = folder / "features.h5"
@@ -160,7 +160,7 @@ def test_a_dead_worker_left_what_it_wrote_down_and_its_name(run: Run) -> None:
 
 
 def test_a_second_attempt_counts_a_failed_clip_once(run: Run) -> None:
-    """While `retry` is at work, a clip that fails again is in its heartbeat's sum twice."""
+    """While `retry` runs, the heartbeat counts a clip that fails again twice."""
     clips = len(run.ids(1))
     run.beat(1, done=clips - 2, failed=5, session_clips=4)
     run.beat(2, done=99, failed=1)
@@ -246,7 +246,7 @@ def test_the_most_frequent_reasons(run: Run) -> None:
 def test_age_is_by_the_clock_of_the_file_system(
     run: Run, monkeypatch: pytest.MonkeyPatch, age: float, state: State
 ) -> None:
-    """Also a heartbeat of a time to come, left by a worker that died before a clock was put back."""
+    """Also a heartbeat from the future: its worker died before a clock was put back."""
     monkeypatch.setattr(time, "time", lambda: 12345.0)  # this machine's clock is wrong
     run.beat(2, age=age)
     assert run.states()[2] == state

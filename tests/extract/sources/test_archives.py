@@ -1,4 +1,4 @@
-"""Tar archives: the names a pattern stands for, and where in an archive each member begins; damage is noticed."""
+"""Tar archives: the names that a pattern means, the offsets of members, and damaged archives."""
 
 import io
 import tarfile
@@ -160,7 +160,7 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
 
 
 def test_archives_put_one_behind_the_other_are_refused(tmp_path: Path) -> None:
-    """What stands behind the first one's end would be passed over."""
+    """Members after the end of the first archive would be missed."""
     for name in ("a", "b"):
         (tmp_path / f"{name}.avi").write_bytes(b"video")
         with tarfile.open(tmp_path / f"{name}.tar", "w") as tar:

@@ -1,4 +1,4 @@
-"""What lies elsewhere is brought to scratch whole, or there is a reason; nothing of it stays behind."""
+"""Remote files and members of archives are copied completely, or fail with a reason; no copy is left behind."""
 
 import contextlib
 import errno
@@ -46,7 +46,7 @@ def scratch(scratch_folder: Path) -> Iterator[Scratch]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long was waited between attempts; it takes no time."""
+    """The seconds of each wait between attempts; no time passes."""
     seconds: list[float] = []
     monkeypatch.setattr(fetch.time, "sleep", seconds.append)
     return seconds
@@ -85,7 +85,7 @@ def test_a_member_of_an_archive_in_pieces(
 
 
 def header(name: str, size: int) -> bytes:
-    """Return what stands in a tar right before a member."""
+    """Return the header that a tar has right before a member."""
     member = tarfile.TarInfo(name)
     member.size = size
     return member.tobuf(tarfile.GNU_FORMAT)
@@ -93,7 +93,7 @@ def header(name: str, size: int) -> bytes:
 
 @pytest.mark.parametrize("name", ["b.avi", "a.avi", "ä.avi", "long/" * 30 + "a.avi"])
 def test_an_archive_that_was_packed_anew(tmp_path: Path, scratch: Scratch, name: str) -> None:
-    """Where the name does not fit into the header itself, the size must do."""
+    """Where the name does not fit into the header, only the size is compared."""
     there = header(name, len(CONTENT))
     offset = len(there)
     (tmp_path / "x.tar").write_bytes(there + CONTENT)
@@ -121,7 +121,7 @@ def test_the_copy_goes_also_after_an_error(file: Path, scratch: Scratch) -> None
 
 
 def failing(times: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let the source fail the first times it is opened; return what is opened."""
+    """Let the source fail the first times that it is opened; return the list of opened files."""
     opened: list[str] = []
 
     def fail(path: str, whole: bool) -> contextlib.AbstractContextManager[io.BytesIO]:
@@ -227,7 +227,7 @@ def test_the_dead_are_swept_and_the_living_are_not(file: Path, scratch_folder: P
 
 
 class Shelf(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, with pieces of files but of the `whole`; requests for files with telling names go wrong."""
+    """Serves a folder, with ranges except of the files in `whole`. Requests for files with certain names fail."""
 
     troubles: dict[str, int]
     release: threading.Event
@@ -370,7 +370,7 @@ def test_listings_over_http(shelf: str, footage: Path) -> None:
 
 
 def listed(*orders: tuple[str, str | None]) -> list[dict[str, Any]]:
-    """List clips in a process of its own: what fsspec keeps open ends with it."""
+    """List clips in a child process, which closes what fsspec keeps open."""
     program = """
 import json, sys
 from extract.sources.listing import list_clips

@@ -1,4 +1,4 @@
-"""Where clips come from: each way gives the same table, and what is ambiguous or leads out is one sentence."""
+"""Every kind of source gives the same table of clips; ambiguous names and paths that lead out are refused."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def test_a_manifest(drawn_footage: Path) -> None:
 
 
 def test_a_manifest_needs_no_labels_and_no_splits(drawn_footage: Path, tmp_path: Path) -> None:
-    """The same listing of the same clips, whatever else is in the file."""
+    """The listing does not depend on other columns of the file."""
     videos, manifest = str(drawn_footage / "videos"), read_manifest(drawn_footage / "clips.csv")
     whole = list_clips(str(drawn_footage / "clips.csv"), videos)
     unlabelled = {"test only": manifest.clips.assign(split="test"), "two columns": manifest.clips[["clip_id", "path"]]}
@@ -274,7 +274,7 @@ def test_any_other_list_needs_one(lines: str, tmp_path: Path) -> None:
 
 
 def test_a_line_with_a_hash_is_a_clip_where_it_is_a_file(footage: Path) -> None:
-    """As HMDB51 has some: `#20_Rhythm_clap_u_nm_np1_fr_goo_0.avi`."""
+    """HMDB51 has such names: `#20_Rhythm_clap_u_nm_np1_fr_goo_0.avi`."""
     shutil.copy(footage / "videos" / "c0.avi", footage / "videos" / "#20_clap.avi")
     (footage / "list.txt").write_text(f"# the good ones\n#20_clap.avi\n#21_clap.avi\nc1.avi\n#{'x' * 5000}\n")
     assert ids(list_clips(str(footage / "list.txt"), str(footage / "videos"))) == ["#20_clap", "c1"]
