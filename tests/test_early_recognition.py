@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import early_recognition
+from manifests.stick_figures.data_set import draw_data_set
 
 ROOT = Path(early_recognition.__file__).parent
 PACKAGES = early_recognition.PACKAGES
@@ -168,3 +169,18 @@ def test_a_signal_while_modules_are_imported_ends_with_a_sentence(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert errors == f"{sentence}what was finished is kept; run the same command to resume\n"
+
+
+@pytest.mark.slow
+def test_workers_ignore_the_current_folder_too(tmp_path: Path) -> None:
+    """An engine starts workers, and they start decode processes; the user's files have the packages' names."""
+    for package in PACKAGES:
+        (tmp_path / f"{package}.py").write_text("raise SystemExit('of the user')\n")
+    draw_data_set(tmp_path / "drawn", clips_per_class={"train": 1, "test": 1}, size=(64, 48))
+    start = ["-P", "-c", CONSOLE_SCRIPT, "extract"]
+    source = ["drawn/manifest.csv", "--videos", "drawn", "--column", "path_skeleton", "--out", "f.h5"]
+    planned = run(*start, "plan", *source, "--backbone", "joints", "--weights", "none", "--shards", "1", cwd=tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    ended = run(*start, "submit", "f.h5", "--engine", "local", "--device", "cpu", "--workers", "1", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "f.h5").is_file()

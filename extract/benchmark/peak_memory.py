@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from common.errors import UserError
+from common.subprocesses import safe_path_option
 from extract.machine import Machine
 from manifests.manifest import Manifest, write_manifest
 from manifests.recipes.recipe import Extract
@@ -41,7 +42,7 @@ def peak_memory(paths: list[Path], config: Extract, machine: Machine, clips: int
         "--decoder": machine.decoder,
         "--device": machine.device,
     }
-    command = [sys.executable, "-m", "extract", "run", str(manifest)]
+    command = [sys.executable, *safe_path_option(), "-m", "extract", "run", str(manifest)]
     command += [str(word) for option in options.items() for word in option]
     output = folder / f"{clips}.log"
     with output.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.subprocesses import safe_path_option
+
 DECODERS = 8  # decode processes of a worker whose cores are requested before its machine is known
 
 
@@ -67,6 +69,7 @@ class Submission:
         options = [("--device", self.device), ("--workers", self.workers)]
         return [
             python,
+            *(safe_path_option() if python == sys.executable else []),  # images set PYTHONSAFEPATH
             "-m",
             "extract",
             *verb,

@@ -123,7 +123,7 @@ class DecodeProcess:
         if self.process is None:
             descriptor = self.buffer.descriptor
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "extract.decoding.decode_worker", str(os.getpid()), str(descriptor)],
+                [sys.executable, "-P", "-m", "extract.decoding.decode_worker", str(os.getpid()), str(descriptor)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
