@@ -7,9 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from common.callbacks import Notify
-from common.cores import usable_cores
 from common.errors import UserError
-from evaluate.pipeline.inputs import PipelineInputs, StageProgress, replace_seeds
+from evaluate.pipeline.inputs import PipelineInputs, StageProgress, default_workers, replace_seeds
 from evaluate.pipeline.reproduction import reproduce as reproduce_recipe
 from evaluate.pipeline.results import published_beside
 from evaluate.scoring.scored_files import score_files
@@ -18,8 +17,6 @@ from evaluate.tables.results_frame import results_frame
 from extract.machine import Machine
 from manifests.manifest import Manifest, read_manifest
 from manifests.recipes.recipe import ONLY_STREAM, Recipe, read_recipe
-
-DECODE_PROCESSES = 8  # more rarely help: the network is slower than so many decoders
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ def reproduce(
         skip_failed=skip_failed,
         get_weights=get_weights,
     )
-    machine = Machine(device=device, workers=workers or min(usable_cores(), DECODE_PROCESSES))
+    machine = Machine(device=device, workers=workers or default_workers())
     result = reproduce_recipe(chosen, inputs, machine, notify, progress)
     return Reproduction(
         table=results_frame(result.scores, published_beside(result.manifest, result.scores)),

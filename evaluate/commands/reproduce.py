@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.callbacks import ProgressCallback
-from common.cores import usable_cores
 from common.options import Device, Json
 
 if TYPE_CHECKING:  # they load torch, which --help does without
@@ -76,7 +75,7 @@ def reproduce(
 
     from common.progress import progress_bars
     from evaluate.commands.options import InputOptions, current_name, inputs_of_recipe, inputs_of_suite, with_seeds
-    from evaluate.pipeline.inputs import SuiteInputs
+    from evaluate.pipeline.inputs import SuiteInputs, default_workers
     from evaluate.pipeline.reproduction import reproduce as run
     from evaluate.pipeline.suite import run_suite
     from extract.machine import Machine
@@ -84,7 +83,7 @@ def reproduce(
     from manifests.recipes.suite import find_suite, merge_rows, read_suite
 
     options = InputOptions(videos or [], manifest or [], cache or [], skip_failed, get_weights)
-    machine = Machine(device=device, workers=workers or min(usable_cores(), 8), deadline=deadline)
+    machine = Machine(device=device, workers=workers or default_workers(), deadline=deadline)
     notify = Console(stderr=True, markup=False).print
     recipe = current_name(recipe)
     suite_file = find_suite(recipe)
@@ -105,7 +104,7 @@ def reproduce(
 
 
 def _progress(bar: Callable[[str, str], ProgressCallback], of: str = "") -> "StageProgress":
-    """Return the bars of one recipe."""
+    """Return the progress bars of one recipe."""
     from evaluate.pipeline.inputs import StageProgress
 
     return StageProgress(

@@ -1,1 +1,1 @@
-"""From a recipe to its table: the stages, in their order."""
+"""From a recipe to its results table: the plans, the stages in their order, and suites of recipes."""

@@ -8,24 +8,10 @@ from common.errors import UserError
 from common.run_record import folder_of
 from evaluate.pipeline.clips import Clips
 from evaluate.pipeline.inputs import PipelineInputs
-from evaluate.pipeline.stream_cache import read_stream_cache
-from extract.cache import Cache
+from evaluate.pipeline.stream_cache import Stream, read_stream
 from extract.va_cnn.run_folder import SETTINGS, clip_settings
 from manifests.manifest import Manifest, path_columns
 from manifests.recipes.recipe import ONLY_STREAM, TRAIN, Extract, Recipe
-
-
-@dataclass(frozen=True)
-class GivenStream:
-    """A stream whose cache exists already.
-
-    Attributes:
-        path: the file of the cache.
-        cache: what is in it.
-    """
-
-    path: Path
-    cache: Cache
 
 
 @dataclass(frozen=True)
@@ -62,7 +48,7 @@ class ExtractionPlan:
     """
 
     clips: Clips
-    given: Mapping[str, GivenStream]
+    given: Mapping[str, Stream]
     extracted: Mapping[str, ExtractedStream]
     order: tuple[str, ...]
     out: Path
@@ -85,8 +71,7 @@ def plan_extraction(recipe: Recipe, inputs: PipelineInputs, clips: Clips) -> Ext
         for name in configs
     }
     given = {
-        name: GivenStream(path, read_stream_cache(path, configs[name], clips.manifest, titles[name]))
-        for name, path in inputs.caches.items()
+        name: read_stream(path, configs[name], clips.manifest, titles[name]) for name, path in inputs.caches.items()
     }
     wanted = {name: config for name, config in configs.items() if name not in given}
     for name, config in wanted.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.callbacks import ProgressCallback, no_progress
 from common.config import parse_config
+from common.cores import usable_cores
 from manifests.datasets import DATASETS
 from manifests.recipes.recipe import Recipe
 
@@ -60,6 +61,11 @@ class StageProgress:
     clips: ProgressCallback = no_progress
     va_cnn: ProgressCallback = no_progress
     epochs: ProgressCallback = no_progress
+
+
+def default_workers() -> int:
+    """Return the number of decode processes: one for each core, but not more than 8, because the network is slower."""
+    return min(usable_cores(), 8)
 
 
 def replace_seeds(recipe: Recipe, seeds: Sequence[int], source: str = "seeds") -> Recipe:

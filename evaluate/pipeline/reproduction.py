@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.callbacks import Notify
 from common.device import choose_device
+from evaluate.pipeline.failed_clips import without_failed
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.layout import labels_folder
 from evaluate.pipeline.method_scores import score_methods
@@ -17,7 +18,7 @@ from evaluate.pipeline.plans import make_plans
 from evaluate.pipeline.result_folder import result_folder
 from evaluate.pipeline.results import write_results
 from evaluate.pipeline.sources import make_sources
-from evaluate.pipeline.streams import get_streams, without_failed
+from evaluate.pipeline.streams import get_streams
 from evaluate.pipeline.students import train_students
 from evaluate.scoring.scores import Scores
 from extract.machine import Machine

@@ -1,5 +1,6 @@
-"""The feature cache of one stream, checked against the recipe's config of that stream and against the clips."""
+"""A stream: its feature cache, checked against the config of the stream and against the clips."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ COMPARED = {"backbone", "column", "segments", "frames_per_segment", "pictures", 
 COMPARED_VA_CNN = {"image_size", "legacy_sequence_stretch", "legacy_sequence_actors"}
 
 
-def read_stream_cache(path: Path, config: Extract | None, manifest: Manifest, title: str) -> Cache:
+@dataclass(frozen=True)
+class Stream:
+    """The features of one stream, and the file they are in."""
+
+    path: Path
+    cache: Cache
+
+
+def read_stream(path: Path, config: Extract | None, manifest: Manifest, title: str) -> Stream:
     """Read the cache of a stream.
 
     Args:
@@ -40,7 +49,7 @@ def read_stream_cache(path: Path, config: Extract | None, manifest: Manifest, ti
             f"{len(absent)} of {len(manifest.clips)} clips of the manifest are not in {path} at all (first: "
             f"{absent['clip_id'].iloc[0]}); is it the cache of this manifest and of {title}?"
         )
-    return cache
+    return Stream(path, cache)
 
 
 def va_cnn_config(config: Extract) -> VaCnn:

@@ -3,35 +3,20 @@
 If a stream trains a VA-CNN, that is done before any extraction.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from common.callbacks import Notify, ProgressCallback
-from common.errors import UserError, first_few
-from distill.early_fusion import clips_without_features
 from evaluate.pipeline.extraction_plan import ExtractedStream, ExtractionPlan
 from evaluate.pipeline.inputs import StageProgress
-from evaluate.pipeline.stream_cache import read_stream_cache, va_cnn_config
-from extract.cache import Cache
+from evaluate.pipeline.stream_cache import Stream, read_stream, va_cnn_config
 from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.networks.weights import get_weights
 from extract.run import extract, nothing_to_extract
-from extract.shards.run_folder import RunFolder
 from extract.va_cnn.run_folder import VaCnnData, train_va_cnn
-from manifests.manifest import Manifest, write_manifest
 from manifests.recipes.recipe import TRAIN, Extract
 from manifests.released_weights import read_weights
-
-
-@dataclass(frozen=True)
-class Stream:
-    """The features of one stream, and the file they are in."""
-
-    path: Path
-    cache: Cache
 
 
 def get_streams(plan: ExtractionPlan, machine: Machine, notify: Notify, progress: StageProgress) -> dict[str, Stream]:
@@ -40,7 +25,7 @@ def get_streams(plan: ExtractionPlan, machine: Machine, notify: Notify, progress
     Raises:
         UserError: weights are missing, an extraction or the training of a VA-CNN failed, or a cache is damaged.
     """
-    streams = {name: Stream(given.path, given.cache) for name, given in plan.given.items()}
+    streams = dict(plan.given)
     _prepare_weights(plan, machine, progress.weights)
     configs = _train_va_cnns(plan, machine, notify, progress.va_cnn)
     for index, (name, stream) in enumerate(plan.extracted.items()):
@@ -48,59 +33,8 @@ def get_streams(plan: ExtractionPlan, machine: Machine, notify: Notify, progress
             Extraction(plan.clips.path, plan.clips.root, stream.path, configs[name], machine),
             RunControl(progress=_part(progress.clips, index, len(configs)), notify=notify),
         )
-        cache = read_stream_cache(stream.path, stream.config, plan.clips.manifest, stream.title)
-        streams[name] = Stream(stream.path, cache)
+        streams[name] = read_stream(stream.path, stream.config, plan.clips.manifest, stream.title)
     return {name: streams[name] for name in plan.order}
-
-
-def without_failed(plan: ExtractionPlan, streams: Mapping[str, Stream], notify: Notify) -> Manifest:
-    """Return the clips that every stream has features of, as a subset of the protocol if that is not all.
-
-    Args:
-        plan: has all clips, and says whether to continue without those that failed.
-        streams: their features.
-        notify: gets the clips that failed, and the reasons.
-
-    Raises:
-        UserError: clips failed, and the plan does not allow to continue without them.
-    """
-    manifest = plan.clips.manifest
-    caches = {name: stream.cache for name, stream in streams.items()}
-    failed = clips_without_features(caches, manifest.clips["clip_id"])
-    if not failed:
-        return manifest
-    counts, ways = [], []
-    for name, missing in failed.items():
-        path, where = streams[name].path, f" in stream {name}" if len(streams) > 1 else ""
-        counts.append(
-            f"{len(missing)} of {len(manifest.clips)} clips have no features{where}: {_reasons(path, missing)}"
-        )
-        here = RunFolder(path).is_planned
-        ways.append(f"run `python -m extract retry {path}`" if here else f"extract them where {path} was made")
-    if not plan.skip_failed:
-        raise UserError(
-            f"{'. '.join(counts)}. Repair them and {' and '.join(ways)}, "
-            "or give --skip-failed to continue without them as a subset of the protocol"
-        )
-    for count in counts:
-        notify(f"{count}. They are left out")
-    lost = {clip_id for missing in failed.values() for clip_id in missing}
-    clips = manifest.clips[~manifest.clips["clip_id"].isin(lost)].reset_index(drop=True)
-    clips["protocol"] = manifest.protocol.removesuffix("-subset") + "-subset"
-    subset = Manifest(clips, manifest.classes)
-    write_manifest(subset, plan.out / "manifest-without-failed.csv")
-    return subset
-
-
-def _reasons(path: Path, missing: Sequence[str]) -> str:
-    """Return the first clips without features, each with its reason, and where all reasons are."""
-    run = RunFolder(path)
-    reasons = run.failures() if run.is_planned else {}
-    named = [
-        f"{clip} (stage {reasons[clip].stage}: {reasons[clip].reason})" if clip in reasons else clip for clip in missing
-    ]
-    where = f"all reasons are in {run.folder}/shards/*/failures.jsonl" if reasons else "its run has no reasons here"
-    return f"{first_few(named)}; {where}"
 
 
 def _prepare_weights(plan: ExtractionPlan, machine: Machine, progress: ProgressCallback) -> None:

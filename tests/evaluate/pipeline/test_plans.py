@@ -17,7 +17,17 @@ from manifests.manifest import COLUMNS, Manifest, write_manifest
 from manifests.recipes.recipe import Recipe, read_recipe
 
 PIPELINE = Path(__file__).parents[3] / "evaluate" / "pipeline"
-STAGES = ("students", "streams", "stream_cache", "sources", "method_scores", "provenance", "result_folder", "results")
+STAGES = (
+    "students",
+    "streams",
+    "stream_cache",
+    "sources",
+    "method_scores",
+    "provenance",
+    "failed_clips",
+    "result_folder",
+    "results",
+)
 CLASSES = ("fall", "rise")
 RECIPE = """
 name = "tiny"
