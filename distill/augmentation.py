@@ -1,7 +1,7 @@
-"""What is random about the inputs of a training: dropout, noise, and clips mixed with one another.
+"""Random changes of the training inputs: dropout, noise, and clips mixed with one another.
 
-Each model draws from a generator of its own seed and epoch, so nothing depends on who trains beside it, and networks of
-one shape and seed that see the same clips see them in the same way: two such methods differ in their loss alone.
+The random numbers of a model depend on its seed and the epoch only, not on the models beside it. Two methods with the
+same network and seed get the same changes, so they differ in their loss only.
 """
 
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from manifests.recipes.training import Training
 
 
 class AugmentedBatch(NamedTuple):
-    """Sequences as a training sees them: share · own + (1 - share) · the partner's, with noise.
+    """Sequences of features after mixing and noise: share · own features + (1 - share) · partner's features + noise.
 
     Attributes:
         features: (M, B, N, D).
-        partner: (B,) rows of the batch; None: nothing is mixed.
-        share: (M,), one number a model and batch.
+        partner: (B,), for each row of the batch the row of its partner; None: the clips are not mixed.
+        share: (M,), one number for each model.
     """
 
     features: Tensor
@@ -29,7 +29,14 @@ class AugmentedBatch(NamedTuple):
 
 
 class Augmentation:
-    """The random side of one epoch of M models with these seeds."""
+    """The random changes of one epoch of M models.
+
+    Args:
+        seeds: of the models.
+        epoch: from 1.
+        device: of the features.
+        training: how much of each change.
+    """
 
     def __init__(self, seeds: Sequence[int], epoch: int, device: torch.device, training: Training) -> None:
         self._training = training
@@ -38,20 +45,20 @@ class Augmentation:
         self._generators = [torch.Generator(device).manual_seed(derive_seed(seed, epoch, 1)) for seed in distinct]
 
     def drop_input(self, features: Tensor) -> Tensor:
-        """Dropout of the features (M, B, N, D)."""
+        """Return features (M, B, N, D) with dropout."""
         return self._drop(features, self._training.input_dropout)
 
     def drop_output(self, states: Tensor) -> Tensor:
-        """Dropout of the states (M, B, N, H) before the classifier."""
+        """Return states (M, B, N, H) with dropout, for the classifier."""
         return self._drop(states, self._training.output_dropout)
 
     def mix(self, features: Tensor, labelled_rows: int, deviation: Tensor) -> AugmentedBatch:
-        """Mix clips of a batch and add noise (mixup, Zhang et al., ICLR 2018, on sequences of features).
+        """Mix the clips of a batch and add noise. Mixup is that of Zhang et al. (ICLR 2018), on sequences of features.
 
         Args:
             features: (M, B, N, D).
-            labelled_rows: the first so many rows are mixed among themselves, and so are the others.
-            deviation: (D,) of the features, the unit of the noise.
+            labelled_rows: number of rows at the start that are mixed with one another only, as are the other rows.
+            deviation: (D,), the standard deviation of the features, which is the unit of the noise.
         """
         training = self._training
         partner, share = None, torch.ones(len(features), device=features.device)
@@ -70,10 +77,10 @@ class Augmentation:
         return AugmentedBatch(features, partner, share)
 
     def _drop(self, tensor: Tensor, share: float) -> Tensor:
-        """Set a share of the dimensions to zero, the same ones at all N steps, and scale the rest up.
+        """Set a share of the dimensions to zero and scale up the others.
 
-        One mask over time, for a state carries over what the step before it let through (Gal and Ghahramani, NeurIPS
-        2016).
+        The mask is the same for all N segments (Gal and Ghahramani, NeurIPS 2016): a state would carry over what the
+        mask of an earlier segment let through.
         """
         if not share:
             return tensor
@@ -81,6 +88,6 @@ class Augmentation:
         return tensor * kept / (1 - share)
 
     def _uniform(self, *shape: int) -> Tensor:
-        """(M, *shape), in [0, 1)."""
+        """Return uniform numbers (M, *shape) in [0, 1)."""
         drawn = [torch.rand(shape, generator=each, device=self._of_model.device) for each in self._generators]
         return torch.stack(drawn)[self._of_model]

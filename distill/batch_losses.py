@@ -65,7 +65,7 @@ class MethodLosses:
         if method.targets is not None:
             pairs = zip(labelled, teachers, strict=True)
             self.targets = torch.stack(
-                [method.targets(data, each, self.own.settings, taught) for each, taught in pairs]
+                [method.targets(data, each, self.own.settings, teacher) for each, teacher in pairs]
             )
         self.teacher_outputs = TeacherOutputs(
             teachers if self.targets is None else [],

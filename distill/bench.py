@@ -1,7 +1,7 @@
-"""How fast students train: one, and seeds × methods side by side, against the plain loop, as ratios of one run.
+"""A benchmark of the training: one student, and seeds × methods side by side, compared with a plain loop.
 
-The plain loop is what one would write first: a data loader, nn.GRU, one model at a time. The problem is of UCF101's
-size, with made-up features; teachers are random networks, for what they say costs the same. Nothing is learned here.
+The plain loop has a data loader and nn.GRU, and trains one model at a time. The problem has the size of UCF101, with
+random features. The teachers are random networks, because their outputs cost the same.
 """
 
 import time
@@ -24,27 +24,28 @@ from distill.training_plan import TrainingPlan, plan_methods
 from distill.training_state import ModelId, TrainingState
 from manifests.recipes.training import Distillation, Labels, Training
 
-CLIPS, STEPS, FEATURE_DIM, CLASSES = 8056, 10, 2048, 101  # UCF101's training split, features of a ResNet-50
+CLIPS, STEPS, FEATURE_DIM, CLASSES = 8056, 10, 2048, 101  # UCF101's training split with features of a ResNet-50
 METHODS = ("without", "teacher_student", "self_distillation", "with")
 SIZES = HiddenSizes(student=512, teacher=256)  # the paper's
-VALIDATION = 64  # clips, so that an epoch is its training
-SQUARE = 2048  # side of the matrices whose product is the machine's best
+VALIDATION = 64  # clips: so few that an epoch is nearly only training
+SQUARE = 2048  # side of two matrices whose product runs at nearly full speed
 
 
 def measure_training(device_wanted: str, clips: int, seeds: int, epochs: int) -> dict[str, float | str | int]:
-    """Measure epochs per second over `clips` clips, said of an epoch of UCF101's 8,056.
+    """Measure epochs per second with `clips` clips, scaled to an epoch of UCF101's 8,056 clips.
 
     Args:
         device_wanted: auto, cpu, cuda.
-        clips: to train on; an epoch of all is as many times longer as it has batches.
+        clips: number of training clips; the result is scaled by the number of batches.
         seeds: of each of the four methods.
-        epochs: to measure; one more comes before, to warm up.
+        epochs: to measure, after one epoch that is not measured.
 
     Returns:
-        Epochs per second of the plain loop (`plain`, mean of the four methods), of a stack of one (`one`) and, as
-        model-epochs, of seeds × methods (`together`); `ratio_one` and `ratio_together` to the plain loop. Multiply-adds
-        count as two operations: `gflop_per_epoch` of a model, `gflop_per_s_*` reached, `gflop_per_s_product` of one
-        large product of matrices, and `ratio_limit`, to the plain loop, of a machine that did nothing else.
+        Epochs per second of the plain loop (`plain_…`, mean of four methods), of one student (`one_…`), and
+        model-epochs per second of seeds × methods side by side (`together_…`); the ratios `ratio_one` and
+        `ratio_together` to the plain loop. A multiply-add counts as two operations: `gflop_per_epoch` of one model, the
+        rates `gflop_per_s_…` that were reached, `gflop_per_s_product` of one large matrix product, and `ratio_limit`,
+        the ratio if everything ran at that rate.
     """
     device = choose_device(device_wanted)
     plan = _plan(epochs + 1)
@@ -54,15 +55,15 @@ def measure_training(device_wanted: str, clips: int, seeds: int, epochs: int) ->
 
     plain = scale * len(METHODS) / sum(_plain(method, data, plan, teacher, epochs) for method in METHODS)
     one = scale / _stacked([ModelId("with", 0)], data, plan, teacher, epochs)
-    jobs = [ModelId(method, seed) for method, seed in product(METHODS, range(seeds))]
-    together = scale * len(jobs) / _stacked(jobs, data, plan, teacher, epochs)
+    models = [ModelId(method, seed) for method, seed in product(METHODS, range(seeds))]
+    together = scale * len(models) / _stacked(models, data, plan, teacher, epochs)
     product_rate = _product_rate(torch.device(device))
     work = _gflop_per_epoch()
     return {
         "device": device_name(torch.device(device)),
         "threads": torch.get_num_threads(),
         "clips": clips,
-        "models_together": len(jobs),
+        "models_together": len(models),
         "plain_epochs_per_s": plain,
         "one_epochs_per_s": one,
         "together_model_epochs_per_s": together,
@@ -77,10 +78,10 @@ def measure_training(device_wanted: str, clips: int, seeds: int, epochs: int) ->
 
 
 def _plain(method: str, data: FeatureSet, plan: TrainingPlan, teacher: Classifier, epochs: int) -> float:
-    """Seconds an epoch of the plain loop; losses are the same functions, so that they cost the same."""
+    """Return seconds per epoch of the plain loop, with the same loss functions."""
     train, training = data.splits["train"], plan.training
-    said = predict_outputs(teacher, train.features).logits
-    loader = DataLoader(TensorDataset(train.features, train.labels, said), training.batch_size, shuffle=True)
+    teacher_logits = predict_outputs(teacher, train.features).logits
+    loader = DataLoader(TensorDataset(train.features, train.labels, teacher_logits), training.batch_size, shuffle=True)
     gru = nn.GRU(FEATURE_DIM, SIZES.student, batch_first=True).to(train.features.device)
     classifier = nn.Linear(SIZES.student, CLASSES).to(train.features.device)
     parameters = [*gru.parameters(), *classifier.parameters()]
@@ -90,8 +91,8 @@ def _plain(method: str, data: FeatureSet, plan: TrainingPlan, teacher: Classifie
 
     def run(times: int) -> None:
         for _ in range(times):
-            for features, labels, taught in loader:
-                loss = combined_loss(classifier(gru(features)[0]), labels, taught, alpha=alpha, beta=beta).total
+            for features, labels, of_teacher in loader:
+                loss = combined_loss(classifier(gru(features)[0]), labels, of_teacher, alpha=alpha, beta=beta).total
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(parameters, training.gradient_clip)
@@ -101,24 +102,24 @@ def _plain(method: str, data: FeatureSet, plan: TrainingPlan, teacher: Classifie
     return _seconds(lambda: run(epochs), train.features.device) / epochs
 
 
-def _stacked(jobs: list[ModelId], data: FeatureSet, plan: TrainingPlan, teacher: Classifier, epochs: int) -> float:
-    """Seconds an epoch of all jobs, as many at once as a run would have, from the first epoch's end to the last's."""
-    at_once = models_at_once(new_network(jobs[0], plan, data), data.splits["train"].features.device)
+def _stacked(models: list[ModelId], data: FeatureSet, plan: TrainingPlan, teacher: Classifier, epochs: int) -> float:
+    """Return seconds per epoch of all models, as many side by side as in a run, without the first epoch."""
+    at_once = models_at_once(new_network(models[0], plan, data), data.splits["train"].features.device)
     seconds = 0.0
-    for first in range(0, len(jobs), at_once):
-        some, moments = jobs[first : first + at_once], list[float]()
+    for first in range(0, len(models), at_once):
+        some, moments = models[first : first + at_once], list[float]()
 
         def after_epoch(state: TrainingState, moments: list[float] = moments) -> None:
-            moments.append(time.perf_counter())  # losses are read each epoch: all is done
+            moments.append(time.perf_counter())  # the losses of the epoch were read, so its work is finished
 
-        teachers = [teacher if plan.trained[job.method].method.teacher else None for job in some]
+        teachers = [teacher if plan.trained[model.method].method.teacher else None for model in some]
         train_together(some, plan, data, teachers, after_epoch=after_epoch)
         seconds += (moments[-1] - moments[0]) / epochs
     return seconds
 
 
 def _product_rate(device: torch.device) -> float:
-    """GFLOP/s of a large product of matrices in float32."""
+    """Return GFLOP/s of a large matrix product in float32."""
     one, other = torch.randn(2, SQUARE, SQUARE, device=device)
     one @ other
     times = 10
@@ -126,9 +127,10 @@ def _product_rate(device: torch.device) -> float:
 
 
 def _gflop_per_epoch() -> float:
-    """Products of matrices in an epoch of one student: forward, gradient of the weights, gradient of the states.
+    """Return GFLOP of the matrix products in an epoch of one student.
 
-    The features need no gradient, so their projection counts twice and all else three times.
+    A product counts three times: forward, gradient of the weights, gradient of the states. The projection of the
+    features counts twice, because features need no gradient.
     """
     hidden = SIZES.student
     projected, recurrent, classified = FEATURE_DIM * 3 * hidden, hidden * 3 * hidden, hidden * CLASSES
@@ -144,7 +146,7 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
 
 @contextmanager
 def _finished(device: torch.device) -> Iterator[None]:
-    """Before and after, let the device come to rest."""
+    """Wait before and after until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     yield

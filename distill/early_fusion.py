@@ -1,7 +1,7 @@
-"""Early fusion: the feature caches of several streams as one, joined by clip id, concatenated in each segment.
+"""Early fusion: the feature caches of several streams become one cache, concatenated segment by segment.
 
-A clip that one stream lacks has no features in the joined cache either, and `clips_without_features` names it.
-No labels and no training here; late fusion, which averages probabilities, is for those who have some.
+Clips are joined by their ids. A clip that has no features in one stream has none in the joined cache;
+`clips_without_features` names such clips. Late fusion, which averages probabilities, is in `evaluate.pipeline`.
 """
 
 import hashlib
@@ -16,17 +16,18 @@ from extract.cache import Cache
 
 
 def join_caches(caches: Mapping[str, Cache]) -> Cache:
-    """Join the caches of streams, (clips, N, D₁), (clips, N, D₂), …, to one of (clips, N, D₁ + D₂ + …).
+    """Join the caches of streams, (clips, N, D₁), (clips, N, D₂), …, into one (clips, N, D₁ + D₂ + …).
 
-    Clips are matched by id, whatever their order in each cache. Of one stream the cache itself is returned.
+    The caches may have different orders of clips. With one stream, its cache is returned unchanged.
 
     Args:
-        caches: by the stream's name, in the order in which features are concatenated; at least one.
+        caches: by stream, in the order in which the features are concatenated; at least one.
 
     Returns:
-        All clips of all caches, in the order of the first, then of the next. Valid are those that every stream has
-        valid features of; the others are zeros. `num_frames` are the first stream's: a video and its skeletons need
-        not have equally many. `settings` are {"streams": {name: settings}}; the fingerprint is of names and parts.
+        All clips of all caches, in the order of the first cache, then of the next. A clip is valid if it is valid in
+        every stream; the features of other clips are zeros. `num_frames` is that of the first stream, because a video
+        and its skeletons may have different numbers of frames. `settings` is {"streams": {name: settings}}. The
+        fingerprint depends on the streams' names and fingerprints.
 
     Raises:
         UserError: the streams have different numbers of segments.
@@ -64,7 +65,7 @@ def join_caches(caches: Mapping[str, Cache]) -> Cache:
 
 
 def clips_without_features(caches: Mapping[str, Cache], clip_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return, for each stream that lacks any of `clip_ids`, those that are absent from its cache or invalid in it."""
+    """Return, for each stream that lacks some of `clip_ids`, those that are absent from its cache or invalid in it."""
     wanted = list(clip_ids)
     lacking = {}
     for name, cache in caches.items():

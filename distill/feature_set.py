@@ -1,7 +1,6 @@
-"""Features and labels joined by clip id: one tensor a split, on one device, no data-loader workers.
+"""Features and labels of a manifest's splits, joined by clip id, as one tensor for each split on one device.
 
-Only the splits asked for are read: training asks for train and validation, so it never holds a test label.
-How a feature was made is not known here.
+Only the splits that are asked for are read. Training asks for train and validation, so it has no test labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,14 +26,14 @@ class Split:
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """The splits that were asked for, and where they come from.
+    """The splits that were asked for, and their origin.
 
     Attributes:
         splits: by name, as in the manifest.
-        num_classes: length of the manifest's class order.
+        num_classes: C, the number of classes of the manifest.
         protocol: the manifest's protocol.
         cache_sha256: fingerprint of the feature cache.
-        missing: clips of these splits that have no features and were left out.
+        missing: clips of these splits that were left out because they have no features.
     """
 
     splits: Mapping[str, Split]
@@ -45,17 +44,17 @@ class FeatureSet:
 
     @property
     def feature_dim(self) -> int:
-        """D, the length of a segment's feature."""
+        """D, the length of the feature of a segment."""
         return next(iter(self.splits.values())).features.shape[2]
 
     @property
     def num_segments(self) -> int:
-        """N, the segments of a clip."""
+        """N, the number of segments of a clip."""
         return next(iter(self.splits.values())).features.shape[1]
 
     @property
     def labels_sha256(self) -> str:
-        """Fingerprint of which clips stand in which split with which label."""
+        """The fingerprint of the clips' splits and labels."""
         return labels_sha256(
             (name, clip, label)
             for name, split in sorted(self.splits.items())
@@ -72,7 +71,7 @@ class FeatureSet:
 
 
 def rows_with_features(cache: Cache) -> dict[str, int]:
-    """Return the row of each clip that a cache has valid features of."""
+    """Return the rows of the clips that have valid features in a cache, by clip id."""
     return {clip: row for row, clip in enumerate(cache.clip_id) if cache.valid[row]}
 
 
@@ -80,7 +79,7 @@ def refuse_not_finite(features: Tensor, clip_ids: Sequence[str]) -> None:
     """Refuse features (clips, N, D) with a value that is not a finite number.
 
     Raises:
-        UserError: with how many clips have one, and the first.
+        UserError: some clips have such a value; names the first.
     """
     wrong = [
         clip for clip, fine in zip(clip_ids, features.isfinite().all(-1).all(-1).tolist(), strict=True) if not fine
@@ -103,8 +102,8 @@ def make_feature_set(
     Args:
         cache: features of at least the clips of `splits`, in any order.
         manifest: labels and splits.
-        splits: the splits to read; labels of the others stay unread.
-        allow_missing: leave out clips without features, and name them in `missing`, instead of refusing.
+        splits: the splits to read; labels of other splits are not read.
+        allow_missing: leave out clips without features and name them in `missing`, instead of refusing.
 
     Raises:
         UserError: a split is empty, or clips are absent from the cache or invalid in it, or a feature is not a finite

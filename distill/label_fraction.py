@@ -1,4 +1,4 @@
-"""Which training clips keep their label where only a share of them may be read (§3.4). No training here."""
+"""Few labels (paper, section 3.4): which training clips keep their label, and the order of clips in an epoch."""
 
 import torch
 from torch import Tensor
@@ -7,12 +7,12 @@ from common.seeding import derive_seed
 
 
 def labelled_clips(labels: Tensor, fraction: float, seed: int) -> Tensor:
-    """Draw the clips that keep their label, per class, so that no class is without.
+    """Draw the clips that keep their label, class by class, so that every class has some.
 
     Args:
         labels: (clips,), of the training split.
-        fraction: share of each class to keep, in (0, 1]; rounded, and one clip at least.
-        seed: of the draw; every method of a seed has the same clips.
+        fraction: share of each class in (0, 1]. The number of clips is rounded, and is at least one.
+        seed: of the draw. All methods with this seed have the same labelled clips.
 
     Returns:
         (clips,) bool, on the device of the labels.
@@ -33,16 +33,16 @@ def rows_of_epoch(
 ) -> Tensor:
     """Return the training clips in the order of one epoch.
 
-    An epoch has as many rows as there are training clips, whatever their labels: a method that reads labelled clips
-    only goes through them again and again, in a new order each time, and takes as many steps as the others.
+    An epoch has as many rows as there are training clips. So a method that uses labelled clips only goes through them
+    several times, each time in a new order, and makes as many SGD steps as the other methods.
 
     Args:
         labelled: (clips,) bool.
-        unlabelled_too: the method learns from clips without label as well.
-        seed: of the order; with all clips labelled, every method of a seed has the same.
+        unlabelled_too: the method also learns from clips without a label.
+        seed: of the order. If all clips have a label, all methods with this seed have the same order.
         epoch: from 1.
-        batch_size: rows of a batch, which are cut from the order one after another.
-        labelled_rows: with unlabelled clips, the first so many rows of each batch are labelled ones.
+        batch_size: rows of a batch; the batches are successive parts of the order.
+        labelled_rows: number of rows at the start of each batch that have a label, if other clips have none.
 
     Returns:
         (clips,) row numbers, on the device of `labelled`.
@@ -58,6 +58,6 @@ def rows_of_epoch(
 
 
 def _again_and_again(pool: Tensor, count: int, shuffle: torch.Generator) -> Tensor:
-    """The pool in a new order each time, until there are `count`."""
+    """Return `count` clips: the pool again and again, each time in a new order."""
     rounds = -(-count // len(pool))
     return torch.cat([pool[torch.randperm(len(pool), generator=shuffle)] for _ in range(rounds)])[:count]

@@ -1,8 +1,8 @@
-"""Labels of few clips spread to all that resemble them (Zhou et al., Learning with local and global consistency, 2003).
+"""Label spreading (Zhou et al., Learning with local and global consistency, 2003): few labels spread to similar clips.
 
-Clips are nodes of a graph in which each is tied to those most like it, whole clips compared segment by segment. What a
-node knows flows to its neighbours until nothing changes: F = (1 - r) Σ_k r^k S^k Y, S the symmetrically normalised
-graph, Y the given labels. No network, and no label but the given ones.
+Clips are the nodes of a graph. Edges connect a clip with its most similar clips; whole clips are compared segment by
+segment. The labels spread along the edges: F = (1 - r) Σ_k r^k S^k Y, where S is the symmetrically normalised graph and
+Y has the given labels. There is no network.
 """
 
 import torch
@@ -13,8 +13,8 @@ from torch import Tensor
 from common.config import Config
 from distill.standardisation import moments
 
-BLOCK = 1024  # clips compared with all others at once
-SMALLEST = 1e-4  # what is left of r^k when the sum ends
+BLOCK = 1024  # clips that are compared with all others at once
+SMALLEST = 1e-4  # the sum ends when r^k S^k Y is below this
 
 
 class Spreading(Config):
@@ -25,14 +25,14 @@ class Spreading(Config):
 
 
 def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classes: int, settings: Spreading) -> Tensor:
-    """Return for every clip how much of each class has reached it, as probabilities (clips, C).
+    """Return the class probabilities (clips, C) that reach each clip.
 
     Args:
         features: (clips, N, D).
-        labels: (clips,); read where `labelled` only.
-        labelled: (clips,) bool; these keep their label whole.
+        labels: (clips,); read only where `labelled` is True.
+        labelled: (clips,) bool; these clips keep their label.
         num_classes: C.
-        settings: neighbours and reach of the graph.
+        settings: number of neighbours, and r.
     """
     mean, deviation = moments(features)
     whole = F.normalize(((features - mean) / deviation).flatten(1), dim=1)  # (clips, N D)
@@ -42,14 +42,14 @@ def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classe
     while settings.reach and moved.amax() > SMALLEST:
         moved = settings.reach * torch.sparse.mm(graph, moved)
         reached = reached + moved
-    # A clip that no label reaches has no opinion.
+    # A clip that no label reaches gets the same probability for every class.
     total = reached.sum(1, keepdim=True)
     shares = torch.where(total > 0, reached / total.clamp(min=torch.finfo(total.dtype).tiny), 1 / num_classes)
     return torch.where(labelled[:, None], given, shares)
 
 
 def _neighbours(whole: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The squared distances to the `count` nearest other clips, and which they are, (clips, count) each."""
+    """Return the squared distances to the `count` nearest other clips, and their rows, each (clips, count)."""
     distances, neighbours = [], []
     for first in range(0, len(whole), BLOCK):
         block = whole[first : first + BLOCK]
@@ -63,19 +63,19 @@ def _neighbours(whole: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _normalised(distances: Tensor, neighbours: Tensor, clips: int) -> Tensor:
-    """The graph D^-1/2 W D^-1/2, sparse (clips, clips).
+    """Return the graph D^-1/2 W D^-1/2, sparse (clips, clips).
 
-    W_ij = exp(-d²_ij / (σ_i σ_j)), σ the distance to the last neighbour, so that dense and thin regions are alike
-    (Zelnik-Manor and Perona, 2004); tied is who is a neighbour of the other in either direction.
+    W_ij = exp(-d²_ij / (σ_i σ_j)), where σ is the distance to the last neighbour, so that dense and sparse regions have
+    similar weights (Zelnik-Manor and Perona, 2004). An edge connects i and j if either is a neighbour of the other.
     """
     scale = distances[:, -1].sqrt().clamp(min=1e-6)  # (clips,)
     weights = torch.exp(-distances / (scale[:, None] * scale[neighbours]))
     rows = torch.arange(clips, device=neighbours.device)[:, None].expand_as(neighbours)
     forth = torch.stack([rows.flatten(), neighbours.flatten()])
     both = torch.cat([forth, forth.flip(0)], 1)
-    pairs, which = torch.unique(both, dim=1, return_inverse=True)  # each tie once
+    pairs, which = torch.unique(both, dim=1, return_inverse=True)  # each edge once
     weight = weights.new_zeros(pairs.shape[1]).scatter_(0, which, weights.flatten().repeat(2))
     degree = weights.new_zeros(clips).scatter_add_(0, pairs[0], weight)
-    degree = degree.clamp(min=torch.finfo(degree.dtype).tiny).rsqrt()  # 0: infinitely far from everybody
+    degree = degree.clamp(min=torch.finfo(degree.dtype).tiny).rsqrt()  # a degree of 0: infinitely far from all others
     values = weight * degree[pairs[0]] * degree[pairs[1]]
     return torch.sparse_coo_tensor(pairs, values, (clips, clips), check_invariants=True).coalesce()

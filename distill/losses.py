@@ -1,8 +1,12 @@
-"""The paper's losses, Eq. 1-4, as pure functions of logits.
+"""The losses of the paper (sections 2.2 and 2.3) as functions of logits.
 
-KL(P || Q) = Σ_c P(c) log(P(c) / Q(c)): the first argument is the target. A softmax of the logits divided by the
-temperature makes the probabilities; no T² factor follows. Axes before (B, N, C) are separate models, each with a loss
-of its own. No models, labels' origin or optimisation here.
+    Eq. 1  L_ts    teacher-student distillation   `teacher_student_loss`
+    Eq. 2  L_self  self-distillation              `self_distillation_loss`
+    Eq. 3  L_cls   classification                 `classification_loss`
+    Eq. 4  L       the combined loss              `combined_loss`
+
+KL(P || Q) = Σ_c P(c) log(P(c) / Q(c)); the first argument is the target. The probabilities are a softmax of the logits
+divided by the temperature; there is no factor T². Axes before (B, N, C) are separate models, each with its own loss.
 """
 
 from collections.abc import Mapping
@@ -15,7 +19,7 @@ from common.errors import UserError
 
 
 class Losses(NamedTuple):
-    """What is minimised, one value a model (...), and the terms it is made of, each before its weight."""
+    """The total loss of each model, (...), and its terms by name, each without its weight."""
 
     total: Tensor
     terms: Mapping[str, Tensor]
@@ -26,8 +30,8 @@ def teacher_student_loss(student_logits: Tensor, teacher_logits: Tensor, tempera
 
     Args:
         student_logits: (..., B, N, C).
-        teacher_logits: (..., B, N, C), from a frozen teacher.
-        temperature: both logits are divided by it.
+        teacher_logits: (..., B, N, C), of a frozen teacher.
+        temperature: divides the logits of both.
     """
     return _kl_divergence(teacher_logits, student_logits, temperature)
 
@@ -39,12 +43,12 @@ def self_distillation_loss(
 
     Args:
         student_logits: (..., B, N, C).
-        tau: lead for peeking into the future, 1 ≤ τ < N.
-        detach_target: let no gradient through S(x_{n+τ}): the later output teaches, it does not learn.
-        temperature: the logits are divided by it.
+        tau: the lead time, 1 ≤ τ < N.
+        detach_target: no gradient flows through S(x_{n+τ}), so the later output is a fixed target.
+        temperature: divides the logits.
 
     Raises:
-        UserError: τ leaves no pair of steps.
+        UserError: τ leaves no pair of segments.
     """
     check_tau(tau, student_logits.shape[-2])
     earlier, later = student_logits[..., :-tau, :], student_logits[..., tau:, :]  # (..., B, N-τ, C) each
@@ -52,14 +56,14 @@ def self_distillation_loss(
 
 
 def check_tau(tau: int, num_segments: int) -> None:
-    """Refuse a lead τ that leaves no pair of progress levels among N.
+    """Refuse a lead time τ that leaves no pair of progress levels among N.
 
     Raises:
-        UserError: with the values that work.
+        UserError: τ is not in 1 … N - 1.
     """
     if not 1 <= tau < num_segments:
         raise UserError(
-            f"tau = {tau} leaves no pair of steps among N = {num_segments} progress levels; "
+            f"tau = {tau} leaves no pair of segments among N = {num_segments} progress levels; "
             + (
                 f"set distillation.tau to a value from 1 to {num_segments - 1}"
                 if num_segments > 1
@@ -73,16 +77,16 @@ def classification_loss(student_logits: Tensor, labels: Tensor, labelled: Tensor
 
     Args:
         student_logits: (..., B, N, C).
-        labels: (..., B), one a sequence.
-        labelled: (..., B) bool, which of them may be read; None: all. A batch without any has a loss of 0.
+        labels: (..., B), one for each clip.
+        labelled: (..., B) bool, which of them may be read; None: all. A batch without labels has a loss of 0.
     """
-    every_step = labels[..., None, None].expand(*student_logits.shape[:-1], 1)  # (..., B, N, 1)
-    of_clip = -F.log_softmax(student_logits, -1).gather(-1, every_step).squeeze(-1).mean(-1)  # (..., B)
+    every_segment = labels[..., None, None].expand(*student_logits.shape[:-1], 1)  # (..., B, N, 1)
+    of_clip = -F.log_softmax(student_logits, -1).gather(-1, every_segment).squeeze(-1).mean(-1)  # (..., B)
     return of_clip.mean(-1) if labelled is None else labelled_mean(of_clip, labelled)
 
 
 def labelled_mean(of_clip: Tensor, labelled: Tensor) -> Tensor:
-    """Return the mean over the clips of a batch that have a label, and 0 where none has: (..., B) → (...)."""
+    """Return the mean over the clips of a batch that have a label, or 0 if none has one: (..., B) → (...)."""
     return (of_clip * labelled).sum(-1) / labelled.sum(-1).clamp(min=1)
 
 
@@ -99,28 +103,28 @@ def combined_loss(
     temperature: float = 1.0,
     detach_target: bool = True,
 ) -> Losses:
-    """Eq. 4: L = L_cls + α L_ts + β L_self; a term of weight zero is not computed.
+    """Eq. 4: L = L_cls + α L_ts + β L_self. A term with weight 0 is not computed.
 
     Args:
         student_logits: (..., B, N, C).
         labels: (..., B).
-        teacher_logits: (..., B, N, C); needed where α > 0.
-        labelled: see `classification_loss`; the other two terms are of all clips.
-        classification_weight: of L_cls; 1 but where few clips have a label (§3.4).
-        alpha: weight of Eq. 1.
-        beta: weight of Eq. 2.
+        teacher_logits: (..., B, N, C); needed if α > 0.
+        labelled: see `classification_loss`; the other two terms use all clips.
+        classification_weight: weight of L_cls; 1 unless few clips have a label (paper, section 3.4).
+        alpha: weight α of Eq. 1.
+        beta: weight β of Eq. 2.
         tau: see `self_distillation_loss`.
         temperature: of Eq. 1 and Eq. 2; Eq. 3 has none.
         detach_target: see `self_distillation_loss`.
 
     Raises:
-        UserError: α > 0 without a teacher, or τ leaves no pair of steps.
+        UserError: α > 0 without a teacher, or τ leaves no pair of segments.
     """
     terms = {"classification": classification_loss(student_logits, labels, labelled)}
     total = classification_weight * terms["classification"]
     if alpha > 0:
         if teacher_logits is None:
-            raise UserError(f"alpha = {alpha} weighs a teacher, and there is none; give one or set alpha to 0")
+            raise UserError(f"alpha = {alpha} needs a teacher, and there is none; give one or set alpha to 0")
         terms["teacher_student"] = teacher_student_loss(student_logits, teacher_logits, temperature)
         total = total + alpha * terms["teacher_student"]
     if beta > 0:
@@ -130,7 +134,7 @@ def combined_loss(
 
 
 def _kl_divergence(target_logits: Tensor, logits: Tensor, temperature: float) -> Tensor:
-    """Mean over batch and steps of KL(softmax(target) || softmax(logits)); both (..., B, N, C)."""
+    """Return the mean of KL(softmax(target) || softmax(logits)) over batch and segments; both are (..., B, N, C)."""
     log_target = F.log_softmax(target_logits / temperature, dim=-1)
     log_probabilities = F.log_softmax(logits / temperature, dim=-1)
     return F.kl_div(log_probabilities, log_target, reduction="none", log_target=True).sum(-1).mean((-2, -1))

@@ -1,7 +1,7 @@
-"""The networks that classify at every progress level, and their outputs on many clips.
+"""The networks that classify after every segment, and their outputs for many clips.
 
-A layer of memory over the segments and one linear classifier shared by all steps. The paper's student is `gru`, its
-teacher `bigru` (§2.1). How several are trained together is in `stack`; no losses, training or files here.
+A network has a recurrent layer over the segments and one linear classifier for all of them. The paper's student is
+`gru`, its teacher is `bigru` (paper, section 2.1).
 """
 
 import contextlib
@@ -18,10 +18,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Outputs(NamedTuple):
-    """What a network says of sequences.
+    """The outputs of a network for sequences of features.
 
     Attributes:
-        states: (..., B, N, H) the layer's state at each step; of both directions side by side.
+        states: (..., B, N, H), the state of the recurrent layer after each segment; both directions are concatenated.
         logits: (..., B, N, C).
     """
 
@@ -30,14 +30,19 @@ class Outputs(NamedTuple):
 
 
 class Classifier(nn.Module):
-    """One network of a kind.
+    """A network of one kind.
 
-    `gru` and `lstm` know segments 1…n at step n, and so does `cumulative_mean`, the mean of the features so far;
-    `bigru` and `bilstm` know all N segments at every step.
+    The outputs of `gru` and `lstm` after segment n depend on segments 1…n. So do those of `cumulative_mean`, which has
+    the mean of the features instead of a recurrent layer. The outputs of `bigru` and `bilstm` depend on all N segments.
+
+    Args:
+        kind: see above.
+        feature_dim: D.
+        hidden: units per direction; ignored by `cumulative_mean`.
+        num_classes: C.
     """
 
     def __init__(self, kind: Kind, feature_dim: int, hidden: int, num_classes: int) -> None:
-        """Args: kind; D; units per direction (no part in `cumulative_mean`); C."""
         super().__init__()
         self.kind: Kind = kind
         both = kind.startswith("bi")
@@ -50,27 +55,27 @@ class Classifier(nn.Module):
         self.classifier = nn.Linear(width, num_classes)
 
     def states(self, features: Tensor) -> Tensor:
-        """Return the states (B, N, H) at every step of features (B, N, D)."""
+        """Return the states (B, N, H) after each segment of features (B, N, D)."""
         if self.recurrent is None:
             return cumulative_mean(features)
         states: Tensor = self.recurrent(features)[0]
         return states
 
     def forward(self, features: Tensor) -> Tensor:
-        """Classify at every step: features (B, N, D) → logits (B, N, C)."""
+        """Return the logits (B, N, C) after each segment of features (B, N, D)."""
         logits: Tensor = self.classifier(self.states(features))
         return logits
 
 
 def cumulative_mean(features: Tensor) -> Tensor:
-    """Return the mean of segments 1…n at each n: (..., N, D) → (..., N, D)."""
+    """Return the mean of segments 1…n for each n: (..., N, D) → (..., N, D)."""
     count = torch.arange(1, features.shape[-2] + 1, device=features.device, dtype=features.dtype)
     return features.cumsum(-2) / count[:, None]
 
 
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
-    """Compute in float32 proper: cuDNN would run a recurrent layer in TF32 if not told otherwise."""
+    """Compute in float32. Without this, cuDNN runs recurrent layers in TF32."""
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         yield
 
@@ -78,7 +83,7 @@ def full_precision() -> Iterator[None]:
 def predict_outputs(model: Classifier, features: Tensor, batch_size: int = 256) -> Outputs:
     """Return the states and logits, on the model's device, of features (clips, N, D).
 
-    The model is put into evaluation mode and left there.
+    The model is put into evaluation mode and stays in it.
     """
     device = next(model.parameters()).device
     model.eval()
@@ -88,7 +93,7 @@ def predict_outputs(model: Classifier, features: Tensor, batch_size: int = 256) 
 
 
 def predict_probabilities(model: Classifier, features: Tensor, batch_size: int = 256) -> NDArray[np.float32]:
-    """Return the class probabilities (clips, N, C) of features (clips, N, D), as float32 on the host."""
+    """Return the class probabilities (clips, N, C) of features (clips, N, D), as float32 on the CPU."""
     logits = predict_outputs(model, features, batch_size).logits
     probabilities: NDArray[np.float32] = logits.softmax(-1).cpu().numpy()
     return probabilities

@@ -1,6 +1,6 @@
-"""SGD of M models side by side: each with a gradient norm of its own, otherwise torch's rule.
+"""SGD for M models side by side. Each has its own gradient norm, so torch's optimiser cannot be used.
 
-Equal to `clip_grad_norm_` and `torch.optim.SGD` on every model by itself.
+The result is that of `clip_grad_norm_` and `torch.optim.SGD` for each model alone.
 """
 
 import math
@@ -13,10 +13,14 @@ from manifests.recipes.training import Training
 
 
 class Sgd:
-    """The momentum of stacked parameters (M, ...) by name, and the step that uses it.
+    """The momentum of stacked parameters, and the step that uses it.
+
+    Args:
+        parameters: by name, each (M, ...).
+        training: learning rate, momentum, weight decay and gradient clip.
 
     Attributes:
-        momentum: name → (M, ...); without momentum empty.
+        momentum: by name, each (M, ...); empty if momentum is 0.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor], training: Training) -> None:
@@ -25,14 +29,14 @@ class Sgd:
         self.momentum: dict[str, Tensor] = zeros if training.momentum else {}
 
     def step(self, losses: Tensor, progress: float = 0.0) -> None:
-        """Take one step down the loss of each model.
+        """Make one SGD step for each model.
 
         Args:
             losses: (M,).
-            progress: share of the training that is done, which decides the learning rate of a schedule.
+            progress: the finished share of the training, which determines the learning rate of a schedule.
         """
         training = self._training
-        # The sum's gradient holds each model's own, for no model has a part in another's loss.
+        # The gradient of the sum has each model's own gradient, because no loss depends on another model.
         gradients = torch.autograd.grad(losses.sum(), list(self._parameters.values()))
         with torch.no_grad():
             norms = [torch.linalg.vector_norm(each, dim=tuple(range(1, each.dim()))) for each in gradients]
@@ -48,7 +52,7 @@ class Sgd:
 
 
 def learning_rate(training: Training, progress: float) -> float:
-    """Return the learning rate after a share of the training: constant, or half a cosine from its value to 0."""
+    """Return the learning rate after a share of the training. It is constant, or falls to 0 as half a cosine."""
     if training.schedule == "constant":
         return training.learning_rate
     return training.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))

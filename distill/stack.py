@@ -1,8 +1,7 @@
-"""Networks of one kind and shape side by side: every product of matrices is done for all M of them at once.
+"""M networks of one kind and size as one stack: every product of matrices is computed for all of them at once.
 
-A stack computes what M separate `models.Classifier` compute, to float rounding; that is what makes five seeds of four
-methods cheaper than twenty trainings. Parameters have the names of a single network's, with a first axis of length M.
-No losses, no updates here.
+The outputs are those of M separate `models.Classifier`, up to rounding. The parameters have the names of a single
+network's parameters, and a first axis of length M.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +17,13 @@ from distill.models import Classifier, Kind, Outputs, cumulative_mean
 class Stack:
     """M networks of one kind.
 
+    Args:
+        kind: of all networks.
+        parameters: by their name in a single network, each (M, ...); they are copied.
+
     Attributes:
-        kind: of all of them.
-        parameters: name of the parameter in a single network → (M, ...).
+        kind: of all networks.
+        parameters: the copies, which are trained.
     """
 
     def __init__(self, kind: Kind, parameters: Mapping[str, Tensor]) -> None:
@@ -29,7 +32,7 @@ class Stack:
 
     @classmethod
     def of(cls, networks: Sequence[Classifier]) -> "Stack":
-        """Stack copies of networks, all of one kind and shape."""
+        """Return a stack of copies of networks, all of one kind and size."""
         states = [network.state_dict() for network in networks]
         return cls(networks[0].kind, {name: torch.stack([state[name] for state in states]) for name in states[0]})
 
@@ -37,11 +40,11 @@ class Stack:
         return len(next(iter(self.parameters.values())))
 
     def __call__(self, features: Tensor, augmentation: Augmentation | None = None) -> Outputs:
-        """ModelRun every network on its own sequences, or all of them on the same.
+        """Run every network on its own sequences, or all networks on the same sequences.
 
         Args:
-            features: (M, B, N, D), or (B, N, D) for all.
-            augmentation: whose dropout of features and states to apply, while training.
+            features: (M, B, N, D), or (B, N, D) for all networks.
+            augmentation: applies dropout to features and states during training; None: no dropout.
 
         Returns:
             States (M, B, N, H) and logits (M, B, N, C).
@@ -51,7 +54,7 @@ class Stack:
         return Outputs(states, self._linear(kept, "classifier.weight", "classifier.bias"))
 
     def _states(self, features: Tensor) -> Tensor:
-        """(M, B, N, D) or (B, N, D) → (M, B, N, H)."""
+        """Return the states (M, B, N, H) for features (M, B, N, D) or (B, N, D)."""
         if self.kind == "cumulative_mean":
             states = cumulative_mean(features)
             return states if features.dim() == 4 else states.expand(len(self), *states.shape)
@@ -62,14 +65,14 @@ class Stack:
         return torch.cat([forward, backward], -1)
 
     def _layer(self, features: Tensor, suffix: str) -> Tensor:
-        """One direction of the recurrent layer, from a state of zero."""
-        given = self._linear(features, f"recurrent.weight_ih_l0{suffix}", f"recurrent.bias_ih_l0{suffix}")
+        """Return the states of one direction of the recurrent layer, which starts from a state of zero."""
+        projected = self._linear(features, f"recurrent.weight_ih_l0{suffix}", f"recurrent.bias_ih_l0{suffix}")
         weight, bias = (self.parameters[f"recurrent.{name}_hh_l0{suffix}"] for name in ("weight", "bias"))
         step = gru_states if self.kind.endswith("gru") else _lstm
-        return step(given, weight.transpose(1, 2), bias[:, None])
+        return step(projected, weight.transpose(1, 2), bias[:, None])
 
     def _linear(self, inputs: Tensor, weight: str, bias: str) -> Tensor:
-        """(M, B, N, I) or (B, N, I) → (M, B, N, O), each with its own weight (O, I)."""
+        """Return the products (M, B, N, O) of inputs (M, B, N, I) or (B, N, I) with each network's weight (O, I)."""
         weights, biases = self.parameters[weight], self.parameters[bias]
         batch = inputs.shape[-3:-1]
         if inputs.dim() == 3:  # one product for all networks
@@ -80,9 +83,9 @@ class Stack:
 
 
 def _as_used(parameter: Tensor) -> Tensor:
-    """A copy of (M, ...) that lies in memory as the products want it: a weight (M, O, I) with O last.
+    """Return a copy of (M, ...) in the memory layout of the products: a weight (M, O, I) has O as its last axis.
 
-    Its gradient comes out lying the same way, and the passes over both go straight through memory.
+    Its gradient has the same layout, so both are read and written in the order of the memory.
     """
     return (
         parameter.transpose(-1, -2).clone(memory_format=torch.contiguous_format).transpose(-1, -2)
@@ -91,15 +94,15 @@ def _as_used(parameter: Tensor) -> Tensor:
     )
 
 
-def _lstm(given: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """States (M, B, N, H) of an LSTM, gates in torch's order (input, forget, cell, output).
+def _lstm(projected: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return the states (M, B, N, H) of an LSTM with gates in torch's order (input, forget, cell, output).
 
-    Arguments as `gru_states` has them, with 4 H.
+    The arguments are those of `gru_states`, with 4 H.
     """
     hidden = weight.shape[1]
-    state = cell = given.new_zeros(*given.shape[:2], hidden)
+    state = cell = projected.new_zeros(*projected.shape[:2], hidden)
     states = []
-    for gates in given.unbind(2):
+    for gates in projected.unbind(2):
         inputs, forget, new, output = (gates + torch.baddbmm(bias, state, weight)).chunk(4, -1)
         cell = torch.sigmoid(forget) * cell + torch.sigmoid(inputs) * torch.tanh(new)
         state = torch.sigmoid(output) * torch.tanh(cell)

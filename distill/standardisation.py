@@ -1,6 +1,7 @@
-"""Features brought to mean 0 and deviation 1 for the training, and the same network for features as they are.
+"""Standardisation of the features to mean 0 and standard deviation 1 during the training.
 
-The moments are of the training clips; folded into the weights afterwards, they leave nothing to carry along.
+The moments are those of the training clips. After the training they are folded into the weights, so that the trained
+network takes features as they are in the cache.
 """
 
 from collections.abc import Mapping
@@ -8,11 +9,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-SMALLEST = 1e-3  # of the mean deviation: what varies less is as good as constant, and is not blown up
+SMALLEST = 1e-3  # of the mean deviation; a dimension that varies less is nearly constant and is not scaled up to 1
 
 
 def moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation (D,) over clips and segments of features (clips, N, D)."""
+    """Return mean and standard deviation, each (D,), over clips and segments of features (clips, N, D)."""
     flat = features.flatten(0, 1)
     deviation, mean = torch.std_mean(flat.double(), 0, correction=0)
     floor = SMALLEST * deviation.mean()
@@ -20,12 +21,19 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fold(weights: Mapping[str, Tensor], mean: Tensor, deviation: Tensor) -> dict[str, Tensor]:
-    """Return the weights of one network that does on x what `weights` do on (x - mean) / deviation.
+    """Return the weights of a network whose outputs for x are those of `weights` for (x - mean) / deviation.
 
     Only the first layer changes: W' = W / deviation, b' = b - W' mean.
+
+    Args:
+        weights: of one network, by name.
+        mean: (D,).
+        deviation: (D,).
     """
     folded = dict(weights)
-    first = [name for name in weights if ".weight_ih_" in name] or ["classifier.weight"]  # none recurrent: the latter
+    first = [name for name in weights if ".weight_ih_" in name] or [
+        "classifier.weight"
+    ]  # no recurrent layer: the classifier
     for name in first:
         weight = weights[name] / deviation
         bias = name.replace("weight", "bias", 1)

@@ -1,7 +1,7 @@
-"""What trained teachers say of the clips that their students are shown.
+"""The outputs T(x_n) of trained teachers for the clips of a batch.
 
-Of clips as they are it is computed once, for the teachers are frozen; of clips that were mixed or made noisy, anew for
-every batch: a teacher judges what its student sees, or rather the whole of what its student sees the beginning of.
+If the clips are not changed, the outputs are computed once, because the teachers are frozen. If the clips are mixed or
+noisy, the outputs are computed for every batch, from the same changed clips that the students get.
 """
 
 from collections.abc import Sequence
@@ -14,35 +14,38 @@ from distill.stack import Stack
 
 
 class TeacherOutputs:
-    """The teachers of M models.
+    """The outputs of the teachers of M models.
 
-    Args of the constructor: one teacher a model, or None for all of them; the training features (clips, N, D); whether
-    the students imitate the states too, which take more memory than the logits; whether clips will be shown changed.
+    Args:
+        teachers: one for each model, or None for all of them.
+        features: of the training split, (clips, N, D).
+        states: keep the states too, which need more memory than the logits.
+        changed: the clips of a batch will be mixed or noisy.
     """
 
     def __init__(self, teachers: Sequence[Classifier | None], features: Tensor, states: bool, changed: bool) -> None:
-        taught_by = [teacher for teacher in teachers if teacher is not None]
-        self._stack = Stack.of(taught_by) if taught_by and changed else None
-        self._said: Outputs | None = None
-        if taught_by and not changed:
-            distinct = list(dict.fromkeys(taught_by))
-            said = [predict_outputs(teacher, features) for teacher in distinct]
-            logits = torch.stack([outputs.logits for outputs in said])  # (teachers, clips, N, C)
-            self._said = Outputs(torch.stack([each.states for each in said]) if states else logits[:, :0], logits)
-            self._of_model = torch.tensor([distinct.index(teacher) for teacher in taught_by], device=features.device)
+        present = [teacher for teacher in teachers if teacher is not None]
+        self._stack = Stack.of(present) if present and changed else None
+        self._outputs: Outputs | None = None
+        if present and not changed:
+            distinct = list(dict.fromkeys(present))
+            outputs = [predict_outputs(teacher, features) for teacher in distinct]
+            logits = torch.stack([each.logits for each in outputs])  # (teachers, clips, N, C)
+            self._outputs = Outputs(torch.stack([each.states for each in outputs]) if states else logits[:, :0], logits)
+            self._of_model = torch.tensor([distinct.index(teacher) for teacher in present], device=features.device)
 
     def __call__(self, rows: Tensor, features: Tensor) -> Outputs | None:
-        """Return what each model's teacher says; None where there are no teachers.
+        """Return the outputs of each model's teacher; None if there are no teachers.
 
         Args:
-            rows: (M, B), of the training clips.
-            features: (M, B, N, D), of the same clips as they are shown.
+            rows: (M, B), rows of the training split.
+            features: (M, B, N, D), of the same clips after mixing and noise.
         """
         if self._stack is not None:
             with torch.no_grad():
                 return self._stack(features)
-        if self._said is None:
+        if self._outputs is None:
             return None
         own = self._of_model[:, None]
-        states = self._said.states
-        return Outputs(states[own, rows] if states.shape[1] else states, self._said.logits[own, rows])
+        states = self._outputs.states
+        return Outputs(states[own, rows] if states.shape[1] else states, self._outputs.logits[own, rows])

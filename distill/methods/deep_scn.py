@@ -1,15 +1,17 @@
-"""DeepSCN: layers that complete what is missing of a clip, then a linear classifier (Kong, Tao & Fu, CVPR 2017).
+"""DeepSCN: layers that predict the features of the whole clip, then a linear classifier (Kong, Tao & Fu, CVPR 2017).
 
-x_i^n is the mean feature of segments 1…n of clip i, standardised; a layer is h = tanh(W [x; 1]) with the W of
+x_i^n is the mean feature of segments 1…n of clip i, standardised. A layer is h = tanh(W [x; 1]) with the W of
 
     min  Σ_i Σ_n E ‖x_i^N − W x̃_i^n‖² + α Σ_i Σ_{n<N} ‖W (x_i^{n+1} − x_i^n)‖² + β Σ_i Σ_n ‖W (x_i^n − x̄_{y_i})‖²
 
-where x̃ is x with a share of its entries set to zero at random, the expectation taken exactly (marginalised denoising,
-Chen et al., ICML 2012), and x̄_y the mean of class y. All is quadratic in W, so one linear system solves a layer, whose
-outputs are the next layer's x. Confirmed (abstract): full-video features predicted from partial ones, information in
-temporal order, labels used, layer by layer. Stand-ins, since the text was not open to us: the α and β terms for its
-order and label terms, and ridge regression to one-hot labels on the outputs of all levels, a least-squares SVM, for
-its SVM. The ridge that is best on validation counts; its scores are put through a softmax, which is no calibration.
+where x̃ is x with a random share of its entries set to zero, with an exact expectation (marginalised denoising, Chen et
+al., ICML 2012), and x̄_y is the mean of class y. The sum is quadratic in W, so one linear system gives the W of a layer.
+The outputs of a layer are the x of the next layer.
+
+What the paper's abstract confirms: features of the whole video are predicted from those of a part, with the temporal
+order and the labels, layer by layer. We could not read the text, so these are our choices: the terms with α and β, and
+ridge regression to one-hot labels on the outputs of all levels instead of an SVM. The ridge is chosen on the validation
+split. A softmax turns the scores into numbers between 0 and 1, which are no calibrated probabilities.
 """
 
 import functools
@@ -29,8 +31,8 @@ from distill.method import ClassicalMethod
 from distill.model_selection import best_on_validation
 from distill.models import cumulative_mean
 
-SMALLEST = 1e-5  # added to the diagonal of a layer's system, relative to its mean
-RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # tried, relative to the mean of the diagonal
+SMALLEST = 1e-5  # added to the diagonal of a layer's linear system, relative to its mean
+RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # strengths to choose from, relative to the mean of the diagonal
 
 
 class DeepScn(Config):
@@ -73,21 +75,21 @@ def solve_layer(levels: Tensor, labels: Tensor, settings: DeepScn) -> Tensor:
     Args:
         levels: (clips, N, D), x of the clips.
         labels: (clips,).
-        settings: share of entries missing, α as `order`, β as `pull`.
+        settings: the share of missing entries as `dropout`, α as `order`, β as `pull`.
 
     Returns:
-        W (D, D + 1), the last column for the constant, which is never missing.
+        W (D, D + 1); the last column belongs to the constant, which is never missing.
     """
     kept = levels.new_full((levels.shape[2] + 1,), 1 - settings.dropout, dtype=torch.float64)
     kept[-1] = 1
     each = levels.unbind(1)  # N times (clips, D)
     scatter = _products((_with_one(level), _with_one(level)) for level in each)
     target = _products((_with_one(level), each[-1]) for level in each)
-    system = scatter * kept[:, None] * kept  # E x̃x̃ᵀ but for the diagonal,
-    system.diagonal().copy_(scatter.diagonal() * kept)  # where an entry is missing together with itself
+    system = scatter * kept[:, None] * kept  # E x̃x̃ᵀ except for the diagonal
+    system.diagonal().copy_(scatter.diagonal() * kept)  # an entry of the diagonal has one random factor, not two
     if settings.order:
-        steps = (later - now for now, later in pairwise(each))
-        system[:-1, :-1] += settings.order * _products((step, step) for step in steps)
+        changes = (later - now for now, later in pairwise(each))
+        system[:-1, :-1] += settings.order * _products((change, change) for change in changes)
     if settings.pull:
         of_class = F.one_hot(labels).to(levels.dtype)  # (clips, C)
         mean = of_class.T @ levels.mean(1) / of_class.sum(0).clamp(min=1)[:, None]  # (C, D)
@@ -99,7 +101,7 @@ def solve_layer(levels: Tensor, labels: Tensor, settings: DeepScn) -> Tensor:
 
 
 def apply_layer(weights: Tensor, levels: Tensor) -> Tensor:
-    """tanh(W [x; 1]): W (D, D + 1), x (clips, N, D) → (clips, N, D)."""
+    """Return tanh(W [x; 1]) for W (D, D + 1) and x (clips, N, D): (clips, N, D)."""
     return (levels @ weights[:, :-1].T + weights[:, -1]).tanh()
 
 
@@ -109,10 +111,10 @@ def ridge_regressions(levels: Tensor, one_hot: Tensor, ridges: Sequence[float]) 
     Args:
         levels: (clips, N, D).
         one_hot: (clips, C).
-        ridges: strengths, relative to the mean of the Gram matrix's diagonal.
+        ridges: strengths, relative to the mean of the diagonal of the Gram matrix.
 
     Returns:
-        (D + 1, C) each; the constant is held back no less than the rest.
+        Weights, each (D + 1, C); the ridge includes the constant.
     """
     each = [_with_one(level) for level in levels.unbind(1)]
     gram = _products((level, level) for level in each)
@@ -128,12 +130,12 @@ def _scores(weights: Tensor, levels: Tensor) -> Tensor:
 
 
 def _with_one(levels: Tensor) -> Tensor:
-    """(..., D) → (..., D + 1), a constant at the end."""
+    """Append a constant: (..., D) → (..., D + 1)."""
     return F.pad(levels, (0, 1), value=1.0)
 
 
 def _products(pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """Sum of AᵀB over pairs A (clips, D) and B (clips, E), in float64: (D, E)."""
+    """Return the sum of AᵀB over pairs of A (clips, D) and B (clips, E), in float64: (D, E)."""
     products = ((left.T @ right).double() for left, right in pairs)
     return functools.reduce(torch.add, products, torch.zeros((), dtype=torch.float64))
 

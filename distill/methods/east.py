@@ -1,11 +1,11 @@
-"""EAST-like: learn from one random observation ratio a clip, and from the whole clip (Sović et al., EAST, ICLR 2026).
+"""EAST-like: a loss on one random observation ratio of each clip and on the whole clip (Sović et al., ICLR 2026).
 
-    L = −log p_r(y) − w log p_N(y),   r drawn evenly from 1 … N for every clip and step of training
+    L = −log p_r(y) − w log p_N(y),   r drawn uniformly from 1 … N for every clip and SGD step
 
-Confirmed (abstract): one model for all ratios by drawing the moment that separates what is observed from what is not,
-and joint learning on the observed part and on the whole ("oracle"), of which an encoder alone profits. Not confirmed
-(only the abstract was open to us): one classifier for both, w = 1, every ratio equally likely. Left out, since it needs
-a video transformer: token masking and the decoder that forecasts; here the encoder is the GRU over segment features.
+What the paper's abstract confirms: one model for all ratios, because the end of the observed part is drawn at random;
+and joint learning on the observed part and on the whole clip ("oracle"). We could read the abstract only, so these are
+our choices: one classifier for both, w = 1, and all ratios equally likely. Token masking and the decoder that forecasts
+are left out, because they need a video transformer. Here the encoder is the GRU over segment features.
 """
 
 import torch.nn.functional as F
@@ -24,8 +24,8 @@ class East(Config):
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: East) -> Losses:
-    batch, steps, _ = outputs.logits.shape[-3:]
-    drawn = (inputs.draw(batch) * steps).long()  # (M, B), from 0
+    batch, num_segments, _ = outputs.logits.shape[-3:]
+    drawn = (inputs.draw(batch) * num_segments).long()  # (M, B), counted from 0
     true = inputs.labels[..., None, None].expand(*outputs.logits.shape[:-1], 1)
     surprise = -F.log_softmax(outputs.logits, -1).gather(-1, true).squeeze(-1)  # (M, B, N)
     terms = {

@@ -1,10 +1,11 @@
-"""KNN: the labelled training clips that look most alike after as many segments vote (the baseline of Hu et al., 2018).
+"""KNN: the most similar labelled training clips at the same progress level vote (the baseline of Hu et al., 2018).
 
-A clip at level n is the mean feature of its segments 1…n, scaled to length 1, and is compared with training clips at
-level n by Euclidean distance; of K, the count that is best on validation votes. Only the name is confirmed.
+A clip at level n is the mean feature of its segments 1…n, scaled to length 1. It is compared with training clips at
+level n by Euclidean distance. The number of voters is chosen from `K` on the validation split. The paper gives only the
+name of the method.
 
-The probability of a class is its share of the votes. A vote counts 1 + 0.001 · 2⁻ʳ at rank r = 0, 1, …, which never
-turns a majority and gives a tie to the class of the nearest neighbour.
+The probability of a class is its share of the votes. The vote of rank r = 0, 1, … counts 1 + 0.001 · 2⁻ʳ. That never
+changes a majority, and it decides a tie for the class of the nearest clip.
 """
 
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ from distill.method import ClassicalMethod
 from distill.model_selection import best_on_validation
 
 K = (1, 5, 9)
-NEARNESS = 1e-3  # of a vote
-AT_ONCE = 256  # clips, so that memory does not grow with how many there are
+NEARNESS = 1e-3  # the largest extra weight of a vote
+AT_ONCE = 256  # clips in a block, which limits the memory
 
 
 def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, settings: None) -> NDArray[np.float32]:
@@ -39,16 +40,16 @@ def nearest_labels(known: Tensor, labels: Tensor, features: Tensor) -> Tensor:
     """Return the labels of the nearest known clips at each level, the nearest first.
 
     Args:
-        known: (clips, N, D) features of the clips that vote.
-        labels: (clips,) theirs.
+        known: (clips, N, D), features of the clips that vote.
+        labels: (clips,), their labels.
         features: (others, N, D).
 
     Returns:
-        (others, N, k) with the largest k of `K` that there are clips for.
+        (others, N, k), where k is the largest number in `K`, or the number of clips if that is smaller.
     """
     most = min(max(K), len(labels))
     levels = zip(_levels(known), _levels(features), strict=True)
-    # At length 1 the nearest clip has the largest inner product.
+    # Among vectors of length 1, the nearest has the largest inner product.
     found = [
         torch.cat([labels[(batch @ ours.T).topk(most).indices] for batch in torch.split(theirs, AT_ONCE)])
         for ours, theirs in levels
@@ -61,12 +62,12 @@ def vote(neighbours: Tensor, k: int, num_classes: int) -> Tensor:
     weight = 1 + NEARNESS * 0.5 ** torch.arange(k, device=neighbours.device)
     votes = weight.new_zeros(*neighbours.shape[:-1], num_classes)
     votes.scatter_add_(-1, neighbours[..., :k], weight.expand(*neighbours.shape[:-1], k))
-    # Each clip's own sum: another one may be rounded to less than the votes of one class, and the share be above 1.
+    # The sum is that of the rounded votes, so no share can be above 1.
     return votes / votes.sum(-1, keepdim=True)
 
 
 def _levels(features: Tensor) -> Iterator[Tensor]:
-    """The mean feature so far at length 1, level by level: (clips, N, D) → N times (clips, D)."""
+    """Yield the mean feature of segments 1…n, scaled to length 1, for each n: (clips, N, D) → N times (clips, D)."""
     total = torch.zeros_like(features[:, 0])
     for segment in features.unbind(1):
         total = total + segment

@@ -1,11 +1,11 @@
-"""MS-LSTM's loss on one LSTM: false alarms cost little at first and more with time (Aliakbarian et al., ICCV 2017).
+"""MS-LSTM's loss on one LSTM: the weight of false alarms grows with time (Aliakbarian et al., ICCV 2017).
 
     L = 1/N Σ_n [ −log p_n(y) − n/N Σ_{c≠y} log(1 − p_n(c)) ]
 
-Confirmed by the authors' code: the two terms and the weight n/N of the second, a miss costing the same from the start.
-The published loss is C⁻¹ Σ_n […]; its constant C/N is left to the learning rate, so that a miss costs here what it
-costs the other methods. Left out: the two stages of the network (context-aware, then action-aware features), which
-need feature maps where we have vectors, and the code's other two weights.
+What the authors' code confirms: the two terms, and the weight n/N of the second. The published loss is C⁻¹ Σ_n […]. We
+leave its constant C/N to the learning rate, so that the first term is that of the other methods. The two stages of the
+network (context-aware and action-aware features) are left out, because they need feature maps and we have vectors. The
+other two weights of the code are left out too.
 """
 
 import torch
@@ -17,9 +17,9 @@ from distill.models import Outputs
 
 
 def log_of_rest(logits: Tensor) -> Tensor:
-    """log(1 − p(c)) of every class, exact where p(c) is close to 1: (..., C) → (..., C).
+    """Return log(1 − p(c)) of every class, exact also if p(c) is close to 1: (..., C) → (..., C).
 
-    A probability up to 1/2 leaves enough for `log1p`; of the one class that may have more, the others are summed.
+    `log1p` is exact for probabilities up to 1/2. Only one class can have more; for it, the other classes are summed.
     """
     log_probabilities = logits.log_softmax(-1)
     top = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, logits.argmax(-1, keepdim=True), True)
@@ -28,11 +28,11 @@ def log_of_rest(logits: Tensor) -> Tensor:
 
 
 def false_alarm_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """1/N Σ_n n/N Σ_{c≠y} −log(1 − p_n(c)) of each clip: logits (..., B, N, C), labels (..., B) → (..., B)."""
-    steps = logits.shape[-2]
+    """Return 1/N Σ_n n/N Σ_{c≠y} −log(1 − p_n(c)) of each clip (..., B), for logits (..., B, N, C), labels (..., B)."""
+    num_segments = logits.shape[-2]
     true = labels[..., None, None].expand(*logits.shape[:-1], 1)
     alarms = -log_of_rest(logits).scatter(-1, true, 0).sum(-1)  # (..., B, N)
-    progress = torch.arange(1, steps + 1, device=logits.device, dtype=logits.dtype) / steps
+    progress = torch.arange(1, num_segments + 1, device=logits.device, dtype=logits.dtype) / num_segments
     return (progress * alarms).mean(-1)
 
 

@@ -1,15 +1,16 @@
-"""MSRNN: regression to soft labels that are learned along (Hu et al., ECCV 2016 and TPAMI 2018).
+"""MSRNN: regression to soft labels that are learned with the network (Hu et al., ECCV 2016 and TPAMI 2018).
 
     L = 1/N Σ_n ‖f_n − s_n(y) 1_y‖² + λ 1/C Σ_c Σ_{n≥2} (s_n(c) − s_{n−1}(c))²,   0 ≤ s_1 ≤ … ≤ s_N = 1
 
-f_n is the network's linear output, 1_y the one-hot label, s_n(c) how much of class c shows at level n. Confirmed: soft
-labels of each level and class, learned together with the predictor, which is recurrent. Not confirmed (its text was not
-open to us): the formula, a reading. Ours: s is the running sum over n of a softmax over the N levels, so that the
-constraints hold by construction and SGD learns it where the paper alternates; it begins as n/N. Without the second term
-s = f = 0 before the last level would cost nothing, and with a small λ they go that way. "RNN" is a GRU here, ‖W‖² is
-the recipe's weight decay, and the relations between sub-sequences are left out.
+f_n is the linear output of the network, 1_y the one-hot label, and s_n(c) the soft label of class c at level n.
 
-The predicted class is argmax f. A softmax of f keeps it, but as a probability it means nothing.
+What is confirmed: soft labels for each level and class are learned together with a recurrent predictor. We could not
+read the text, so the formula is our reading. Our choices: s is the cumulative sum over n of a softmax over N levels, so
+the constraints always hold and SGD can learn s, where the paper alternates between s and the network. At the start s is
+n/N. Without the second term, s = f = 0 before the last level would have no loss; a small λ leads there too. The RNN is
+a GRU, ‖W‖² is the recipe's weight decay, and the relations between sub-sequences are left out.
+
+The predicted class is argmax f. A softmax of f has the same argmax, but it is no probability.
 """
 
 import math
@@ -33,18 +34,20 @@ class Msrnn(Config):
 
 
 def soft_labels(increments: Tensor) -> Tensor:
-    """s of the learned parameters, (..., N, C) each: from 0 to 1 without a step back, and 1 at the last level.
+    """Return s for the learned parameters, both (..., N, C): it grows from 0 to 1 with n, and is 1 at the last level.
 
-    Each has a part of 1 in N C in the loss. The factor, squared by its way through the gradient, makes up for it;
-    without, the soft labels stay nearly where they begin.
+    Each parameter has only 1 / (N C) of the loss. The factor √(N C) increases the gradient and the effect of a step;
+    without it the soft labels hardly change.
     """
-    steps, classes = increments.shape[-2:]
-    risen = (math.sqrt(steps * classes) * increments).softmax(-2).cumsum(-2)
-    return torch.cat([risen[..., :-1, :].clamp(max=1), torch.ones_like(risen[..., :1, :])], -2)  # 1 but for rounding
+    num_segments, num_classes = increments.shape[-2:]
+    risen = (math.sqrt(num_segments * num_classes) * increments).softmax(-2).cumsum(-2)
+    return torch.cat(
+        [risen[..., :-1, :].clamp(max=1), torch.ones_like(risen[..., :1, :])], -2
+    )  # exactly 1, without rounding
 
 
 def regression_loss(outputs: Tensor, labels: Tensor, soft: Tensor) -> Tensor:
-    """Squared error of each clip, summed over classes, mean over steps.
+    """Return the squared error of each clip: the sum over classes, the mean over segments.
 
     Args:
         outputs: (..., B, N, C).
@@ -60,12 +63,12 @@ def regression_loss(outputs: Tensor, labels: Tensor, soft: Tensor) -> Tensor:
 
 
 def roughness(soft: Tensor) -> Tensor:
-    """Σ_n (s_n − s_{n−1})², mean over classes: (..., N, C) → (...)."""
+    """Return Σ_n (s_n − s_{n−1})², the mean over classes: (..., N, C) → (...)."""
     return soft.diff(dim=-2).square().sum(-2).mean(-1)
 
 
-def _parameters(steps: int, classes: int) -> Mapping[str, Tensor]:
-    return {"increments": torch.zeros(steps, classes)}
+def _parameters(num_segments: int, num_classes: int) -> Mapping[str, Tensor]:
+    return {"increments": torch.zeros(num_segments, num_classes)}
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: Msrnn) -> Losses:

@@ -1,12 +1,12 @@
-"""RankLSTM: an LSTM whose belief in the true class must not fall as it sees more (Ma, Sigal & Sclaroff, CVPR 2016).
+"""RankLSTM: the score of the true class must not decrease with more segments (Ma, Sigal & Sclaroff, CVPR 2016).
 
     L = 1/N Σ_n [ −log p_n(y) + λ max(0, max_{m<n} r_m − r_n) ]
     r_n = p_n(y)                          score ranking
     r_n = p_n(y) − max_{c≠y} p_n(c)       margin ranking
 
-Confirmed: the classification loss and the two kinds of ranking loss. Not confirmed (standard reading of a paper that
-was not open to us): the formulas and λ = 6. Ours: the mean over n, and no gradient through the earlier maximum, for a
-loss that also lowers the earlier score would be content with knowing less at the beginning.
+What is confirmed: the classification loss and the two kinds of ranking loss. We could not read the paper; the formulas
+and λ = 6 are how other papers report it. Our choices: the mean over n, and no gradient through the earlier maximum,
+because otherwise the loss could also be reduced by lower scores at the start.
 """
 
 from typing import Literal
@@ -29,12 +29,12 @@ class RankLstm(Config):
 
 
 def ranking_loss(logits: Tensor, labels: Tensor, margin: bool) -> Tensor:
-    """The ranking term of each clip, mean over the N steps of which the first has none.
+    """Return the ranking term of each clip, the mean over the N segments; that of the first segment is 0.
 
     Args:
         logits: (..., B, N, C).
         labels: (..., B).
-        margin: rank the lead over the best other class instead of the probability itself.
+        margin: rank the margin to the best other class, not the probability.
 
     Returns:
         (..., B).
@@ -44,7 +44,7 @@ def ranking_loss(logits: Tensor, labels: Tensor, margin: bool) -> Tensor:
     rank = probabilities.gather(-1, true).squeeze(-1)
     if margin:
         rank = rank - probabilities.scatter(-1, true, 0).amax(-1)
-    reference = rank.detach().cummax(-1).values[..., :-1]  # the most it has been before
+    reference = rank.detach().cummax(-1).values[..., :-1]  # the maximum before
     return F.relu(reference - rank[..., 1:]).sum(-1) / logits.shape[-2]
 
 

@@ -1,6 +1,6 @@
-"""The paper's teacher (§2.1): a BiGRU on whole sequences, cross-entropy (Eq. 3) averaged over all steps.
+"""The paper's teacher (section 2.1): a BiGRU on whole sequences, trained with cross-entropy (Eq. 3) at every segment.
 
-Not a method for early recognition: its output after segment n has seen all N.
+It is no method for early recognition, because its output after segment n depends on all N segments.
 """
 
 from distill.losses import Losses, combined_loss

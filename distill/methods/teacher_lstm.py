@@ -1,7 +1,7 @@
-"""The teacher of TS-LSTM* (Wang et al., CVPR 2019): a one-layer BiLSTM on whole sequences, cross-entropy at every step.
+"""The teacher of TS-LSTM* (Wang et al., CVPR 2019): a BiLSTM on whole sequences, with cross-entropy at every segment.
 
-As wide as the student when its two directions stand side by side, because the student imitates its states.
-Not a method for early recognition: its output after segment n has seen all N.
+Its two directions together have as many units as the student, because the student imitates its states. It is no method
+for early recognition, because its output after segment n depends on all N segments.
 """
 
 from common.errors import UserError

@@ -4,10 +4,10 @@
     MMD² = mean_{n,m} k(s_n, s_m) + mean_{n,m} k(t_n, t_m) − 2 mean_{n,m} k(s_n, t_m),  k(a, b) = (a·b / H)²
          = ‖SᵀS − TᵀT‖_F² / (N H)²,  S and T (N, H) the states of a clip
 
-Confirmed: a BiLSTM on whole videos teaches a student on partial ones level by level, by squared error and MMD. Not
-confirmed (its text was not open to us): the kernel, the weights, and the division by H, which makes both terms means
-over units, so that one α and one μ serve any width: states are below 1 in size, hence so is k. Clips without a label
-enter the last two terms alone. * marks Tran et al.'s reimplementation on their features; it is not described either.
+What is confirmed: a BiLSTM on whole videos teaches a student on partial videos, level by level, by squared error and
+MMD. We could not read the text, so these are our choices: the kernel, the weights, and the division by H, which makes
+both terms means over units, so that α and μ need not depend on the width. Clips without a label are in the last two
+terms only. The star marks the reimplementation of Tran et al. on their features, which they do not describe.
 """
 
 from pydantic import Field
@@ -28,21 +28,21 @@ class TsLstm(Config):
 
 
 def state_error(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared difference of the states (..., B, N, H), over clips, steps and units: (...)."""
+    """Return the mean squared difference of states (..., B, N, H) over clips, segments and units: (...)."""
     return (student - teacher).square().mean((-3, -2, -1))
 
 
 def discrepancy(student: Tensor, teacher: Tensor) -> Tensor:
-    """MMD² between the N states of each clip and its teacher's, (..., B, N, H); the mean over clips: (...).
+    """Return MMD² between the N states of each clip and those of its teacher (..., B, N, H), a mean over clips (...).
 
-    With D = S − T and E = S + T, 2 (SᵀS − TᵀT) = DᵀE + EᵀD, whose squared norm is 2 (⟨DDᵀ, EEᵀ⟩ + tr(EDᵀ EDᵀ)). That
-    takes matrices N × N only, and close to the teacher no difference of large numbers.
+    With D = S − T and E = S + T, 2 (SᵀS − TᵀT) = DᵀE + EᵀD, and its squared norm is 2 (⟨DDᵀ, EEᵀ⟩ + tr(EDᵀ EDᵀ)). This
+    needs N × N matrices only. Near the teacher it has no difference of large numbers.
     """
-    steps, units = student.shape[-2:]
+    num_segments, units = student.shape[-2:]
     difference, total = student - teacher, student + teacher
     cross = total @ difference.mT  # (..., B, N, N)
     norm = (difference @ difference.mT) * (total @ total.mT) + cross * cross.mT
-    return norm.sum((-2, -1)).mean(-1) / 2 / (steps * units) ** 2
+    return norm.sum((-2, -1)).mean(-1) / 2 / (num_segments * units) ** 2
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: TsLstm) -> Losses:

@@ -1,16 +1,15 @@
-"""Ours for few labels: what a clip is, is decided once, on the whole of it, by the better of two teachers.
+"""Our method for few labels: the better of two teachers classifies each whole clip once. It is not in the paper.
 
-The target q_i of a training clip is its label where it has one. Where it has none, q_i is the verdict on the whole clip
-of that teacher which judges more validation clips rightly:
+The target q_i of a training clip is its label, if it has one. Otherwise q_i is the prediction for the whole clip by the
+teacher that is right about more validation clips:
 
-    the BiGRU, averaged over its steps:  q_i = 1/N Σ_n T(x_i)_n
-    the graph of similar clips:          q_i = one_hot(argmax_c F_ic)      (`distill.label_spreading`)
+    the BiGRU, mean over segments:  q_i = 1/N Σ_n T(x_i)_n
+    the graph of similar clips:     q_i = one_hot(argmax_c F_ic)      (`distill.label_spreading`)
 
-and the student learns it at every step: L = 1/N Σ_n KL(q_i || S(x_n)).
+The student learns the target at every segment: L = 1/N Σ_n KL(q_i || S(x_n)).
 
-With few labels all depends on how good the teacher is, and which one is, depends on the data: a BiGRU knows little more
-than the few clips it was told of, a graph uses all the others too but trusts distances. The student sees beginnings
-only, at the cost of any other. With all labels this is the baseline, to rounding. Not of the paper.
+With few labels the teacher limits the student, and which teacher is better depends on the data. A BiGRU learns from few
+clips only. A graph uses all clips, but depends on distances. With all labels this method is the baseline.
 """
 
 import torch
@@ -25,30 +24,30 @@ from distill.models import Classifier, Outputs, predict_outputs
 
 
 def targets(data: FeatureSet, labelled: Tensor, settings: Spreading, teacher: Classifier | None) -> Tensor:
-    """Return q (clips, C) of the training clips, from the labels of the `labelled` ones alone."""
+    """Return the targets q (clips, C) of the training clips. Only labels of `labelled` clips (clips,) are read."""
     assert teacher is not None
     train = data.splits["train"]
     given = F.one_hot(train.labels.where(labelled, 0), data.num_classes).to(train.features.dtype)
     if labelled.all():
         return given
-    by_graph = accuracy(graph_verdict(data, labelled, settings, with_validation=True), data)
-    by_teacher = accuracy(teacher_verdict(teacher, data.splits["validation"].features), data)
+    by_graph = accuracy(graph_prediction(data, labelled, settings, with_validation=True), data)
+    by_teacher = accuracy(teacher_prediction(teacher, data.splits["validation"].features), data)
     if by_graph > by_teacher:
-        verdict = graph_verdict(data, labelled, settings, with_validation=False)
-        verdict = F.one_hot(verdict.argmax(1), data.num_classes).to(given.dtype)
+        prediction = graph_prediction(data, labelled, settings, with_validation=False)
+        prediction = F.one_hot(prediction.argmax(1), data.num_classes).to(given.dtype)
     else:
-        verdict = teacher_verdict(teacher, train.features)
-    return torch.where(labelled[:, None], given, verdict)
+        prediction = teacher_prediction(teacher, train.features)
+    return torch.where(labelled[:, None], given, prediction)
 
 
-def teacher_verdict(teacher: Classifier, features: Tensor) -> Tensor:
-    """Return the teacher's probabilities of features (clips, N, D), averaged over its steps: (clips, C)."""
+def teacher_prediction(teacher: Classifier, features: Tensor) -> Tensor:
+    """Return the teacher's probabilities for features (clips, N, D), the mean over segments: (clips, C)."""
     return predict_outputs(teacher, features).logits.softmax(-1).mean(1)
 
 
-def graph_verdict(data: FeatureSet, labelled: Tensor, settings: Spreading, with_validation: bool) -> Tensor:
-    """Return what reaches the clips in the graph (clips, C): of the training clips alone, or of the validation clips
-    where they stand among them as clips without a label.
+def graph_prediction(data: FeatureSet, labelled: Tensor, settings: Spreading, with_validation: bool) -> Tensor:
+    """Return the probabilities (clips, C) of clips in the graph: of the training clips, or of the validation clips if
+    `with_validation`, which are then nodes without a label.
     """
     train = data.splits["train"]
     if not with_validation:
@@ -65,9 +64,9 @@ def graph_verdict(data: FeatureSet, labelled: Tensor, settings: Spreading, with_
     return reached[len(train.labels) :]
 
 
-def accuracy(verdict: Tensor, data: FeatureSet) -> float:
-    """Return the share of validation clips that a verdict (clips, C) on them is right about."""
-    return (verdict.argmax(1) == data.splits["validation"].labels).double().mean().item()
+def accuracy(prediction: Tensor, data: FeatureSet) -> float:
+    """Return the accuracy of probabilities (clips, C) on the validation clips."""
+    return (prediction.argmax(1) == data.splits["validation"].labels).double().mean().item()
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: Spreading) -> Losses:

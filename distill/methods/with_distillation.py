@@ -1,7 +1,7 @@
-"""The paper's method, and its two halves: L = L_cls + α L_ts + β L_self (Eq. 4).
+"""The paper's method and its two halves: L = L_cls + α L_ts + β L_self (Eq. 4).
 
-`with` has both terms, `teacher_student` only the first (β = 0, "without self-distillation" in §3.2),
-`self_distillation` only the second (α = 0). Clips without a label enter L_ts and L_self alone (§3.4).
+`with` has both distillation terms. `teacher_student` has L_ts only (β = 0; paper, section 3.2), `self_distillation` has
+L_self only (α = 0). Clips without a label are in L_ts and L_self only (paper, section 3.4).
 """
 
 from distill.losses import Losses, combined_loss

@@ -1,4 +1,4 @@
-"""The baseline (Table 1): the same GRU student, trained by cross-entropy alone (Eq. 3)."""
+"""The paper's baseline (Table 1): the same GRU student, trained with cross-entropy only (Eq. 3)."""
 
 from distill.losses import Losses, combined_loss
 from distill.method import LossInputs, Method, student_size

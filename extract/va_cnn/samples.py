@@ -1,6 +1,7 @@
-"""What a VA-CNN is trained on: of every clip each segment by itself and each observed beginning, as points in memory.
+"""The training samples of a VA-CNN: the segments of every clip, and the clip from its start to each segment's end.
 
-Read by the workers that read for extraction; pictures are made of them when they are needed. No network here.
+Files are read by the decode workers of the extraction. The samples are points in memory; pictures are made from them
+when the training needs them.
 """
 
 import hashlib
@@ -23,9 +24,9 @@ class Samples:
 
     Attributes:
         points: (P, 3) float32, metres, of all clips.
-        stretches: (clips, N, 2, 4) int64: of each segment itself and the beginning up to its end, see `Clip`.
+        stretches: (clips, N, 2, 4) int64, for each segment the segment itself and the clip up to its end; see `Clip`.
         labels: (clips,) int64.
-        left_out: the files that could not be read, with the reason.
+        left_out: the files that could not be read, each with the reason.
     """
 
     points: Tensor
@@ -35,43 +36,43 @@ class Samples:
 
     @property
     def joints(self) -> int:
-        """Joints of an actor."""
+        """The number of joints of an actor."""
         return int(self.stretches[0, 0, 0, 2])
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of all that is trained on."""
+        """The fingerprint of all samples."""
         digest = hashlib.sha256()
         for part in (self.points, self.stretches, self.labels):
             digest.update(part.contiguous().numpy().data)
         return digest.hexdigest()
 
     def to(self, device: torch.device) -> "Samples":
-        """Return the same on a device."""
+        """Return the same samples on a device."""
         return Samples(self.points.to(device), self.stretches.to(device), self.labels.to(device), self.left_out)
 
 
 def read_samples(
     paths: Mapping[str, Path],
     labels: Mapping[str, int],
-    segments: int,
+    num_segments: int,
     *,
     legacy_sequence_actors: bool = False,
     workers: int = 1,
     deadline: float = 60.0,
 ) -> Samples:
-    """Read the skeletons of clips, as extraction does; those that cannot be read are left out and named.
+    """Read the skeletons of clips as the extraction does. Those that cannot be read are left out and named.
 
     Args:
         paths: the files, by clip id.
         labels: of each clip.
-        segments: N.
+        num_segments: N.
         legacy_sequence_actors: see `extract.skeletons.segment_points`.
-        workers: processes that read.
-        deadline: seconds a file may take.
+        workers: number of processes that read.
+        deadline: largest number of seconds for one file.
     """
     tasks = [
-        DecodeTask(clip_id, str(path), segments, 1, "skeleton", 0, legacy_sequence_actors)
+        DecodeTask(clip_id, str(path), num_segments, 1, "skeleton", 0, legacy_sequence_actors)
         for clip_id, path in paths.items()
     ]
     clips: dict[str, Clip] = {}
@@ -81,12 +82,12 @@ def read_samples(
             left_out[outcome.clip_id] = outcome.reason
         else:
             clips[outcome[0]] = outcome[1]
-    kept = [clip_id for clip_id in paths if clip_id in clips]  # not in the order in which workers finished
+    kept = [clip_id for clip_id in paths if clip_id in clips]  # the manifest's order, not that in which workers finish
     first = np.cumsum([0, *(len(clips[clip_id].content) for clip_id in kept)])
     points = np.empty((first[-1], 3), np.float32)
-    stretches = np.empty((len(kept), segments, 2, 4), np.int64)
+    stretches = np.empty((len(kept), num_segments, 2, 4), np.int64)
     for index, clip_id in enumerate(kept):
-        clip = clips.pop(clip_id)  # freed one by one: there is never more than one copy of all
+        clip = clips.pop(clip_id)  # freed one by one, so that memory never has two copies
         points[first[index] : first[index + 1]] = clip.content
         stretches[index] = clip.segments + np.array([first[index], 0, 0, 0])
     return Samples(
@@ -98,26 +99,26 @@ def read_samples(
 
 
 def cut(stretches: Tensor, chance: np.random.Generator) -> Tensor:
-    """Cut a sample out of each of some segments: the recording stops at any frame of it, and all is seen or the last.
+    """Cut a random sample out of each of some segments. It ends at any frame, and has the clip up to there or a part.
 
-    Fewer clips than a network has weights are soon known by heart; cut like this, a clip is hardly ever the same twice.
+    A data set has few clips for a network with many weights. Random cuts make nearly every sample different.
 
     Args:
-        stretches: (B, 2, 4) int64, segments and the beginnings up to their ends, see `Clip`.
-        chance: draws where to stop, whether the beginning is seen or a part of 0.7 to 1.4 segments, and which.
+        stretches: (B, 2, 4) int64, segments and the clips up to their ends; see `Clip`.
+        chance: draws the last frame, and whether the sample is the clip up to it or its last 0.7 to 1.4 segments.
 
     Returns:
-        (B, 4) int64, stretches as in `make_pictures`; each lies in its beginning.
+        (B, 4) int64, stretches as `make_pictures` takes them; each is inside the clip up to the segment's end.
     """
     stop, part, whole = (torch.from_numpy(row).to(stretches.device) for row in chance.random((3, len(stretches))))
     alone = stretches[:, 0, 1]
     beginning = whole < 0.5
-    # A segment in which one of two actors is away is drawn without him, and so is a part of it: it is cut out of the
-    # segment's own drawing then.
-    away = stretches[:, 0, 3] != stretches[:, 1, 3]
-    source = torch.where((~beginning & away)[:, None], stretches[:, 0], stretches[:, 1])
+    # A segment in which one of two actors is absent has the points of one actor. A part of it must have the same, so it
+    # is cut out of the segment.
+    absent = stretches[:, 0, 3] != stretches[:, 1, 3]
+    source = torch.where((~beginning & absent)[:, None], stretches[:, 0], stretches[:, 1])
     first, frames, joints, actors = source.unbind(1)
-    end = frames - (stop * torch.minimum(alone, frames)).long()  # at least one frame is left
+    end = frames - (stop * torch.minimum(alone, frames)).long()  # at least one frame remains
     length = torch.where(beginning, end, (alone * (0.7 + 0.7 * part)).round().long()).clamp(min=1)
     length = torch.minimum(length, end)
     return torch.stack([first + (end - length) * joints * actors, length, joints, actors], 1)

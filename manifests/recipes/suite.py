@@ -1,7 +1,7 @@
-"""A suite: the rows that make one table of the paper, or one of ours, each a recipe of its own.
+"""A suite: several recipes whose rows make one table of the paper, or one of ours.
 
-Rows of one base that differ in nothing but their methods are one recipe here, so that their models share features and
-teachers and are trained side by side. Nothing is run here, and no number is computed.
+Rows of one base that differ in their methods only are merged into one recipe. So their models share features and
+teachers, and are trained side by side.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from common.config import Config, parse_config
 from common.errors import UserError
 from manifests.recipes.recipe import RECIPES, Recipe, read_recipe, read_toml
 
-TABLES = RECIPES / "suites"
+SUITES = RECIPES / "suites"
 
 
 class Suite(Config):
-    """A table: which rows, in which order."""
+    """The rows of a results table, in their order."""
 
     name: str = Field(pattern=r"^[\w.-]+$")
     title: str = Field(min_length=1)
-    rows: list[str] = Field(min_length=1)  # recipes: names of those that come with the project, or files beside it
+    rows: list[str] = Field(min_length=1)  # recipes: names of those of the project, or files beside the suite
 
     @field_validator("rows")
     @classmethod
@@ -33,21 +33,22 @@ class Suite(Config):
 
 
 def find_suite(name: Path) -> Path | None:
-    """Return the file of a suite by its name, or by its bare name for those that come with the project.
+    """Return the file of a suite. None: there is no such suite; it may be a recipe, which has no `rows`.
 
-    None: there is none of that name; it may be a recipe, which has no `rows`.
+    Args:
+        name: a file, or the name of a suite that comes with the project.
     """
     if name.is_file():
         return name if "rows" in read_toml(name) else None
-    shipped = TABLES / f"{name}.toml"
+    shipped = SUITES / f"{name}.toml"
     return shipped if shipped.is_file() else None
 
 
 def read_suite(path: Path) -> tuple[Suite, list[Recipe]]:
-    """Read a suite and the recipes of its rows, in its order.
+    """Read a suite and the recipes of its rows.
 
     Raises:
-        UserError: not TOML, an unknown key, a row that is no recipe, rows that cannot be told apart.
+        UserError: the file is not TOML, a key is unknown, a row is no recipe, or two rows have one name.
     """
     suite = parse_config(Suite, read_toml(path), f"suite {path}")
     recipes = [read_recipe(Path(row), path.parent) for row in suite.rows]
@@ -59,15 +60,15 @@ def read_suite(path: Path) -> tuple[Suite, list[Recipe]]:
 
 
 def base_of(recipe: Recipe) -> str:
-    """Return what a row's features come from: the name of its base, or its own."""
+    """Return the name of a row's base, which has its features, or the row's own name if it has no base."""
     return recipe.base or recipe.name
 
 
 def merge_rows(rows: Sequence[Recipe]) -> list[Recipe]:
-    """Return one recipe, named after the base, for all rows that differ in nothing but methods; see `merged_into`.
+    """Return one recipe for all rows of one base that differ in their methods only. It has the name of the base.
 
     Raises:
-        UserError: rows of one base and one share of labels differ in something else; they cannot share a folder.
+        UserError: rows of one base and one share of labels differ in something else, so they cannot share a folder.
     """
     merged: list[Recipe] = []
     for row in rows:
@@ -89,7 +90,7 @@ def merge_rows(rows: Sequence[Recipe]) -> list[Recipe]:
 
 
 def merged_into(row: Recipe, merged: Recipe) -> bool:
-    """Tell whether a row is one of those that `merge_rows` made `merged` of."""
+    """Return whether a row is one of those that `merge_rows` merged into `merged`."""
     return base_of(row) == merged.name and _but_methods(row) == _but_methods(merged)
 
 

@@ -1,4 +1,4 @@
-"""ModelRun folders: killed and gone on with, refused, finished, loaded; and the command line on top."""
+"""Run folders: killed and resumed, refused, finished, loaded; and the command line."""
 
 import csv
 import json

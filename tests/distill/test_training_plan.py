@@ -17,7 +17,7 @@ from distill.run_settings import run_settings
 from distill.training_plan import complete_recipe, complete_recipe_model, make_training_plan, vary_recipe
 from distill.training_state import ModelId
 from manifests.recipes.recipe import Recipe, read_recipe
-from manifests.recipes.suite import TABLES, read_suite
+from manifests.recipes.suite import SUITES, read_suite
 
 RECORDS = Path(__file__).parent / "data" / "run_settings.json"  # as the first release wrote them
 
@@ -72,7 +72,7 @@ def test_a_plan_has_methods_settings_and_sizes() -> None:
 
 
 def test_every_shipped_row_can_be_resolved() -> None:
-    for path in TABLES.glob("*.toml"):
+    for path in SUITES.glob("*.toml"):
         for recipe in read_suite(path)[1]:
             plan = make_training_plan(recipe)
             assert list(plan.methods) == recipe.methods

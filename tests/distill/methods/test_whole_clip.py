@@ -12,7 +12,7 @@ from distill.label_fraction import labelled_clips
 from distill.label_spreading import Spreading
 from distill.method import LossInputs, Method
 from distill.methods import whole_clip
-from distill.methods.whole_clip import WHOLE_CLIP, graph_verdict, targets, teacher_verdict
+from distill.methods.whole_clip import WHOLE_CLIP, graph_prediction, targets, teacher_prediction
 from distill.models import Classifier, Outputs, predict_probabilities
 from distill.side_by_side import train_together
 from distill.training_plan import TrainingPlan
@@ -61,12 +61,12 @@ def test_the_teacher_that_validates_better_is_taken(
 ) -> None:
     kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
     judged = iter([0.7, 0.2] if graph_is_better else [0.7, 0.7])  # the graph is asked first; a tie is the teacher's
-    monkeypatch.setattr(whole_clip, "accuracy", lambda verdict, data: next(judged))
+    monkeypatch.setattr(whole_clip, "accuracy", lambda prediction, data: next(judged))
     found = targets(data, kept, Spreading(), teacher)
     train = data.splits["train"]
     assert torch.equal(found[kept].argmax(1), train.labels[kept]) and (found[kept].amax(1) == 1).all()
     if graph_is_better:
-        expected = graph_verdict(data, kept, Spreading(), with_validation=False).argmax(1)
+        expected = graph_prediction(data, kept, Spreading(), with_validation=False).argmax(1)
         assert torch.equal(found[~kept].argmax(1), expected[~kept]) and (found[~kept].amax(1) == 1).all()
     else:
         expected = predict_probabilities(teacher, train.features).mean(1)
@@ -75,14 +75,14 @@ def test_the_teacher_that_validates_better_is_taken(
 
 def test_it_is_judged_on_validation_clips_whose_labels_do_not_spread(data: FeatureSet) -> None:
     kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
-    verdict = graph_verdict(data, kept, Spreading(), with_validation=True)
+    prediction = graph_prediction(data, kept, Spreading(), with_validation=True)
     validation = data.splits["validation"]
-    assert verdict.shape == (len(validation.labels), data.num_classes)
+    assert prediction.shape == (len(validation.labels), data.num_classes)
     lies = replace(validation, labels=(validation.labels + 1) % 3)
     lied = replace(data, splits={**data.splits, "validation": lies})
-    assert torch.equal(verdict, graph_verdict(lied, kept, Spreading(), with_validation=True))
-    assert whole_clip.accuracy(verdict, data) == (verdict.argmax(1) == validation.labels).double().mean()
-    assert whole_clip.accuracy(verdict, lied) != whole_clip.accuracy(verdict, data)
+    assert torch.equal(prediction, graph_prediction(lied, kept, Spreading(), with_validation=True))
+    assert whole_clip.accuracy(prediction, data) == (prediction.argmax(1) == validation.labels).double().mean()
+    assert whole_clip.accuracy(prediction, lied) != whole_clip.accuracy(prediction, data)
 
 
 def test_hidden_labels_of_training_clips_are_never_read(data: FeatureSet, teacher: Classifier) -> None:
@@ -93,7 +93,7 @@ def test_hidden_labels_of_training_clips_are_never_read(data: FeatureSet, teache
     assert torch.equal(targets(data, kept, Spreading(), teacher), targets(lied, kept, Spreading(), teacher))
 
 
-def test_a_teachers_verdict_is_its_mean_over_the_steps(data: FeatureSet, teacher: Classifier) -> None:
+def test_a_teachers_prediction_is_its_mean_over_the_steps(data: FeatureSet, teacher: Classifier) -> None:
     features = data.splits["validation"].features
     expected = predict_probabilities(teacher, features).mean(1)
-    np.testing.assert_allclose(teacher_verdict(teacher, features).numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(teacher_prediction(teacher, features).numpy(), expected, rtol=1e-5)

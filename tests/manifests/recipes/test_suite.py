@@ -7,10 +7,10 @@ import pytest
 from common.errors import UserError
 from distill.methods import METHODS
 from manifests.recipes.recipe import RECIPES, Recipe, read_recipe
-from manifests.recipes.suite import TABLES, find_suite, merge_rows, merged_into, read_suite
+from manifests.recipes.suite import SUITES, find_suite, merge_rows, merged_into, read_suite
 
 BASE = 'name = "one"\nseeds = [0]\n[data]\ndataset = "other"\nprotocol = "p"\n[distillation]\nbeta = 0.5\n'
-SHIPPED = sorted(TABLES.glob("*.toml"))
+SHIPPED = sorted(SUITES.glob("*.toml"))
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -45,7 +45,7 @@ def test_the_papers_tables_have_its_rows() -> None:
     """Base, method and share of labels of each, typed here by hand."""
 
     def rows(name: str) -> list[tuple[str | None, list[str], float]]:
-        recipes = read_suite(TABLES / f"{name}.toml")[1]
+        recipes = read_suite(SUITES / f"{name}.toml")[1]
         return [(recipe.base, list(recipe.methods), recipe.labels.fraction) for recipe in recipes]
 
     both = ("sysu", "ucf101")
