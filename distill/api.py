@@ -10,7 +10,7 @@ from distill.models import Classifier
 from distill.run_folder import load_run, runs_of
 from distill.train_runs import EpochCounter
 from distill.training_data import read_training_data
-from distill.training_plan import make_training_plan
+from distill.training_plan import check_inputs, make_training_plan
 from manifests.manifest import Manifest, read_manifest
 from manifests.recipes.recipe import ONLY_STREAM, Recipe, read_recipe
 
@@ -59,7 +59,8 @@ def train(
         if name not in streams:
             raise UserError(f"recipe {recipe.name} has no stream {name}; its streams are {', '.join(streams)}")
     caches = {name: Path(files[name]) for name in streams if name in files}
-    data = read_training_data(recipe, manifest, caches, device, allow_missing)
+    check_inputs(recipe, manifest.protocol, caches)
+    data = read_training_data(manifest, caches, device, allow_missing)
     counter = EpochCounter(len(plan.trained) * len(plan.seeds) * plan.training.epochs, progress)
     folders: dict[str, list[Path]] = {}
     for stage in (plan.teachers, plan.students):

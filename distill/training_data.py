@@ -1,20 +1,17 @@
-"""The training and validation clips of a recipe, read from the feature caches of its streams."""
+"""The training and validation clips, read from the feature caches of one or several streams."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from common.callbacks import Notify, no_notice
 from common.device import choose_device
-from common.errors import UserError
 from distill.early_fusion import clips_without_features, join_caches
 from distill.feature_set import FeatureSet, make_feature_set
 from extract.cache import read_cache
 from manifests.manifest import Manifest
-from manifests.recipes.recipe import Recipe, check_protocol
 
 
 def read_training_data(
-    recipe: Recipe,
     manifest: Manifest,
     caches: Mapping[str, Path],
     device: str = "auto",
@@ -24,22 +21,15 @@ def read_training_data(
     """Read the caches, join the features of several streams, and join them with the labels. No test label is read.
 
     Args:
-        recipe: its protocol must be the manifest's. With early fusion all of its streams are needed.
         manifest: labels and splits.
-        caches: the files by stream, in the order in which the features are concatenated.
+        caches: the files by stream, in the order in which the features are concatenated; at least one.
         device: auto, cpu, cuda, cuda:1.
         allow_missing: leave out clips that have no features, instead of refusing.
         notify: gets a sentence about clips that have no features.
 
     Raises:
-        UserError: another protocol, a stream without a cache, a damaged cache, or clips without features.
+        UserError: a cache is damaged, or clips have no features.
     """
-    check_protocol(recipe, manifest.protocol)
-    lacking = [name for name in recipe.streams if name not in caches]
-    if lacking and recipe.fusion == "early":
-        raise UserError(f"recipe {recipe.name} joins its streams; give --cache {lacking[0]}=FILE too")
-    if not caches:
-        raise UserError(f"recipe {recipe.name}: no feature cache is given")
     read = {name: read_cache(path) for name, path in caches.items()}
     if len(read) > 1:
         needed = [clip_id for split in ("train", "validation") for clip_id in manifest.split(split)["clip_id"]]

@@ -5,7 +5,7 @@ refused here. After that the training gets the plan and not the recipe.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, Generic, TypeVar
@@ -17,7 +17,7 @@ from common.errors import UserError
 from distill.losses import check_tau
 from distill.method import ClassicalMethod, HiddenSizes, Method
 from distill.methods import METHODS, find_method
-from manifests.recipes.recipe import Recipe
+from manifests.recipes.recipe import Recipe, check_protocol
 from manifests.recipes.training import Labels, Training
 
 NOT_TRAINED = {"name", "base", "data", "extract", "streams", "fusion"}  # keys of a recipe that no training reads
@@ -167,6 +167,25 @@ def plan_methods(
             else:
                 classical[each] = MethodPlan(each, method, settings)
     return trained, classical
+
+
+def check_inputs(recipe: Recipe, protocol: str, streams: Collection[str]) -> None:
+    """Refuse a manifest or feature caches that do not belong to a recipe.
+
+    Args:
+        recipe: with early fusion, all of its streams are needed.
+        protocol: of the manifest.
+        streams: the streams whose caches are given.
+
+    Raises:
+        UserError: the manifest has another protocol, or a stream has no cache.
+    """
+    check_protocol(recipe, protocol)
+    lacking = [name for name in recipe.streams if name not in streams]
+    if lacking and recipe.fusion == "early":
+        raise UserError(f"recipe {recipe.name} joins its streams; give --cache {lacking[0]}=FILE too")
+    if not streams:
+        raise UserError(f"recipe {recipe.name}: no feature cache is given")
 
 
 def check_num_segments(plan: TrainingPlan, num_segments: int) -> None:

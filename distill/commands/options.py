@@ -24,6 +24,10 @@ def read_data(
     """Return the training and validation clips of the caches that a command names."""
     from distill.commands.caches import name_caches
     from distill.training_data import read_training_data
+    from distill.training_plan import check_inputs
 
     caches = name_caches(recipe, cache)
-    return read_training_data(recipe, manifest, caches, device, allow_missing, notify=typer.echo)
+    check_inputs(recipe, manifest.protocol, caches)
+    return read_training_data(
+        manifest, caches, device, allow_missing, notify=lambda sentence: typer.echo(sentence, err=True)
+    )

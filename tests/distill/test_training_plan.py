@@ -11,9 +11,12 @@ import pytest
 from common.config import Config, parse_config
 from common.errors import UserError
 from distill.feature_set import FeatureSet
-from distill.method import ClassicalMethod, Method
+from distill.losses import Losses, labelled_mean
+from distill.method import ClassicalMethod, LossInputs, Method, student_size
 from distill.methods import METHODS
+from distill.models import Outputs
 from distill.run_settings import run_settings
+from distill.training import train_model
 from distill.training_plan import complete_recipe, complete_recipe_model, make_training_plan, vary_recipe
 from distill.training_state import ModelId
 from manifests.recipes.recipe import Recipe, read_recipe
@@ -179,6 +182,34 @@ def test_a_new_method_is_a_file_and_a_line(monkeypatch: pytest.MonkeyPatch) -> N
     assert plan.record["mine"] == {"strength": 3.0}
     with pytest.raises(UserError, match=r"mine\.strenght is not a key; did you mean mine\.strength\?"):
         make_training_plan(recipe_with(methods=["mine"], mine={"strenght": 3.0}))
+
+
+def test_a_new_method_is_trained_with_its_own_loss_and_settings(
+    data: FeatureSet, make_recipe: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The example of CONTRIBUTING.md."""
+
+    class Focal(Config):
+        gamma: float = 2.0
+
+    def loss(outputs: Outputs, inputs: LossInputs, settings: Focal) -> Losses:
+        label = inputs.labels[..., None, None].expand(*outputs.logits.shape[:-1], 1)
+        log_p = outputs.logits.log_softmax(-1).gather(-1, label).squeeze(-1)
+        total = labelled_mean(-((1 - log_p.exp()) ** settings.gamma * log_p).mean(-1), inputs.labelled)
+        return Losses(total, {"focal": total})
+
+    method = Method(title="Focal", network="gru", hidden=student_size, loss=loss, section="focal", settings=Focal)
+    monkeypatch.setitem(METHODS, "focal", method)
+    recipe = make_recipe(epochs=2).model_dump() | {"methods": ["focal"]}
+
+    def trained(**section: float) -> list[float]:
+        plan = make_training_plan(parse_config(Recipe, recipe | {"focal": section}, "recipe"))
+        assert run_settings(plan, data, ModelId("focal", 0), None)["focal"] == {"gamma": 2.0} | section
+        return [epoch.loss for epoch in train_model(ModelId("focal", 0), plan, data).histories[0]]
+
+    assert trained()[1] < trained()[0]
+    baseline = train_model(ModelId("without", 0), make_training_plan(make_recipe(epochs=2)), data)
+    assert trained(gamma=0.0) == pytest.approx([epoch.loss for epoch in baseline.histories[0]])
 
 
 def test_every_combination_once(make_recipe: Callable[..., Recipe]) -> None:

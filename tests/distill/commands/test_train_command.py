@@ -99,8 +99,8 @@ def test_several_caches_are_joined(
     both = ["--cache", f"skeleton={files / 'skeleton.h5'}", "--cache", f"rgb={files / 'rgb.h5'}"]
     assert train(files, *both) == 1
     said = capsys.readouterr()
-    assert "stream skeleton: 1 clips have no features; the first: train_jump_3" in said.out
-    assert "stream rgb" not in said.out
+    assert "stream skeleton: 1 clips have no features; the first: train_jump_3" in said.err
+    assert "stream rgb" not in said.err
     assert "1 of 48 clips have no features" in said.err
     assert train(files, *both, "--allow-missing") == 0
     joined = join_caches({name: read_cache(files / f"{name}.h5") for name in ("rgb", "skeleton")})
