@@ -1,1 +1,1 @@
-"""From a video's bytes to its chosen frames, in processes that can be killed."""
+"""From a video file to the frames that its features need, decoded in processes that can be killed."""

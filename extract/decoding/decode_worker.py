@@ -1,8 +1,8 @@
-"""The process that decodes: reads one task a line on stdin, answers on stdout with lines of JSON.
+"""The decode worker, a process that decodes: it reads tasks from stdin and answers on stdout, in lines of JSON.
 
-`{"alive": "decode"}`, now and then, is a sign of life in a stage; the last line of a task says what lies in the shared
-buffer, or why nothing does. A process of its own, because a hung or crashed decoder can only be ended by killing it.
-It dies with the process that started it, `extract.decoding.pool`; nothing here knows of networks.
+`{"alive": "decode"}` is a sign of life, with the current stage. The last line of an answer describes the clip in the
+shared buffer, or says why there is none. Decoding has a process of its own because a decoder that hangs or crashes
+can only be ended by a kill. The worker dies with its parent, whose side is `extract.decoding.decode_process`.
 """
 
 import contextlib
@@ -25,19 +25,19 @@ from extract.skeletons.segment_points import decode_skeleton
 from extract.sources.fetch import FetchError, Scratch
 from extract.sources.location import is_url
 
-ALIVE_SECONDS = 1.0  # between two signs of life at least
+ALIVE_SECONDS = 1.0  # the least time between two signs of life
 
 
 def main(parent: int, buffer: SharedBuffer) -> None:
     """Answer tasks until stdin ends."""
-    # Schedulers send these to every process of a job; what is to be done then, the parent decides.
+    # Schedulers send these signals to every process of a job. Only the parent reacts to them.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: also when the parent is killed
-    if os.getppid() != parent:  # it was, before that took effect
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: die with the parent, even if it is killed
+    if os.getppid() != parent:  # the parent died before that took effect
         return
-    # Libraries that print must not print into the answers.
+    # What libraries print must not get into the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with contextlib.suppress(BrokenPipeError), contextlib.closing(Scratch()) as scratch:
@@ -54,7 +54,7 @@ def _answer(task: dict[str, Any], answers: BinaryIO, buffer: SharedBuffer, scrat
         return {"stage": "decode", "reason": str(error)}
     except BrokenPipeError:
         raise
-    except Exception as error:  # a clip must end in the ledger, not end the run
+    except Exception as error:  # any error fails the clip, never the run
         return {"stage": "decode", "reason": f"{type(error).__name__}: {error}"}
     content = np.ascontiguousarray(clip.content)
     buffer.first(content.nbytes)[:] = content.view(np.uint8).reshape(-1)
@@ -81,7 +81,7 @@ def _decode(
     size: int,
     name: str,
 ) -> Clip:
-    """Decode a `DecodeTask` of either kind, from where it is or from a local copy."""
+    """Decode the fields of a `DecodeTask`, of a video or a skeleton; the file is fetched first if it is not local."""
     with contextlib.ExitStack() as stack:
         file = Path(path)
         if offset or is_url(path):
@@ -94,7 +94,7 @@ def _decode(
 
 
 def _signs_of_life(answers: BinaryIO, stage: str) -> Callable[[], None]:
-    """Return a function to be called at every step of a stage; it says so, not too often."""
+    """Return a function that is called at every step of a stage and sends a sign of life, if the last one is old."""
     last = -ALIVE_SECONDS
 
     def alive() -> None:

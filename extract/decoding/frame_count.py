@@ -1,7 +1,7 @@
-"""How many frames a video file promises, from its packets and its header, before anything is decoded.
+"""How many frames a video file should have, from its packets and its header, before anything is decoded.
 
-Headers count samples or time units, not the frames that are shown. So each container's number is compared with the same
-kind of thing in the file, and what is missing there tells whether the file is cut.
+Headers count samples or time units, not the frames that are shown. So the number in a container's header is compared
+with the same kind of thing in the file. If the file has fewer, it is cut.
 """
 
 import itertools
@@ -23,8 +23,9 @@ from extract.decoding.truncation import (
 )
 from extract.decoding.video_file import open_video
 
-TIMED_FORMATS = ("avi", "flv", "matroska,webm")  # that declare times, of which a number of frames is estimated
-# Containers of pictures, and the brands of MP4-like ones (HEIF, AVIF); with one picture, they are no video.
+# Containers that declare times; the number of frames is estimated from these.
+TIMED_FORMATS = ("avi", "flv", "matroska,webm")
+# Containers of images, and the brands of MP4-like ones (HEIF, AVIF). With a single image they are no video.
 PICTURE_FORMATS = ("image2", "mjpeg", "gif", "apng", "ico")
 PICTURE_CODECS = ("bmp", "gif", "jpeg2000", "mjpeg", "png", "tiff", "webp")
 PICTURE_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1")
@@ -32,18 +33,18 @@ PICTURE_BRANDS = ("avif", "heic", "heix", "heim", "heis", "mif1")
 
 @dataclass(frozen=True)
 class FrameCount:
-    """What a file says of itself before it is decoded.
+    """The number of frames of a file, as far as it is known before decoding.
 
     Attributes:
-        packets: of frames that are to be shown; the number of frames, nearly always.
-        declared: the packets of such frames that its header makes to expect; 0: it does not say.
+        packets: the packets of frames that are to be shown; nearly always this is the number of frames.
+        declared: how many such packets there should be according to the header; 0: it does not say.
     """
 
     packets: int
     declared: int
 
 
-# What a file says of itself while its packets are being counted; the last one counts.
+# The counts so far while the packets are counted; the last one is the result.
 FrameCounts = Iterator[FrameCount]
 
 
@@ -51,7 +52,7 @@ def count_packets(path: Path) -> FrameCounts:
     """Count the packets of a video file, and compare them with its header.
 
     Raises:
-        DecodeError: not a video, only a picture, damaged, or cut.
+        DecodeError: the file is no video, only an image, damaged, or cut.
     """
     with open_video(path) as (container, stream):
         seen = _Seen()
@@ -75,14 +76,24 @@ def count_packets(path: Path) -> FrameCounts:
 
 
 def is_interlaced(path: Path) -> bool:
-    """Tell whether the first picture of a video is made of two fields, which may be two packets."""
+    """Tell whether the first frame of a video consists of two fields, which may be two packets."""
     with open_video(path) as (container, stream):
         return any(frame.interlaced_frame for frame in itertools.islice(container.decode(stream), 1))
 
 
 def refuse_cut(num_frames: int, promised: int, who: str) -> None:
-    """Raise DecodeError where a recording has clearly fewer frames than `who` promised."""
-    # Headers are a frame or two off on healthy files; a shorter file has other segments, so it is refused.
+    """Refuse a recording that has clearly fewer frames than it should have.
+
+    Headers are wrong by a frame or two in healthy files. A file that is much shorter has other segments.
+
+    Args:
+        num_frames: the frames that it has.
+        promised: the frames that it should have.
+        who: subject and verb of the sentence, as in "the manifest gives".
+
+    Raises:
+        DecodeError: it is cut.
+    """
     if num_frames < promised - max(3, promised // 20):
         raise DecodeError(f"cut: {num_frames} frames can be decoded, {who} {promised}")
 
@@ -91,15 +102,15 @@ class _Seen:
     """The packets of one stream so far."""
 
     def __init__(self) -> None:
-        self.found = 0  # with content
-        self.shown = 0  # of them, those whose frame is shown
-        self.first, self.last = 0, 0  # decoding times, in the stream's units
-        self.end = 0  # of the last shown picture, in the stream's units
-        self.incomplete = False  # one of them, as the last one of a cut file
-        self.several_pictures = False  # one photograph in a format that holds several pictures of it
+        self.found = 0  # packets with content
+        self.shown = 0  # packets whose frame is shown
+        self.first, self.last = 0, 0  # decoding times of the first and last packet, in the stream's units
+        self.end = 0  # when the last frame that is shown ends, in the stream's units
+        self.incomplete = False  # a packet is incomplete, as the last one of a cut file
+        self.several_pictures = False  # it is one photograph in a format that can contain several images of it
 
     def add(self, packet: "av.Packet[av.VideoStream]") -> None:
-        if not packet.size:  # the demuxer's last one, or an empty one: a frame that a camera dropped
+        if not packet.size:  # the demuxer's last packet, or the empty packet of a frame that a camera dropped
             return
         if not self.found:
             self.first = self.last = packet.dts or 0
@@ -112,17 +123,17 @@ class _Seen:
 
     @property
     def step(self) -> float:
-        """The mean time between two packets; 1 where there are not two."""
+        """The mean time between two packets; 1 if there are fewer than two."""
         return (self.last - self.first) / (self.found - 1) if self.found > 1 and self.last > self.first else 1.0
 
 
 def _is_hidden(packet: "av.Packet[av.VideoStream]") -> bool:
-    """Tell whether a packet of VP8 only serves to predict others: a bit in its first byte says so."""
+    """Tell whether a VP8 packet is only used to predict other frames, by a bit in its first byte."""
     return packet.stream.codec_context.codec.canonical_name == "vp8" and not memoryview(packet)[0] & 0x10
 
 
 def _missing(container: "av.container.InputContainer", stream: "av.VideoStream", path: Path, seen: _Seen) -> int | None:
-    """Return how many packets a container declares beyond those in the file; None where it declares nothing."""
+    """Return how many of the packets that a container declares are missing; None if it declares nothing."""
     kind = container.format.name
     if kind.startswith("mov"):
         return _missing_mp4(stream, path, seen)
@@ -142,29 +153,29 @@ def _missing(container: "av.container.InputContainer", stream: "av.VideoStream",
 
 
 def _missing_mp4(stream: "av.VideoStream", path: Path, seen: _Seen) -> int | None:
-    """Compare with the list of samples after the edit list was applied; the header counts samples before it."""
-    if not stream.frames:  # fragmented: its header declares nothing, but a fragment declares its size
+    """Compare with the list of samples to which the edit list was applied; the header counts all samples."""
+    if not stream.frames:  # a fragmented file: the header declares nothing, but each fragment declares its size
         if (box := cut_box(path)) in ("moof", "mdat"):
             raise DecodeError(f"cut: the file ends within a fragment (box {box})")
         return None
     listed = len(stream.index_entries)
     missing = sum(entry.size > 0 for entry in stream.index_entries) - seen.found
-    if listed < stream.frames:  # by an edit list, or by damage
+    if listed < stream.frames:  # because of an edit list, or of damage
         with open_video(path, options={"ignore_editlist": "1"}) as (container, _):
             missing += max(stream.frames - len(container.streams[stream.index].index_entries), 0)
     return max(missing, 0)
 
 
 def _missing_avi(stream: "av.VideoStream", path: Path, seen: _Seen) -> int:
-    """Compare times: the header counts the chunks for dropped frames too, and H.264 may have several units a frame."""
+    """Compare times: the header also counts the chunks of dropped frames, and H.264 may have several chunks a frame."""
     reached = seen.last + 1
-    if reached < stream.frames:  # the last chunks may be empty, which only the index tells
+    if reached < stream.frames:  # the last chunks may be empty; only the index has these
         reached = max(reached, indexed_chunks(path, stream.index))
     return max(int((stream.frames - reached) / seen.step), 0)
 
 
 def _missing_by_duration(container: "av.container.InputContainer", stream: "av.VideoStream", seen: _Seen) -> int:
-    """Estimate the packets of a cut file from its duration, of the stream where that is given."""
+    """Estimate the missing packets of a cut file from the duration of its stream, or else of its container."""
     if tag := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
         seconds = 3600 * int(tag[1]) + 60 * int(tag[2]) + float(tag[3])
     elif container.duration:

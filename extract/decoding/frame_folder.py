@@ -1,8 +1,7 @@
-"""A recording that is a folder of pictures, as SYSU 3DHOI's, read as a video is: its frames in order, exact.
+"""A recording that is a folder of images, as in SYSU 3DHOI, read as a video is: all its frames in order.
 
-A name is text around the frame's number. The numbers give the order, so `10.jpg` comes after `9.jpg`. A folder whose
-names leave a doubt about which frames there are, or in which order, is refused. Videos are in `decode.py`, the reading
-of one picture in `image_file.py`.
+The name of a file contains the frame's number. The numbers give the order, so `10.jpg` comes after `9.jpg`. A folder is
+refused if its names do not show clearly which frames there are, and in which order.
 """
 
 import math
@@ -23,14 +22,14 @@ from extract.decoding.image_file import read_image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp"}
 
-Numbered = dict[str, dict[int, list[Path]]]  # text around the number → number → pictures
+Numbered = dict[str, dict[int, list[Path]]]  # text around the number → number → files
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """Return the pictures of a folder in the order of their numbers; other files are not looked at.
+    """Return the images of a folder in the order of their numbers. Other files are ignored.
 
     Raises:
-        DecodeError: pictures of several kinds or without a number, a number that is there twice or is missing.
+        DecodeError: there are images of several kinds or without a number, or a number appears twice or is missing.
     """
     paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
     if len(paths) < 2:
@@ -65,13 +64,13 @@ def count_frames(folder: Path) -> Iterator[FrameCount]:
 
 
 def read_frames(folder: Path) -> Iterator[Callable[[], NDArray[np.uint8]]]:
-    """Yield each frame in order, opened only when its function is called: (H, W, 3) uint8 RGB."""
+    """Yield a function for each frame in order, which reads it: (H, W, 3) uint8 RGB."""
     for path in frame_files(folder):
         yield partial(read_image, path)
 
 
 def _numbered(paths: list[Path]) -> Numbered:
-    """Tell the frame's number from the text around it. Upper and lower case are one kind."""
+    """Separate the frame's number from the text around it; upper and lower case make no difference."""
     names = [re.split("([0-9]+)", path.stem.casefold()) for path in paths]  # text, number, text, … text
     place = _changing_number(names)
     kinds: Numbered = defaultdict(lambda: defaultdict(list))
@@ -82,7 +81,7 @@ def _numbered(paths: list[Path]) -> Numbered:
 
 
 def _changing_number(names: list[list[str]]) -> int:
-    """Return where the one number stands that is not the same in all names; else where the last one stands."""
+    """Return the position of the only number that differs between the names, or else of the last number."""
     last = -2
     if len({tuple(name[::2]) for name in names}) > 1:
         return last
@@ -91,7 +90,7 @@ def _changing_number(names: list[list[str]]) -> int:
 
 
 def _refuse_gaps(numbers: list[int]) -> None:
-    """Every fifth frame, say, is no gap: the step is the largest that could have led to all the numbers."""
+    """Refuse missing numbers. Every fifth frame, for example, is no gap: the step is the largest possible one."""
     step = math.gcd(*(after - before for before, after in pairwise(numbers)))
     gaps = [(before + step, after - step) for before, after in pairwise(numbers) if after - before > step]
     if not gaps:

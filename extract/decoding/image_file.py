@@ -1,4 +1,4 @@
-"""One picture file as a frame: upright, RGB, 8 bits a channel. What has no one right way to become that is refused."""
+"""One image file as a frame: upright, RGB, 8 bits a channel. An image that cannot become that clearly is refused."""
 
 import struct
 from pathlib import Path
@@ -9,15 +9,15 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from extract.clip import DecodeError
 
-# struct.error: of damaged EXIF data, of which an upright copy is written
+# struct.error comes from damaged EXIF data, which Pillow writes again for the upright copy
 UNREADABLE = (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError, struct.error)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Return a picture as it is meant to be seen: (H, W, 3) uint8 RGB, turned as its EXIF data say.
+    """Return an image as it is meant to be seen: (H, W, 3) uint8 RGB, turned as its EXIF data say.
 
     Raises:
-        DecodeError: no picture, damaged, an animation, partly transparent, or of more than 8 bits a channel.
+        DecodeError: the file is no image, damaged, an animation, partly transparent, or has more than 8 bits a channel.
     """
     try:
         with Image.open(path) as picture:
@@ -28,10 +28,10 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def _refuse_doubtful(picture: Image.Image, name: str) -> None:
-    # An MPO is a camera's JPEG with more pictures behind the one that is meant.
+    # An MPO is a camera's JPEG with further images after the main one.
     if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
         raise DecodeError(f"the picture {name} is an animation; save each of its pictures as a file of its own")
-    if picture.mode.startswith(("I", "F")):  # Pillow would clip them: depth in millimetres becomes white
+    if picture.mode.startswith(("I", "F")):  # Pillow would clip the values: depth in millimetres would become white
         raise DecodeError(
             f"the picture {name} has more than 8 bits a pixel ({picture.mode}), and which value is white is not known: "
             "choose the range, scale it to 0…255 and save 8-bit pictures"

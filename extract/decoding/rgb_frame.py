@@ -1,7 +1,7 @@
-"""One decoded frame to an RGB picture, upright, by the filters that ffmpeg's command line uses, bit for bit.
+"""One decoded frame as an upright RGB image, with the bits that ffmpeg's command line gives.
 
-FFmpeg's own filters are used because the order of turning, chroma upsampling and colour conversion decides bits: for
-10-bit 4:2:0, conversion in another order differs by up to 100 grey levels at colour edges (measured).
+FFmpeg's own filters do the work, because the bits depend on the order of turning, chroma upsampling and colour
+conversion. For 10-bit 4:2:0 another order differs by up to 100 grey levels at colour edges (measured).
 """
 
 import math
@@ -16,26 +16,26 @@ from numpy.typing import NDArray
 
 from extract.clip import DecodeError
 
-Filters = tuple[tuple[str, str], ...]  # names of FFmpeg's filters, each with its argument
+Filters = tuple[tuple[str, str], ...]  # the names of FFmpeg's filters, each with its argument
 
 
 class RgbConverter:
-    """Makes RGB pictures of the frames of one file. Filters are set up once, and again where frames change."""
+    """Converts the frames of one file to RGB. The filters are built once, and again when the kind of frames changes."""
 
     def __init__(self) -> None:
         self._key: tuple[object, ...] = ()
         self._graph = Graph()
 
     def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """Return a frame as it is to be shown.
+        """Return a frame as it is meant to be seen.
 
         Returns:
             (H, W, 3) uint8 RGB.
 
         Raises:
-            DecodeError: the file says to turn it by an angle that is no quarter turn.
+            DecodeError: the file says to turn the frame by an angle that is no quarter turn.
         """
-        # NVDEC's own layout of the same samples; RGB made of it directly differs by up to 54 grey levels (measured).
+        # nv12 is NVDEC's layout of the same samples. Direct conversion differs by up to 54 grey levels (measured).
         planar = frame.reformat(format="yuv420p") if frame.format.name == "nv12" else frame
         filters = upright_filters(_display_matrix(frame))
         key = (planar.format.name, planar.width, planar.height, planar.colorspace, planar.color_range, filters)
@@ -46,13 +46,13 @@ class RgbConverter:
 
 
 def upright_filters(matrix: tuple[int, ...] | None) -> Filters:
-    """Return the filters that show a picture as its display matrix says.
+    """Return the filters that turn and mirror a frame as its display matrix says.
 
-    This is the rule of ffmpeg's `-autorotate`: the first row of the matrix gives the angle, the signs of the others
-    tell whether the picture is mirrored. Cameras store turned or mirrored pictures with such a matrix.
+    Cameras store turned or mirrored frames with such a matrix. The rule is that of ffmpeg's `-autorotate`: the first
+    row of the matrix gives the angle, and the signs of the other rows show whether the frame is mirrored.
 
     Args:
-        matrix: nine integers, row by row, as FFmpeg's AV_FRAME_DATA_DISPLAYMATRIX; None: there is none.
+        matrix: nine integers, row by row, as in FFmpeg's AV_FRAME_DATA_DISPLAYMATRIX; None: there is none.
 
     Raises:
         DecodeError: the angle is no quarter turn.
@@ -83,11 +83,11 @@ def _display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
 
 def _set_up(frame: av.VideoFrame, filters: Filters) -> Graph:
     graph = Graph()
-    graph.threads = 1  # one worker, one core
+    graph.threads = 1  # each decode worker uses one core
     nodes = [
         graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)),
         *(graph.add(name, argument) if argument else graph.add(name) for name, argument in filters),
-        graph.add("format", "rgb24"),  # FFmpeg itself inserts the conversion where its command line has it
+        graph.add("format", "rgb24"),  # FFmpeg inserts the conversion where its command line has it
         graph.add("buffersink"),
     ]
     graph.link_nodes(*nodes).configure()

@@ -1,6 +1,7 @@
-"""Memory that a decode worker and its parent both see: a clip goes over in one copy, where a pipe takes three.
+"""Memory that a decode worker shares with its parent: a clip is copied once, where a pipe would copy it three times.
 
-One buffer a worker, as large as its largest clip so far. Who may write it when is agreed in `pool` and `decode_worker`.
+Each worker has one buffer, as large as its largest clip so far. The worker writes to it during a task, and the parent
+reads it before it sends the next task.
 """
 
 import mmap
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 
 
 class SharedBuffer:
-    """Bytes in memory behind a descriptor, which the process that starts another one passes on to it.
+    """Bytes in memory with a file descriptor, which a process passes on to the process that it starts.
 
     Args:
-        descriptor: of a buffer that another process made; None: a new one.
+        descriptor: the descriptor of a buffer that another process made; None: make a new buffer.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
@@ -24,7 +25,7 @@ class SharedBuffer:
         self._bytes = np.empty(0, np.uint8)
 
     def first(self, size: int) -> NDArray[np.uint8]:
-        """Return the first `size` bytes, to read or to write; the buffer grows where it is smaller."""
+        """Return the first `size` bytes, to read or to write. A smaller buffer grows."""
         if len(self._bytes) < size:
             if os.fstat(self.descriptor).st_size < size:
                 os.ftruncate(self.descriptor, size)
@@ -32,13 +33,13 @@ class SharedBuffer:
         return self._bytes[:size]
 
     def close(self) -> None:
-        """Free the memory, as soon as the other process has ended too."""
+        """Release the buffer. The system frees the memory when the other process has ended too."""
         self._bytes = np.empty(0, np.uint8)
         os.close(self.descriptor)
 
 
 def _nameless_file() -> int:
     if sys.platform == "linux":
-        return os.memfd_create("clip")  # not in /dev/shm, which containers keep at 64 MB
+        return os.memfd_create("clip")  # not in /dev/shm, which has only 64 MB in containers
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

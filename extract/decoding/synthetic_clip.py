@@ -1,7 +1,7 @@
-"""A clip whose frames carry their own number: tells whether a decoder returned the frames it was asked for.
+"""A synthetic clip whose frames show their own number, to check that a decoder returns the right frames.
 
-MPEG-4 ASP with B-frames in AVI under the tag XVID, as UCF101's files are, or H.264. The number is drawn as 16 black or
-white blocks, which survive compression; the background moves, so that the encoder has something to predict.
+It is MPEG-4 ASP with B-frames in AVI under the tag XVID, as UCF101's files are, or H.264. The number is drawn as 16
+black or white blocks, which compression does not destroy. The background moves, so that the encoder has to predict.
 """
 
 import struct
@@ -18,7 +18,7 @@ _BITS = 16
 def write_numbered_clip(
     path: Path, num_frames: int, size: tuple[int, int] = (320, 240), codec: Literal["mpeg4", "libx264"] = "mpeg4"
 ) -> None:
-    """Write a clip of `num_frames` frames of `size` (width, height) pixels, at least 64x64."""
+    """Write a clip of `num_frames` frames whose size is (width, height) pixels, at least 64x64."""
     width, height = size
     with av.open(str(path), "w", format="avi" if codec == "mpeg4" else "mp4") as container:
         stream = container.add_stream(codec, rate=25)
@@ -35,9 +35,9 @@ def write_numbered_clip(
 
 
 def hide_beginning(path: Path, frames: int) -> None:
-    """Hide the first frames of an MP4 that `write_numbered_clip` wrote, as a cut without encoding does.
+    """Hide the first frames of an MP4 that `write_numbered_clip` wrote, as a program that trims without encoding does.
 
-    The frames stay in the file; its edit list begins behind them, so that players decode but do not show them.
+    The frames stay in the file, but its edit list begins after them, so players decode them and do not show them.
     """
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
@@ -45,14 +45,14 @@ def hide_beginning(path: Path, frames: int) -> None:
         seconds = frames / stream.average_rate
         ticks = int(seconds / stream.time_base)
     content = bytearray(path.read_bytes())
-    at = content.index(b"elst") + 12  # after its name, version and number of edits: a duration in ms, a beginning
+    at = content.index(b"elst") + 12  # here follow a duration in ms and a beginning
     duration, beginning = struct.unpack_from(">Ii", content, at)
     struct.pack_into(">Ii", content, at, duration - int(1000 * seconds), beginning + ticks)
     path.write_bytes(content)
 
 
 def set_display_matrix(path: Path, matrix: tuple[float, float, float, float]) -> None:
-    """Write a, b, c, d of a display matrix into an MP4's first track: how a player is to turn and mirror it."""
+    """Write a, b, c, d of a display matrix into the first track of an MP4; players turn and mirror by it."""
     content = bytearray(path.read_bytes())
     a, b, c, d = (round(value * 0x10000) for value in matrix)
     struct.pack_into(">9i", content, content.index(b"tkhd") + 44, a, b, 0, c, d, 0, 0, 0, 0x40000000)
@@ -60,7 +60,7 @@ def set_display_matrix(path: Path, matrix: tuple[float, float, float, float]) ->
 
 
 def read_number(picture: NDArray[np.uint8]) -> int:
-    """Read the number off a decoded (H, W, 3) picture."""
+    """Return the number that a decoded frame (H, W, 3) shows."""
     height, width = picture.shape[:2]
     number = 0
     for bit in range(_BITS):
@@ -82,5 +82,5 @@ def _block(bit: int, width: int, height: int) -> tuple[slice, slice]:
     row, column = divmod(bit, 4)
     return (
         slice(row * height // 4, (row + 1) * height // 4),
-        slice(column * width // 8, (column + 1) * width // 8),  # the left half; the right half stays background
+        slice(column * width // 8, (column + 1) * width // 8),  # in the left half; the right half is background
     )

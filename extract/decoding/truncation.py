@@ -1,7 +1,7 @@
-"""Whether a file ends before the parts that its container names: read from the file itself, FFmpeg does not tell.
+"""Whether a video file is truncated: it ends before the end of a part whose size it declares.
 
-Used where a container declares no number of frames (Matroska, fragmented MP4, FLV, GIF, Ogg), or counts empty chunks
-(AVI).
+FFmpeg does not report this, so it is read from the file itself. It is used for containers that declare no number of
+frames (Matroska, fragmented MP4, FLV, GIF, Ogg), and for AVI, whose number includes empty chunks.
 """
 
 import os
@@ -12,12 +12,12 @@ from typing import BinaryIO
 import numpy as np
 
 GIF_TRAILER = b"\x3b"
-OGG_PAGE, OGG_HEADER, OGG_LARGEST = b"OggS", 27, 65307  # its name, and bytes: of a header, of the largest page
+OGG_PAGE, OGG_HEADER, OGG_LARGEST = b"OggS", 27, 65307  # mark of a page; bytes of its header, of the largest page
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def cut_box(path: Path) -> str:
-    """Return the type of the top-level box of an MP4 that the file ends in; "" where it ends with its last box."""
+    """Return the type of the top-level MP4 box that the end of the file cuts; "" if it cuts none."""
     with path.open("rb") as file:
         end, position = _length(file), 0
         while position < end:
@@ -28,7 +28,7 @@ def cut_box(path: Path) -> str:
             size, kind = struct.unpack(">I4s", header[:8])
             if size == 1 and len(header) == 16:
                 (size,) = struct.unpack(">Q", header[8:])
-            if size == 0:  # up to the end of the file
+            if size == 0:  # the box reaches up to the end of the file
                 return ""
             position += max(size, 8)
             if position > end:
@@ -37,7 +37,7 @@ def cut_box(path: Path) -> str:
 
 
 def segment_is_cut(path: Path) -> bool:
-    """Tell whether a Matroska file is shorter than its segment declares; live recordings declare nothing."""
+    """Tell whether a Matroska file is shorter than its segment declares. Live recordings declare nothing."""
     with path.open("rb") as file:
         end = _length(file)
         if file.read(4) != EBML or (header := _vint(file)) is None:
@@ -49,7 +49,7 @@ def segment_is_cut(path: Path) -> bool:
 
 
 def flv_tag_is_cut(path: Path) -> bool:
-    """Tell whether an FLV ends otherwise than with the size of its last tag."""
+    """Tell whether an FLV file does not end with the size of its last tag."""
     with path.open("rb") as file:
         end = _length(file)
         file.seek(max(end - 4, 0))
@@ -62,7 +62,7 @@ def flv_tag_is_cut(path: Path) -> bool:
 
 
 def gif_is_cut(path: Path) -> bool:
-    """Tell whether a GIF lacks the byte that ends it; zeros behind it do not count."""
+    """Tell whether a GIF lacks its last byte, the trailer; zeros after it are ignored."""
     with path.open("rb") as file:
         file.seek(max(_length(file) - 512, 0))
         return not file.read().rstrip(b"\0").endswith(GIF_TRAILER)
@@ -80,10 +80,10 @@ def ogg_page_is_cut(path: Path) -> bool:
 
 
 def indexed_chunks(path: Path, stream: int) -> int:
-    """Return how many chunks of a stream the index of an AVI lists, empty ones too; 0 where it has no index."""
+    """Return how many chunks of a stream the index of an AVI lists, with the empty ones; 0 if it has no index."""
     with path.open("rb") as file:
         end = _length(file)
-        position = 12  # after RIFF, its size and its kind
+        position = 12  # after RIFF, its size and its type
         while position + 8 <= end:
             file.seek(position)
             name, size = struct.unpack("<4sI", file.read(8))
@@ -100,11 +100,11 @@ def _length(file: BinaryIO) -> int:
 
 
 def _vint(file: BinaryIO) -> int | None:
-    """Read a size in Matroska's own coding; None where it is unknown."""
+    """Read a size in Matroska's coding; None if it is unknown."""
     first = file.read(1)
     if not first or not first[0]:
         return None
-    more = 8 - first[0].bit_length()  # bytes that follow
+    more = 8 - first[0].bit_length()  # the number of bytes that follow
     bits = 7 * (more + 1)
     value = int.from_bytes(first + file.read(more), "big") & (1 << bits) - 1
     return None if value == (1 << bits) - 1 else value

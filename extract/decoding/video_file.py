@@ -1,4 +1,4 @@
-"""Opening a video file, and which of its streams is the clip: one rule for counting, decoding and NVDEC."""
+"""Opening a video file and choosing its stream, by the same rule for counting and for decoding."""
 
 import contextlib
 import functools
@@ -21,17 +21,17 @@ def open_video(
     Args:
         path: the file.
         nvdec: decode on the first GPU that CUDA_VISIBLE_DEVICES shows.
-        options: of FFmpeg's demuxer.
+        options: options of FFmpeg's demuxer.
 
     Raises:
-        DecodeError: not a file that can be opened, or without a video stream.
+        DecodeError: the file cannot be opened, or has no video stream.
     """
     with _open(path, nvdec, options) as container:
         yield container, _choose_stream(container)
 
 
 def _choose_stream(container: "av.container.InputContainer") -> "av.VideoStream":
-    """Return the stream that FFmpeg finds best, but never an attached picture, such as the cover of a song."""
+    """Return the stream that FFmpeg rates best, but never an attached picture, such as the cover of a song."""
     streams = container.streams.video
     if not streams:
         raise DecodeError("no video stream in it")
@@ -56,7 +56,7 @@ def _open(path: Path, nvdec: bool, options: Mapping[str, str] | None) -> "av.con
     except FileNotFoundError as error:
         raise DecodeError("the file does not exist") from error
     except (av.FFmpegError, OSError) as error:
-        if nvdec:  # without, it could be opened
+        if nvdec:  # PyAV has opened the file before
             raise DecodeError(f"NVDEC does not take it: {error}") from error
         reason = "the file is empty" if path.is_file() and not path.stat().st_size else error.strerror
         raise DecodeError(f"not a video that can be opened: {reason}") from error
@@ -64,6 +64,6 @@ def _open(path: Path, nvdec: bool, options: Mapping[str, str] | None) -> "av.con
 
 @functools.cache
 def _nvdec() -> tuple[HWAccel, HWAccel]:
-    """Return NVDEC, and what keeps its context: making one for every file would take longer than a short clip."""
+    """Return NVDEC, and an object that keeps its context: a new context takes longer than decoding a short clip."""
     nvdec = HWAccel("cuda", allow_software_fallback=False, options={"primary_ctx": "1"})
     return nvdec, nvdec.create(av.Codec("h264"))

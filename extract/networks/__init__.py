@@ -1,1 +1,1 @@
-"""From frames to a segment's features: backbones by name, their released weights, batches on a device."""
+"""What backbones are built from and run with: layers, preprocessing, weights and checkpoints, batches on a device."""

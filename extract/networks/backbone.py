@@ -1,4 +1,4 @@
-"""What every backbone is, for videos and for skeletons; `network_loader.load_segment_network` finds one by name."""
+"""A loaded backbone, for videos or for skeletons. `extract.backbones` has those that can be chosen by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from torch import Tensor, nn
 
 from extract.networks.preprocess import Preprocess
 
-CPU_FRAMES = 16  # images at once on a CPU: larger activations leave its caches (1.1 x slower) and fill memory
+CPU_FRAMES = 16  # images at once on a CPU; larger activations exceed its caches (1.1 x slower) and take more memory
 
 Input = Literal["video", "skeleton"]
-Draw = Callable[[Tensor, Tensor], Tensor]  # a clip's content and segments (N, …) → images (N, F, …), same device
+Draw = Callable[[Tensor, Tensor], Tensor]  # a clip's content and segments (N, …) → images (N, F, …), on its device
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network in evaluation mode with what is fed to it.
+    """A network in evaluation mode, with the function that makes its input.
 
     Attributes:
-        network: (B, …) float images → (B, D), pooled; clip-major where it looks along F. Move it with `.to(device)`.
-        draw: from a clip's content to the network's input.
+        network: (B, …) float images → (B, D), pooled. If it mixes the F images of a segment, they are consecutive.
+        draw: makes the network's input from a clip's content.
         settings: everything that decides a value, fit for JSON.
-        input: what kind of files it wants. Coordinates of skeletons stay float32: the network casts for itself.
-        pooling: what becomes of the F features of a segment.
-        legacy_sequence_actors: of skeletons; see `extract.skeletons.segment_points`.
-        joints: of an actor, where the network knows skeletons of one kind only.
-        per_frame: the network sees one frame at a time, so that a frame that is repeated is computed once.
+        input: the kind of files. The coordinates of skeletons stay float32; the network itself casts them.
+        pooling: how the F features of a segment become one: their mean, or all of them one after the other.
+        legacy_sequence_actors: for skeletons; see `extract.skeletons.segment_points`.
+        joints: the number of joints of an actor, if the network was trained for one number.
+        per_frame: the network sees one frame at a time, so a frame that is repeated is computed once.
     """
 
     network: nn.Module
@@ -40,15 +40,15 @@ class Backbone:
     per_frame: bool = False
 
     def pool(self, every: Tensor) -> Tensor:
-        """Return the features (N, D') of the features (N, F, D) of a segment's images."""
+        """Return the features (N, D') of segments from the features (N, F, D) of their images."""
         return every.mean(1) if self.pooling == "mean" else every.flatten(1)
 
 
 def draw_frames(preprocess: Preprocess) -> Draw:
-    """Return the drawing of videos: uint8 frames (U, H, W, 3) and (N, F) which of them → (N, F, 3, crop, crop)."""
+    """Return the function for videos: uint8 frames (U, H, W, 3) and their indices (N, F) → (N, F, 3, crop, crop)."""
 
     def draw(frames: Tensor, segments: Tensor) -> Tensor:
-        pieces = torch.split(frames, CPU_FRAMES)  # frames at full size as float are the largest thing in memory
+        pieces = torch.split(frames, CPU_FRAMES)  # full-size frames as float take the most memory of all
         return torch.cat([preprocess(piece) for piece in pieces])[segments]
 
     return draw

@@ -1,7 +1,8 @@
 """Batch normalisation folded into the convolution before it: the same features with fewer passes over memory.
 
-Which convolution feeds which normalisation is seen by running the network once, whatever stands between them in the
-code. Only final statistics can be folded, so nothing that is trained further comes here.
+The network is run once to find which convolution's output goes into which normalisation, so its code does not matter.
+Written here because torch's `fuse_modules` needs these pairs by name, and its graph version cannot trace all models.
+The statistics must be final, so a network that is still trained cannot be folded.
 """
 
 import copy
@@ -13,19 +14,19 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# Exactly these: a subclass may standardise its weights on every call, or normalise by something else.
+# Exactly these classes: a subclass may standardise its weights on every call, or normalise in another way.
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv2dSame)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNormAct2d)
 
 
 def fold_batch_norm(network: nn.Module, example: Tensor) -> tuple[nn.Module, int]:
-    """Return a copy of a network in evaluation mode without the normalisations that a convolution can do.
+    """Return a copy of a network in evaluation mode, with normalisations folded into convolutions.
 
-    Folded is where a convolution's output goes into one normalisation and nowhere else, and both are used once. An
-    activation that the normalisation brings along stays.
+    A normalisation is folded if its input is the output of a convolution that goes nowhere else, and both are used
+    once. An activation that is part of the normalisation stays.
 
     Args:
-        network: left as it is; weights that do not change are shared with the copy.
+        network: is not changed; the copy shares the weights that stay the same.
         example: an input that the network takes.
 
     Returns:
@@ -41,7 +42,7 @@ def fold_batch_norm(network: nn.Module, example: Tensor) -> tuple[nn.Module, int
 
 
 def _fold(convolution: Any, norm: Any) -> None:
-    """w' = w γ/√(σ² + ε); b' = β + (b - μ) γ/√(σ² + ε), in float64."""
+    """Set w' = w γ/√(σ² + ε) and b' = β + (b - μ) γ/√(σ² + ε), computed in float64."""
     weight = convolution.weight
     scale = (norm.running_var.double() + norm.eps).rsqrt()  # (C,)
     shift = -norm.running_mean.double()
@@ -56,11 +57,11 @@ def _fold(convolution: Any, norm: Any) -> None:
 
 
 class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts how many operations take each of the tensors that are watched."""
+    """Counts the operations that use each of the watched tensors."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.watched: dict[int, Tensor] = {}  # kept, so that no other tensor gets their id
+        self.watched: dict[int, Tensor] = {}  # these references keep other tensors from getting the same id
         self.count: dict[int, int] = {}
 
     def watch(self, tensor: Tensor) -> None:
@@ -76,7 +77,7 @@ class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Module, nn.Module, str]]:
-    """Return convolutions with the normalisations that alone see their outputs, and the latter's names."""
+    """Return each convolution with the only normalisation that uses its output, and the name of the latter."""
     uses = _Uses()
     made: dict[int, nn.Module] = {}  # by id of its output
     met: list[tuple[int, nn.Module, str]] = []
@@ -94,7 +95,7 @@ def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Module, nn.Modu
 
     modules = list(network.named_modules())
     if not any(type(module) in NORMS for _, module in modules):
-        return []  # and the example need not be run
+        return []  # the network need not be run
     hooks = []
     for name, module in modules:
         if type(module) in CONVOLUTIONS:

@@ -38,7 +38,7 @@ _LITE_CONVS = ("_expand_conv", "_depthwise_conv", "_project_conv")
 
 
 def layout_of(names: Iterable[str]) -> Layout:
-    """Tell the layout of a file by the names of its tensors."""
+    """Return the layout of a file, from the names of its tensors."""
     names = list(names)
     for layout, prefixes in _PREFIXES.items():
         if any(name.startswith(prefixes) for name in names):
@@ -49,11 +49,12 @@ def layout_of(names: Iterable[str]) -> Layout:
 def names_in_file(network: nn.Module, layout: Layout) -> dict[str, str]:
     """Return, for each key of the network's state, the name of that tensor in a file of `layout`.
 
-    ResNet names: mit-han-lab/temporal-shift-module (ops/models.py, ops/non_local.py) and open-mmlab/mmaction2
-    (mmaction/models/backbones/resnet_tsm.py). MobileNetV2: archs/mobilenet_v2.py and mobilenet_v2_tsm.py there.
+    Sources for ResNets: mit-han-lab/temporal-shift-module (ops/models.py, ops/non_local.py) and open-mmlab/mmaction2
+    (mmaction/models/backbones/resnet_tsm.py). For MobileNetV2: archs/mobilenet_v2.py in the former, and
+    mobilenet_v2_tsm.py in the latter.
     """
     keys = list(network.state_dict())
-    if layout == "timm":  # written before the shift wrapped any convolution
+    if layout == "timm":  # these files have no shift around their convolutions
         wrapped = [f"{name}.net." for name, part in network.named_modules() if isinstance(part, TemporalShift)]
         plain = {start: f"{start.removesuffix('net.')}" for start in wrapped}
         starts = {key: next((start for start in wrapped if key.startswith(start)), "") for key in keys}

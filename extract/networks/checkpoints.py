@@ -1,7 +1,7 @@
-"""Checkpoints of others into our networks: recognise the layout, name every tensor, refuse what does not fit.
+"""Loads the checkpoints of other projects: it finds the layout, assigns every tensor, and refuses what does not fit.
 
-Files are read as data only: a pickle that asks for code is refused, not run. Which network a file belongs to is
-said by the caller (`backbones.py`); where files come from is in `weights.py`.
+Files are read as data only. A pickle that would run code is refused. The names of the tensors in each layout are in
+`checkpoint_names`, the download of files is in `weights`.
 """
 
 import pickle
@@ -23,28 +23,29 @@ _HEADS: dict[Layout, str] = {
     "mmaction2": r"cls_head\..*",
     "efficientnet-lite": r"_fc\.(weight|bias)",
 }
-_COUNTER = "num_batches_tracked"  # of batch normalisation in training; absent from some files
+_COUNTER = "num_batches_tracked"  # batch normalisation counts in training; some files lack it
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of a file's tensors, by their names in it."""
+    """Which tensors of a file were used, by their names in it."""
 
     layout: Layout
     used: tuple[str, ...]
-    unused: tuple[str, ...]  # the classifier and the counters of batch normalisation, nothing else
+    unused: tuple[str, ...]  # only the classifier and the counters of batch normalisation
 
 
 def load_checkpoint(network: nn.Module, path: Path, layouts: Iterable[Layout]) -> LoadReport:
-    """Load a file into `network`, every tensor of both accounted for.
+    """Load a file into `network`. Every tensor of the network is found in the file, and none of the file is left.
 
     Args:
-        network: a timm network without classifier, with `insert_temporal_shift` and the like already done.
-        path: `.safetensors`, or what `torch.save` wrote.
-        layouts: the layouts that `network` can be found in.
+        network: a timm network without a classifier, into which shift and non-local blocks are already inserted.
+        path: a `.safetensors` file, or one that `torch.save` wrote.
+        layouts: the layouts in which the weights of `network` exist.
 
     Raises:
-        UserError: unreadable or unsafe file, foreign layout, missing or left-over tensors, wrong shape.
+        UserError: the file cannot be read, is unsafe or has another layout; a tensor is missing, has another shape, or
+            is not used.
     """
     tensors = read_checkpoint(path)
     layout = layout_of(tensors)
@@ -79,10 +80,10 @@ def load_checkpoint(network: nn.Module, path: Path, layouts: Iterable[Layout]) -
 
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file by name, on the CPU, without running anything that it contains.
+    """Return the tensors of a file by name, on the CPU, without running any code that it contains.
 
     Raises:
-        UserError: no such file, not a checkpoint, truncated, or with Python code beside the tensors.
+        UserError: the file does not exist, is no checkpoint, is truncated, or contains Python code beside tensors.
     """
     try:
         if path.suffix == ".safetensors":
@@ -95,7 +96,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         if foreign := re.search(r"GLOBAL (\S+)", str(error)):
             raise UserError(f"{path} holds Python code beside tensors ({foreign[1]}) and was refused") from error
         raise UserError(f"{path} is no checkpoint, or is damaged; fetch it again") from error
-    except Exception as error:  # a damaged file fails in the reader's every corner
+    except Exception as error:  # the reader raises errors of many types for damaged files
         raise UserError(f"{path} is no checkpoint, or is damaged ({_first_line(error)}); fetch it again") from error
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
@@ -106,7 +107,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 
 
 def _refuse_another_network(path: Path, layout: Layout, tensors: Iterable[str], used: set[str]) -> None:
-    """Say it in words where file and backbone differ in a known way."""
+    """Refuse a file that differs from the backbone in a known way, with a sentence about the difference."""
     if any(".non_local_block." in name for name in tensors):
         raise UserError(f"{path} holds the non-local blocks of MMAction2, which this program does not build")
     marks = {".net.": "temporal shift", ".nl.": "non-local blocks"}
@@ -128,15 +129,15 @@ def _first_line(error: BaseException) -> str:
 
 
 class _Ignored:
-    """Takes the place of what training left in a file beside its weights. It keeps nothing and does nothing."""
+    """Replaces an object that training saved beside the weights. It keeps nothing and does nothing."""
 
     def __init__(self, *_: object) -> None: ...
 
     def __setstate__(self, _: object) -> None: ...
 
 
-# MMAction2 1.x publishes its message hub along with the weights: histories of the loss, as NumPy arrays inside
-# mmengine's HistoryBuffer. The reader meets these names and gets an empty stand-in for each, never the real thing.
+# MMAction2 1.x saves its message hub with the weights: histories of the loss, as NumPy arrays in mmengine's
+# HistoryBuffer. The reader gets an empty replacement for each of these names, never the real class.
 _LEFT_BY_TRAINING: list[Any] = [
     type(name, (_Ignored,), {"__module__": module, "__qualname__": name})
     for module, name in (

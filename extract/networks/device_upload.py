@@ -1,6 +1,6 @@
-"""Arrays to a device without waiting for it: through pinned memory, from which a GPU fetches by itself.
+"""Copies arrays to a device without waiting for it, through pinned memory, from which a GPU copies by itself.
 
-Works on a CPU too, with a copy instead of a transfer. What the arrays are is not known here.
+On a CPU it makes a plain copy.
 """
 
 import numpy as np
@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-PIECE = 1 << 25  # bytes of pinned memory that are kept, twice; who has more sends it in pieces
+PIECE = 1 << 25  # bytes in each of the two pinned buffers; larger data are sent in pieces
 
 
 class DeviceUpload:
-    """Sends arrays to a device through two pinned buffers: one is filled while the other is on its way.
+    """Sends arrays to a device through two pinned buffers: one is filled while the other is copied.
 
     Args:
-        device: where to. On a GPU arrays are sent on the stream that is current at the call.
+        device: where the arrays go. On a GPU they are sent on the stream that is current at the call.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -25,7 +25,7 @@ class DeviceUpload:
         self.turn = 0
 
     def __call__(self, content: NDArray[np.uint8] | NDArray[np.float32]) -> Tensor:
-        """Return a copy of an array on the device; the array may be changed at once."""
+        """Return a copy of an array on the device. The array may be changed after the call."""
         self.turn = turn = 1 - self.turn
         if (sent := self.sent[turn]) is not None:
             sent.synchronize()
@@ -40,10 +40,10 @@ class DeviceUpload:
 
 
 def mark(stream: torch.cuda.Stream | None) -> torch.cuda.Event | None:
-    """Note how far a stream has got; None on a CPU, where everything is done when its call returns."""
+    """Return an event at the current end of a stream; None on a CPU, where calls return when they are done."""
     if stream is None:
         return None
-    # Who waits for it leaves its core to the decoders.
+    # blocking: a thread that waits leaves its core to the decoders.
     event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
     event.record(stream)
     return event

@@ -1,7 +1,7 @@
 """Non-local blocks (Wang et al., CVPR 2018), as in the one released TSM that has them ("dense_nl").
 
-Embedded Gaussian: softmax over all places of a clip, without a scale. The dot-product and Gaussian variants of
-MMAction2 are not here.
+They are of the embedded Gaussian kind: a softmax over all positions of a clip, without a scale. The dot-product and
+Gaussian variants of MMAction2 are not supported.
 """
 
 import torch
@@ -37,7 +37,7 @@ class NonLocal(nn.Module):
 
 
 class NonLocalBlock(nn.Module):
-    """A residual block followed by a non-local one that spans the frames of a clip."""
+    """A residual block, followed by a non-local block over all frames of a clip."""
 
     def __init__(self, block: nn.Module, channels: int, num_frames: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Frames to network input: resize the short side, cut the centre, normalise. On CPU or GPU, many frames at once.
+"""From frames to the network's input: resize the short side, crop the centre, normalise; on a CPU or a GPU.
 
-Sizes and the crop are torchvision's Resize and CenterCrop, grey levels are Pillow's to the bit: the released networks
-were trained and measured on pictures made so. No decoding, no augmentation.
+Sizes and crop are those of torchvision's Resize and CenterCrop, and grey levels are exactly Pillow's, because the
+released networks were trained and measured on such images.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from extract.networks.resize import Axis, Interpolation, resize
 
-# Caches made before this was a setting hold features of pictures whose grey levels kept their fractions.
+# In caches that do not have this setting, grey levels kept their fractions.
 ROUNDING = "whole grey levels after each pass of the resize, as Pillow"
 
 
@@ -21,12 +21,12 @@ class Preprocess:
     """What is done to a frame before a network sees it.
 
     Attributes:
-        resize: length after resizing, of the short side where the aspect is kept, else of both sides.
-        crop: side of the central square, at most `resize`.
-        mean: per channel, of values in 0…1.
-        std: per channel.
-        interpolation: of the antialiased resize.
-        aspect: "squashed" as timm's crop mode "squash": the whole picture becomes a square.
+        resize: the length after resizing, of the short side if the aspect is kept, else of both sides.
+        crop: the side of the central square, at most `resize`.
+        mean: for each channel, of values in 0…1.
+        std: for each channel.
+        interpolation: the filter of the antialiased resize.
+        aspect: "squashed" as timm's crop mode "squash": the whole frame becomes a square.
     """
 
     resize: int
@@ -53,14 +53,16 @@ class Preprocess:
         rows, columns = (self._axis(side, min(sides)) for side in sides)
         grey = resize(frames, rows, columns, self.interpolation).flatten(2)  # (F, crop, crop·3)
         mean, std = (
-            (255 * torch.tensor(values)).repeat(self.crop).to(grey.device, non_blocking=True)  # a GPU is not waited for
+            (255 * torch.tensor(values))
+            .repeat(self.crop)
+            .to(grey.device, non_blocking=True)  # without waiting for a GPU
             for values in (self.mean, self.std)
         )
         normalised = grey.float().sub_(mean).div_(std)
         return normalised.view(len(frames), self.crop, self.crop, 3).permute(0, 3, 1, 2)
 
     def for_size(self, crop: int) -> "Preprocess":
-        """Return the same for another crop, `resize` in proportion."""
+        """Return the same preprocessing for another crop, with `resize` in proportion."""
         return replace(self, resize=round(self.resize * crop / self.crop), crop=crop)
 
     def as_settings(self) -> dict[str, object]:
@@ -68,6 +70,6 @@ class Preprocess:
         return {**asdict(self), "mean": list(self.mean), "std": list(self.std), "rounding": ROUNDING}
 
     def _axis(self, side: int, short: int) -> Axis:
-        """Return where one side of a frame goes whose shorter side is `short` pixels long."""
+        """Return the resize of a side of a frame whose shorter side has `short` pixels."""
         resized = self.resize * side // short if self.aspect == "kept" else self.resize
         return Axis(side, resized, round((resized - self.crop) / 2), self.crop)

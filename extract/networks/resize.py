@@ -1,11 +1,12 @@
 """Pillow's antialiased resize in torch: the same bytes as `Image.resize`, on any device.
 
-Pillow changes the width first and the height second. Each pass sums pixels times weights in integers, the weights being
-fractions of 2^22, and rounds to whole grey levels. Here a pass is a matrix product in float64, which holds every such
-sum exactly. So the order of the sum, and with it the device, plays no part.
+It is written here because torch's own resize gives other grey levels, and Pillow does not run on a GPU. Pillow resizes
+the width first and the height second. Each pass adds pixels times weights, as integers in units of 2^-22, and rounds to
+whole grey levels. Here a pass is a matrix product in float64, which holds every such sum exactly. So the result does
+not depend on the order of the sum or on the device.
 
-Pillow 13 changes the height first where it shrinks by more than the width does, as in pictures more than twice as high
-as wide. No version before did, and the released networks were made with those. Here the width is always first.
+Pillow 13 resizes the height first if it shrinks by more than the width, as in frames more than twice as high as wide.
+The released networks were made with earlier versions, so here the width always comes first.
 """
 
 import functools
@@ -20,18 +21,18 @@ from torch import Tensor
 Interpolation = Literal["bilinear", "bicubic"]
 
 PRECISION = 1 << 22  # Pillow's weights are multiples of 1 / PRECISION
-REACH = {"bilinear": 1.0, "bicubic": 2.0}  # how far a filter reaches, in pixels of the smaller of the two pictures
-BAND = 16  # output pixels of one matrix product; a larger matrix has more zeros in it
+REACH = {"bilinear": 1.0, "bicubic": 2.0}  # how far a filter reaches, in pixels of the smaller of the two images
+BAND = 16  # output pixels of one matrix product; a larger matrix has more zeros
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One side of a picture: how long it is, how long it becomes, and which part of the result is wanted.
+    """The resize of one side of an image, and the part of the result that is wanted.
 
     Attributes:
-        length: pixels before the resize.
-        resized: pixels after it.
-        start: first pixel of the result that is wanted.
+        length: the number of pixels before the resize.
+        resized: the number of pixels after it.
+        start: the first pixel of the result that is wanted.
         wanted: how many pixels of the result are wanted, at least 1.
     """
 
@@ -43,7 +44,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class _Band:
-    """Neighbouring output pixels `first` … `last` - 1, made of the input pixels `low` … `high` - 1."""
+    """The output pixels `first` … `last` - 1, which are made of the input pixels `low` … `high` - 1."""
 
     first: int
     last: int
@@ -57,8 +58,8 @@ def resize(frames: Tensor, rows: Axis, columns: Axis, interpolation: Interpolati
 
     Args:
         frames: (F, H, W, 3) uint8.
-        rows: of the H pixels from top to bottom.
-        columns: of the W pixels from left to right.
+        rows: the resize of the H pixels from top to bottom.
+        columns: the resize of the W pixels from left to right.
         interpolation: Pillow's filter.
 
     Returns:
@@ -67,7 +68,7 @@ def resize(frames: Tensor, rows: Axis, columns: Axis, interpolation: Interpolati
     across = _bands(columns, interpolation, 3, frames.device)
     down = _bands(rows, interpolation, 1, frames.device)
     top, bottom = down[0].low, down[-1].high
-    frames = frames[:, top:bottom]  # the vertical pass reads no other rows
+    frames = frames[:, top:bottom]  # the second pass reads no other rows
     if columns.length == columns.resized:
         passed = frames[:, :, columns.start : columns.start + columns.wanted]
     else:
@@ -98,18 +99,18 @@ def _resize_rows(frames: Tensor, bands: list[_Band], wanted: int, top: int) -> T
 
 
 def _whole(sums: Tensor) -> Tensor:
-    """Round to the nearest grey level. The fraction that is left is lost on the way to uint8."""
+    """Add a half, so that the conversion to uint8, which drops the fraction, rounds to the nearest grey level."""
     return sums.add_(0.5).clamp_(0, 255)
 
 
 def _on_this_stream(weights: Tensor) -> Tensor:
-    """Keep a GPU from reusing the memory of weights that are forgotten while this stream still reads them."""
+    """Keep a GPU from reusing the memory of weights that leave the cache while this stream still reads them."""
     if weights.is_cuda:
         weights.record_stream(torch.cuda.current_stream(weights.device))
     return weights
 
 
-@functools.lru_cache(maxsize=64)  # videos of a data set have few sizes, and a size takes under 1 MB
+@functools.lru_cache(maxsize=64)  # the videos of a data set have few sizes, and each takes less than 1 MB
 def _bands(axis: Axis, interpolation: Interpolation, channels: int, device: torch.device) -> list[_Band]:
     first, weights = _pillow_weights(axis, interpolation)
     bands = []
@@ -127,12 +128,12 @@ def _bands(axis: Axis, interpolation: Interpolation, channels: int, device: torc
 
 
 def _pillow_weights(axis: Axis, interpolation: Interpolation) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the first input pixel of each wanted output pixel, and its weights in fractions of 2^22: (M,), (M, K).
+    """Return the first input pixel of each wanted output pixel (M,), and its weights (M, K) in units of 2^-22.
 
-    Source: Pillow, src/libImaging/Resample.c. The operations and their order are Pillow's, so that all bits are.
+    Source: Pillow, src/libImaging/Resample.c. The operations and their order are Pillow's, and so are all bits.
     """
     scale = axis.length / axis.resized
-    shrink = max(scale, 1.0)  # a picture that becomes smaller is averaged over more pixels
+    shrink = max(scale, 1.0)  # a smaller image averages over more pixels
     reach = REACH[interpolation] * shrink
     centre = (np.arange(axis.start, axis.start + axis.wanted) + 0.5) * scale
     first = np.maximum((centre - reach + 0.5).astype(np.int64), 0)
@@ -149,7 +150,7 @@ def _bilinear(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _bicubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' cubic convolution with a = -1/2; torch's bicubic without antialiasing has -3/4."""
+    """Return Keys' cubic convolution with a = -1/2; torch's bicubic filter without antialiasing has -3/4."""
     a = -0.5
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = (((x - 5) * x + 8) * x - 4) * a

@@ -1,8 +1,8 @@
-"""A backbone on a device: clips in, videos' frames or skeletons' points, their (N, D) features out.
+"""A backbone on a device: it takes clips, with the frames of videos or the points of skeletons, and gives (N, D).
 
-On a CPU batches are cut out of one clip, and all batches have one shape: kernels are chosen by it, and with them the
-last bits. So a clip's features never depend on its neighbours, nor a frame's on how many others there are. Nothing here
-decodes.
+On a CPU each batch is a part of one clip, and all batches have the same shape, because the shape decides the kernels
+and with them the last bits. So the features of a clip do not depend on other clips, and those of a frame do not depend
+on the number of frames.
 """
 
 import ctypes
@@ -25,14 +25,14 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class SegmentNetwork:
-    """Callable from a decoded clip to its segment features; `stream` is for many clips.
+    """Computes the segment features of a decoded clip; `stream` does so for many clips.
 
     Args:
-        backbone: network, what is fed to it, and their settings; left as it is.
+        backbone: the network, its input and its settings. It is not changed.
         device: "cpu", "cuda" or "cuda:1"; see `common.device.choose_device`.
-        precision: "fp32" (true fp32: no TF32), "bf16" or "fp16"; features are float32 always.
+        precision: "fp32" (true fp32, without TF32), "bf16" or "fp16". Features are always float32.
         compiled: run the network through `torch.compile`.
-        num_segments: N; on a GPU batches are laid out for it.
+        num_segments: N. On a GPU batches are sized for it.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class SegmentNetwork:
         network, folded = fold_batch_norm(backbone.network, example[0])
         network = network.to(self.device, self.dtype)
         for weight in network.parameters():
-            if weight.dim() == 4:  # `network.to(memory_format=…)` stumbles over the 5-D ones of non-local blocks
+            if weight.dim() == 4:  # `network.to(memory_format=…)` fails on the 5-D weights of non-local blocks
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-        # Not dynamic: the kernels of a shape would depend on which shapes came before.
+        # With dynamic shapes the kernels of a shape would depend on the shapes before it.
         self.network = torch.compile(network, dynamic=False) if compiled else network
         self.settings: dict[str, object] = {
             "precision": precision,
@@ -76,7 +76,7 @@ class SegmentNetwork:
     def stream(self, clips: Iterable[tuple[str, Clip]]) -> Iterator[Features]:
         """Yield (clip_id, num_frames, features (N, D)) of named clips, in their order.
 
-        On a GPU up to two batches behind; when `clips` ends, by an error too, all that came before is yielded first.
+        On a GPU the delay is up to two batches. If `clips` ends with an error, all clips before it are yielded first.
         """
         fitting = ((clip_id, self._fitting(clip)) for clip_id, clip in clips)
         if self.batches is not None:
@@ -87,7 +87,7 @@ class SegmentNetwork:
 
     @torch.inference_mode()
     def __call__(self, clip: Clip) -> NDArray[np.float32]:
-        """Return the features (N, D) of one clip, by itself."""
+        """Return the features (N, D) of one clip."""
         images, segments = self.network_input(self._fitting(clip)), torch.from_numpy(clip.segments).to(self.device)
         features: NDArray[np.float32] = self.features(images, segments).cpu().numpy()
         return features
@@ -98,7 +98,7 @@ class SegmentNetwork:
         return self.backbone.draw(content, torch.from_numpy(clip.segments).to(self.device))
 
     def network_input(self, clip: Clip) -> Tensor:
-        """Return what the network computes of a clip: (N, F, …); of frames one by one (U, 1, …), each frame once."""
+        """Return the network's input for a clip: (N, F, …), or (U, 1, …) with each frame once for single frames."""
         if not self.backbone.per_frame:
             return self.images(clip)
         content = torch.from_numpy(clip.content).to(self.device, non_blocking=True)
@@ -106,16 +106,16 @@ class SegmentNetwork:
 
     @torch.inference_mode()
     def features(self, images: Tensor, segments: Tensor) -> Tensor:
-        """Return the features (N, D) of one clip, on a CPU part by part, all parts equal.
+        """Return the features (N, D) of one clip; on a CPU they are computed in parts of equal size.
 
         Args:
-            images: as from `network_input`.
-            segments: the clip's; of frames one by one (N, F) which of them stand where.
+            images: the result of `network_input`.
+            segments: the clip's segments; for single frames (N, F), the indices of the frames.
         """
         count, frames = (len(segments), segments.shape[1]) if self.backbone.per_frame else images.shape[:2]
         at_once = count if self.device.type == "cuda" else _even_share(count, CPU_FRAMES // frames)
         if not self.backbone.per_frame:
-            return torch.cat([self.pooled(batch) for batch in torch.split(images, at_once)])  # no segment is divided
+            return torch.cat([self.pooled(batch) for batch in torch.split(images, at_once)])  # every segment is whole
         every = torch.cat([self.pooled(batch) for batch in _filled(images, at_once * frames)])
         return self.backbone.pool(every[segments])
 
@@ -136,7 +136,7 @@ class SegmentNetwork:
 
 
 def _example_images(backbone: Backbone) -> Tensor:
-    """Draw one segment of a clip that shows nothing: (1, F, …)."""
+    """Return the images (1, F, …) of one segment of an empty clip."""
     if backbone.input == "video":
         chosen = torch.zeros((1, int(str(backbone.settings["frames_per_segment"]))), dtype=torch.int64)
         return backbone.draw(torch.zeros((1, 32, 32, 3), dtype=torch.uint8), chosen)
@@ -146,20 +146,22 @@ def _example_images(backbone: Backbone) -> Tensor:
 
 
 def _even_share(num_segments: int, most: int) -> int:
-    """Return the largest divisor of `num_segments` that is at most `most`, so that every batch has the same shape."""
+    """Return the largest divisor of `num_segments` up to `most`, so that every batch has the same shape."""
     return max(share for share in range(1, num_segments + 1) if num_segments % share == 0 and share <= max(most, 1))
 
 
 def _filled(images: Tensor, at_once: int) -> Iterator[Tensor]:
-    """Yield batches of `at_once` images; the last one is filled up with zeros."""
+    """Yield batches of `at_once` images. Zeros fill the last one."""
     for batch in torch.split(images, at_once):
         lacking = at_once - len(batch)
         yield torch.cat([batch, batch.new_zeros((lacking, *batch.shape[1:]))]) if lacking else batch
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep freed blocks. By default it hands each activation back to the kernel, and half of a CPU's time
-    on a network of large images went into getting the same pages again (measured: 1.9 s a clip became 0.9 s).
+    """Let glibc keep freed memory.
+
+    By default it returns the memory of each activation to the kernel. A network of large images then spends half of
+    its time on a CPU on getting the same pages again (measured: 1.9 s a clip became 0.9 s).
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         trim_threshold, mmap_threshold = -1, -3  # from malloc.h

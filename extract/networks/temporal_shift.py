@@ -1,28 +1,28 @@
-"""The temporal shift of TSM (Lin, Gan & Han, ICCV 2019) and where it goes into timm's networks.
+"""The temporal shift of TSM (Lin, Gan & Han, ICCV 2019), and its insertion into timm's networks.
 
-An eighth of the channels takes its values from the next frame, an eighth from the frame before, the rest stays.
-Neither weights nor checkpoints here, nor the one-way shift of online TSM.
+An eighth of the channels takes its values from the next frame, an eighth from the previous frame, and the others stay.
+The one-way shift of online TSM is not supported.
 """
 
 from timm.models import ResNet
 from timm.models._efficientnet_blocks import InvertedResidual
 from torch import Tensor, nn
 
-FOLD_DIV = 8  # every released TSM checkpoint
+FOLD_DIV = 8  # in every released TSM checkpoint
 
 
 def temporal_shift(x: Tensor, num_frames: int, fold_div: int = FOLD_DIV) -> Tensor:
-    """Shift channels along time inside each clip; zeros come in at its ends and no clip sees another.
+    """Shift channels along time within each clip. Zeros are shifted in at its ends, and clips are not mixed.
 
-    The operator of mit-han-lab/temporal-shift-module, ops/temporal_shift.py.
+    Source: mit-han-lab/temporal-shift-module, ops/temporal_shift.py.
 
     Args:
-        x: (B*F, C, H, W), clip-major: the F frames of a clip are consecutive rows.
+        x: (B*F, C, H, W); the F frames of a clip are consecutive.
         num_frames: F.
         fold_div: C // fold_div channels come from frame t+1, the next C // fold_div from frame t-1.
 
     Returns:
-        (B*F, C, H, W) in the memory format of `x`, which is left as it is.
+        (B*F, C, H, W) in the memory format of `x`, which is not changed.
     """
     fold = x.shape[1] // fold_div
     shifted = x.clone()
@@ -36,7 +36,7 @@ def temporal_shift(x: Tensor, num_frames: int, fold_div: int = FOLD_DIV) -> Tens
 
 
 class TemporalShift(nn.Module):
-    """A convolution that sees shifted channels; it keeps its weights under `.net`, as TSM's checkpoints do."""
+    """A convolution on shifted channels. Its weights have names with `.net`, as in TSM's checkpoints."""
 
     def __init__(self, net: nn.Module, num_frames: int) -> None:
         super().__init__()
@@ -44,21 +44,21 @@ class TemporalShift(nn.Module):
         self.num_frames = num_frames
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B*F, C, H, W) → what the convolution makes of it."""
+        """(B*F, C, H, W) → the convolution's output on the shifted channels."""
         out: Tensor = self.net(temporal_shift(x, self.num_frames))
         return out
 
 
 def insert_temporal_shift(network: nn.Module, num_frames: int) -> None:
-    """Wrap the first convolution of residual branches in place; the identity path sees unshifted frames.
+    """Insert the shift before the first convolution of residual branches, in place. The identity path is not shifted.
 
-    ResNet: conv1 of every block ("blockres"), of every other block where layer3 has 23 blocks or more
-    (ResNet-101 and deeper). MobileNetV2: the expanding 1x1 convolution of each block with a skip connection.
+    In a ResNet that is conv1 of every block ("blockres"), or of every other block if layer3 has 23 blocks or more
+    (ResNet-101 and deeper). In MobileNetV2 it is the expanding 1x1 convolution of each block with a skip connection.
     Source: mit-han-lab/temporal-shift-module, ops/temporal_shift.py and ops/models.py.
 
     Args:
-        network: a timm ResNet or MobileNetV2, not shifted yet.
-        num_frames: frames per clip.
+        network: a timm ResNet or MobileNetV2 without a shift.
+        num_frames: the frames of a clip.
     """
     if isinstance(network, ResNet):
         step = 2 if len(list(network.get_submodule("layer3").children())) >= 23 else 1

@@ -1,4 +1,4 @@
-"""timm's models by name, and the trial that each network passes before anything else is done with it."""
+"""timm's models by name, and the trial run of a network before it is used."""
 
 import difflib
 from typing import Any
@@ -17,8 +17,8 @@ def check_timm_name(name: str, prefix: str = "") -> None:
     """Check that timm has a model of this name, and the tag that the name may end with.
 
     Args:
-        name: as in `resnet50` or `resnet50.a1_in1k`.
-        prefix: stands before the names that the sentence proposes, as the user writes them.
+        name: a name such as `resnet50` or `resnet50.a1_in1k`.
+        prefix: what the sentence puts before the names that it proposes, as the user writes them.
 
     Raises:
         UserError: the model is unknown (with similar names), renamed (with the new name) or removed, or it has no such
@@ -41,42 +41,42 @@ def check_timm_name(name: str, prefix: str = "") -> None:
 
 
 def create_timm_model(name: str, num_classes: int) -> Any:
-    """Return a timm model without trained weights: logits of `num_classes`, or pooled features where they are 0.
+    """Return a timm model without trained weights. It gives logits, or pooled features if `num_classes` is 0.
 
     Raises:
         UserError: timm cannot build it in this way.
     """
     try:
         return timm.create_model(name, pretrained=False, num_classes=num_classes)
-    except Exception as error:  # every model has exceptions of its own
+    except Exception as error:  # models raise exceptions of many types
         raise UserError(f"timm cannot build {name} with {num_classes} classes: {first_line(error)}") from error
 
 
 def own_size(name: str) -> int:
-    """Return the side of the pictures that a timm model was made for."""
+    """Return the side of the images that a timm model was made for."""
     released = timm.get_pretrained_cfg(name)
     return int(released.input_size[-1]) if released else 224
 
 
 def try_network(network: nn.Module, name: str, size: int, own_size: int, pictures: int = 2) -> None:
-    """Run a network once on grey pictures. Training mode and random numbers stay as they are.
+    """Run a network once on grey images. Its training mode and the state of random numbers do not change.
 
     Args:
-        network: on the CPU, in float32; (B, 3, size, size) → (B, D).
-        name: what the user calls it.
-        size: side of the pictures.
-        own_size: side that the network was made for, for the sentence.
+        network: (B, 3, size, size) → (B, D), on the CPU, in float32.
+        name: the name that the user gave.
+        size: the side of the images.
+        own_size: the side that the network was made for, for the sentence.
         pictures: B.
 
     Raises:
-        UserError: the network fails on such pictures, or gives something else than a vector for each.
+        UserError: the network fails on such images, or does not give a vector for each.
     """
     was_training = network.training
     remedy = f"it was made for {own_size} x {own_size}" if size != own_size else "choose another model"
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             given = network.eval()(torch.zeros(pictures, 3, size, size))
-    except Exception as error:  # every model has exceptions of its own
+    except Exception as error:  # models raise exceptions of many types
         raise UserError(f"{name} does not take pictures of {size} x {size}: {first_line(error)}; {remedy}") from error
     finally:
         network.train(was_training)
@@ -93,7 +93,7 @@ def try_network(network: nn.Module, name: str, size: int, own_size: int, picture
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or the kind of error where it says nothing."""
+    """Return the first line of an error's message, or the type of the error if it has no message."""
     text = str(error).strip().partition("\n")[0].rstrip(" .;:")
     return text or type(error).__name__
 

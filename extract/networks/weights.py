@@ -1,7 +1,7 @@
-"""Where weights lie on this machine: find a released file by name, or fetch it, always checked by its hash.
+"""The released files of weights on this machine: find one by name or download it, always with a check of its hash.
 
-Downloads happen only when asked for (`get_weights`), resume after a cut, and appear under their name only whole.
-What is inside a file is for `checkpoints.py`; which files exist is in `manifests/weights.toml`.
+Only `get_weights` downloads. A download resumes after an interruption, and the file gets its name when it is complete.
+The list of released files is `manifests/weights.toml`; their content is read in `checkpoints`.
 """
 
 import difflib
@@ -21,16 +21,16 @@ from manifests.released_weights import WeightsFile, read_weights
 
 TIMEOUT = 30.0  # seconds without a byte
 CHUNK = 1 << 20
-MAGIC = (b"PK\x03\x04", b"\x80\x02")  # what torch.save writes first: today's zip, or the pickle of 2019
+MAGIC = (b"PK\x03\x04", b"\x80\x02")  # how files of torch.save begin: a zip today, a pickle before 2020
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all (those so far, where the server does not say)
 
 
 def weights_folder() -> Path:
-    """Return the folder of downloaded weights: EARLY_WEIGHTS, else one in the user's cache.
+    """Return the folder of downloaded weights: EARLY_WEIGHTS, or else a folder in the user's cache.
 
     Raises:
-        UserError: the user has no home folder, as in a container that runs under a number without a name.
+        UserError: the user has no home folder, as in a container whose user has a number and no name.
     """
     folder = os.environ.get("EARLY_WEIGHTS") or "~/.cache/early-recognition/weights"
     try:
@@ -42,10 +42,10 @@ def weights_folder() -> Path:
 
 
 def find_weights(name_or_path: str, folder: Path | None = None) -> Path:
-    """Return the file of released weights by their name, verified, or a file of the user's own.
+    """Return the file of released weights by their name, after a check of its hash, or a file of the user's own.
 
     Raises:
-        UserError: it is not there (with what to do), its bytes are not those released, or the name is unknown.
+        UserError: the file is missing (with what to do), its bytes are not the released ones, or the name is unknown.
     """
     entry = read_weights().get(name_or_path)
     if entry is None:
@@ -67,10 +67,11 @@ def find_weights(name_or_path: str, folder: Path | None = None) -> Path:
 
 
 def get_weights(name: str, folder: Path | None = None, *, progress: Progress | None = None) -> Path:
-    """Return the file of released weights, downloading it where it is missing.
+    """Return the file of released weights, and download it if it is missing.
 
     Raises:
-        UserError: unknown name, no network, a cut (run it again to go on), or wrong bytes.
+        UserError: the name is unknown, there is no network, the download was interrupted (the next call resumes it),
+            or the bytes are wrong.
     """
     entry = read_weights().get(name)
     if entry is None:
@@ -79,12 +80,13 @@ def get_weights(name: str, folder: Path | None = None, *, progress: Progress | N
 
 
 def download(entry: WeightsFile, folder: Path, *, progress: Progress | None = None) -> Path:
-    """Fetch one released file into `folder`, going on from `<file>.part` where a cut left one.
+    """Download one released file into `folder`, and resume from `<file>.part` after an interruption.
 
-    Where the list has no whole hash, that of the first download is kept in `<file>.sha256` and holds from then on.
+    If the list has no complete hash, the hash of the first download is stored in `<file>.sha256` and checked from then
+    on.
     """
     path, part = folder / entry.file, folder / f"{entry.file}.part"
-    if path.is_file():  # perhaps in a folder of somebody else's
+    if path.is_file():  # without a lock: the folder may belong to another user
         verify(entry, path)
         return path
     try:
@@ -97,17 +99,17 @@ def download(entry: WeightsFile, folder: Path, *, progress: Progress | None = No
                     write_text(_recorded(path), f"{sha256_of(path)}  {path.name}\n")
     except (OSError, http.client.HTTPException) as error:
         raise UserError(
-            f"cannot download the weights {entry.name}: {error}. Run it again to go on, or {_by_hand(entry, folder)}"
+            f"cannot download the weights {entry.name}: {error}. Run it again to resume, or {_by_hand(entry, folder)}"
         ) from error
     verify(entry, path)
     return path
 
 
 def verify(entry: WeightsFile, path: Path) -> None:
-    """Compare a file with what is known of its hash: the list's, else the one recorded at its first download.
+    """Compare a file with the hash in the list and with the one recorded at its first download.
 
     Raises:
-        UserError: the bytes are others.
+        UserError: the bytes are wrong.
     """
     found, expected = sha256_of(path), _expected(entry, path)
     if not all(found.startswith(value) for value in expected):
@@ -143,14 +145,14 @@ def _recorded(path: Path) -> Path:
 
 
 def _fetch(url: str, part: Path, progress: Progress | None) -> None:
-    """Append to `part` what the server has beyond it; a server without Range support starts over."""
+    """Append to `part` the bytes that it lacks; a server without support of ranges sends all of them again."""
     done = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"} if done else {})
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink()  # as long as the file or longer: nothing to go on from
+            part.unlink()  # the part is as long as the file or longer, so it is useless
         raise
     with response, part.open("ab") as file:
         if response.status != HTTPStatus.PARTIAL_CONTENT:

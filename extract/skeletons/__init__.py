@@ -1,1 +1,1 @@
-"""Skeleton files of every data set to joints in metres, and the causal choice of whose joints they are. No torch."""
+"""From the skeleton files of every data set to joints in metres, and the causal choice of the actors. No torch."""

@@ -1,19 +1,19 @@
-"""All bytes of a skeleton file, or why there are none. The readers work in memory, so what is too large stays out."""
+"""All bytes of a skeleton file, or the reason why it is refused. Readers work in memory, so the size is limited."""
 
 from pathlib import Path
 from stat import S_ISREG
 
 from extract.clip import DecodeError
 
-MAX_BYTES = 16 << 20  # 16 MiB; NTU RGB+D's largest files, the largest of all, have two or three
-MAX_FRAMES = 100_000  # an hour at 30 Hz; what a file claims beyond that is damage
+MAX_BYTES = 16 << 20  # 16 MiB; the largest files are NTU RGB+D's, with two or three MiB
+MAX_FRAMES = 100_000  # an hour at 30 Hz; a file that claims more is damaged
 
 
 def read_bytes(path: Path) -> bytes:
     """Read a file.
 
     Raises:
-        DecodeError: it does not exist, is no file, is empty, larger than MAX_BYTES, or the system cannot read it.
+        DecodeError: it does not exist, is no file, is empty or larger than MAX_BYTES, or the system cannot read it.
     """
     try:
         status = path.stat()

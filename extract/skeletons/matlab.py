@@ -1,7 +1,7 @@
-"""The skeletons that come as MATLAB files: SYSU 3DHOI's `sklWorld.mat` and UTD-MHAD's `*_skeleton.mat`.
+"""Skeletons in MATLAB files: SYSU 3DHOI's `sklWorld.mat` and UTD-MHAD's `*_skeleton.mat`.
 
-SciPy reads them. It has crashed on damaged files, so this module is for the decode worker only: when a worker dies,
-its clip fails and the pool starts another one.
+SciPy reads them, and has crashed on damaged files. So only decode workers import this module: if a worker dies, its
+clip fails and another worker is started.
 """
 
 import io
@@ -22,8 +22,8 @@ from extract.skeletons.skeleton import Skeleton
 
 VARIABLES = {"SW": "SYSU 3DHOI", "d_skel": "UTD-MHAD"}
 CENTRES = {"SW": 1, "d_skel": 2}  # the middle of the spine
-# Bytes that reading may take. The longest recording that is accepted has 48 MB. SciPy unpacks 128 KiB of a file at a
-# time, also to learn a variable's name, and they become up to 135 MB.
+# The memory that reading may take, in bytes. The longest recording that is accepted has 48 MB. SciPy unpacks 128 KiB
+# of a file at a time, even to read the name of a variable, and these can become 135 MB.
 MAX_MEMORY = 512 << 20
 
 
@@ -34,21 +34,22 @@ def read_matlab(path: Path) -> Skeleton:
         T frames of one person, 20 Kinect v1 joints, all tracked.
 
     Raises:
-        DecodeError: no such file, not MATLAB version 5 to 7, damaged or cut, or it unpacks to more than MAX_MEMORY;
-            no such variable, or not of this shape; a coordinate that is not finite; all of them zero.
+        DecodeError: the file does not exist, is not of MATLAB version 5 to 7, is damaged or cut, or unpacks to more
+            than MAX_MEMORY; it has no such variable, or one of another shape; a coordinate is not finite, or all are
+            zero.
     """
-    file: Any = io.BytesIO(read_bytes(path))  # Any, because SciPy's types know paths only
+    file: Any = io.BytesIO(read_bytes(path))  # Any, because SciPy's type hints allow only paths
     _check_version(file)
     try:
         with limit_memory(MAX_MEMORY), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a variable that cannot be read, which `_load` notices itself
+            warnings.simplefilter("ignore")  # about a variable that cannot be read, which `_load` detects
             name, shape = _find(file)
             points = _load(file, name).reshape(shape)
     except DecodeError:
         raise
     except MemoryError as error:
         raise DecodeError(f"damaged: it unpacks to more than {MAX_MEMORY >> 20} MiB") from error
-    except Exception as error:  # on damaged files SciPy raises errors of many types
+    except Exception as error:  # SciPy raises errors of many types for damaged files
         raise DecodeError(f"damaged: {type(error).__name__}: {error}") from error
     return one_person(points.transpose(2, 0, 1), f"the variable {name}", CENTRES[name])
 
@@ -56,7 +57,7 @@ def read_matlab(path: Path) -> Skeleton:
 def _check_version(file: Any) -> None:
     try:
         major = 2 if file.read(4) == b"\x89HDF" else matfile_version(file)[0]
-    except Exception as error:  # on what is no MATLAB file SciPy raises errors of many types
+    except Exception as error:  # SciPy raises errors of many types for other files
         raise DecodeError(f"not a MATLAB file: {error}") from error
     if major == 2:
         raise DecodeError("a MATLAB 7.3 file (HDF5): save it in MATLAB with '-v7'")
@@ -65,7 +66,7 @@ def _check_version(file: Any) -> None:
 
 
 def _find(file: Any) -> tuple[str, tuple[int, int, int]]:
-    """Return the name and the shape (20, 3, T) of the skeleton's variable, before it is read."""
+    """Return the name and the shape (20, 3, T) of the skeleton's variable, without reading its values."""
     variables = whosmat(file)
     for name, found, kind in variables:
         if name not in VARIABLES:
@@ -85,7 +86,7 @@ def _find(file: Any) -> tuple[str, tuple[int, int, int]]:
 
 def _load(file: Any, name: str) -> NDArray[np.float64]:
     values = loadmat(file, variable_names=[name])[name]
-    if isinstance(values, str):  # SciPy gives the reason in place of a variable that it cannot read
+    if isinstance(values, str):  # SciPy gives the reason instead of a variable that it cannot read
         raise DecodeError(f"the variable {name} is damaged: {values}")
     if values.dtype.kind not in "fiu":  # MATLAB stores whole numbers in smaller types
         raise DecodeError(f"the variable {name} is not an array of real numbers")

@@ -1,11 +1,11 @@
-"""A limit on the memory that a piece of work may take: what a compressed file unpacks to is not known before."""
+"""A limit on the memory that a block of code may take, for compressed files whose unpacked size is not known."""
 
 import contextlib
 import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-STATM = Path("/proc/self/statm")  # first number: the pages of memory that this process has
+STATM = Path("/proc/self/statm")  # its first number is the memory of this process, in pages
 
 
 @contextlib.contextmanager
@@ -16,7 +16,7 @@ def limit_memory(size: int) -> Iterator[None]:
     /proc there is no limit.
 
     Raises:
-        MemoryError: in the block, where it takes more.
+        MemoryError: inside the block, if it takes more.
     """
     if not STATM.exists():
         yield

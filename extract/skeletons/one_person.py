@@ -1,4 +1,4 @@
-"""One person's 20 Kinect v1 joints, an array out of a file, to a skeleton, with what must hold of such an array."""
+"""From an array with the 20 Kinect v1 joints of one person to a skeleton, with checks of the array."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ def check_frames(num_frames: int, what: str) -> None:
     """Refuse a number of frames that no recording has, before memory is taken for it.
 
     Raises:
-        DecodeError: none, or more than MAX_FRAMES.
+        DecodeError: the number is zero or negative, or above MAX_FRAMES.
     """
     if not 0 < num_frames <= MAX_FRAMES:
         raise DecodeError(f"{what} has {num_frames} frames")
@@ -26,16 +26,16 @@ def one_person(points: NDArray[np.float32] | NDArray[np.float64], what: str, cen
 
     Args:
         points: (T, 20, 3), metres.
-        what: what the points are called in the file, for the reasons.
-        centre: which joint is the middle of the spine.
+        what: what error messages call the points.
+        centre: the number of the joint in the middle of the spine.
 
     Returns:
-        The person is not seen in frames whose coordinates are all exactly zero.
+        The skeleton. The person is not seen in frames whose coordinates are all exactly zero.
 
     Raises:
-        DecodeError: a coordinate that is not finite, with the frame, or nobody in any frame.
+        DecodeError: a coordinate is not finite, with its frame, or nobody is seen in any frame.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # becomes infinite or NaN, which is looked for next
+    with np.errstate(over="ignore", invalid="ignore"):  # such values become infinite or NaN, which is refused next
         joints = points.astype(np.float32)
     broken = np.argwhere(~np.isfinite(joints))
     if len(broken):

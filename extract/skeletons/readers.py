@@ -1,4 +1,4 @@
-"""Reads a skeleton file of any known format, chosen by the file's suffix."""
+"""The readers of skeleton files, by the suffix of the file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from extract.skeletons.stick_figures import read_stick_figures
 
 
 def _read_matlab(path: Path) -> Skeleton:
-    # Imported here because it loads SciPy, which only the decode worker needs and only for these files.
+    # SciPy takes a second to import, and only these files need it.
     from extract.skeletons.matlab import read_matlab
 
     return read_matlab(path)
@@ -24,10 +24,10 @@ READERS: dict[str, Callable[[Path], Skeleton]] = {
 
 
 def read_skeleton(path: Path) -> Skeleton:
-    """Read a skeleton file. For the decode worker: libraries may crash on a damaged file, and a worker may die.
+    """Read a skeleton file. Only decode workers call this, because libraries may crash on a damaged file.
 
     Raises:
-        DecodeError: of no known suffix, or its reader cannot read it.
+        DecodeError: the suffix is not known, or the reader cannot read the file.
     """
     reader = READERS.get(path.suffix.lower())
     if reader is None:

@@ -1,6 +1,6 @@
-"""A skeleton recording to the points its features are made of: each segment by itself, nothing of what comes later.
+"""From a skeleton recording to the points that the features of its segments are made of, without later frames.
 
-How points become pictures is in `extract.va_cnn.pictures`. No torch here: decode workers start fast.
+How points become images is in `extract.va_cnn.pictures`. Nothing here loads torch, so decode workers start fast.
 """
 
 from collections.abc import Sequence
@@ -16,20 +16,22 @@ from extract.skeletons.actors import choose_actors
 from extract.skeletons.readers import read_skeleton
 from extract.skeletons.skeleton import Skeleton
 
-ObservedPoints = tuple[NDArray[np.float32], NDArray[np.float32]]  # all so far, and the segment alone
+# What is observed at the end of a segment: all points so far, and the points of the segment alone.
+ObservedPoints = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def decode_skeleton(path: Path, num_segments: int, expected: int = 0, legacy_sequence_actors: bool = False) -> Clip:
     """Read a skeleton file and return the points of its segments.
 
     Args:
-        path: of any data set's format.
+        path: a file in the format of any data set.
         num_segments: N.
-        expected: number of frames the manifest gives; 0: unknown.
-        legacy_sequence_actors: choose the actors by the whole recording, as the released code: sees the future.
+        expected: the number of frames in the manifest; 0: unknown.
+        legacy_sequence_actors: choose the actors from the whole recording, as the released code does. The features
+            then depend on the future.
 
     Raises:
-        DecodeError: not a whole skeleton file.
+        DecodeError: the file is no whole skeleton file.
     """
     skeleton = read_skeleton(path)
     refuse_cut(len(skeleton.joints), expected, "the manifest gives")
@@ -40,15 +42,15 @@ def decode_skeleton(path: Path, num_segments: int, expected: int = 0, legacy_seq
 def observed_points(
     skeleton: Skeleton, num_segments: int, legacy_sequence_actors: bool = False
 ) -> list[ObservedPoints]:
-    """Return what has been observed at the end of each segment: all of it, and the segment alone.
+    """Return what has been observed at the end of each segment: all points so far, and those of the segment alone.
 
-    The origin is the middle of the main actor's spine in his first frame (the VA repository's translation of whole
-    sequences, which needs the first frame only). Frames in which nobody is seen are left out, and so are the joints
-    of an actor who is nowhere in the stretch (data_cnn.py). A segment without anybody shows the last frame before it;
-    with nobody yet, the origin.
+    The origin is the middle of the main actor's spine in the first frame in which that actor is seen. This is the VA
+    repository's translation of whole sequences, which needs only that frame. Frames in which nobody is seen are left
+    out, and so are actors who are seen in no frame of a stretch (VA repository, data_cnn.py). A segment in which
+    nobody is seen has the last frame before it, or one frame at the origin if nobody has been seen yet.
 
     Returns:
-        For each of N segments two stretches (frames, actors, joints, 3) float32, with one actor or two.
+        For each of N segments two stretches of frames, (frames, actors, joints, 3) float32, with one or two actors.
     """
     num_frames, joints = len(skeleton.joints), skeleton.joints.shape[2]
     nobody = np.zeros((1, 1, joints, 3), np.float32)
@@ -103,6 +105,6 @@ def _origin(tracks: NDArray[np.float32], centre: int) -> NDArray[np.float32]:
 
 
 def _stretch(tracks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Leave out of (T, 2, J, 3) with NaN the frames and actors that are not seen; zeros for who is away a while."""
+    """Return (T, 2, J, 3) without the frames and actors that are never seen; the remaining NaN become zeros."""
     seen = ~np.isnan(tracks[:, :, 0, 0])
     return np.nan_to_num(tracks[seen.any(axis=1)][:, seen.any(axis=0)])

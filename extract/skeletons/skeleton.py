@@ -1,4 +1,4 @@
-"""A recorded skeleton sequence, whatever file it was read from. Readers and the choice of actors are beside it."""
+"""A recorded skeleton sequence, the result of all readers."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Joints of everybody in a recording.
+    """The joints of all persons in a recording.
 
-    Persons stand in the order in which they first appear. Where somebody is not seen, the joints are NaN.
+    The order of the persons is that in which they first appear. The joints of a person who is not seen are NaN.
 
     Attributes:
         joints: (T, persons, joints, 3) float32, metres, in the camera's space.
-        tracking: (T, persons, joints) uint8, what the file says of each joint: 0 not tracked, 1 inferred, 2 tracked;
-            2 where the file says nothing; 0 where the person is not seen.
-        body_ids: the persons' names in the file; "" where it names nobody.
-        centre: which joint is the middle of the spine.
+        tracking: (T, persons, joints) uint8, the tracking state of each joint: 0 not tracked, 1 inferred, 2 tracked.
+            It is 2 if the file has no states, and 0 if the person is not seen.
+        body_ids: the names of the persons in the file; "" if it has no names.
+        centre: the number of the joint in the middle of the spine.
     """
 
     joints: NDArray[np.float32]
@@ -27,6 +27,6 @@ class Skeleton:
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """(T, persons): who is seen when."""
+        """(T, persons): whether a person is seen in a frame."""
         seen: NDArray[np.bool_] = ~np.isnan(self.joints[:, :, 0, 0])
         return seen

@@ -1,4 +1,4 @@
-"""The drawn stick figures' joints: a NumPy file of (T, 20, 3) float32."""
+"""The joints of the generated stick figures: a NumPy file with an array (T, 20, 3) float32."""
 
 import io
 import warnings
@@ -23,16 +23,16 @@ def read_stick_figures(path: Path) -> Skeleton:
         T frames of one person, 20 Kinect v1 joints, all tracked.
 
     Raises:
-        DecodeError: no such file, no `.npy` file, another type or shape, damaged or cut; a coordinate that is not
-            finite; all of them zero.
+        DecodeError: the file does not exist, is no `.npy` file, has another type or shape, or is damaged or cut; a
+            coordinate is not finite, or all are zero.
     """
     content = read_bytes(path)
     file = io.BytesIO(content)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old headers, and of what Python thinks of a damaged one
+            warnings.simplefilter("ignore")  # about old headers and damaged ones
             shape, by_columns, dtype = HEADERS[npy.read_magic(file)](file)
-    except Exception as error:  # the header is Python's own notation: damaged, it may fail in any way
+    except Exception as error:  # a damaged header, which is Python code, may fail in any way
         raise DecodeError(f"not a NumPy file: {str(error)[:100]!r}") from error
     if dtype != np.float32 or shape[1:] != (JOINTS, 3):
         raise DecodeError(f"an array of {dtype} of shape {shape}, not float32 of (frames, {JOINTS}, 3)")
@@ -40,6 +40,6 @@ def read_stick_figures(path: Path) -> Skeleton:
     promised, size = shape[0] * JOINTS * 3 * dtype.itemsize, len(content) - file.tell()
     if promised != size:
         raise DecodeError(f"cut, or with something behind: its header promises {promised} bytes, {size} follow")
-    # Not np.load, which would read the header again, and warn of it.
+    # np.load would read the header again, and warn about it.
     points = np.frombuffer(content, np.float32, offset=file.tell())
     return one_person(points.reshape(shape, order="F" if by_columns else "C"), "the array", CENTRE)

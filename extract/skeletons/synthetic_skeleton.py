@@ -1,4 +1,4 @@
-"""Draws NTU `.skeleton` files to measure on: one body of 25 joints that moves at random, in the format's own text."""
+"""Synthetic NTU `.skeleton` files for `bench` and tests: one body of 25 joints that moves at random."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ BODY_ID = 72057594037931101
 
 
 def write_synthetic_skeleton(path: Path, num_frames: int, seed: int = 0) -> None:
-    """Write a recording of one body: metres with seven digits, pixels and orientations as Kinect would give them."""
+    """Write a recording of one body: metres with seven digits, and fixed values for pixels and orientations."""
     chance = np.random.default_rng(seed)
     joints = chance.uniform([-0.4, -0.9, 3.0], [0.4, 0.9, 3.2], (25, 3))
     lines = [f"{num_frames}"]

@@ -1,1 +1,1 @@
-"""The view-adaptive network on pictures of skeletons: network, training, weights."""
+"""VA-CNN, the view-adaptive network on images of skeletons: the network, its training and its weights."""

@@ -1,7 +1,7 @@
-"""VA-CNN: a small branch looks at the picture of a skeleton and turns it to a better view; a large network classifies.
+"""VA-CNN: a small network turns the skeleton in an image to a better view, and a large network classifies the image.
 
 Zhang et al., View Adaptive Neural Networks for High Performance Skeleton-based Human Action Recognition (TPAMI 2019),
-in the form of Microsoft's VA repository, transform_cnn.py. How it is trained stands beside this file.
+as in Microsoft's VA repository, transform_cnn.py. The training is in `extract.va_cnn.training`.
 """
 
 from collections.abc import Callable
@@ -12,17 +12,22 @@ from torch import Tensor, nn
 
 from extract.networks.timm_models import create_timm_model
 
-GREY = 110.0  # what the repository subtracts from every channel
+GREY = 110.0  # the VA repository subtracts it from every channel
 SCALE = 255.0
 
 
 class ViewAdaptation(nn.Module):
-    """Pictures to (B, 6): three angles in radians about x, y, z and a translation in metres. Zeros to begin with."""
+    """The small network: from images to (B, 6), three angles about x, y, z in radians and a translation in metres.
+
+    All six are zero before the training.
+
+    Args:
+        image_size: the side of the images.
+    """
 
     def __init__(self, image_size: int) -> None:
         super().__init__()
-        # The repository's BatchNorm momentum 0.99 is Keras' value, which in torch means "follow the last batch";
-        # 0.01 is what it was meant to be.
+        # The VA repository has the BatchNorm momentum 0.99. That is Keras' value; torch's value for the same is 0.01.
         self.convolutions = nn.Sequential(
             nn.Conv2d(3, 128, 5, stride=2, bias=False),
             nn.BatchNorm2d(128, eps=1e-3, momentum=0.01),
@@ -42,7 +47,7 @@ class ViewAdaptation(nn.Module):
         nn.init.zeros_(self.view.bias)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Look at pictures (B, 3, S, S) and return their view (B, 6)."""
+        """Return the views (B, 6) of images (B, 3, S, S)."""
         view: Tensor = self.view(self.convolutions(pictures))
         return view
 
@@ -51,11 +56,11 @@ class VaCnnNetwork(nn.Module):
     """View adaptation, then a timm model.
 
     Args:
-        main: name of the timm model.
-        num_classes: C; 0: no classifier, pooled features instead of logits.
-        image_size: side of the pictures; at least 40, or the view branch has nothing left to look at.
-        minimum: least coordinate of the training data, metres; from a file with the weights.
-        maximum: greatest.
+        main: the name of the timm model.
+        num_classes: C; 0: there is no classifier, and the network gives pooled features instead of logits.
+        image_size: the side S of the images, at least 40; the layers of the small network need that much.
+        minimum: the smallest coordinate of the training data, in metres. A file of weights contains it.
+        maximum: the largest coordinate, likewise.
     """
 
     minimum: Tensor
@@ -71,8 +76,8 @@ class VaCnnNetwork(nn.Module):
         self.register_buffer("maximum", torch.tensor(maximum))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Classify pictures in metres (B, 3, S, S): logits (B, C), or features (B, D) where C is 0."""
-        # The coordinates keep their own precision when the networks have half of it: eight bits would round them to
+        """Return the logits (B, C) of images in metres (B, 3, S, S), or their features (B, D) if C is 0."""
+        # The coordinates stay float32 if the networks have half precision: bf16, with eight bits, would round them to
         # centimetres.
         precision = self.view_adaptation.view.weight.dtype
         grey = scale(pictures, self.minimum, self.maximum)
@@ -83,7 +88,7 @@ class VaCnnNetwork(nn.Module):
         return logits
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # How torch moves and casts a module: the extremes are moved only.
+        # torch calls this to move and to cast a module. The minimum and maximum are moved, and never cast.
         extremes = self.minimum, self.maximum
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self.minimum, self.maximum = (
@@ -93,20 +98,23 @@ class VaCnnNetwork(nn.Module):
 
 
 def scale(pictures: Tensor, minimum: Tensor, maximum: Tensor) -> Tensor:
-    """From metres to 0…255, by the training data's extremes (test data may lie outside)."""
+    """Return metres as 0…255, between the minimum and maximum of the training data. Test data may lie outside."""
     return SCALE * (pictures - minimum) / (maximum - minimum)
 
 
 def change_view(grey: Tensor, view: Tensor, minimum: Tensor, maximum: Tensor) -> Tensor:
-    """Turn and shift the skeletons in pictures as if their joints J had become R(J + t) before they were scaled.
+    """Turn and shift the skeletons in images, as if their joints J had become R(J + t) before `scale`.
 
-    On a picture v of 0…255 that is R·v + 255 (R(m + t) - m) / (M - m) (facts of the VA repository, exact).
+    For a pixel v that is R·v + 255 (R(m + t) - m) / (M - m), as in the VA repository, transform_cnn.py.
 
     Args:
         grey: (B, 3, S, S), 0…255.
-        view: (B, 6): angles, then t in metres.
+        view: (B, 6): the angles of R, then t in metres.
         minimum: m.
         maximum: M.
+
+    Returns:
+        (B, 3, S, S), 0…255.
     """
     rotation = rotations(view[:, :3])  # (B, 3, 3)
     corner = minimum + view[:, 3:]  # (B, 3)
@@ -115,7 +123,7 @@ def change_view(grey: Tensor, view: Tensor, minimum: Tensor, maximum: Tensor) ->
 
 
 def rotations(angles: Tensor) -> Tensor:
-    """Rz(γ) Ry(β) Rx(α), clockwise, of angles (B, 3) = (α, β, γ) in radians: (B, 3, 3)."""
+    """Return the matrices Rz(γ) Ry(β) Rx(α), (B, 3, 3), clockwise, for angles (B, 3) = (α, β, γ) in radians."""
     (ca, cb, cc), (sa, sb, sc) = angles.cos().unbind(1), angles.sin().unbind(1)
     zero, one = torch.zeros_like(ca), torch.ones_like(ca)
 

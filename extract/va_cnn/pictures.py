@@ -1,8 +1,8 @@
-"""Skeletons as pictures: a row for every moment, a column for every joint, x, y and z as the three channels.
+"""Skeletons as images: a row for every moment, a column for every joint, and x, y and z as the three channels.
 
-Microsoft's VA repository, data_cnn.py; but in metres, and a stretch of frames by itself, never a whole recording that
-is cut afterwards: its rows would mix neighbouring segments. Runs wherever the points are; extraction and training
-share it.
+This follows Microsoft's VA repository, data_cnn.py, with two differences. The values are metres. And each stretch of
+frames is drawn by itself: in the image of a whole recording that is cut afterwards, rows would mix adjacent segments.
+Extraction and training both use it, on a CPU or a GPU.
 """
 
 import torch
@@ -10,14 +10,15 @@ from torch import Tensor
 
 
 def make_pictures(points: Tensor, segments: Tensor, size: int) -> Tensor:
-    """Draw stretches of frames as square pictures, bilinearly as PIL enlarges.
+    """Draw stretches of frames as square images, interpolated linearly in both directions as PIL does.
 
-    Where a stretch has more frames than the picture rows, rows are sampled, not averaged.
+    If a stretch has more frames than the image has rows, frames are sampled and not averaged.
 
     Args:
         points: (P, 3) float, joints in metres: frame after frame, joint after joint.
-        segments: (B, 4) int64: each stretch's first point, its frames, joints of an actor, actors (side by side).
-        size: side of the pictures.
+        segments: (B, 4) int64: for each stretch its first point, its frames, the joints of an actor, and the actors,
+            which are drawn side by side.
+        size: the side of the images.
 
     Returns:
         (B, 3, size, size), metres, channels last in memory.
@@ -36,18 +37,18 @@ def make_pictures(points: Tensor, segments: Tensor, size: int) -> Tensor:
 
 
 def stretch_sequence(points: Tensor, minimum: float, maximum: float) -> Tensor:
-    """Stretch a whole clip's coordinates to the training data's extremes, as SciPy's imresize did in the released code.
+    """Scale a whole clip's coordinates to the range of the training data, as SciPy's imresize in the released code.
 
-    The clip's own minimum and maximum may lie in its future: only for comparison with that code.
+    The clip's minimum and maximum may lie in its future, so this is only for the comparison with that code.
     """
     low, high = points.min(), points.max()
     return minimum + (points - low) / (high - low).clamp(min=1e-6) * (maximum - minimum)
 
 
 def _taps(length: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-    """For each of `size` places along `length` samples: the samples before and after it, and the weight of the latter.
+    """Return, for `size` positions along `length` samples, the samples before and after it and the latter's weight.
 
-    Places are the middles of equal parts; beyond the first and the last sample their value holds.
+    Positions are the middles of equal parts. Those before the first or after the last sample have its value.
     """
     middle = torch.arange(size, device=length.device, dtype=torch.float64) + 0.5
     place = torch.minimum((middle * length / size - 0.5).clamp(min=0), length - 1.0)  # (B, size)

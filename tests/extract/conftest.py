@@ -94,6 +94,7 @@ def own_copy(tmp_path: Path) -> Callable[..., str]:
     copy = tmp_path / "copy"
     for package in ("common", "manifests", "extract"):
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "early_recognition.py", copy)
 
     def run(files: dict[str, str], lines: dict[str, list[tuple[str, str]]], *arguments: str | Path) -> str:
         for name, content in files.items():

@@ -99,10 +99,10 @@ def test_frames_one_by_one_may_lie_anywhere(network: SegmentNetwork) -> None:
 
     backbone = replace(network.backbone, per_frame=True)
     shape = (SEGMENTS, FRAMES, 3, SIDE, SIDE)
-    assert ClipBatches(by_parity, backbone, shape, torch.float32, CPU, 3).place_matters()
+    assert ClipBatches(by_parity, backbone, shape, torch.float32, CPU, 3).position_matters()
     assert not ClipBatches(
         by_parity, network.backbone, (2, FRAMES, 3, SIDE, SIDE), torch.float32, CPU, 3
-    ).place_matters()
+    ).position_matters()
 
 
 def test_the_network_sees_one_shape_only(network: SegmentNetwork) -> None:
@@ -214,7 +214,7 @@ def test_about_as_many_clips_as_fill_a_batch(network: SegmentNetwork, monkeypatc
 
 
 @pytest.mark.parametrize("place", [0, -1])
-def test_where_a_clips_place_matters_it_goes_alone(
+def test_a_clip_whose_position_matters_is_computed_alone(
     network: SegmentNetwork, monkeypatch: pytest.MonkeyPatch, place: int
 ) -> None:
     monkeypatch.setattr(batches_module, "BATCH_IMAGES", 4 * SEGMENTS * FRAMES)

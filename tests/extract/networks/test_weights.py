@@ -86,7 +86,7 @@ def test_download_verifies_and_records(server: Server, tmp_path: Path) -> None:
 def test_goes_on_after_a_cut(ranges: bool, server: Server, tmp_path: Path) -> None:
     server.cut_after, server.ranges = 300_000, ranges
     entry = entry_at(server, sha256=SHA256)
-    with pytest.raises(UserError, match=r"cut after 300000 of 1048580 bytes\. Run it again to go on, or fetch http"):
+    with pytest.raises(UserError, match=r"cut after 300000 of 1048580 bytes\. Run it again to resume, or fetch http"):
         download(entry, tmp_path)
     assert (tmp_path / "file.pth.part").stat().st_size == 300_000 and not (tmp_path / "file.pth").exists()
     server.cut_after = None
