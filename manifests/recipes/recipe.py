@@ -18,7 +18,6 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from common.config import Config, parse_config
 from common.errors import UserError, unknown_name
 from common.file_kind import TEXT, TOML, kind_of
-from manifests.datasets import DATASETS
 from manifests.recipes.training import Distillation, Labels, Student, Teacher, Training
 
 Pictures = Literal["segment", "beginning", "both"]
@@ -51,6 +50,8 @@ class Data(Config):
     @field_validator("dataset")
     @classmethod
     def _known_data_set(cls, name: str) -> str:
+        from manifests.datasets import DATASETS  # imports pandas, which a command's --help does not need
+
         if name not in (*DATASETS, OTHER):
             raise ValueError(unknown_name("data set", name, [*DATASETS, OTHER]))
         return name
