@@ -1,4 +1,4 @@
-"""The rules of the tree, checked on every file: layers, safe loading, docstrings, tests' places, the lock, recipes."""
+"""The rules of the tree, checked on every file: layers, safe loading, docstrings, the places of tests."""
 
 import ast
 import os
@@ -10,17 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from distill.methods import METHODS
-from manifests.published import published_rows
-from manifests.recipes.recipe import RECIPES, read_recipe
-from manifests.released_weights import read_weights
-
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("common", "manifests", "extract", "distill", "evaluate")  # a package imports only those before it
 COMMAND_LINES = PACKAGES[1:]
 START = ROOT / "early_recognition.py"
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-ROWS = sorted(RECIPES.glob("rows/*.toml"))
 ALL_CODE = sorted([START, *SOURCES, *(ROOT / "tests").rglob("*.py")])
 
 
@@ -403,8 +397,8 @@ TOGETHER = {
     "extract/test_no_locks.py",
     "extract/test_skeleton_extraction.py",
     "extract/va_cnn/test_skeleton_commands.py",
-    "extract/va_cnn/test_va_cnn_training.py",
     "test_api.py",
+    "test_lock.py",
     "test_tree.py",
 }
 FAULTS = "extract/faults"  # runs on faulty videos, machines and disks
@@ -427,92 +421,3 @@ def mirrored(test: Path) -> bool:
 def test_tests_mirror_the_tree(test: Path) -> None:
     name = test.relative_to(TESTS).as_posix()
     assert mirrored(test) or name in TOGETHER or name.startswith(f"{FAULTS}/")
-
-
-def locked() -> dict[str, list[str]]:
-    """Return the lock's packages, `name==version`, with their hashes."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
-    lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    return {line[0]: [word for word in line if word.startswith("--hash=")] for line in lines}
-
-
-def test_every_locked_package_has_a_version_and_hashes() -> None:
-    packages = locked()
-    assert len(packages) > 40
-    for package, hashes in packages.items():
-        assert re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[\w.+!-]+", package), package
-        assert hashes, package
-        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", value) for value in hashes), package
-
-
-def test_the_lock_names_no_host() -> None:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    assert "://" not in text
-    assert not re.search(r"^\s*(-i|-f|--(extra-)?index-url|--find-links|--trusted-host)\b", text, flags=re.MULTILINE)
-
-
-def test_what_the_project_needs_is_locked() -> None:
-    names = {re.split(r"[\[=]", package)[0].lower() for package in locked()}
-    assert {"torch", "torchvision", "timm", "av", "h5py", "numpy", "pandas", "safetensors", "pytest"} <= names
-
-
-@pytest.mark.parametrize("path", [*sorted(RECIPES.glob("*.toml")), *ROWS], ids=lambda path: path.stem)
-def test_recipes_name_weights_that_are_known(path: Path) -> None:
-    streams = read_recipe(path).stream_configs
-    assert streams
-    for extract in streams.values():
-        if extract.weights not in ("timm-package", "train", "none"):
-            assert read_weights()[extract.weights].backbone == extract.backbone
-
-
-HEADER = re.compile(
-    r"^# (?P<kind>Expected|Printed)(, (?P<method>[^:]+))?: "
-    r"((?P<accuracy>\d[\d. ]*) at 20/40/60/80/100 %, )?"
-    r"AUC (?P<auc>\d+\.\d+)(?P<other>: an area by another definition)?[.;]",
-    flags=re.MULTILINE,
-)
-
-
-@pytest.mark.parametrize("path", ROWS, ids=lambda path: path.stem)
-def test_a_row_says_where_it_is_from_and_what_to_expect(path: Path) -> None:
-    """All that is published of a row's methods stands in its header, number by number, and nothing else."""
-    text, recipe = path.read_text(encoding="utf-8"), read_recipe(path)
-    header = text[: text.index("name =")]
-    assert f"#   python -m evaluate reproduce {path.stem} --videos " in header
-    assert "\n# Expected time: not measured." in header or re.search(
-        r"\n# Expected time: \d+ minutes were measured on ", header
-    )
-    if recipe.data.dataset == "utd-mhad":
-        assert "\n# Expected: nothing is printed, " in header
-        assert not published_rows(recipe.data.protocol)
-        return
-    assert "\n# Tran, Balasubramanian, Hoai: Progressive Knowledge Distillation for Early Action" in header
-    assert re.match(r"# (Table \d|Section 3\.2|Beside Table 2|Fig\. 3)\b", header)
-
-    labels = "all" if recipe.labels.fraction == 1 else f"{100 * recipe.labels.fraction:g}%"
-    published = {row.method: row for row in published_rows(recipe.data.protocol, labels)}
-    names = [METHODS[method].published or "" for method in recipe.methods]
-    rows = [published.get(name) or published.get(name.removesuffix("*")) for name in names]
-    expected = [
-        (
-            row.method,
-            [row.accuracy[ratio] for ratio in (20, 40, 60, 80, 100)] if row.accuracy else [],
-            row.auc,
-            row.auc_kind == "area-from-zero",
-        )
-        for row in rows
-        if row
-    ]
-    found = [
-        (
-            stated["method"] or names[0],
-            [*map(float, (stated["accuracy"] or "").split())],
-            float(stated["auc"]),
-            bool(stated["other"]),
-        )
-        for stated in HEADER.finditer(header)
-    ]
-    assert found == expected
-    assert bool(expected) or "\n# Expected: nothing is printed.\n" in header
-    own_features = ["TSM" in row.features or row.features == "VA-CNN" for row in rows if row]
-    assert [stated["kind"] == "Expected" for stated in HEADER.finditer(header)] == own_features
