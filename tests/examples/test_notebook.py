@@ -28,12 +28,9 @@ def demo(tmp_path: Path) -> Path:
 def test_the_notebook_runs(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
-    for name, value in {
-        "DEMO": str(demo),
-        "OUT": str(tmp_path / "runs"),
-        "EPOCHS": "2",
-        "PYTHONPATH": str(ROOT),
-    }.items():
+    variables = {"DEMO": str(demo), "OUT": str(tmp_path / "runs"), "EPOCHS": "2", "PYTHONPATH": str(ROOT)}
+    folders = dict.fromkeys(("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"), str(tmp_path / "jupyter"))
+    for name, value in (variables | folders).items():
         monkeypatch.setenv(name, value)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells), "the notebook is stored without outputs"
