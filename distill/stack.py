@@ -2,6 +2,8 @@
 
 The outputs are those of M separate `models.Classifier`, up to rounding. The parameters have the names of a single
 network's parameters, and a first axis of length M.
+
+`torch.func.vmap` cannot do this: it has no rule for nn.GRU ("Batching rule not implemented for aten::gru.input").
 """
 
 from collections.abc import Mapping, Sequence

@@ -417,6 +417,8 @@ def test_command_line(inputs: Path) -> None:
     assert "at epoch" in call("--out", inputs / "teacher", "--method", "teacher", "--seed", "2")
     assert "at epoch" in call("--out", inputs / "with", "--teacher", inputs / "teacher", "--seed", "2")
     assert "at epoch" in call("--out", inputs / "without", "--method", "without", "--seed", "2")
+    record = json.loads(call("--out", inputs / "without", "--method", "without", "--seed", "2", "--json"))
+    assert record["weights_sha256"] == sha256_of(inputs / "without" / "weights.safetensors")
     assert [read_settings(inputs / name)["seed"] for name in ("teacher", "with", "without")] == [2, 2, 2]
     with pytest.raises(UserError, match="no device 'abacus'"):
         call("--out", inputs / "other", "--device", "abacus")
