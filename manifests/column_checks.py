@@ -20,7 +20,7 @@ def check_ids(clips: pd.DataFrame, name: str) -> None:
         if not clip_id or not clip_id.isprintable():
             raise UserError(f"{where}: {'empty' if not clip_id else f'{clip_id!r} has a control character'}")
         if clip_id in first_row:
-            raise UserError(f"{where}: {clip_id!r} stands in row {first_row[clip_id]} already")
+            raise UserError(f"{where}: {clip_id!r} is already in row {first_row[clip_id]}")
         first_row[clip_id] = row
 
 

@@ -45,7 +45,7 @@ def test_ids_stay_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"clip_id": ["a", "b", "a"]}, r"row 4, column clip_id: 'a' stands in row 2"),
+        ({"clip_id": ["a", "b", "a"]}, r"row 4, column clip_id: 'a' is already in row 2"),
         ({"clip_id": ["a", "", "c"]}, r"row 3, column clip_id: empty"),
         ({"clip_id": ["a", "b\nb", "c"]}, r"row 3, column clip_id: 'b\\nb' has a control character"),
         ({"num_frames": [9, "many", 9]}, r"row 3, column num_frames: 'many' is not a number of frames"),
@@ -218,7 +218,7 @@ def test_a_clip_list_of_another_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("clip_id,path\na,a.avi\na,b.avi\n", "row 3, column clip_id: 'a' stands in row 2"),
+        ("clip_id,path\na,a.avi\na,b.avi\n", "row 3, column clip_id: 'a' is already in row 2"),
         ("clip_id,path\na,a.avi\n,b.avi\n", "row 3, column clip_id: empty"),
         ("clip_id,path\na,../a.avi\n", "row 2, column path: .*leads out"),
         ("clip_id,path\na,\n", "row 2, column path: empty"),

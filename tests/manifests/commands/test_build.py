@@ -144,7 +144,7 @@ def test_check_finds_a_broken_rule(videos: Path, tmp_path: Path) -> None:
     invoke("ucf101", videos, "--out", tmp_path / "m.csv")
     text = (tmp_path / "m.csv").read_text()
     (tmp_path / "m.csv").write_text(text.replace("v_YoYo_g20_c01,", "v_YoYo_g01_c01,"))
-    with pytest.raises(UserError, match=r"row 4, column clip_id: 'v_YoYo_g01_c01' stands in row 3 already"):
+    with pytest.raises(UserError, match=r"row 4, column clip_id: 'v_YoYo_g01_c01' is already in row 3"):
         invoke("check", tmp_path / "m.csv")
     with pytest.raises(UserError, match=r"none\.csv is missing"):
         invoke("check", tmp_path / "none.csv")
