@@ -20,6 +20,12 @@ PACKAGES = early_recognition.PACKAGES
 CONSOLE_SCRIPT = "import sys; sys.argv[0] = 'early-recognition'; from early_recognition import main; main()"
 
 
+@pytest.fixture(autouse=True)
+def current_folder_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Python look into the current folder first, as it does outside the container image."""
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+
+
 def run(*arguments: str, cwd: Path, path: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder, with the packages of `path`."""
     environment = {**os.environ, "PYTHONPATH": str(path)}

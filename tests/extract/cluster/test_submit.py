@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from common.command_line import new_app
 from common.errors import UserError
+from common.subprocesses import safe_path_option
 from extract.cluster.slurm import _ranges
 from extract.cluster.submission import SubmitConfig, prepare_submission
 from extract.commands.submit import submit
@@ -30,7 +31,8 @@ def said(*words: str | Path) -> str:
 
 def test_a_dry_run_prints_the_workers(out: Path) -> None:
     lines = said(out, "--dry-run", "--device", "cuda", "--workers", "4").splitlines()
-    worker = [sys.executable, "-m", "extract", "run", "--out", str(out), "--device", "cuda", "--workers", "4"]
+    start = [sys.executable, *safe_path_option(), "-m", "extract"]
+    worker = [*start, "run", "--out", str(out), "--device", "cuda", "--workers", "4"]
     assert [shlex.split(line) for line in lines] == [[*worker, "--shard", f"{shard}/3"] for shard in range(3)]
     assert not (RunFolder(out).folder / "jobs").exists()
 
@@ -42,7 +44,8 @@ def test_only_shards_with_something_to_do_are_handed_out(out: Path) -> None:
         shard.add_failure(Failure(clips[0], "decode", "made up"))
     assert prepare_submission(out, SubmitConfig(retry=True)).shards == (1,)
     [line] = said(out, "--dry-run", "--retry").splitlines()
-    assert shlex.split(line) == [sys.executable, "-m", "extract", "retry", str(out), "--shard", "1/3"]
+    start = [sys.executable, *safe_path_option(), "-m", "extract"]
+    assert shlex.split(line) == [*start, "retry", str(out), "--shard", "1/3"]
     assert prepare_submission(out, SubmitConfig()).shards == (0, 1, 2)
 
 
