@@ -64,7 +64,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("manifests stick-figures m.csv", "cannot write m.csv"),
         ("manifests unpack nope --out o", "the archives of 'nope' are not known"),
         ("manifests unpack ucf101 nope.rar --out o", "there is no archive nope.rar"),
-        (f"extract run /nope --out f.h5 {RANDOM}", "/nope does not exist; give a manifest, a folder, a list"),
+        (f"extract run nope --out f.h5 {RANDOM}", "nope does not exist; give a manifest, a folder, a list"),
         (f"extract run other.h5 --videos folder --out f.h5 {RANDOM}", "other.h5 is no list of clips but an HDF5 file"),
         (f"extract run r.toml --videos folder --out f.h5 {RANDOM}", f"r.toml is no list of clips {IS_TOML}"),
         (f"extract run folder --videos m.csv --out f.h5 {RANDOM}", "the video folder m.csv is a file and not a folder"),
