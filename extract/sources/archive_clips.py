@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from extract.sources.archives import archive_names, are_archives, members
-from extract.sources.clip_source import ClipSource, is_clip
+from extract.sources.clip_source import ClipSource
 from extract.sources.location import join, relative_to
+from manifests.file_kinds import is_clip
 
 READ_AT_ONCE = 8  # archives; most of the time is spent waiting for headers
 

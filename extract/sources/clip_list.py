@@ -11,9 +11,10 @@ from common.file_kind import CSV, EMPTY, TEXT, kind_of
 from common.files import refuse_no_folder
 from extract.sources.archive_clips import member_table
 from extract.sources.archives import archive_names, are_archives
-from extract.sources.clip_source import ClipSource, clip_table, file_size, is_clip
+from extract.sources.clip_source import ClipSource, clip_table, file_size
 from extract.sources.location import filesystem, is_url, reading
 from extract.sources.path_list import common_root, needs_videos, read_lines, read_paths
+from manifests.file_kinds import is_clip
 from manifests.manifest import read_clip_list
 
 

@@ -2,15 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from stat import S_ISREG
 
 import pandas as pd
 
-from extract.skeletons.readers import READERS
-
-VIDEOS = ".3gp .asf .avi .divx .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv"
-SUFFIXES = frozenset((*VIDEOS.split(), *READERS))
+from manifests.file_kinds import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -40,11 +37,6 @@ def clip_table(paths: list[str], sizes: list[int] | None = None) -> pd.DataFrame
         The columns path, frames, bytes, archive and offset, see `extract.sources.listing.Listing`.
     """
     return pd.DataFrame({"path": paths, "frames": 0, "bytes": sizes or 0, "archive": "", "offset": 0})
-
-
-def is_clip(name: str) -> bool:
-    """Tell whether a file of this name is a video or a skeleton file."""
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES
 
 
 def file_size(path: str) -> int:

@@ -9,8 +9,9 @@ import pandas as pd
 from common.errors import UserError
 from common.files import refuse_no_folder
 from extract.sources.archives import are_archives, relative_name
-from extract.sources.clip_source import ClipSource, clip_table, file_size, is_clip
+from extract.sources.clip_source import ClipSource, clip_table, file_size
 from extract.sources.location import filesystem, is_url, reading, relative_to
+from manifests.file_kinds import is_clip
 
 LISTS = (".txt", ".list", ".lst")  # suffixes of lists behind URLs, which cannot be asked whether they are folders
 

@@ -12,8 +12,9 @@ import pandas as pd
 from common.errors import UserError
 from extract.sources.archive_clips import ARCHIVES
 from extract.sources.clip_list import LIST
-from extract.sources.clip_source import SUFFIXES, ClipSource
+from extract.sources.clip_source import ClipSource
 from extract.sources.folder import FOLDER
+from manifests.file_kinds import suffix_of
 from manifests.manifest import Manifest
 
 CLASHES_SHOWN = 20  # pairs of clips that would have the same name
@@ -68,8 +69,7 @@ def _names(paths: Iterable[str]) -> list[str]:
     first: dict[str, str] = {}
     clashes = []
     for path in paths:
-        stem, _, suffix = path.rpartition(".")
-        name = stem if f".{suffix.lower()}" in SUFFIXES else path
+        name = path.removesuffix(suffix_of(path))
         if not path.isprintable():
             raise UserError(f"the name {path!r} has a character that cannot be printed; rename the file")
         if name in first:
