@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from manifests.datasets.data_set import SyntheticDataSet
-
-PROTOCOL = "stick-figures-v1"  # a change of any pixel or of any split needs a new version
+from manifests.stick_figures import PROTOCOL
 
 
 def generate(folder: Path, seed: int = 0) -> Path:

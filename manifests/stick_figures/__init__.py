@@ -2,3 +2,5 @@
 
 `data_set` writes it; `bound` computes the best accuracy that any classifier can expect at each observation ratio.
 """
+
+PROTOCOL = "stick-figures-v1"  # a change of any pixel or of any split needs a new version

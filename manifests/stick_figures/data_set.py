@@ -13,8 +13,8 @@ import pandas as pd
 
 from common.errors import UserError
 from common.files import atomic_write, inside, write_text
-from manifests.datasets.stick_figures import PROTOCOL
 from manifests.manifest import COLUMNS, SPLITS, Manifest, check, write_manifest
+from manifests.stick_figures import PROTOCOL
 from manifests.stick_figures.actions import ACTIONS, Action, joint_positions
 from manifests.stick_figures.drawing import draw_frames
 from manifests.stick_figures.variation import ClipVariation, Performer, draw_performer, draw_variation
