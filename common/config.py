@@ -4,6 +4,7 @@ An unknown key is refused. The sentence has the section that the key belongs to,
 """
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -11,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from common.errors import UserError
 
+ALTERNATIVE = (
+    r"(constrained-)?int|literal\[.*\]"  # how pydantic calls the parts of a type such as int | Literal["auto"]
+)
 SMALLEST, LARGEST = 1e-37, 1e38  # float32 has its full precision between these
 
 
@@ -46,13 +50,16 @@ def parse_config(kind: type[T], table: dict[str, Any], name: str) -> T:
     try:
         return kind.model_validate(table)
     except ValidationError as error:
-        raise UserError(f"{name}: " + "; ".join(_sentence(kind, item) for item in error.errors())) from error
+        sentences = dict.fromkeys(_sentence(kind, item) for item in error.errors())
+        raise UserError(f"{name}: " + "; ".join(sentences)) from error
 
 
 def _sentence(kind: type[Config], item: Any) -> str:
     path = [str(part) for part in item["loc"]]
     if item["type"] == "extra_forbidden" or (path[:1] and path[0] not in kind.model_fields):
         return f"{'.'.join(path)} is not a key; {_what_is_meant(kind, path)}"
+    if path and re.fullmatch(ALTERNATIVE, path[-1]):
+        path = path[:-1]
     message = str(item["msg"]).removeprefix("Value error, ")
     return f"{'.'.join(path)}: {message}" if path else message  # no path: the rule is about several keys
 

@@ -168,7 +168,7 @@ def _features_of(path: str, config: Extract, network: "SegmentNetwork", decoder:
         path,
         path,
         config.segments,
-        config.frames_per_segment,
+        config.frames,
         decoder if backbone.input == "video" else "skeleton",
         expected=0,
         legacy_sequence_actors=backbone.legacy_sequence_actors,

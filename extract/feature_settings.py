@@ -29,7 +29,7 @@ def recording_settings(config: Extract, decoder: str, kind: Input) -> dict[str, 
         kind: of the recordings, "video" or "skeleton".
     """
     video = {
-        "frames_per_segment": config.frames_per_segment,
+        "frames_per_segment": config.frames,
         "decoder": f"{DECODERS[decoder].recorded_as} {version(DECODERS[decoder].package)}",
         "frames_rule": FRAMES_RULE,
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),

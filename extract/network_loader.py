@@ -48,5 +48,5 @@ def _needs_trial(config: Extract, machine: Machine) -> bool:
 
 
 def _blank_clip(config: Extract) -> Clip:
-    segments = np.zeros((config.segments, config.frames_per_segment), np.int64)
+    segments = np.zeros((config.segments, config.frames), np.int64)
     return Clip(np.zeros((1, 32, 32, 3), np.uint8), segments, 1)

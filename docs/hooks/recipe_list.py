@@ -5,7 +5,7 @@ from pathlib import Path
 
 from markdown_text import cell, table
 
-from manifests.recipes.recipe import RECIPES
+from manifests.recipes.recipe_files import RECIPES
 
 
 def markdown() -> str:

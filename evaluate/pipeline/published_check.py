@@ -17,7 +17,8 @@ from evaluate.pipeline.suite import published_of
 from evaluate.scoring.summary import Summary
 from evaluate.scoring.tolerance import TOLERANCES, allowed
 from manifests.published import Published
-from manifests.recipes.recipe import RECIPES, Recipe, read_recipe
+from manifests.recipes.recipe import Recipe, read_recipe
+from manifests.recipes.recipe_files import RECIPES
 from manifests.recipes.suite import merge_rows, merged_into
 
 Verdict = Literal["inside", "outside", "not comparable", "nothing to compare with"]

@@ -58,7 +58,7 @@ class FrameNetwork(BackboneEntry):
             weights_folder: as in `BackboneEntry.load`.
             seed: as in `BackboneEntry.load`.
         """
-        frames = config.frames_per_segment
+        frames = config.frames
         network = self._build(frames, config.weights == RANDOM, seed)
         if config.weights == RANDOM:
             source, sha256 = RANDOM, f"random seed={seed}"

@@ -22,15 +22,15 @@ class Joints(BackboneEntry):
     """
 
     def load(self, config: Extract, weights_folder: Path | None, seed: int) -> Backbone:
-        """Return the backbone for F = `config.frames_per_segment`."""
+        """Return the backbone for F = `config.frames`."""
         settings: dict[str, object] = {
             "backbone": config.backbone,
-            "frames_per_segment": config.frames_per_segment,
+            "frames_per_segment": config.frames,
             "weights": "none",
             "actors": "main",
             "origin": "middle of the main actor's spine in his first frame",
         }
-        return Backbone(nn.Identity(), _resample(config.frames_per_segment), settings, input="skeleton")
+        return Backbone(nn.Identity(), _resample(config.frames), settings, input="skeleton")
 
 
 def _resample(frames_per_segment: int) -> Draw:

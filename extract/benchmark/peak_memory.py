@@ -37,7 +37,7 @@ def peak_memory(paths: list[Path], config: Extract, machine: Machine, clips: int
         "--backbone": "timm:resnet10t",
         "--weights": "random",
         "--image-size": 64,
-        "--frames-per-segment": config.frames_per_segment,
+        "--frames-per-segment": config.frames,
         "--workers": machine.workers,
         "--decoder": machine.decoder,
         "--device": machine.device,

@@ -175,7 +175,7 @@ def _decode(tasks: list[DecodeTask], machine: Machine) -> Iterator[Clip]:
 def _tasks(paths: list[Path], config: Extract, decoder: str, clips: int, frames: int) -> list[DecodeTask]:
     files = itertools.islice(itertools.cycle(paths), clips)
     return [
-        DecodeTask(f"{index}", str(path), config.segments, config.frames_per_segment, decoder, frames)
+        DecodeTask(f"{index}", str(path), config.segments, config.frames, decoder, frames)
         for index, path in enumerate(files)
     ]
 

@@ -144,7 +144,7 @@ def _task(clip: Any, job: _Job) -> DecodeTask:
         clip.clip_id,
         join(job.plan.videos, clip.archive or clip.path),
         config.segments,
-        config.frames_per_segment,
+        config.frames,
         job.machine.decoder if backbone.input == "video" else "skeleton",
         clip.frames,
         backbone.legacy_sequence_actors,

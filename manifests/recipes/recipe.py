@@ -9,57 +9,25 @@ as they are written. `distill.training_plan` checks them.
 
 import difflib
 import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from common.config import Config, parse_config
-from common.errors import UserError, unknown_name
-from common.file_kind import TEXT, TOML, kind_of
+from common.errors import UserError
+from manifests.recipes.data import Data, each_once
+from manifests.recipes.recipe_files import find_recipe_file, read_sections
 from manifests.recipes.training import Distillation, Labels, Student, Teacher, Training
 
-Pictures = Literal["segment", "beginning", "both"]
-
-RECIPES = Path(__file__).parent
 ONLY_STREAM = "features"  # name of the stream of a recipe without [streams.*]
 MOST_PIXELS, MOST_FRAMES = 8192, 10_000  # a larger value is a typing error
-OTHER = "other"  # the data set of a recipe that needs a manifest of your own
+AUTO = "auto"  # a value that is chosen when the recipe is run
 TRAIN = "train"  # as weights: train the network first
 MISSPELT = 0.75  # similarity from which an unknown section is taken for a misspelt one, not for a method's
 
-V = TypeVar("V")
-
-
-def _each_once(values: list[V]) -> list[V]:
-    twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} is given twice; keep one")
-    return values
-
-
-class Data(Config):
-    """The data set, its protocol, and a choice of classes."""
-
-    dataset: str  # a name of `DATASETS`, or "other": a manifest of your own
-    protocol: str = Field(min_length=1)  # the name of the division into splits, as the manifest has it
-    classes: list[str] | None = Field(default=None, min_length=2)  # some of the classes, in any order; None: all
-    compact_classes: bool = False  # renumber the subset 0, 1, … instead of keeping the official indices
-
-    @field_validator("dataset")
-    @classmethod
-    def _known_data_set(cls, name: str) -> str:
-        from manifests.datasets import DATASETS  # imports pandas, which a command's --help does not need
-
-        if name not in (*DATASETS, OTHER):
-            raise ValueError(unknown_name("data set", name, [*DATASETS, OTHER]))
-        return name
-
-    @field_validator("classes")
-    @classmethod
-    def _each_class_once(cls, names: list[str] | None) -> list[str] | None:
-        return None if names is None else _each_once(names)
+Frames = Annotated[int, Field(ge=1, le=MOST_FRAMES)] | Literal["auto"]
+Pictures = Literal["segment", "beginning", "both"]
 
 
 class VaCnn(Config):
@@ -86,15 +54,37 @@ class VaCnn(Config):
 class Extract(Config):
     """How a clip becomes segment features (paper, section 3.1: N = 10 segments)."""
 
-    backbone: str  # videos: a network; skeletons: "va_cnn", or without a network "joints" or "joint_statistics"
-    weights: str  # a name in weights.toml, a file, "timm-package", "random", "none", or "train" (see va_cnn)
+    backbone: str = Field(
+        default=AUTO,
+        description='videos: a network; skeletons: "va_cnn", or without a network "joints" or "joint_statistics"; '
+        '"auto": the best one that needs no download, chosen at the first run',
+    )
+    weights: str = Field(
+        default=AUTO,
+        description='a name in weights.toml, a file, "timm-package", "random", "none", or "train" (see va_cnn); '
+        'left out only with backbone = "auto"',
+    )
     column: str = Field(default="path", min_length=1)  # the manifest's column of the files: path or path_SOMETHING
     segments: int = Field(default=10, ge=1, le=MOST_FRAMES)  # N; the paper's value
-    frames_per_segment: int = Field(default=8, ge=1, le=MOST_FRAMES)  # "joints" resamples to it; va_cnn ignores it
+    frames_per_segment: Frames = 8  # "joints" resamples to it; va_cnn ignores it; "auto": by the clips
     pictures: Pictures = "segment"  # va_cnn sees each segment alone, the clip up to its end, or both
     image_size: int | None = Field(default=None, ge=32, le=MOST_PIXELS)  # side of the network's input; None: its own
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # of the network; skeletons stay fp32 until it
     va_cnn: VaCnn | None = None  # with weights = "train": how they are trained; None: the defaults
+
+    @property
+    def frames(self) -> int:
+        """The number of frames of a segment, F. `evaluate.pipeline` has replaced "auto" by a number before."""
+        assert isinstance(self.frames_per_segment, int)
+        return self.frames_per_segment
+
+    @model_validator(mode="after")
+    def _weights_are_of_a_backbone(self) -> "Extract":
+        if AUTO in (self.backbone, self.weights) and self.backbone != self.weights:
+            raise ValueError(
+                f"weights = {self.weights!r} does not go with backbone = {self.backbone!r}; name both or neither"
+            )
+        return self
 
     @model_validator(mode="after")
     def _some_keys_are_of_va_cnn(self) -> "Extract":
@@ -117,7 +107,11 @@ class Recipe(Config):
     model_config = ConfigDict(extra="allow")  # the sections of single methods
     __pydantic_extra__: dict[str, dict[str, Any]]
 
-    name: str = Field(pattern=r"^[\w.-]+$")  # letters, digits, ".", "_", "-"; results are in out/NAME
+    name: str = Field(
+        pattern=r"^[\w.-]+$",
+        description='letters, digits, ".", "_", "-"; results are in out/NAME; '
+        "left out: the name of the file, or for `recipe.toml` the name of its folder",
+    )
     base: str | None = None  # the recipe that has what this one leaves out: a name, or a file beside it
     data: Data
     extract: Extract | None = None  # None: a cache made elsewhere, or several streams
@@ -127,9 +121,11 @@ class Recipe(Config):
     labels: Labels = Labels()
     teacher: Teacher = Teacher()
     student: Student = Student()
-    distillation: Distillation
+    distillation: Distillation = Distillation()
     training: Training = Training()
-    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(min_length=1)  # each method is trained with each seed
+    seeds: list[Annotated[int, Field(ge=0, lt=2**63)]] = Field(
+        default=[0, 1, 2], min_length=1, description="each method is trained with each seed"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -145,7 +141,7 @@ class Recipe(Config):
     @field_validator("seeds", "methods")
     @classmethod
     def _each_value_once(cls, values: list[object]) -> list[object]:
-        return _each_once(values)
+        return each_once(values)
 
     @field_validator("streams")
     @classmethod
@@ -188,53 +184,26 @@ def read_recipe(path: Path | str, folder: Path = Path()) -> Recipe:
     Method names and the sections of single methods are not checked here, but by `distill.training_plan`.
 
     Args:
-        path: a file, or the name of a recipe that comes with the project.
+        path: a file, or the name of a recipe that comes with the project. The manifest and the videos that it names
+            are relative to it.
         folder: a relative file name is relative to this folder.
 
     Raises:
         UserError: there is no such recipe, it is not TOML, a key is unknown, a value is out of range, or its base has
             a base.
     """
-    path = _find(Path(path), folder)
-    sections = read_toml(path)
+    path = find_recipe_file(Path(path), folder)
+    sections = read_sections(path)
     if not isinstance(sections.get("base"), str):
         return parse_config(Recipe, sections, f"recipe {path}")
-    base_path = _find(Path(sections["base"]), path.parent)
-    base_sections = read_toml(base_path)
+    base_path = find_recipe_file(Path(sections["base"]), path.parent)
+    base_sections = read_sections(base_path)
     if "base" in base_sections:
         further = base_sections["base"]
         raise UserError(f"recipe {path}: its base {base_path} has a base itself, {further}; base it on that one")
     base = parse_config(Recipe, base_sections, f"recipe {base_path}")
     del base_sections["name"]  # every recipe has its own
     return parse_config(Recipe, _merged(base_sections, sections) | {"base": base.name}, f"recipe {path}")
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        UserError: it cannot be read, or it is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        if (kind := kind_of(path)) not in (None, TOML, TEXT):
-            raise UserError(f"{path} is not a recipe but {kind}; give a TOML file or the name of a recipe") from error
-        raise UserError(f"cannot read the recipe {path}: {error}") from error
-
-
-def _find(name: Path, folder: Path) -> Path:
-    shipped = (RECIPES, RECIPES / "rows")
-    for path in (folder / name, *(place / f"{name}.toml" for place in shipped)):
-        if path.is_file():
-            return path
-    if (folder / name).is_dir():
-        raise UserError(f"{folder / name} is not a recipe but a folder; give a TOML file or the name of a recipe")
-    if (RECIPES / "suites" / f"{name}.toml").is_file():
-        raise UserError(f"{name} is a suite and not one recipe; give one of its rows, or `reproduce` the suite")
-    known = ", ".join(sorted(path.stem for place in shipped for path in place.glob("*.toml")))
-    suites = ", ".join(sorted(path.stem for path in (RECIPES / "suites").glob("*.toml")))
-    raise UserError(f"no recipe {name}; give a file, or one of: {known}; the suites are {suites}")
 
 
 def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
@@ -250,8 +219,15 @@ def check_protocol(recipe: Recipe, protocol: str) -> None:
         UserError: the protocols differ.
     """
     wanted = recipe.data.protocol
-    if protocol != wanted and not protocol.startswith(wanted + "-"):
+    if wanted and protocol != wanted and not protocol.startswith(wanted + "-"):
         raise UserError(
             f"recipe {recipe.name} is for protocol {wanted}, and the manifest is {protocol}; "
             "give the manifest of that protocol, or change data.protocol in a recipe of your own"
         )
+
+
+def with_protocol(recipe: Recipe, protocol: str) -> Recipe:
+    """Return the recipe with the manifest's protocol if it names none."""
+    if recipe.data.protocol:
+        return recipe
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"protocol": protocol})})

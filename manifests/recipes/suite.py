@@ -12,7 +12,8 @@ from pydantic import Field, field_validator
 
 from common.config import Config, parse_config
 from common.errors import UserError
-from manifests.recipes.recipe import RECIPES, Recipe, read_recipe, read_toml
+from manifests.recipes.recipe import Recipe, read_recipe
+from manifests.recipes.recipe_files import RECIPES, read_toml
 
 SUITES = RECIPES / "suites"
 

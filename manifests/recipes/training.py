@@ -29,7 +29,7 @@ class Distillation(Config):
     """The two distillation terms of Eq. 4 and their weights (paper, section 2.2)."""
 
     alpha: float = Field(default=0.5, ge=0)  # teacher-student term; the paper's value for all data sets
-    beta: float = Field(ge=0)  # self-distillation term; the paper: 0.5 UCF101, 1.0 SYSU and NTU
+    beta: float = Field(default=0.5, ge=0)  # self-distillation term; the paper: 0.5 UCF101, 1.0 SYSU and NTU
     tau: int = Field(default=1, ge=1)  # lead of Eq. 2; not stated in the paper
     temperature: float = Field(default=1.0, gt=0)  # the paper mentions none
     detach_target: bool = True  # no gradient through S(x_{n+τ}); not stated in the paper

@@ -24,7 +24,8 @@ from extract.cache import Cache
 from manifests.commands.build import add_build_commands
 from manifests.datasets import DATASETS
 from manifests.manifest import COLUMNS, Manifest, read_manifest
-from manifests.recipes.recipe import Data, Extract, Recipe
+from manifests.recipes.data import Data
+from manifests.recipes.recipe import Extract, Recipe
 
 TEXT = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 

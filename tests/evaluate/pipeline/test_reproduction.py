@@ -33,7 +33,8 @@ from extract.machine import Machine
 from extract.run import resume
 from manifests.manifest import Manifest, read_manifest, write_manifest
 from manifests.published import WHOLE
-from manifests.recipes.recipe import RECIPES, Extract, Recipe, read_recipe
+from manifests.recipes.recipe import Extract, Recipe, read_recipe
+from manifests.recipes.recipe_files import RECIPES
 from manifests.recipes.training import Labels
 from manifests.stick_figures.data_set import draw_data_set
 

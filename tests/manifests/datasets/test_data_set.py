@@ -15,7 +15,7 @@ from manifests.commands.build import add_build_commands
 from manifests.datasets import DATASETS
 from manifests.datasets.data_set import DataSet
 from manifests.manifest import COLUMNS, Manifest, read_manifest
-from manifests.recipes.recipe import Data
+from manifests.recipes.data import Data
 
 CLASSES = ("run", "walk")
 

@@ -7,7 +7,8 @@ import pytest
 
 from distill.methods import METHODS
 from manifests.published import published_rows
-from manifests.recipes.recipe import RECIPES, read_recipe
+from manifests.recipes.recipe import read_recipe
+from manifests.recipes.recipe_files import RECIPES
 from manifests.released_weights import read_weights
 
 ROWS = sorted(RECIPES.glob("rows/*.toml"))

@@ -6,7 +6,8 @@ import pytest
 
 from common.errors import UserError
 from distill.methods import METHODS
-from manifests.recipes.recipe import RECIPES, Recipe, read_recipe
+from manifests.recipes.recipe import Recipe, read_recipe
+from manifests.recipes.recipe_files import RECIPES
 from manifests.recipes.suite import SUITES, find_suite, merge_rows, merged_into, read_suite
 
 BASE = 'name = "one"\nseeds = [0]\n[data]\ndataset = "other"\nprotocol = "p"\n[distillation]\nbeta = 0.5\n'
