@@ -8,18 +8,18 @@ from typing import Annotated
 import typer
 
 from common.options import Device, Json
-from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_data
+from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_clips, read_data
 
 
 def sweep(
     recipe: RecipeFile,
-    manifest: ManifestFile,
     cache: CacheFiles,
     out: Annotated[Path, typer.Option(help="Folder of the sweep. An interrupted sweep in it is resumed.")],
     set_: Annotated[
         list[str],
         typer.Option("--set", help="KEY=VALUE,VALUE of the recipe. Several options make every combination."),
     ],
+    manifest: ManifestFile = None,
     device: Device = "auto",
     allow_missing: AllowMissing = False,
     as_json: Json = False,
@@ -40,10 +40,9 @@ def sweep(
     from common.progress import progress_bars
     from distill.sweep import RESULT, parse_axes, run_sweep
     from distill.training_plan import combination_name, complete_recipe, vary_recipe
-    from manifests.manifest import read_manifest
     from manifests.recipes.recipe import read_recipe
 
-    chosen, clips = read_recipe(recipe), read_manifest(manifest)
+    chosen, clips = read_clips(read_recipe(recipe), manifest)
     axes = parse_axes(set_)
     combinations = vary_recipe(chosen, axes)
     record = {"recipe": complete_recipe(chosen).model_dump(), "axes": axes}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.options import Device, Json
-from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_data
+from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_clips, read_data
 
 if TYPE_CHECKING:
     from distill.training_state import EpochResult, ModelId
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 def train(
     recipe: RecipeFile,
-    manifest: ManifestFile,
     cache: CacheFiles,
     out: Annotated[Path, typer.Option(help="Run folder. An interrupted run in it is resumed.")],
     method: Annotated[
@@ -28,6 +27,7 @@ def train(
     teacher: Annotated[
         Path | None, typer.Option(help="Run folder of the trained teacher, if the method has one.")
     ] = None,
+    manifest: ManifestFile = None,
     device: Device = "auto",
     allow_missing: AllowMissing = False,
     as_json: Json = False,
@@ -55,10 +55,9 @@ def train(
     from distill.train_runs import train_runs
     from distill.training_plan import make_training_plan
     from distill.training_state import ModelId
-    from manifests.manifest import read_manifest
     from manifests.recipes.recipe import read_recipe
 
-    chosen, clips = read_recipe(recipe), read_manifest(manifest)
+    chosen, clips = read_clips(read_recipe(recipe), manifest)
     plan = make_training_plan(chosen, [method])
     if method in plan.classical:
         raise UserError(f"{method} trains no network; `python -m evaluate reproduce` runs it")

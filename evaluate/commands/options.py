@@ -81,12 +81,17 @@ def inputs_of_suite(recipes: Sequence[Recipe], out: Path, options: InputOptions)
             out / name, videos.get(name), manifests.get(name), caches[name], options.skip_failed, options.get_weights
         )
         for name, recipe in by_name.items()
-        if name in videos or name in manifests or caches[name] or is_synthetic(recipe.data.dataset)
+        if name in videos or name in manifests or caches[name] or _needs_nothing(recipe)
     }
     if not inputs:
         missing = ", or ".join(missing_option(recipe.name, recipe.data.dataset) for recipe in by_name.values())
         raise UserError(f"there is nothing to run on; {missing}")
     return inputs
+
+
+def _needs_nothing(recipe: Recipe) -> bool:
+    """Return whether a recipe can be run without any option."""
+    return is_synthetic(recipe.data.dataset) or recipe.data.manifest is not None
 
 
 def with_seeds(recipe: Recipe, text: str | None) -> Recipe:

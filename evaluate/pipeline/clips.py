@@ -32,7 +32,7 @@ def find_clips(recipe: Recipe, inputs: PipelineInputs, notify: Notify) -> Clips:
 
     Args:
         recipe: its data set and protocol.
-        inputs: your manifest, and the folder of the data set's files.
+        inputs: your manifest, and the folder of the data set's files; what is not given is taken from the recipe.
         notify: gets a sentence about clips that are missing.
 
     Raises:
@@ -49,14 +49,17 @@ def find_clips(recipe: Recipe, inputs: PipelineInputs, notify: Notify) -> Clips:
 
 def _manifest_and_root(recipe: Recipe, inputs: PipelineInputs, notify: Notify) -> tuple[Path, Path | None]:
     """Return the manifest's file and the folder its paths are relative to."""
-    if inputs.manifest is not None:
-        check_protocol(recipe, read_manifest(inputs.manifest).protocol)
+    own = inputs.manifest or recipe.data.manifest
+    if own is not None:
+        check_protocol(recipe, read_manifest(own).protocol)
         if recipe.data.classes is not None:
-            raise UserError(f"recipe {recipe.name} chooses data.classes, and --manifest has its own; leave one out")
-        return inputs.manifest, inputs.videos
+            raise UserError(f"recipe {recipe.name} chooses data.classes, and the manifest has its own; leave one out")
+        return own, inputs.videos or recipe.data.videos
     data_set = DATASETS.get(recipe.data.dataset)
     if data_set is None:
-        raise UserError(f"recipe {recipe.name} needs --manifest: nothing builds one for data of your own")
+        raise UserError(
+            f"recipe {recipe.name} needs --manifest, or data.manifest in it: `python -m manifests folder` makes one"
+        )
     if isinstance(data_set, SyntheticDataSet):
         videos = inputs.videos or inputs.out / "videos"
         return data_set.generate(videos, 0), videos

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import refuse_no_folder
 from common.run_record import folder_of
 from evaluate.pipeline.clips import Clips
 from evaluate.pipeline.inputs import PipelineInputs
@@ -75,9 +76,13 @@ def plan_extraction(recipe: Recipe, inputs: PipelineInputs, clips: Clips) -> Ext
     }
     wanted = {name: config for name, config in configs.items() if name not in given}
     for name, config in wanted.items():
-        _refuse_no_files(recipe.name, name, config, clips.manifest)
+        refuse_no_files(recipe.name, name, config, clips.manifest)
     if wanted and clips.root is None:
         raise UserError(f"give --videos, the folder of the files that {' and '.join(wanted)} are made of")
+    if wanted and clips.root is not None and inputs.videos is None and recipe.data.videos is not None:
+        refuse_no_folder(
+            clips.root, "the video folder", f"correct data.videos in recipe {recipe.name}, or give --videos"
+        )
     return ExtractionPlan(
         clips=clips,
         given=given,
@@ -93,7 +98,12 @@ def plan_extraction(recipe: Recipe, inputs: PipelineInputs, clips: Clips) -> Ext
     )
 
 
-def _refuse_no_files(recipe: str, name: str, config: Extract | None, manifest: Manifest) -> None:
+def refuse_no_files(recipe: str, name: str, config: Extract | None, manifest: Manifest) -> None:
+    """Refuse a stream that the recipe does not say how to extract, or whose files are not in the manifest.
+
+    Raises:
+        UserError: there is no section for it, or the manifest has no such column.
+    """
     if config is None:
         raise UserError(f"recipe {recipe} has no section [extract]; give the features with --cache")
     if config.column not in manifest.clips:

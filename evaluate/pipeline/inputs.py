@@ -17,8 +17,9 @@ class PipelineInputs:
 
     Attributes:
         out: the folder of everything that is made.
-        videos: the folder of the data set's files, videos or skeletons; None: not needed if all caches are given.
-        manifest: your own manifest; None: it is built from the files.
+        videos: the folder of the data set's files, videos or skeletons; None: the recipe names it, or it is not needed
+            because all caches are given.
+        manifest: your own manifest; None: the recipe names it, or it is built from the files.
         caches: feature caches that exist already, by stream (`ONLY_STREAM` if the recipe has no [streams.*]). The other
             streams are extracted.
         skip_failed: continue without the clips that have no features; the protocol is then named a subset.
@@ -79,7 +80,8 @@ def replace_seeds(recipe: Recipe, seeds: Sequence[int], source: str = "seeds") -
     Raises:
         UserError: a seed is negative, too large or given twice.
     """
-    return parse_config(Recipe, recipe.model_dump() | {"seeds": list(seeds)}, source)
+    changed = parse_config(Recipe, recipe.model_dump() | {"seeds": list(seeds)}, source)
+    return changed.model_copy(update={"data": recipe.data})  # a dump leaves out where the files are
 
 
 def missing_option(recipe: str, dataset: str) -> str:

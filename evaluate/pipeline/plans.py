@@ -4,14 +4,16 @@ Everything that can be refused is refused here. After that each stage gets its o
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from common.callbacks import Notify, no_notice
 from distill.training_plan import TrainingPlan, check_num_segments, make_training_plan
+from evaluate.pipeline.auto_values import replace_auto
 from evaluate.pipeline.clips import find_clips
 from evaluate.pipeline.extraction_plan import ExtractionPlan, plan_extraction
 from evaluate.pipeline.inputs import PipelineInputs
 from evaluate.pipeline.scoring_plan import ScoringPlan, plan_scoring
-from manifests.recipes.recipe import Recipe
+from manifests.recipes.recipe import Recipe, with_protocol
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,25 @@ class StagePlans:
     scoring: ScoringPlan
 
 
-def make_plans(recipe: Recipe, inputs: PipelineInputs, notify: Notify = no_notice) -> StagePlans:
+def make_plans(
+    recipe: Recipe, inputs: PipelineInputs, notify: Notify = no_notice, weights_folder: Path | None = None
+) -> StagePlans:
     """Resolve a recipe.
 
     Args:
         recipe: as `read_recipe` returns it.
         inputs: the user's files, and the folder of the results.
-        notify: gets a sentence about clips that are missing.
+        notify: gets a sentence about clips that are missing, and about values that were chosen.
+        weights_folder: the folder of downloaded weights; None: the default of `extract.networks.weights`.
 
     Raises:
         UserError: the recipe cannot work, or an input is missing, damaged or of another recipe.
     """
+    make_training_plan(recipe)  # refuses what cannot work before any file is looked at
+    clips = find_clips(recipe, inputs, notify)
+    recipe = replace_auto(with_protocol(recipe, clips.manifest.protocol), inputs, clips, weights_folder, notify)
     training = make_training_plan(recipe)
-    extraction = plan_extraction(recipe, inputs, find_clips(recipe, inputs, notify))
+    extraction = plan_extraction(recipe, inputs, clips)
     for stream in extraction.given.values():
         check_num_segments(training, stream.cache.features.shape[1])
     return StagePlans(extraction, training, plan_scoring(recipe, training))

@@ -76,7 +76,7 @@ def reproduce(
         seconds[stage], started = now - started, now
 
     device = choose_device(machine.device)
-    plans = make_plans(recipe, inputs, notify)
+    plans = make_plans(recipe, inputs, notify, machine.weights_folder)
     finish("manifest")
     streams = get_streams(plans.extraction, machine, notify, progress)
     manifest = without_failed(plans.extraction, streams, notify)

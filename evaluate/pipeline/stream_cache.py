@@ -7,7 +7,7 @@ from typing import Any
 from common.errors import UserError
 from extract.cache import Cache, read_cache
 from manifests.manifest import Manifest
-from manifests.recipes.recipe import TRAIN, Extract, VaCnn
+from manifests.recipes.recipe import AUTO, TRAIN, Extract, VaCnn
 
 # The keys of a stream's config that the settings of its cache must repeat.
 COMPARED = {"backbone", "column", "segments", "frames_per_segment", "pictures", "precision"}
@@ -65,4 +65,4 @@ def _expected_settings(config: Extract | None) -> dict[str, Any]:
     if config.weights == TRAIN:
         va_cnn = va_cnn_config(config)
         expected |= va_cnn.model_dump(include=COMPARED_VA_CNN) | {"timm_model": va_cnn.network}
-    return expected
+    return {key: value for key, value in expected.items() if value != AUTO}

@@ -10,7 +10,7 @@ as they are written. `distill.training_plan` checks them.
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -22,7 +22,7 @@ from manifests.recipes.training import Distillation, Labels, Student, Teacher, T
 
 ONLY_STREAM = "features"  # name of the stream of a recipe without [streams.*]
 MOST_PIXELS, MOST_FRAMES = 8192, 10_000  # a larger value is a typing error
-AUTO = "auto"  # a value that is chosen when the recipe is run
+AUTO: Final = "auto"  # a value that is chosen when the recipe is run
 TRAIN = "train"  # as weights: train the network first
 MISSPELT = 0.75  # similarity from which an unknown section is taken for a misspelt one, not for a method's
 

@@ -96,4 +96,5 @@ def merged_into(row: Recipe, merged: Recipe) -> bool:
 
 
 def _but_methods(recipe: Recipe) -> dict[str, Any]:
-    return recipe.model_dump(exclude={"name", "base", "methods"})
+    files = {"data.manifest": recipe.data.manifest, "data.videos": recipe.data.videos}  # a dump leaves them out
+    return recipe.model_dump(exclude={"name", "base", "methods"}) | files

@@ -128,7 +128,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("distill train tau.toml --manifest m.csv --cache other.h5 --out t", "tau belongs to [distillation]"),
         ("distill train r.toml --manifest other.h5 --cache m.csv --out t", f"other.h5 is not a manifest {IS_HDF5}"),
         ("distill train r.toml --manifest m.csv --cache m.csv --out t", f"m.csv is not a feature cache {IS_CSV}"),
-        ("distill train empty.toml --manifest m.csv --cache m.csv --out t", "name: Field required"),
+        ("distill train empty.toml --manifest m.csv --cache m.csv --out t", "data: Field required"),
         ("distill train r.toml --manifest m.csv --cache m.csv --out t --method witth", "did you mean 'with'?"),
         ("distill train key.toml --manifest m.csv --cache m.csv --out t", "did you mean east.oracle?"),
         ("distill sweep section.toml --manifest m.csv --cache m.csv --out t --set east.oracle=1.0", "mean east?"),

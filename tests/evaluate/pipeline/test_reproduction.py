@@ -435,7 +435,7 @@ def own_data(folder: Path) -> Recipe:
         (sysu_from_videos, {"videos": "nowhere"}, "the folder .*nowhere does not exist"),
         (sysu_from_videos, {"videos": ""}, r"folders of actors are in .*, and SYSU has 40"),
         (some_classes_of_ntu, {"videos": ""}, r"the classes of NTU RGB\+D 60 cannot be chosen"),
-        (own_data, {}, "recipe tiny needs --manifest: nothing builds one for data of your own"),
+        (own_data, {}, "recipe tiny needs --manifest, or data.manifest in it: `python -m manifests folder` makes one"),
         (
             shrunken_sysu,
             {"manifest": "sysu.csv"},
@@ -504,7 +504,7 @@ def test_wrong_recipes_are_refused_before_any_work(tmp_path: Path) -> None:
     inputs = given_features(tmp_path, "sysu-xsub-fixed")
     recipe = shrunken_sysu(tmp_path)
     classes = recipe.data.model_copy(update={"classes": ["drink", "pour"]})
-    with pytest.raises(UserError, match=r"chooses data\.classes, and --manifest has its own"):
+    with pytest.raises(UserError, match=r"chooses data\.classes, and the manifest has its own"):
         reproduce(recipe.model_copy(update={"data": classes}), inputs, MACHINE)
     late = recipe.model_copy(
         update={
