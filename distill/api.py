@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from common.callbacks import ProgressCallback, no_progress
 from common.errors import UserError
+from distill.feature_set import streams_of
+from distill.model_description import refuse_other_features
 from distill.models import Classifier
 from distill.run_folder import load_run, runs_of
 from distill.train_runs import EpochCounter
@@ -71,14 +74,18 @@ def train(
     return {name: folders[name] for name in plan.methods if name in folders}
 
 
-def load_student(run_folder: str | Path, device: str = "cpu") -> Classifier:
+def load_student(run_folder: str | Path, device: str = "cpu", settings: Mapping[str, Any] | None = None) -> Classifier:
     """Return the trained network of a run folder, in evaluation mode: features (B, N, D) → logits (B, N, C).
 
     Args:
         run_folder: a folder that `train` returned, or that `python -m distill train` wrote. A teacher's works too.
         device: cpu, cuda, cuda:1.
+        settings: the settings of the cache whose features the network is to get, as `extract.load_features` returns
+            them, or the joined ones of `distill.early_fusion`. Other settings than those of the training are refused.
 
     Raises:
-        UserError: the training is not finished, or a file is damaged.
+        UserError: the training is not finished, a file is damaged, or the settings differ.
     """
+    if settings is not None:
+        refuse_other_features(Path(run_folder), streams_of(settings))
     return load_run(Path(run_folder), device)

@@ -4,7 +4,8 @@ Only the splits that are asked for are read. Training asks for train and validat
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from common.errors import UserError
 from extract.cache import Cache
 from manifests.manifest import Manifest, labels_sha256
+from manifests.recipes.recipe import ONLY_STREAM
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class FeatureSet:
         protocol: the manifest's protocol.
         cache_sha256: fingerprint of the feature cache.
         missing: clips of these splits that were left out because they have no features.
+        classes: the names of the classes, in order.
+        streams: the settings of the caches of the streams, by stream, in the order of their features.
     """
 
     splits: Mapping[str, Split]
@@ -41,6 +45,8 @@ class FeatureSet:
     protocol: str
     cache_sha256: str
     missing: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    streams: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def feature_dim(self) -> int:
@@ -73,6 +79,12 @@ class FeatureSet:
 def rows_with_features(cache: Cache) -> dict[str, int]:
     """Return the rows of the clips that have valid features in a cache, by clip id."""
     return {clip: row for row, clip in enumerate(cache.clip_id) if cache.valid[row]}
+
+
+def streams_of(settings: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """Return the settings of each stream of a cache, which may be the joined cache of several streams."""
+    streams: Mapping[str, Mapping[str, Any]] = settings.get("streams", {ONLY_STREAM: settings})
+    return streams
 
 
 def refuse_not_finite(features: Tensor, clip_ids: Sequence[str]) -> None:
@@ -130,4 +142,12 @@ def make_feature_set(
             features=features,
             labels=torch.tensor(split["label"].tolist(), dtype=torch.int64),
         )
-    return FeatureSet(joined, len(manifest.classes), manifest.protocol, cache.content_sha256, missing)
+    return FeatureSet(
+        joined,
+        len(manifest.classes),
+        manifest.protocol,
+        cache.content_sha256,
+        missing,
+        manifest.classes,
+        streams_of(cache.settings),
+    )

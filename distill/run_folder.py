@@ -2,6 +2,7 @@
 
     recipe.json         what determines the weights, the versions, and the whole recipe
     labelled.txt        the labelled clips, if only some clips have a label
+    model.json          what is needed to recognise new recordings, see `model_description`
     and the files of `common.training_run`: curves, resume state, weights, completion
 
 Models that train side by side have one common resume state, in the folder of the first of them. The training into run

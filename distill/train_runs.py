@@ -8,8 +8,8 @@ from typing import Any
 
 from common.callbacks import ProgressCallback
 from common.errors import UserError
-from common.files import write_text
-from common.run_record import claim, differences, fingerprint, only_writer, refuse_other
+from common.files import sha256_of, write_text
+from common.run_record import claim, differences, fingerprint, only_writer, read_record, refuse_other
 from common.training_run import (
     DONE,
     METRICS,
@@ -24,6 +24,7 @@ from common.training_run import (
 from distill.checkpoint import load_state, save_classifier, save_state
 from distill.feature_set import FeatureSet
 from distill.label_fraction import labelled_clips
+from distill.model_description import MODEL, describe_model, refuse_other_features, write_description
 from distill.models import Classifier
 from distill.run_folder import (
     LABELLED,
@@ -77,6 +78,9 @@ def train_runs(
         if (run.folder / DONE).exists():
             refuse_other(run.folder / RECIPE, {"settings": trainer.settings[run]})
             read_completion(run.folder)
+            if not (run.folder / MODEL).exists():  # an earlier version trained it
+                with contextlib.suppress(UserError):  # the folder cannot be written, and nothing here needs the file
+                    _describe(run, plan, data)
     by_shape: dict[object, list[ModelRun]] = {}
     for run in runs:
         by_shape.setdefault(shape(run.model, plan), []).append(run)
@@ -208,10 +212,17 @@ class _Trainer:
         kind = self.plan.trained[run.model.method].method.network
         save_classifier(run.folder / WEIGHTS, kind, weights, {"selected": scores, "settings": self.settings[run]})
         write_metrics(run.folder / METRICS, [epoch.as_row() for epoch in history])
+        _describe(run, self.plan, self.data)
         write_completion(
             run.folder,
             {"epochs": len(history), "selected_epoch": selected.epoch, "validation_auc": selected.validation_auc},
         )
+
+
+def _describe(run: ModelRun, plan: TrainingPlan, data: FeatureSet) -> None:
+    """Write the description of a model whose weights are written."""
+    trained_with = read_record(run.folder / RECIPE)["versions"]
+    write_description(run.folder, describe_model(run.model, plan, data, sha256_of(run.folder / WEIGHTS), trained_with))
 
 
 def _unfinished(runs: Sequence[ModelRun]) -> list[ModelRun]:
@@ -233,6 +244,7 @@ def _load_teacher(run: ModelRun, plan: TrainingPlan, data: FeatureSet) -> Classi
     """Return the teacher; refuse one of another method, of other data, or of labels that the student must not read."""
     assert run.teacher is not None
     there = read_settings(run.teacher)
+    refuse_other_features(run.teacher, data.streams)
     wanted: dict[str, Any] = {"method": plan.trained[run.model.method].method.teacher, "data": data_settings(data)}
     if plan.labels.fraction < 1 or there["labels"]["fraction"] < 1:  # the seed determines which clips have a label
         wanted |= {"seed": run.model.seed, "labels.fraction": plan.labels.fraction}

@@ -1,6 +1,7 @@
 """The training and validation clips, read from the feature caches of one or several streams."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from common.callbacks import Notify, no_notice
@@ -36,6 +37,7 @@ def read_training_data(
         for name, missing in clips_without_features(read, needed).items():
             notify(f"stream {name}: {len(missing)} clips have no features; the first: {missing[0]}")
     data = make_feature_set(join_caches(read), manifest, allow_missing=allow_missing).to(choose_device(device))
+    data = replace(data, streams={name: cache.settings for name, cache in read.items()})
     if data.missing:
         notify(f"{len(data.missing)} clips without features are left out; the first: {', '.join(data.missing[:3])}")
     return data

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from distill.feature_set import FeatureSet, make_feature_set, refuse_not_finite
 from distill.label_fraction import labelled_clips
 from distill.methods import METHODS
+from distill.model_description import StreamSettings, refuse_other_features
 from distill.models import predict_probabilities
 from distill.run_folder import folder_of_model, load_run
 from distill.training_plan import TrainingPlan
@@ -131,6 +132,7 @@ class _SourceModels:
         runs: the folder of their run folders.
         clips: the validation and test clips.
         features: (clips, N, D) of these.
+        streams: the settings of the caches that the features come from, by stream.
         training_data: for classical methods, which predict from the training clips directly; None: there are none.
         without_seed: probabilities of classical methods, which are the same for every seed if all clips have a label.
     """
@@ -139,6 +141,7 @@ class _SourceModels:
     runs: Path
     clips: tuple[str, ...]
     features: torch.Tensor
+    streams: StreamSettings
     training_data: FeatureSet | None
     without_seed: dict[str, NDArray[np.float32]]
 
@@ -149,12 +152,15 @@ class _SourceModels:
         features = torch.from_numpy(source.cache.features[[row[clip_id] for clip_id in clips]])
         refuse_not_finite(features, clips)
         data = make_feature_set(source.cache, manifest) if plan.classical else None
-        return cls(plan, runs_folder(out, source.folder, plan.labels), clips, features, data, {})
+        streams = {name: about["settings"] for name, about in source.caches.items()}
+        return cls(plan, runs_folder(out, source.folder, plan.labels), clips, features, streams, data, {})
 
     def probabilities(self, model: ModelId) -> NDArray[np.float32]:
         """Return the probabilities (clips, N, C) of a trained network or of a classical method."""
         if model.method in self.plan.trained:
-            return predict_probabilities(load_run(folder_of_model(self.runs, model)), self.features)
+            folder = folder_of_model(self.runs, model)
+            refuse_other_features(folder, self.streams)
+            return predict_probabilities(load_run(folder), self.features)
         if model.method in self.without_seed:
             return self.without_seed[model.method]
         assert self.training_data is not None

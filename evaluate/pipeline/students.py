@@ -4,6 +4,7 @@ A finished run is left as it is, and an interrupted run is resumed, see `distill
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from common.callbacks import ProgressCallback
@@ -39,7 +40,8 @@ def train_students(
     """
     counter = EpochCounter(len(sources) * len(plan.trained) * len(plan.seeds) * plan.training.epochs, progress)
     for source in sources:
-        data = make_feature_set(source.cache, manifest).to(device)
+        streams = {name: about["settings"] for name, about in source.caches.items()}
+        data = replace(make_feature_set(source.cache, manifest), streams=streams).to(device)
         folder = runs_folder(out, source.folder, plan.labels)
         for methods in (plan.teachers, plan.students):
             counter.train(runs_of(plan, methods, folder), plan, data)

@@ -27,7 +27,7 @@ def refuse_other_content(existing: Mapping[str, Any], wanted: Mapping[str, Any],
     Raises:
         UserError: naming the settings that differ, with both values.
     """
-    if differing := _differing(_content(existing), _content(wanted)):
+    if differing := _differing(decisive_settings(existing), decisive_settings(wanted)):
         raise UserError(
             f"{cache} was begun with other settings ({differing}); choose another output, and what is there stays "
             "as it is"
@@ -53,7 +53,8 @@ def refuse_other_settings(existing: Mapping[str, Any], wanted: Mapping[str, Any]
         )
 
 
-def _content(settings: Mapping[str, Any]) -> dict[str, Any]:
+def decisive_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that decide what the features are, without those of the machine and the versions."""
     kept = {key: value for key, value in settings.items() if key not in COMPUTED_WITH}
     if "decoder" in kept:
         kept["decoder"] = str(kept["decoder"]).partition(" ")[0]  # without its version

@@ -157,7 +157,7 @@ def test_killed_at_any_moment_the_same_bytes_come_out(inputs: Path, folder: Path
     for one, other in zip(runs[folder], runs[straight], strict=True):
         assert contents(one.folder) == contents(other.folder)
         assert not list(one.folder.glob(".*.tmp"))
-        names = {"recipe.json", "metrics.csv", "weights.safetensors", "done.json"}
+        names = {"recipe.json", "metrics.csv", "weights.safetensors", "model.json", "done.json"}
         assert names == contents(one.folder).keys()
 
 
