@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from common.errors import UserError
 from common.seeding import derive_seed
 from distill.augmentation import AugmentedBatch
 from distill.feature_set import FeatureSet
@@ -16,6 +17,8 @@ from distill.models import Classifier, Outputs
 from distill.teacher_outputs import TeacherOutputs
 from distill.training_plan import TrainingPlan
 from distill.training_state import ModelId
+
+TOTAL = "loss"  # name of the total among the means of an epoch
 
 
 class ModelLosses(Protocol):
@@ -82,7 +85,11 @@ class MethodLosses:
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
 
     def __call__(self, outputs: Outputs, rows: Tensor, batch: AugmentedBatch) -> Tensor:
-        """Return the loss of each model (M,)."""
+        """Return the loss of each model (M,).
+
+        Raises:
+            UserError: the method's loss returned something else than losses (M,).
+        """
         inputs = LossInputs(
             labels=self.train.labels[rows],
             labelled=self.labelled.gather(1, rows),
@@ -90,10 +97,10 @@ class MethodLosses:
             parameters=self.parameters,
             draw=self._draw,
             targets=None if self.targets is None else _targets_at(self.targets, rows),
-            classification_weight=self.plan.labels.classification_weight,
+            classification_weight=self.plan.labels.classification_weight if self.own.method.unlabelled else 1.0,
         )
         losses = self._mixed(outputs, inputs, batch)
-        for name, value in {"loss": losses.total, **losses.terms}.items():
+        for name, value in {TOTAL: losses.total, **losses.terms}.items():
             self._sums[name] = self._sums[name] + rows.shape[1] * value.detach().double()
         return losses.total
 
@@ -108,8 +115,7 @@ class MethodLosses:
 
     def _mixed(self, outputs: Outputs, inputs: LossInputs, batch: AugmentedBatch) -> Losses:
         """Return the loss; for mixed clips the losses with either clip's label, weighted by the clips' shares."""
-        loss, settings = self.own.method.loss, self.own.settings
-        losses = loss(outputs, inputs, settings)
+        losses = self._of_method(outputs, inputs)
         if batch.partner is None:
             return losses
         partners = inputs._replace(
@@ -117,11 +123,32 @@ class MethodLosses:
             labelled=inputs.labelled[:, batch.partner],
             targets=None if inputs.targets is None else inputs.targets[:, batch.partner],
         )
-        other = loss(outputs, partners, settings)
+        other = self._of_method(outputs, partners)
         return Losses(
             torch.lerp(other.total, losses.total, batch.share),
             {name: torch.lerp(other.terms[name], losses.terms[name], batch.share) for name in losses.terms},
         )
+
+    def _of_method(self, outputs: Outputs, inputs: LossInputs) -> Losses:
+        """Return what the method's loss returns; refuse what is not one number for each model."""
+        losses = self.own.method.loss(outputs, inputs, self.own.settings)
+        name, wanted = self.own.name, (len(self.models),)
+        if not isinstance(losses, Losses):
+            raise UserError(f"method {name!r}: its loss returns {type(losses).__name__}; return `Losses(total, terms)`")
+        if TOTAL in losses.terms:
+            raise UserError(
+                f"method {name!r}: a term cannot be called {TOTAL!r}, as the total is; give it another name"
+            )
+        for term, value in {TOTAL: losses.total, **losses.terms}.items():
+            what = "its total loss" if term == TOTAL else f"its term {term!r}"
+            if not isinstance(value, Tensor):
+                raise UserError(f"method {name!r}: {what} is of type {type(value).__name__}; return a tensor {wanted}")
+            if value.shape != wanted:
+                raise UserError(
+                    f"method {name!r}: {what} has the shape {tuple(value.shape)}; it must have {wanted}, "
+                    f"one number for each model"
+                )
+        return losses
 
 
 def _targets_at(targets: Tensor, rows: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ no network: it predicts from the training clips directly. Both have a title, the
 them, and the same flags, so that other code need not know which of the two it has.
 """
 
+import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from common.config import Config
+from common.errors import UserError, unknown_name
 from distill.feature_set import FeatureSet
 from distill.losses import Losses
-from distill.models import Classifier, Kind, Outputs
+from distill.models import KINDS, Classifier, Kind, Outputs
+from manifests.recipes.recipe import MISSPELT, Recipe
 
 
 class LossInputs(NamedTuple):
@@ -29,7 +32,8 @@ class LossInputs(NamedTuple):
         parameters: the method's own parameters by name, each (M, ...).
         draw: returns uniform random numbers (M, *shape) in [0, 1); those of each model depend on its seed.
         targets: (M, B, C), the method's own targets; None: it has none.
-        classification_weight: weight of L_cls in Eq. 4, from the recipe's `[labels]`.
+        classification_weight: weight of L_cls in Eq. 4, from the recipe's `[labels]`; 1 for a method that is not
+            `unlabelled`.
     """
 
     labels: Tensor
@@ -68,11 +72,14 @@ class Entry:
     """What all methods have.
 
     Attributes:
-        title: name in results tables and figures.
-        section: name of the recipe's section that configures the method; None: it has no settings.
-        settings: the model of that section.
+        title: name in results tables and figures, without a comma.
+        section: name of the recipe's section that configures the method; None: the method has no settings.
+        settings: the model of that section. All of its keys have defaults.
         published: name in `published.csv`; None: no published row.
-        outputs_are_probabilities: False if its scores are no probabilities, so that calibration says little.
+        outputs_are_probabilities: False if the method's scores are no probabilities. Then its calibration says little.
+
+    Raises:
+        UserError: the section, its model or the title cannot work.
     """
 
     title: str
@@ -81,23 +88,40 @@ class Entry:
     published: str | None = None
     outputs_are_probabilities: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse an entry that no recipe could use, or whose title would damage a table."""
+        if not self.title or any(character in self.title for character in ",\n"):
+            raise UserError(
+                f"method {self.title!r}: its title is empty or has a comma or a line break; change the title"
+            )
+        if self.section is None and self.settings is None:
+            return
+        if self.section is None or self.settings is None:
+            raise UserError(f"method {self.title!r} has only one of section and settings; give it both or neither")
+        check_section(self.title, self.section, self.settings)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Method(Entry):
     """A method that trains a network by gradient descent. The network classifies after each segment.
 
     Attributes:
-        network: the kind of network.
-        hidden: returns the units of its recurrent layer, per direction.
-        loss: returns the loss of each model from the outputs (M, B, N, ·), the loss inputs and the method's settings.
-        teacher: the method that trains the teacher; None: no teacher.
-        unlabelled: the method learns from clips without a label too.
-        parameters: returns the first values of parameters beside the network's, from (N, C). They are trained with the
-            network and then discarded.
+        network: the kind of network, one of `models.KINDS`.
+        hidden: returns the units of the network's recurrent layer, per direction, from the recipe's sizes.
+        loss: returns the losses of the M models, each (M,). Its arguments are the outputs of the networks (M, B, N, ·),
+            the loss inputs and the method's settings.
+        teacher: the name of the method that trains the teacher; None: no teacher.
+        unlabelled: the method also learns from clips that have no label.
+        parameters: returns the initial values of parameters that the loss needs beside those of the network. Its
+            arguments are N and C. The parameters are trained with the network and are not saved.
         imitates_states: the loss needs the states of the teacher, not only its logits.
-        targets: returns the method's own targets (clips, C) of the training clips, computed once before the training
-            from the data, `labelled` (clips,), the settings and the teacher. The loss then gets no teacher outputs.
-        needs_tau: Eq. 2 is part of the loss, so τ must be smaller than N.
+        targets: returns the method's own targets (clips, C) of the training clips. Its arguments are the data,
+            `labelled` (clips,), the settings and the teacher. It is called once, before the training. If it is given,
+            the loss gets the targets and no outputs of the teacher.
+        needs_tau: Eq. 2 is part of the loss. Then τ must be smaller than N, and the settings have `beta` and `tau`.
+
+    Raises:
+        UserError: the kind of network is unknown, the settings lack τ, or see `Entry`.
     """
 
     network: Kind
@@ -109,6 +133,17 @@ class Method(Entry):
     imitates_states: bool = False
     targets: Callable[[FeatureSet, Tensor, Any, Classifier | None], Tensor] | None = None
     needs_tau: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an entry that cannot be trained."""
+        super().__post_init__()
+        if self.network not in KINDS:
+            raise UserError(f"method {self.title!r}: {unknown_name('network', self.network, KINDS)}")
+        keys = self.settings.model_fields if self.settings else {}
+        if self.needs_tau and not {"beta", "tau"} <= keys.keys():
+            raise UserError(
+                f"method {self.title!r} has needs_tau, so its settings need the keys beta and tau, like `Distillation`"
+            )
 
     @property
     def is_trained(self) -> bool:
@@ -147,3 +182,66 @@ class ClassicalMethod(Entry):
     def sees_future(self) -> bool:
         """Whether the output after segment n depends on later segments."""
         return False
+
+
+def check_section(title: str, section: str, settings: type[Config]) -> None:
+    """Refuse a section that no recipe could have.
+
+    Args:
+        title: of the method, for the message.
+        section: its name in a recipe.
+        settings: the model of the section. A section that all recipes have must have the same model there.
+
+    Raises:
+        UserError: the name is that of another part of the recipe or too close to one, or a key has no default.
+    """
+    core = Recipe.model_fields
+    if section in core and core[section].annotation is not settings:
+        raise UserError(
+            f"method {title!r}: [{section}] has another meaning in every recipe; give the section another name"
+        )
+    nearest = difflib.get_close_matches(section, core, n=1, cutoff=MISSPELT)
+    if section not in core and nearest:
+        raise UserError(
+            f"method {title!r}: a recipe with [{section}] is refused, because {section} looks like a misspelt "
+            f"{nearest[0]}; give the section another name"
+        )
+    required = [name for name, field in settings.model_fields.items() if field.is_required()]
+    if required:
+        raise UserError(
+            f"method {title!r}: {', '.join(required)} of [{section}] has no default, so recipes without the section "
+            "could not be read; give it a default"
+        )
+
+
+def check_methods(methods: Mapping[str, Method | ClassicalMethod]) -> None:
+    """Refuse methods that do not fit one another.
+
+    Args:
+        methods: by their names in recipes.
+
+    Raises:
+        UserError: two methods have one title, or one section with different settings; or a teacher is unknown, trains
+            no network, or has a teacher itself.
+    """
+    titles: dict[str, str] = {}
+    sections: dict[str, tuple[str, type[Config] | None]] = {}
+    for name, method in methods.items():
+        if (other := titles.setdefault(method.title, name)) != name:
+            raise UserError(f"methods {other!r} and {name!r} have the same title {method.title!r}; change one")
+        if method.section:
+            other, settings = sections.setdefault(method.section, (name, method.settings))
+            if settings is not method.settings:
+                raise UserError(
+                    f"methods {other!r} and {name!r} share [{method.section}] and have different settings; "
+                    "give both the same model, or one of them another section"
+                )
+        if method.teacher is None:
+            continue
+        if method.teacher not in methods:
+            raise UserError(f"method {name!r}: its teacher: {unknown_name('method', method.teacher, methods)}")
+        teacher = methods[method.teacher]
+        if not teacher.is_trained or teacher.teacher is not None:
+            raise UserError(
+                f"method {name!r}: its teacher {method.teacher!r} must train a network and have no teacher itself"
+            )

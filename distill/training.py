@@ -18,7 +18,7 @@ from torch import Tensor
 from common.errors import UserError
 from common.seeding import random_state
 from distill.augmentation import Augmentation
-from distill.batch_losses import MethodLosses, ModelLosses
+from distill.batch_losses import TOTAL, MethodLosses, ModelLosses
 from distill.feature_set import FeatureSet
 from distill.label_fraction import labelled_clips, rows_of_epoch
 from distill.losses import classification_loss
@@ -163,7 +163,7 @@ class ModelTraining:
         """Append an epoch to the histories, and keep the weights of the models for which it is the best so far."""
         histories = []
         for model, history, means, score in zip(self.models, self.state.histories, losses, scores, strict=True):
-            loss = means.pop("loss")
+            loss = means.pop(TOTAL)
             if not math.isfinite(loss):
                 raise UserError(
                     f"{model.method}, seed {model.seed}: the training loss of epoch {number} is {loss}; lower "

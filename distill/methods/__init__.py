@@ -1,7 +1,10 @@
-"""Every method by its name in recipes. To add a method, write its file in this folder and add a line to `METHODS`."""
+"""Every method by its name in recipes.
+
+To add a method, write its file in this folder, and add two lines here: an import and an item of `METHODS`.
+"""
 
 from common.errors import UserError, unknown_name
-from distill.method import ClassicalMethod, Method
+from distill.method import ClassicalMethod, Method, check_methods
 from distill.methods.deep_scn import DEEP_SCN
 from distill.methods.east import EAST
 from distill.methods.knn import KNN
@@ -33,6 +36,7 @@ METHODS: dict[str, Method | ClassicalMethod] = {
     "with": WITH,
     "whole_clip": WHOLE_CLIP,
 }
+check_methods(METHODS)
 
 
 def find_method(name: str) -> Method | ClassicalMethod:

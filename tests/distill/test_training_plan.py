@@ -81,8 +81,11 @@ def test_every_shipped_row_can_be_resolved() -> None:
             assert list(plan.methods) == recipe.methods
 
 
-def test_the_suite_of_all_methods_has_all_methods_in_the_order_of_the_dict() -> None:
-    assert read_recipe("utd-mhad-methods").methods == list(METHODS)
+def test_the_suite_of_all_methods_has_all_that_came_with_it_in_the_order_of_the_dict() -> None:
+    methods = read_recipe("utd-mhad-methods").methods
+    assert methods == [name for name in METHODS if name in methods]
+    trained = {record["settings"]["method"] for record in json.loads(RECORDS.read_text()).values()}
+    assert set(methods) == trained | {"knn", "deep_scn"}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,8 @@ def test_run_folders_of_the_first_release_are_found(data: FeatureSet) -> None:
     """What decides a run is stored and compared with these very keys and values."""
     records = json.loads(RECORDS.read_text())
     trained = {name for name, method in METHODS.items() if isinstance(method, Method)}
-    assert {record["settings"]["method"] for record in records.values()} == trained
+    recorded = {record["settings"]["method"] for record in records.values()}
+    assert recorded <= trained and len(recorded) == 13
     for record in records.values():
         there = record["settings"]
         recipe = parse_config(Recipe, record["recipe"], "the recipe of the record")

@@ -19,6 +19,8 @@ READING = pytest.mark.parametrize(  # one with targets of its own reads labels b
     "method", [pytest.param(method, id=name) for name, method in TRAINED.items() if method.targets is None]
 )
 
+OF_LABELS = {"classification", "ranking", "false_alarms", "regression", "observed", "oracle"}  # terms that come along
+
 
 def settings_of(method: Method) -> Any:
     """The defaults of a method's own settings."""
@@ -123,15 +125,11 @@ def test_clips_without_a_label_do_not_thin_out_the_others(
         None if model[1].targets is None else model[1].targets[:, kept],
     )
     mixed, labelled = (method.loss(*each, settings_of(method)) for each in (model, (fewer, few)))
-    needs_labels = {
-        "classification",
-        "ranking",
-        "false_alarms",
-        "regression",
-        "observed",
-        "oracle",
-    } & mixed.terms.keys()
+    other = model[1]._replace(labels=(model[1].labels + 1) % model[0].logits.shape[-1])
+    moved = method.loss(model[0], other, settings_of(method)).terms
+    needs_labels = {name for name, term in mixed.terms.items() if not torch.equal(term, moved[name])}
     assert needs_labels
+    assert OF_LABELS & mixed.terms.keys() <= needs_labels
     for name in needs_labels:
         torch.testing.assert_close(mixed.terms[name], labelled.terms[name])
 
