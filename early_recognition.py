@@ -4,25 +4,19 @@ This module has a name of its own and imports the standard library only. So it c
 has a package `common` or `evaluate`, and Ctrl-C ends with a sentence while the packages are imported.
 """
 
-import base64
-import contextlib
-import hashlib
-import importlib
-import importlib.metadata
-import importlib.util
+# What takes long to import is imported by the functions, after `start` has set the handlers of the signals.
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DISTRIBUTION = "early-recognition"
 PACKAGES = ("common", "manifests", "extract", "distill", "evaluate")  # each imports those before it
-SENTENCES = {
-    signal.SIGINT: "interrupted: what was finished is kept; run the same command to resume\n",
-    signal.SIGTERM: "stopped: what was finished is kept; run the same command to resume\n",
-}
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "stopped"}
 
 
 def main() -> None:
@@ -31,21 +25,34 @@ def main() -> None:
 
 
 def start(package: str, module: str = "") -> None:
-    """Run the command line of a package, as `python -m PACKAGE` does.
+    """Run the command line of a package, as `python -m PACKAGE` does, and end the process.
+
+    A signal that is ignored stays ignored, as nohup and shells want it for background processes.
 
     Args:
         package: one of `PACKAGES`.
         module: the module whose `app` is run; default: `PACKAGE.commands.app`.
     """
-    with _handled(signal.SIGINT, _end), _handled(signal.SIGTERM, _end):
-        reason = _shadowed(PACKAGES[: PACKAGES.index(package) + 1])
-        if reason is not None:
-            print(f"error: {reason}", file=sys.stderr)
-            sys.exit(1)
-        run_cli = importlib.import_module("common.command_line").run_cli
-        app = importlib.import_module(module or f"{package}.commands.app").app
-    with _handled(signal.SIGINT, _end_if_importing):
+    handled = [number for number in WORDS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, _end)
+    reason = _shadowed(PACKAGES[: PACKAGES.index(package) + 1])
+    if reason is not None:
+        print(f"error: {reason}", file=sys.stderr)
+        sys.exit(1)
+    from importlib import import_module
+
+    run_cli = import_module("common.command_line").run_cli
+    app = import_module(module or f"{package}.commands.app").app
+    try:
+        if signal.SIGINT in handled:
+            signal.signal(signal.SIGINT, _end_if_importing)
         run_cli(app)
+    except KeyboardInterrupt:  # before or after the command, which reports its own interrupts
+        _end(signal.SIGINT, None)
+    finally:
+        if signal.SIGINT in handled:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while Python ends
 
 
 def _shadowed(packages: tuple[str, ...]) -> str | None:
@@ -54,9 +61,12 @@ def _shadowed(packages: tuple[str, ...]) -> str | None:
     A package is this project's if it is in the same folder as this file. That is so in a checkout, in an editable
     installation and in an environment. In an environment, another distribution may have overwritten its files.
     """
+    from importlib.util import find_spec
+    from pathlib import Path
+
     home = Path(__file__).resolve().parent
     for name in packages:
-        spec = importlib.util.find_spec(name)
+        spec = find_spec(name)
         there = None if spec is None or spec.origin is None else Path(spec.origin).resolve()
         if there != home / name / "__init__.py":
             found = "is missing" if there is None else f"is taken from {there}"
@@ -72,8 +82,12 @@ _REMEDY = (
 )
 
 
-def _overwritten(file: Path, home: Path) -> bool:
+def _overwritten(file: "Path", home: "Path") -> bool:
     """Return whether a file differs from what was installed; False where no installation has recorded it."""
+    import base64
+    import hashlib
+    import importlib.metadata
+
     for distribution in importlib.metadata.distributions(name=DISTRIBUTION, path=[str(home)]):
         for recorded in distribution.files or ():
             if recorded.hash is not None and recorded.parts == file.parts[-2:]:
@@ -87,7 +101,9 @@ def _end(number: int, frame: FrameType | None) -> None:
 
     An exception would not do: some libraries catch every exception while they are imported.
     """
-    os.write(2, SENTENCES[signal.Signals(number)].encode())
+    exits = sys.modules.get("common.exits")  # it knows whether the command keeps its work; no command runs without it
+    sentence = getattr(exits, "end_sentence", str)
+    os.write(2, f"{sentence(WORDS[signal.Signals(number)])}\n".encode())
     os._exit(128 + number)
 
 
@@ -102,18 +118,6 @@ def _end_if_importing(number: int, frame: FrameType | None) -> None:
             _end(number, frame)
         caller = caller.f_back
     signal.default_int_handler(number, frame)
-
-
-@contextlib.contextmanager
-def _handled(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle a signal, unless it is ignored, as nohup and shells do for background processes."""
-    before = signal.getsignal(number)
-    if before is not signal.SIG_IGN:
-        signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)
 
 
 if __name__ == "__main__":

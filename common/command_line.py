@@ -8,7 +8,7 @@ import typer
 
 from common.error_reports import explain_system_error, report_defect
 from common.errors import UserError
-from common.exits import DEFECT, INTERRUPTED, QuietExit, exit_on_sigterm
+from common.exits import DEFECT, INTERRUPTED, QuietExit, end_sentence, exit_on_sigterm
 
 
 def new_app(about: str) -> typer.Typer:
@@ -45,5 +45,5 @@ def run_cli(app: Callable[[], None]) -> None:
         sys.exit(DEFECT)
     except SystemExit as end:
         if end.code == INTERRUPTED and not isinstance(end, QuietExit):
-            print("interrupted: what was finished is kept; run the same command to resume", file=sys.stderr)
+            print(end_sentence("interrupted"), file=sys.stderr)
         raise

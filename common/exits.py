@@ -1,13 +1,43 @@
-"""How a process ends: its exit statuses, and SIGTERM as an orderly end."""
+"""How a process ends: its exit statuses, its last sentence, and SIGTERM as an orderly end."""
 
 import contextlib
+import functools
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 INTERRUPTED = 130  # typer's exit status for Ctrl-C, and a shell's
 STOPPED = 143  # a shell's exit status for a process that SIGTERM ended
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_resumable = False  # whether the command that runs in this process is a `resumable` one
+
+
+def resumable(command: Callable[P, R]) -> Callable[P, R]:
+    """Mark a command that keeps what it has finished, and that resumes when it is run again.
+
+    If such a command is interrupted or stopped, its last sentence says so.
+    """
+
+    @functools.wraps(command)
+    def run(*arguments: P.args, **options: P.kwargs) -> R:
+        global _resumable
+        _resumable = True
+        return command(*arguments, **options)
+
+    return run
+
+
+def end_sentence(word: str) -> str:
+    """Return the last sentence of a command.
+
+    Args:
+        word: "interrupted" or "stopped".
+    """
+    return f"{word}: what was finished is kept; run the same command to resume" if _resumable else word
 
 
 class QuietExit(SystemExit):
@@ -20,12 +50,13 @@ def exit_on_sigterm() -> Iterator[None]:
 
     The first process of a container has no default for SIGTERM, so it would go on until it is killed.
     """
-    reported = False
+    global _resumable
+    _resumable = reported = False
 
     def end(number: int, frame: object) -> None:
         nonlocal reported
         if not reported:  # a scheduler may send the signal twice
-            print("stopped: what was finished is kept; run the same command to resume", file=sys.stderr)
+            print(end_sentence("stopped"), file=sys.stderr)
         reported = True
         sys.exit(STOPPED)
 

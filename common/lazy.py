@@ -3,21 +3,21 @@
 So `import distill` does not load torch; `distill.train` does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 
 
-def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
-    """Return a module's `__getattr__` (PEP 562).
+def find_name(package: str, modules: Mapping[str, str], name: str) -> object:
+    """Import and return a public name of a package, for the package's `__getattr__` (PEP 562).
 
     Args:
-        package: `__name__` of the module, for the error message.
+        package: `__name__` of the package, for the error message.
         modules: by public name, the module that defines it.
+        name: the name.
+
+    Raises:
+        AttributeError: the package has no such name.
     """
-
-    def get(name: str) -> object:
-        if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(modules[name]), name)
-
-    return get
+    if name not in modules:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return getattr(import_module(modules[name]), name)

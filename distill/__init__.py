@@ -6,11 +6,13 @@ model. The public names are imported when they are first used.
 
 from typing import TYPE_CHECKING
 
-from common.lazy import lazy_names
-
 if TYPE_CHECKING:
     from distill.api import load_student, train
 
 __all__ = ["load_student", "train"]
 
-__getattr__ = lazy_names(__name__, {"load_student": "distill.api", "train": "distill.api"})
+
+def __getattr__(name: str) -> object:
+    from common.lazy import find_name  # here, because `early_recognition` first checks whose package `common` is
+
+    return find_name(__name__, {"load_student": "distill.api", "train": "distill.api"}, name)

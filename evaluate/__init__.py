@@ -5,11 +5,13 @@ The public names are imported when they are first used, so that `import evaluate
 
 from typing import TYPE_CHECKING
 
-from common.lazy import lazy_names
-
 if TYPE_CHECKING:
     from evaluate.api import Reproduction, ScoredPredictions, reproduce, score
 
 __all__ = ["Reproduction", "ScoredPredictions", "reproduce", "score"]
 
-__getattr__ = lazy_names(__name__, dict.fromkeys(__all__, "evaluate.api"))
+
+def __getattr__(name: str) -> object:
+    from common.lazy import find_name  # here, because `early_recognition` first checks whose package `common` is
+
+    return find_name(__name__, dict.fromkeys(__all__, "evaluate.api"), name)

@@ -11,14 +11,15 @@ without torch.
 
 from typing import TYPE_CHECKING
 
-from common.lazy import lazy_names
-
 if TYPE_CHECKING:
     from extract.api import CacheFeatures, extract_video, load_features
 
 __all__ = ["CacheFeatures", "extract_video", "load_features"]
 
-__getattr__ = lazy_names(
-    __name__,
-    {"CacheFeatures": "extract.api", "extract_video": "extract.api", "load_features": "extract.api"},
-)
+
+def __getattr__(name: str) -> object:
+    from common.lazy import find_name  # here, because `early_recognition` first checks whose package `common` is
+
+    return find_name(
+        __name__, {"CacheFeatures": "extract.api", "extract_video": "extract.api", "load_features": "extract.api"}, name
+    )

@@ -5,20 +5,23 @@ The public names are imported when they are first used. No module here imports t
 
 from typing import TYPE_CHECKING
 
-from common.lazy import lazy_names
-
 if TYPE_CHECKING:
     from manifests.manifest import Manifest, read_manifest
     from manifests.recipes.recipe import Recipe, read_recipe
 
 __all__ = ["Manifest", "Recipe", "read_manifest", "read_recipe"]
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "Manifest": "manifests.manifest",
-        "Recipe": "manifests.recipes.recipe",
-        "read_manifest": "manifests.manifest",
-        "read_recipe": "manifests.recipes.recipe",
-    },
-)
+
+def __getattr__(name: str) -> object:
+    from common.lazy import find_name  # here, because `early_recognition` first checks whose package `common` is
+
+    return find_name(
+        __name__,
+        {
+            "Manifest": "manifests.manifest",
+            "Recipe": "manifests.recipes.recipe",
+            "read_manifest": "manifests.manifest",
+            "read_recipe": "manifests.recipes.recipe",
+        },
+        name,
+    )

@@ -1,6 +1,7 @@
 """The start of the command lines: other distributions' packages, the user's own files, Ctrl-C while modules load."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import shutil
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,19 @@ def run(*arguments: str, cwd: Path, path: Path = ROOT) -> subprocess.CompletedPr
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
+
+
+@contextlib.contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start Python in a folder, and kill it at the end if it still runs."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def copy_of_the_packages(folder: Path) -> Path:
@@ -84,6 +99,17 @@ def test_a_file_of_the_user_is_named_by_the_packages_that_need_its_name(tmp_path
     assert f"the package `extract` of early-recognition in {ROOT} is taken from {tmp_path}" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("package", "name"), [(package, name) for index, package in enumerate(PACKAGES) for name in PACKAGES[:index]]
+)
+def test_a_file_in_the_current_folder_gives_a_sentence(tmp_path: Path, package: str, name: str) -> None:
+    (tmp_path / f"{name}.py").write_text("print('of the user')\n")
+    ended = run("-m", package, "--help", cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"error: the package `{name}` of early-recognition in {ROOT} is taken from ")
+    assert "a file in the current folder" in ended.stderr and ended.stderr.count("\n") == 1
+
+
 def test_a_checkout_shadows_nothing(tmp_path: Path) -> None:
     """The folder of a checkout comes before an installation, for all packages alike."""
     checkout = copy_of_the_packages(tmp_path)
@@ -116,65 +142,99 @@ def test_an_installation_that_another_distribution_has_overwritten_is_refused(
 
 
 COMMAND = """
-import contextlib, sys
+import atexit, contextlib, os, signal, sys
+from common.exits import resumable
 def app():
-    if sys.argv[1:] == ["import"]:
+    if "import" in sys.argv:
         with contextlib.suppress(BaseException):
             import extract.commands.stubborn
         print("swallowed")
+    if "atexit" in sys.argv:
+        atexit.register(os.kill, os.getpid(), signal.SIGINT)
+        print("working", flush=True)
+        return
     try:
         print("working", flush=True)
         while True: pass
     except KeyboardInterrupt:
         print("closed")
-        sys.exit(130)
+        if "typer" in sys.argv:
+            sys.exit(130)
+        sys.stdout.flush()
+        raise
+if "resumable" in sys.argv:
+    app = resumable(app)
 """
+START = "import early_recognition; early_recognition.start('extract')"
+KEPT = ": what was finished is kept; run the same command to resume"
 
 
-@pytest.mark.parametrize(("argument", "output"), [("import", ""), ("work", "closed\n")])
-def test_an_interrupt_is_an_exception_except_while_a_command_imports(
-    tmp_path: Path, argument: str, output: str
-) -> None:
-    """Some libraries catch every exception while they are imported, and Ctrl-C would be lost."""
-    checkout = copy_of_the_packages(tmp_path)
+def checkout_with(folder: Path, app: str) -> Path:
+    """Return a copy of the packages in which the commands of `extract` are another code."""
+    checkout = copy_of_the_packages(folder)
     commands = checkout / "extract" / "commands"
     (commands / "__init__.py").write_text("")
-    (commands / "app.py").write_text(COMMAND)
+    (commands / "app.py").write_text(app)
     (commands / "stubborn.py").write_text("print('working', flush=True)\nwhile True: pass\n")
-    code = "import early_recognition; early_recognition.start('extract')"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, argument], cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None and process.stdout.readline() == "working\n"
-    process.send_signal(signal.SIGINT)
-    rest, errors = process.communicate(timeout=60)
-    assert (process.returncode, rest) == (130, output)
-    assert errors == "interrupted: what was finished is kept; run the same command to resume\n"
+    return checkout
+
+
+@pytest.mark.parametrize(("resumable", "kept"), [("", ""), ("resumable", KEPT)])
+@pytest.mark.parametrize(("argument", "output"), [("import", ""), ("typer", "closed\n"), ("no typer", "closed\n")])
+def test_an_interrupt_is_an_exception_except_while_a_command_imports(
+    tmp_path: Path, argument: str, output: str, resumable: str, kept: str
+) -> None:
+    """Some libraries catch every exception while they are imported, and Ctrl-C would be lost."""
+    with started("-c", START, argument, resumable, cwd=checkout_with(tmp_path, COMMAND)) as process:
+        assert process.stdout is not None and process.stdout.readline() == "working\n"
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, rest, errors) == (130, output, f"interrupted{kept}\n")
+
+
+def test_an_interrupt_after_the_command_gives_no_traceback(tmp_path: Path) -> None:
+    with started("-c", START, "atexit", cwd=checkout_with(tmp_path, COMMAND)) as process:
+        assert process.communicate(timeout=60) == ("working\n", "")
+    assert process.returncode == -signal.SIGINT
+
+
+def test_the_handlers_are_set_before_anything_slow_is_imported() -> None:
+    """Ctrl-C before that is Python's: it ends with a traceback while Python itself starts."""
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import extract, early_recognition; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pathlib", "hashlib", "importlib.metadata", "common", "typer"} & set(ended.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["common", "common.command_line", "extract.commands.app"])
+def test_an_interrupt_during_the_start_ends_with_a_sentence(tmp_path: Path, name: str) -> None:
+    code = f"""
+import os, signal, sys
+class CtrlC:
+    def find_spec(name, path=None, target=None):
+        if name == {name!r}: os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, CtrlC)
+{START}
+"""
+    ended = run("-c", code, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.5])
 @pytest.mark.parametrize(
-    ("number", "sentence"), [(signal.SIGINT, "interrupted: "), (signal.SIGTERM, "stopped: ")], ids=["INT", "TERM"]
+    ("number", "sentence"), [(signal.SIGINT, "interrupted\n"), (signal.SIGTERM, "stopped\n")], ids=["INT", "TERM"]
 )
 def test_a_signal_while_modules_are_imported_ends_with_a_sentence(
     tmp_path: Path, number: signal.Signals, sentence: str, delay: float
 ) -> None:
     """The package that is imported says so, and then takes as long as torch does."""
-    checkout = copy_of_the_packages(tmp_path)
     slow = "import time\nprint('importing', flush=True)\nwhile True:\n"
     slow += "    try: time.sleep(5)\n    except BaseException: pass\n"
-    (checkout / "extract" / "commands" / "__init__.py").write_text("")
-    (checkout / "extract" / "commands" / "app.py").write_text(slow)
-    code = "import early_recognition; early_recognition.start('extract')"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None and process.stdout.readline() == "importing\n"
-    time.sleep(delay)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    assert errors == f"{sentence}what was finished is kept; run the same command to resume\n"
+    with started("-c", START, cwd=checkout_with(tmp_path, slow)) as process:
+        assert process.stdout is not None and process.stdout.readline() == "importing\n"
+        time.sleep(delay)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (128 + number, sentence)
 
 
 @pytest.mark.slow

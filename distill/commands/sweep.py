@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from common.exits import resumable
 from common.options import Device, Json
 from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_clips, read_data
 
 
+@resumable
 def sweep(
     recipe: RecipeFile,
     cache: CacheFiles,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from common.exits import resumable
 from common.options import Device, Json
 from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_clips, read_data
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from distill.training_state import EpochResult, ModelId
 
 
+@resumable
 def train(
     recipe: RecipeFile,
     cache: CacheFiles,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.callbacks import ProgressCallback
+from common.exits import resumable
 from common.options import Device, Json
 
 if TYPE_CHECKING:  # they load torch, which --help does without
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # they load torch, which --help does without
     from evaluate.pipeline.suite import SuiteResult
 
 
+@resumable
 def reproduce(
     recipe: Annotated[
         Path,

@@ -9,6 +9,7 @@ import typer
 
 from common.cores import usable_cores
 from common.errors import UserError
+from common.exits import resumable
 from common.options import Device, Json, Workers
 from extract.commands.options import (
     CLIPS,
@@ -91,6 +92,7 @@ def plan(
     print(f"each: python -m extract run --out {out} --shard I/{shards}    all of them: python -m extract submit {out}")
 
 
+@resumable
 def run(
     context: typer.Context,
     out: Out,
@@ -149,6 +151,7 @@ def run(
     _extract(Extraction(clips, videos, out, config, machine, num_shards=shards), only, as_json=as_json)
 
 
+@resumable
 def retry(
     out: CacheFile,
     shard: Shard = None,

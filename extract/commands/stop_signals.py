@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import typer
 
-from common.exits import STOPPED
+from common.exits import STOPPED, end_sentence
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def stop_signals() -> Iterator[threading.Event]:
     try:
         yield stop
     except Stopped:
-        print("stopped: what was finished is kept; run the same command to resume", file=sys.stderr)
+        print(end_sentence("stopped"), file=sys.stderr)
         raise typer.Exit(STOPPED) from None
     finally:
         for number, handler in before.items():

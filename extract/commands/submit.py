@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from common.exits import resumable
 from common.options import Json
 from extract.cluster.engine import EngineCallbacks
 from extract.cluster.engines import ENGINES
@@ -43,6 +44,7 @@ def _with_engine_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+@resumable
 @_with_engine_options
 def submit(
     out: CacheFile,

@@ -8,12 +8,14 @@ import typer
 from rich.console import Console
 
 from common.config import parse_config
+from common.exits import resumable
 from common.options import Device, Json
 from manifests.recipes.recipe import VaCnn
 
 DEFAULT = VaCnn()
 
 
+@resumable
 def train_vacnn(
     context: typer.Context,
     manifest: Annotated[Path, typer.Argument(help="The manifest (CSV), with a validation split.")],

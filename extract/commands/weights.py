@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from common.command_line import new_app
+from common.exits import resumable
 from common.options import Json
 
 app = new_app("The released Kinetics weights: list them, get one.")
@@ -44,6 +45,7 @@ def list_weights(as_json: Json = False) -> None:
 
 
 @app.command("get")
+@resumable
 def get_weights_file(
     name: Annotated[str, typer.Argument(help="A name of `weights list`.")],
 ) -> None:

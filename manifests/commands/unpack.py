@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from common.errors import UserError
+from common.exits import resumable
 from common.options import Json
 from common.progress import byte_bar
 from manifests.archives import Unpacked, unpack_archives
@@ -16,6 +17,7 @@ from manifests.datasets import DATASETS, Archives, DataSet
 WITH_ARCHIVES = [name for name, one in DATASETS.items() if isinstance(one, DataSet) and one.archives is not None]
 
 
+@resumable
 def unpack(
     dataset: Annotated[str, typer.Argument(help=f"One of {', '.join(WITH_ARCHIVES)}.")],
     out: Annotated[Path, typer.Option(help="Folder to unpack into, and to look for the data set in.")],

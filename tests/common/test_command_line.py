@@ -3,13 +3,14 @@
 import errno
 import re
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from common.command_line import run_cli
 from common.errors import UserError
-from common.exits import QuietExit
+from common.exits import QuietExit, resumable
 
 
 class OutOfMemoryError(RuntimeError):
@@ -88,14 +89,27 @@ def test_a_traceback_can_be_asked_for(error: Exception, monkeypatch: pytest.Monk
         run_cli(app)
 
 
-@pytest.mark.parametrize(("end", "printed"), [(SystemExit(130), "interrupted:"), (QuietExit(130), "")])
-def test_an_interrupt_is_reported_unless_the_command_asks_for_silence(
-    end: SystemExit, printed: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def app() -> None:
-        raise end
+def end(status: SystemExit) -> None:
+    raise status
 
+
+@pytest.mark.parametrize(
+    ("app", "status", "printed"),
+    [
+        (end, SystemExit(130), "interrupted\n"),
+        (
+            resumable(end),
+            SystemExit(130),
+            "interrupted: what was finished is kept; run the same command to resume\n",
+        ),
+        (resumable(end), QuietExit(130), ""),
+    ],
+    ids=["keeps nothing", "resumable", "quiet"],
+)
+def test_the_sentence_of_an_interrupt(
+    app: Callable[[SystemExit], None], status: SystemExit, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        run_cli(app)
+        run_cli(lambda: app(status))
     assert ended.value.code == 130
-    assert capsys.readouterr().err.partition(" ")[0] == printed
+    assert capsys.readouterr().err == printed

@@ -5,11 +5,13 @@ import signal
 import pytest
 
 from common.command_line import run_cli
+from common.exits import resumable
 
 
 def test_sigterm_ends_the_process_also_if_it_is_the_first_one(capsys: pytest.CaptureFixture[str]) -> None:
     """The first process of a container has no default for SIGTERM, so it would go on until it is killed."""
 
+    @resumable
     def app() -> None:
         assert signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, signal.SIG_IGN)
         try:

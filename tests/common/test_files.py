@@ -9,6 +9,7 @@ import typer
 
 from common.command_line import run_cli
 from common.errors import UserError
+from common.exits import resumable
 from common.files import atomic_write, inside, sha256_of, write_text
 
 
@@ -76,6 +77,7 @@ def test_run_cli_says_that_ctrl_c_loses_nothing(
     app = typer.Typer()
 
     @app.command()
+    @resumable
     def interrupted() -> None:
         raise KeyboardInterrupt
 
