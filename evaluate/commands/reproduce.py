@@ -73,36 +73,38 @@ def reproduce(
 
     - `python -m evaluate reproduce table1 --videos ucf101=/data/UCF-101 --videos sysu=/data/SYSU3DAction/3DvideoNorm`
     """
+    from evaluate.commands.options import InputOptions, current_name, inputs_of_recipe, inputs_of_suite, with_seeds
+    from manifests.recipes.recipe import read_recipe
+    from manifests.recipes.suite import find_suite, merge_rows, read_suite
+
+    recipe = current_name(recipe)
+    suite_file = find_suite(recipe)
+    suite, rows = read_suite(suite_file) if suite_file else (None, [read_recipe(recipe)])
+    rows = [with_seeds(row, seeds) for row in rows]
+
+    # These load torch, so a misspelt recipe is refused before.
     from rich.console import Console
 
     from common.progress import progress_bars
-    from evaluate.commands.options import InputOptions, current_name, inputs_of_recipe, inputs_of_suite, with_seeds
     from evaluate.pipeline.inputs import SuiteInputs, default_workers
     from evaluate.pipeline.reproduction import reproduce as run
     from evaluate.pipeline.suite import run_suite
     from extract.machine import Machine
-    from manifests.recipes.recipe import read_recipe
-    from manifests.recipes.suite import find_suite, merge_rows, read_suite
 
     options = InputOptions(videos or [], manifest or [], cache or [], skip_failed, get_weights)
     machine = Machine(device=device, workers=workers or default_workers(), deadline=deadline)
     notify = Console(stderr=True, markup=False).print
-    recipe = current_name(recipe)
-    suite_file = find_suite(recipe)
-    if suite_file is not None:
-        suite, rows = read_suite(suite_file)
-        rows = [with_seeds(row, seeds) for row in rows]
-        folder = out or Path("out") / suite.name
+    folder = out or Path("out") / (rows[0] if suite is None else suite).name
+    if suite is None:
+        own_inputs = inputs_of_recipe(rows[0], folder, options)
+        with progress_bars() as bar:
+            result = run(rows[0], own_inputs, machine, notify, _progress(bar))
+        _print_recipe(result, as_json)
+    else:
         inputs = SuiteInputs(folder, inputs_of_suite(merge_rows(rows), folder, options))
         with progress_bars() as bar:
             ended = run_suite(suite, rows, inputs, machine, notify, lambda name: _progress(bar, f" of {name}"))
         _print_suite(ended, suite.title, as_json)
-        return
-    chosen = with_seeds(read_recipe(recipe), seeds)
-    own_inputs = inputs_of_recipe(chosen, out or Path("out") / chosen.name, options)
-    with progress_bars() as bar:
-        result = run(chosen, own_inputs, machine, notify, _progress(bar))
-    _print_recipe(result, as_json)
 
 
 def _progress(bar: Callable[[str, str], ProgressCallback], of: str = "") -> "StageProgress":

@@ -1,5 +1,6 @@
 """The TOML files of recipes: found by name or by path, and read into sections that are not checked yet."""
 
+import difflib
 import re
 import tomllib
 from pathlib import Path
@@ -50,7 +51,7 @@ def find_recipe_file(name: Path, folder: Path) -> Path:
         folder: a relative file name is relative to this folder.
 
     Raises:
-        UserError: there is no such recipe, or it is a folder or a suite.
+        UserError: there is no such recipe (with the nearest name), or it is a folder or a suite.
     """
     shipped = (RECIPES, RECIPES / "rows")
     for path in (folder / name, *(place / f"{name}.toml" for place in shipped)):
@@ -60,6 +61,10 @@ def find_recipe_file(name: Path, folder: Path) -> Path:
         raise UserError(f"{folder / name} is not a recipe but a folder; give a TOML file or the name of a recipe")
     if (RECIPES / "suites" / f"{name}.toml").is_file():
         raise UserError(f"{name} is a suite and not one recipe; give one of its rows, or `reproduce` the suite")
-    known = ", ".join(sorted(path.stem for place in shipped for path in place.glob("*.toml")))
-    suites = ", ".join(sorted(path.stem for path in (RECIPES / "suites").glob("*.toml")))
-    raise UserError(f"no recipe {name}; give a file, or one of: {known}; the suites are {suites}")
+    known = sorted(path.stem for place in shipped for path in place.glob("*.toml"))
+    suites = sorted(path.stem for path in (RECIPES / "suites").glob("*.toml"))
+    nearest = difflib.get_close_matches(str(name), [*known, *suites], n=1)
+    hint = f"did you mean {nearest[0]}? " if nearest else ""
+    raise UserError(
+        f"no recipe {name}; {hint}give a file, or one of: {', '.join(known)}; the suites are {', '.join(suites)}"
+    )

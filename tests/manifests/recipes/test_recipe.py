@@ -197,6 +197,12 @@ def test_no_such_recipe_lists_the_known() -> None:
         read_recipe(Path("nowhere"))
 
 
+@pytest.mark.parametrize(("name", "nearest"), [("ufc101", "ucf101"), ("tabel1", "table1")], ids=["recipe", "suite"])
+def test_a_misspelt_name_gets_the_nearest_one(name: str, nearest: str) -> None:
+    with pytest.raises(UserError, match=f"no recipe {name}; did you mean {nearest}\\? give a file, or one of: "):
+        read_recipe(name)
+
+
 def test_streams_keep_their_order_and_the_one_stream_has_a_name(tmp_path: Path) -> None:
     for streams, names in ((RGB + SKELETON, ["rgb", "skeleton"]), (SKELETON + RGB, ["skeleton", "rgb"])):
         recipe = read_recipe(write(tmp_path, MINIMAL + streams))
