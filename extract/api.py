@@ -18,6 +18,7 @@ from common.errors import UserError, unknown_name
 from extract.cache import Cache, read_cache
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.pool import decode_all
+from extract.skeletons.joint_list import JointList
 from manifests.recipes.recipe import Extract, Pictures
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def extract_video(
     precision: Literal["fp32", "bf16", "fp16"] = "fp32",
     device: str = "auto",
     decoder: str = "pyav",
+    joint_list: str | Path | None = None,
 ) -> NDArray[np.float32]:
     """Return the segment features of one video or one skeleton file.
 
@@ -79,6 +81,8 @@ def extract_video(
         precision: of the network's arithmetic.
         device: "auto", "cpu", "cuda" or "cuda:1".
         decoder: a name of `extract.decoding.decoders.DECODERS`, for videos.
+        joint_list: the `joints.toml` of a skeleton in a general format; None: the one in the file's folder, if there
+            is one there. A run also finds one in a folder above, up to its root: then give it here.
 
     Returns:
         (N, D) float32.
@@ -102,7 +106,8 @@ def extract_video(
     }
     config = parse_config(Extract, arguments, "arguments of extract_video")
     network = _network(config, device, decoder, _state_of(chosen))
-    return _features_of(str(path), config, network, decoder)
+    joints = _joints_of(str(path), network, joint_list)
+    return _features_of(str(path), config, network, decoder, joints)
 
 
 @overload
@@ -162,7 +167,22 @@ def _state_of(weights: str) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _features_of(path: str, config: Extract, network: "SegmentNetwork", decoder: str) -> NDArray[np.float32]:
+def _joints_of(path: str, network: "SegmentNetwork", given: str | Path | None) -> JointList | None:
+    """Return the joint list that is given, or the one in the file's folder; None for videos."""
+    from extract.feature_settings import find_joints, refuse_other_joints
+    from extract.skeletons.joint_list_file import read_joint_list
+
+    if given is None or network.backbone.input == "video":
+        folder, _, name = path.rpartition("/")
+        return find_joints(network.backbone, folder or ("/" if path.startswith("/") else "."), [name])
+    joint_list = read_joint_list(Path(given))
+    refuse_other_joints(network.backbone, joint_list)
+    return joint_list
+
+
+def _features_of(
+    path: str, config: Extract, network: "SegmentNetwork", decoder: str, joint_list: JointList | None
+) -> NDArray[np.float32]:
     backbone = network.backbone
     task = DecodeTask(
         path,
@@ -172,6 +192,7 @@ def _features_of(path: str, config: Extract, network: "SegmentNetwork", decoder:
         decoder if backbone.input == "video" else "skeleton",
         expected=0,
         legacy_sequence_actors=backbone.legacy_sequence_actors,
+        joint_list=joint_list,
     )
     (outcome,) = decode_all([task], workers=1, deadline=DEADLINE)
     if isinstance(outcome, Failure):

@@ -1,23 +1,39 @@
-"""The settings of a cache: everything that decides a value in it, with the versions of the code that computed it."""
+"""The settings of a cache: everything that decides a value in it, with the versions of the code that computed it.
 
+A joint list of skeletons is one of them, so it is looked up here.
+"""
+
+from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
 import av
 
+from common.errors import UserError
 from extract.decoding.decode import FRAMES_RULE
 from extract.decoding.decoders import DECODERS
 from extract.machine import Machine
-from extract.networks.backbone import Input
+from extract.networks.backbone import Backbone, Input
 from extract.networks.segment_network import SegmentNetwork
 from extract.segments import SEGMENT_RULE
+from extract.skeletons.joint_list import JointList
+from extract.skeletons.joint_list_file import find_joint_list, joint_settings
 from manifests.recipes.recipe import Extract
 
 
-def feature_settings(config: Extract, machine: Machine, network: SegmentNetwork) -> dict[str, Any]:
-    """Return every setting that decides a value of the features."""
+def feature_settings(
+    config: Extract, machine: Machine, network: SegmentNetwork, joint_list: JointList | None = None
+) -> dict[str, Any]:
+    """Return every setting that decides a value of the features.
+
+    Args:
+        config: what decides the features.
+        machine: what they are made with.
+        network: the network on its device.
+        joint_list: of the skeletons; None: there is none.
+    """
     recording = recording_settings(config, machine.decoder, network.backbone.input)
-    return {**recording, **network.backbone.settings, **network.settings}
+    return {**recording, **joint_settings(joint_list), **network.backbone.settings, **network.settings}
 
 
 def recording_settings(config: Extract, decoder: str, kind: Input) -> dict[str, Any]:
@@ -44,3 +60,35 @@ def recording_settings(config: Extract, decoder: str, kind: Input) -> dict[str, 
         "timm": version("timm"),
         "code": version("early-recognition"),
     }
+
+
+def find_joints(backbone: Backbone, root: str, paths: Iterable[str]) -> JointList | None:
+    """Return the joint list of the clips that a backbone takes; None: it takes videos, or there is no list.
+
+    Args:
+        backbone: what is computed.
+        root: the folder or URL that paths are relative to.
+        paths: of the clips.
+
+    Raises:
+        UserError: the list is not valid, or the network was trained on skeletons with another one.
+    """
+    if backbone.input != "skeleton":
+        return None
+    joint_list = find_joint_list(root, paths)
+    refuse_other_joints(backbone, joint_list)
+    return joint_list
+
+
+def refuse_other_joints(backbone: Backbone, joint_list: JointList | None) -> None:
+    """Check that a network was trained on skeletons with the same joint list.
+
+    Raises:
+        UserError: it was trained with another one; the sentence has the differences.
+    """
+    here = joint_settings(joint_list)
+    if backbone.trained_joints is not None and backbone.trained_joints != here:
+        there = backbone.trained_joints
+        keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
+        differences = "; ".join(f"{key}: {there.get(key)} there, {here.get(key)} here" for key in keys)
+        raise UserError(f"the network was trained on skeletons with another joint list ({differences}); train it again")

@@ -8,7 +8,7 @@ import pandas as pd
 from common.callbacks import Notify
 from common.errors import UserError
 from extract.extraction import RunControl
-from extract.feature_settings import feature_settings
+from extract.feature_settings import feature_settings, find_joints
 from extract.network_loader import load_segment_network
 from extract.shards.begin_run import begin_run, clip_changes
 from extract.shards.clip_changes import ClipChanges
@@ -19,6 +19,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, refuse_other_config
 from extract.shards.run_shards import finish_shards
 from extract.shards.settings import refuse_other_content
+from extract.skeletons.joint_list_file import joint_settings
 
 
 def is_finished(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> bool:
@@ -39,7 +40,7 @@ def read_finished(run: RunFolder, plan: RunPlan, clips: pd.DataFrame, control: R
     Raises:
         UserError: the run has other settings, or files of clips were replaced.
     """
-    _refuse_other_content(run, plan)
+    _refuse_other_content(run, plan, clips)
     refuse_replaced_files(run, clips, plan)
     existing = run.plan
     if run.has_planned_clips and existing.fingerprint == plan.fingerprint:
@@ -58,13 +59,15 @@ def notify_changes(run: RunFolder, changes: ClipChanges, notify: Notify) -> None
         notify(f"{run.cache}: its list of clips changed: {changes}; the features of the others are used again")
 
 
-def _refuse_other_content(run: RunFolder, plan: RunPlan) -> None:
+def _refuse_other_content(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> None:
     """Refuse a finished run whose features are others than the plan's; where they were computed does not matter."""
     machine = replace(plan.machine, device="cpu", compiled=False, threads=None)
     try:
-        settings = feature_settings(plan.recipe, machine, load_segment_network(plan.recipe, machine))
+        network = load_segment_network(plan.recipe, machine)
+        settings = feature_settings(plan.recipe, machine, network)
     except (UserError, PackageNotFoundError):  # its weights or its decoder are not on this machine
         as_planned = replace(plan.machine, threads=run.plan.machine.threads)
         refuse_other_config(run.plan, plan.model_copy(update={"machine": as_planned}), run.cache)
     else:
+        settings |= joint_settings(find_joints(network.backbone, plan.videos, clips["path"]))
         refuse_other_content(run.settings(), settings | {"compiled": plan.machine.compiled}, run.cache)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from extract.doctor import check_decoder
 from extract.extraction import Extraction
+from extract.feature_settings import find_joints
 from extract.network_loader import load_segment_network
 from extract.shards.begin_run import begin_run, keep_shards
 from extract.shards.clip_changes import ClipChanges
@@ -42,10 +43,12 @@ def plan_run(extraction: Extraction) -> PlannedRun:
         UserError: the weights, the backbone or the decoder cannot be used, or the output belongs to other settings.
     """
     on_cpu = replace(extraction.machine, device="cpu", compiled=False)
-    if load_segment_network(extraction.config, on_cpu).backbone.input == "video":
+    backbone = load_segment_network(extraction.config, on_cpu).backbone
+    if backbone.input == "video":
         check_decoder(extraction.machine.decoder)  # a wrong name fails here and not in every worker
     run = RunFolder(extraction.cache)
     plan, clips = planned_clips(run, extraction)
+    find_joints(backbone, plan.videos, clips["path"])  # as the decoder: a wrong joint list fails here
     refuse_replaced_files(run, clips, plan)
     changes = begin_run(run, plan, clips)
     sizes = clips.groupby("shard").size().reindex(range(plan.shards), fill_value=0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from extract.doctor import check_decoder
 from extract.extraction import Extraction, MachineChanges, RunControl
-from extract.feature_settings import feature_settings
+from extract.feature_settings import feature_settings, find_joints
 from extract.finished_run import is_finished, notify_changes, read_finished
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
@@ -48,9 +48,10 @@ def extract(extraction: Extraction, control: RunControl = ALL) -> dict[str, Ledg
     network = _checked_network(extraction.config, machine)
     plan = plan.model_copy(update={"machine": replace(plan.machine, threads=machine.threads)})
     refuse_replaced_files(run, clips, plan)  # before the new list of clips is written
-    settings = feature_settings(extraction.config, machine, network)
+    joint_list = find_joints(network.backbone, plan.videos, clips["path"])
+    settings = feature_settings(extraction.config, machine, network, joint_list)
     notify_changes(run, begin_run(run, plan, clips, settings), control.notify)
-    return extract_shards(run, network, settings, plan.machine, control)
+    return extract_shards(run, network, settings, plan.machine, control, joint_list)
 
 
 def nothing_to_extract(extraction: Extraction) -> bool:
@@ -85,8 +86,9 @@ def resume(cache: Path, changes: MachineChanges = AS_PLANNED, control: RunContro
         return finish_shards(run, shard)
     machine = changes.apply(_with_recorded_threads(run, run.plan.machine))
     network = _checked_network(run.plan.recipe, machine)
-    settings = feature_settings(run.plan.recipe, machine, network)
-    return extract_shards(run, network, settings, machine, control)
+    joint_list = find_joints(network.backbone, run.plan.videos, run.clips["path"])
+    settings = feature_settings(run.plan.recipe, machine, network, joint_list)
+    return extract_shards(run, network, settings, machine, control, joint_list)
 
 
 def _checked_network(config: Extract, machine: Machine) -> SegmentNetwork:

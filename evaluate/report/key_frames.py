@@ -18,6 +18,7 @@ from common.files import inside
 from extract.clip import Clip
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.pool import decode_all
+from extract.skeletons.joint_list_file import find_joint_list
 from extract.skeletons.readers import READERS
 
 WIDEST = 160  # pixels of a picture's longer side
@@ -36,7 +37,7 @@ _KINECT_2 = (
     *((0, 12), (12, 13), (13, 14), (14, 15), (0, 16), (16, 17), (17, 18), (18, 19)),
     *((7, 21), (7, 22), (11, 23), (11, 24)),
 )
-BONES: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {
+BONES: dict[tuple[int, int | None], tuple[tuple[int, int], ...]] = {
     (20, 1): (*_KINECT_1_TRUNK, *_KINECT_1_ARMS, *_KINECT_1_LEGS),
     (20, 2): (*_UTD_TRUNK, *_KINECT_1_ARMS, *_KINECT_1_LEGS),
     (25, 1): _KINECT_2,
@@ -63,9 +64,10 @@ def key_frames(
         levels: progress levels, from 1 to N.
 
     Raises:
-        UserError: a path is outside `videos`.
+        UserError: a path is outside `videos`, or the joint list of the skeletons is not valid.
     """
     files = {clip: inside(videos, path) for clip, path in paths.items()}
+    joint_list = find_joint_list(str(videos), paths.values())
     found: dict[str, KeyFrames] = {}
     tasks = []
     for clip, file in files.items():
@@ -73,7 +75,7 @@ def key_frames(
             found[clip] = KeyFrames((), "its file is not in the folder of videos")
         else:
             decoder = "skeleton" if file.suffix.lower() in READERS else "pyav"
-            tasks.append(DecodeTask(clip, str(file), num_segments, FRAMES, decoder, 0))
+            tasks.append(DecodeTask(clip, str(file), num_segments, FRAMES, decoder, 0, joint_list=joint_list))
     decoders = {task.clip_id: task.decoder for task in tasks}
     for answer in decode_all(tasks, workers=1, deadline=DEADLINE) if tasks else ():
         if isinstance(answer, Failure):
@@ -81,16 +83,18 @@ def key_frames(
             found[answer.clip_id] = KeyFrames((), f"its {kind} cannot be shown: {answer.reason}")
             continue
         clip, content = answer
-        found[clip] = KeyFrames((_drawn if decoders[clip] == "skeleton" else _shown)(content, levels))
+        skeleton = decoders[clip] == "skeleton"
+        found[clip] = KeyFrames(_drawn(content, levels, joint_list is None) if skeleton else _shown(content, levels))
     return found
 
 
-def draw_skeletons(people: Sequence[NDArray[np.floating]], centre: int) -> list[str]:
+def draw_skeletons(people: Sequence[NDArray[np.floating]], centre: int | None) -> list[str]:
     """Return drawings of people at some moments as SVG, all at the same scale, seen from the front.
 
     Args:
         people: for each moment (actors, joints, 3) metres, y up; an actor whose joints are all 0 is not drawn.
-        centre: index of the joint at the middle of the spine.
+        centre: index of the joint at the middle of the spine; None: the order of the joints is the user's own, and
+            which of them are connected is unknown.
     """
     seen = [[actor for actor in moment if actor.any()] for moment in people]
     every = np.concatenate([actor[:, :2] for moment in seen for actor in moment] or [np.zeros((1, 2))])
@@ -106,16 +110,17 @@ def _shown(video: Clip, levels: Sequence[int]) -> tuple[str, ...]:
     return tuple(_address("image/jpeg", _jpeg(frame)) for frame in frames)
 
 
-def _drawn(skeleton: Clip, levels: Sequence[int]) -> tuple[str, ...]:
+def _drawn(skeleton: Clip, levels: Sequence[int], known_order: bool) -> tuple[str, ...]:
     """Return drawings of the last moment of each level's segment."""
     moments = []
     for first, frames, joints, actors in skeleton.segments[[level - 1 for level in levels], 0].tolist():
         points = skeleton.content[first : first + frames * joints * actors]
         moments.append(points.reshape(frames, actors, joints, 3)[-1])
-    return tuple(_address("image/svg+xml", svg.encode()) for svg in draw_skeletons(moments, skeleton.centre))
+    centre = skeleton.centre if known_order else None
+    return tuple(_address("image/svg+xml", svg.encode()) for svg in draw_skeletons(moments, centre))
 
 
-def _draw(actors: Sequence[NDArray[np.floating]], centre: int) -> str:
+def _draw(actors: Sequence[NDArray[np.floating]], centre: int | None) -> str:
     width, height = DRAWN
     colours = ("#0072B2", "#D55E00")  # the main actor and the second one
     shapes = []

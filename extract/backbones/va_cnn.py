@@ -43,12 +43,13 @@ class VaCnnBackbone(BackboneEntry):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
                 network = VaCnnNetwork(own.network, 0, own.image_size)
-            source, sha256, joints = RANDOM, f"random seed={seed}", None
+            source, sha256, joints, trained_joints = RANDOM, f"random seed={seed}", None, None
         else:
             network, made = load_va_cnn(Path(config.weights))
             _refuse_other_segments(config, made)
             own = VaCnn.model_validate(made["va_cnn"])
-            source, sha256, joints = Path(config.weights).name, sha256_of(Path(config.weights)), made["joints"]
+            source, sha256 = Path(config.weights).name, sha256_of(Path(config.weights))
+            joints, trained_joints = made["joints"], made.get("joint_list", {})
             network.main.reset_classifier(0)
         settings: dict[str, object] = {
             "backbone": config.backbone,
@@ -72,6 +73,7 @@ class VaCnnBackbone(BackboneEntry):
             pooling="concatenated",
             legacy_sequence_actors=own.legacy_sequence_actors,
             joints=joints,
+            trained_joints=trained_joints,
         )
 
 

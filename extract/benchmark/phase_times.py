@@ -51,7 +51,9 @@ def decode_here(task: DecodeTask) -> Clip:
     Use it only for clips that this program has written itself; others go through `decode_all`.
     """
     if task.decoder == "skeleton":
-        return decode_skeleton(Path(task.path), task.num_segments, task.expected, task.legacy_sequence_actors)
+        return decode_skeleton(
+            Path(task.path), task.num_segments, task.expected, task.legacy_sequence_actors, task.joint_list
+        )
     return decode_clip(Path(task.path), task.num_segments, task.frames_per_segment, task.decoder, task.expected)
 
 

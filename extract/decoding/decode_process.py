@@ -20,6 +20,7 @@ import numpy as np
 
 from extract.clip import Clip
 from extract.decoding.shared_buffer import SharedBuffer
+from extract.skeletons.joint_list import JointList
 
 # A decoder does not send these signals to itself. They come from outside, so the clip need not be the cause.
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -42,6 +43,7 @@ class DecodeTask:
         offset: where the file begins in its archive; 0: it is in no archive.
         size: the file's bytes in the archive.
         name: the file's name in the archive.
+        joint_list: for skeletons in a general format; None: the set has none.
     """
 
     clip_id: str
@@ -54,6 +56,7 @@ class DecodeTask:
     offset: int = 0
     size: int = 0
     name: str = ""
+    joint_list: JointList | None = None
 
 
 @dataclass(frozen=True)

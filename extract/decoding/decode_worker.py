@@ -21,6 +21,7 @@ import numpy as np
 from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
 from extract.decoding.shared_buffer import SharedBuffer
+from extract.skeletons.joint_list import JointList
 from extract.skeletons.segment_points import decode_skeleton
 from extract.sources.fetch import FetchError, Scratch
 from extract.sources.location import is_url
@@ -80,6 +81,7 @@ def _decode(
     offset: int,
     size: int,
     name: str,
+    joint_list: dict[str, Any] | None,
 ) -> Clip:
     """Decode the fields of a `DecodeTask`, of a video or a skeleton; the file is fetched first if it is not local."""
     with contextlib.ExitStack() as stack:
@@ -89,7 +91,8 @@ def _decode(
             file = stack.enter_context(scratch.fetched(path, offset, size, name or path, alive))
         alive = _signs_of_life(answers, "decode")
         if decoder == "skeleton":
-            return decode_skeleton(file, num_segments, expected, legacy_sequence_actors)
+            joints = JointList(**joint_list) if joint_list else None
+            return decode_skeleton(file, num_segments, expected, legacy_sequence_actors, joints)
         return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive)
 
 

@@ -1,6 +1,6 @@
 """A loaded backbone, for videos or for skeletons. `extract.backbones` has those that can be chosen by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +27,8 @@ class Backbone:
         pooling: how the F features of a segment become one: their mean, or all of them one after the other.
         legacy_sequence_actors: for skeletons; see `extract.skeletons.segment_points`.
         joints: the number of joints of an actor, if the network was trained for one number.
+        trained_joints: the settings of the joint list that the network was trained with, {} if there was none; None:
+            it takes any joints.
         per_frame: the network sees one frame at a time, so a frame that is repeated is computed once.
     """
 
@@ -37,6 +39,7 @@ class Backbone:
     pooling: Literal["mean", "concatenated"] = "mean"
     legacy_sequence_actors: bool = False
     joints: int | None = None
+    trained_joints: Mapping[str, object] | None = None
     per_frame: bool = False
 
     def pool(self, every: Tensor) -> Tensor:

@@ -114,7 +114,13 @@ def _write_cache(cache: Path, clip_ids: list[str], done: dict[str, RowPlace], se
             zeros: NDArray[np.float32] = np.zeros(shape, np.float32)
             for clip_id in clip_ids:
                 if place := done.get(clip_id):
-                    yield Row(clip_id, opened(place.part)[place.row], place.num_frames, True)
+                    features = opened(place.part)[place.row]
+                    if features.shape != shape:
+                        raise UserError(
+                            f"the features of {clip_id} have the shape {features.shape}, and those before it {shape}: "
+                            "its file is of another kind, as a skeleton with other joints; leave it out and run again"
+                        )
+                    yield Row(clip_id, features, place.num_frames, True)
                 else:
                     yield Row(clip_id, zeros, 0, False)
 

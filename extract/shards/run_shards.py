@@ -26,6 +26,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, shard_sha256
 from extract.shards.shard_folder import ShardFolder
 from extract.shards.shard_worker import ShardWorker
+from extract.skeletons.joint_list import JointList
 from extract.sources.fetch import check_scratch
 from extract.sources.location import is_url, join
 
@@ -35,7 +36,12 @@ class Stopped(Exception):
 
 
 def extract_shards(
-    run: RunFolder, network: SegmentNetwork, settings: Mapping[str, Any], machine: Machine, control: RunControl
+    run: RunFolder,
+    network: SegmentNetwork,
+    settings: Mapping[str, Any],
+    machine: Machine,
+    control: RunControl,
+    joint_list: JointList | None = None,
 ) -> dict[str, LedgerRow]:
     """Extract what is missing of one shard or of all; then merge, if no clip is missing any more.
 
@@ -45,6 +51,7 @@ def extract_shards(
         settings: everything that decides a value.
         machine: how clips are decoded.
         control: which shard, which clips of it, and the callbacks.
+        joint_list: of skeletons in a general format; None: there is none.
 
     Returns:
         The clips that failed, by their ids.
@@ -59,7 +66,8 @@ def extract_shards(
         check_scratch()
     write_settings(run, settings)
     numbers = range(run.plan.shards) if control.shard is None else [control.shard]
-    job = _Job(run.plan, network, machine, control, total=int(run.clips["shard"].isin(numbers).sum()))
+    total = int(run.clips["shard"].isin(numbers).sum())
+    job = _Job(run.plan, network, machine, control, joint_list, total)
     failures: dict[str, LedgerRow] = {}
     for number in numbers:
         clips = run.clips[run.clips["shard"] == number]
@@ -94,6 +102,7 @@ class _Job:
     network: SegmentNetwork
     machine: Machine
     control: RunControl
+    joint_list: JointList | None
     total: int
     finished: int = 0
 
@@ -151,4 +160,5 @@ def _task(clip: Any, job: _Job) -> DecodeTask:
         offset=clip.offset if clip.archive else 0,
         size=clip.bytes if clip.archive else 0,
         name=clip.path,
+        joint_list=job.joint_list,
     )

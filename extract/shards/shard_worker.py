@@ -51,6 +51,7 @@ class ShardWorker:
         self.stop, self.heartbeat, self.clip_done = stop, heartbeat, clip_done
         self.rows: list[Row] = []
         self.files: dict[str, ClipFile] = {}
+        self.joints: tuple[int, str] | None = None  # the joints of the first skeleton, and its clip
 
     def work(self, tasks: Iterator[DecodeTask]) -> None:
         """Extract the clips. What is computed before an error or Ctrl-C is kept.
@@ -77,10 +78,22 @@ class ShardWorker:
         noted = (self._note(task) for task in tasks)
         machine = self.machine
         for outcome in decode_all(noted, workers=machine.workers, deadline=machine.deadline, stop=self.stop):
+            if not isinstance(outcome, Failure) and (reason := self._other_joints(*outcome)):
+                outcome = Failure(outcome[0], "decode", reason)
             if isinstance(outcome, Failure):
                 self._fail(outcome)
             else:
                 yield outcome
+
+    def _other_joints(self, clip_id: str, clip: Clip) -> str:
+        """Return why a skeleton does not belong to the others of the run; "" if it does."""
+        if clip.segments.ndim != 3:  # a video
+            return ""
+        joints = int(clip.segments[0, 0, 2])
+        self.joints = self.joints or (joints, clip_id)
+        if joints == self.joints[0]:
+            return ""
+        return f"it has {joints} joints, and {self.joints[1]} {self.joints[0]}; all files of a set have the same joints"
 
     def _note(self, task: DecodeTask) -> DecodeTask:
         self.files[task.clip_id] = look_up_clip_file(task.name, task.path, task.size)

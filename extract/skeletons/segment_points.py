@@ -13,6 +13,7 @@ from extract.clip import Clip
 from extract.decoding.frame_count import refuse_cut
 from extract.segments import segment_bounds
 from extract.skeletons.actors import choose_actors
+from extract.skeletons.joint_list import JointList
 from extract.skeletons.readers import read_skeleton
 from extract.skeletons.skeleton import Skeleton
 
@@ -20,7 +21,13 @@ from extract.skeletons.skeleton import Skeleton
 ObservedPoints = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def decode_skeleton(path: Path, num_segments: int, expected: int = 0, legacy_sequence_actors: bool = False) -> Clip:
+def decode_skeleton(
+    path: Path,
+    num_segments: int,
+    expected: int = 0,
+    legacy_sequence_actors: bool = False,
+    joint_list: JointList | None = None,
+) -> Clip:
     """Read a skeleton file and return the points of its segments.
 
     Args:
@@ -29,11 +36,12 @@ def decode_skeleton(path: Path, num_segments: int, expected: int = 0, legacy_seq
         expected: the number of frames in the manifest; 0: unknown.
         legacy_sequence_actors: choose the actors from the whole recording, as the released code does. The features
             then depend on the future.
+        joint_list: of the set of skeletons; None: it has none.
 
     Raises:
         DecodeError: the file is no whole skeleton file.
     """
-    skeleton = read_skeleton(path)
+    skeleton = read_skeleton(path, joint_list)
     refuse_cut(len(skeleton.joints), expected, "the manifest gives")
     points, stretches = pack_points(observed_points(skeleton, num_segments, legacy_sequence_actors))
     return Clip(points, stretches, len(skeleton.joints), skeleton.centre)

@@ -18,6 +18,8 @@ from common.files import inside, refuse_no_folder
 from common.run_record import claim, only_writer, refuse_other
 from common.training_run import DONE, RESUME, WEIGHTS, Curves, StateSaver, read_completion, versions, write_completion
 from extract.machine import Machine
+from extract.skeletons.joint_list import JointList
+from extract.skeletons.joint_list_file import find_joint_list, joint_settings
 from extract.va_cnn.initial import initial_network, refuse_unfit
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import stretch_sequence
@@ -79,13 +81,16 @@ def train_va_cnn(
     refuse_no_folder(data.root, "the folder of the skeletons")
     settings = {"va_cnn": config.model_dump(), "segments": data.num_segments}
     settings |= clip_settings(data.manifest, data.column)
+    joint_list = _find_joint_list(data)
+    if joint_list is not None:
+        settings["joint_list"] = joint_settings(joint_list)
     if (folder / SETTINGS).exists():
         refuse_other(folder / SETTINGS, {"settings": settings})
     if (folder / DONE).exists():
         return _finished(folder, data.skip_failed)
     refuse_unfit(config)
     with only_writer(folder):
-        samples = _read(data, config, machine, notify)
+        samples = _read(data, config, machine, joint_list, notify)
         network, remark = initial_network(config, len(data.manifest.classes), samples["train"])
         notify(remark)
         decisive = {
@@ -158,7 +163,15 @@ def _finished(folder: Path, skip_failed: bool) -> Path:
     return folder / WEIGHTS
 
 
-def _read(data: VaCnnData, config: VaCnn, machine: Machine, notify: Notify) -> dict[str, Samples]:
+def _find_joint_list(data: VaCnnData) -> JointList | None:
+    """Return the joint list of the training and validation clips."""
+    clips = [data.manifest.split(split)[data.column] for split in ("train", "validation")]
+    return find_joint_list(str(data.root), [path for paths in clips for path in paths])
+
+
+def _read(
+    data: VaCnnData, config: VaCnn, machine: Machine, joint_list: JointList | None, notify: Notify
+) -> dict[str, Samples]:
     """Read the samples of each split."""
     samples = {}
     for split in ("train", "validation"):
@@ -169,6 +182,7 @@ def _read(data: VaCnnData, config: VaCnn, machine: Machine, notify: Notify) -> d
             dict(zip(clips["clip_id"], clips["label"], strict=True)),
             data.num_segments,
             legacy_sequence_actors=config.legacy_sequence_actors,
+            joint_list=joint_list,
             workers=machine.workers,
             deadline=machine.deadline,
         )

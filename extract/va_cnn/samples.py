@@ -16,6 +16,7 @@ from torch import Tensor
 from extract.clip import Clip
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.pool import decode_all
+from extract.skeletons.joint_list import JointList
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ def read_samples(
     num_segments: int,
     *,
     legacy_sequence_actors: bool = False,
+    joint_list: JointList | None = None,
     workers: int = 1,
     deadline: float = 60.0,
 ) -> Samples:
@@ -68,11 +70,12 @@ def read_samples(
         labels: of each clip.
         num_segments: N.
         legacy_sequence_actors: see `extract.skeletons.segment_points`.
+        joint_list: of the set of skeletons; None: it has none.
         workers: number of processes that read.
         deadline: largest number of seconds for one file.
     """
     tasks = [
-        DecodeTask(clip_id, str(path), num_segments, 1, "skeleton", 0, legacy_sequence_actors)
+        DecodeTask(clip_id, str(path), num_segments, 1, "skeleton", 0, legacy_sequence_actors, joint_list=joint_list)
         for clip_id, path in paths.items()
     ]
     clips: dict[str, Clip] = {}

@@ -76,7 +76,7 @@ def test_there_are_commands_to_look_at() -> None:
     assert {("evaluate", "reproduce"), ("extract", "run"), ("manifests", "check"), ("distill", "sweep")} <= verbs
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name_of)
+@pytest.mark.parametrize("path", [path for path in PAGES if path.name != "skeletons.md"], ids=name_of)  # joint lists
 def test_recipes_on_pages_are_valid(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for block in re.findall(r"^```toml\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):

@@ -162,6 +162,16 @@ def test_skeleton_files_are_drawn(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.delete(late, hand, axis=0), np.delete(early, hand, axis=0))
 
 
+def test_joints_of_a_list_are_points_without_bones(tmp_path: Path) -> None:
+    """Which of the user's own joints are connected is not known, even if there are 20 of them."""
+    np.save(tmp_path / "a.npy", np.repeat(standing()[None], 20, axis=0))
+    names = [f"joint {number}" for number in range(20)]
+    (tmp_path / "joints.toml").write_text(f'names = {names}\ncentre = "joint 1"\n')
+    (picture,) = key_frames({"a": "a.npy"}, tmp_path, 10, [10])["a"].pictures
+    svg = base64.b64decode(picture.partition(",")[2]).decode()
+    assert svg.count("h0") == 20 and "L" not in svg
+
+
 @pytest.mark.parametrize(("variable", "centre"), [("SW", 1), ("d_skel", 2)])
 def test_matlab_files_are_drawn_in_the_order_of_their_joints(tmp_path: Path, variable: str, centre: int) -> None:
     order = JOINTS if variable == "SW" else UTD_MHAD
@@ -177,9 +187,9 @@ KILLS_ITSELF = """
 import os, signal
 import extract.skeletons.readers as files
 read = files.READERS[".npy"]
-def read_or_die(path):
+def read_or_die(path, joint_list):
     if "crash" in path.name: os.kill(os.getpid(), signal.SIGSEGV)
-    return read(path)
+    return read(path, joint_list)
 files.READERS[".npy"] = read_or_die
 """
 

@@ -227,9 +227,9 @@ SELF_KILLING = """
 import os, signal
 import extract.skeletons.readers as files
 read = files.READERS[".mat"]
-def read_or_die(path):
+def read_or_die(path, joint_list):
     if "crash" in path.name: os.kill(os.getpid(), signal.SIGSEGV)
-    return read(path)
+    return read(path, joint_list)
 files.READERS[".mat"] = read_or_die
 """
 
