@@ -6,22 +6,36 @@ An unknown key is refused. The sentence has the section that the key belongs to,
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from common.errors import UserError
 
+LONGEST_VALUE = 60  # characters of a value that a message repeats
 ALTERNATIVE = (
     r"(constrained-)?int|literal\[.*\]"  # how pydantic calls the parts of a type such as int | Literal["auto"]
 )
+IN_WORDS = {  # the types as pydantic names them, and as a TOML file has them
+    "a valid integer": "an integer",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid string": "text in quotation marks",
+    "a valid list": "a list in square brackets",
+    "a valid dictionary": "a section",
+}
 SMALLEST, LARGEST = 1e-37, 1e38  # float32 has its full precision between these
 
 
 class Config(BaseModel):
-    """A section of a TOML file. Its keys and their types are declared; other keys are refused."""
+    """A section of a TOML file. Its keys and their types are declared; other keys are refused.
+
+    Attributes:
+        where_others_belong: what the message about an unknown key says of keys that are declared elsewhere.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    where_others_belong: ClassVar[str] = ""
 
     @field_validator("*")
     @classmethod
@@ -60,8 +74,26 @@ def _sentence(kind: type[Config], item: Any) -> str:
         return f"{'.'.join(path)} is not a key; {_what_is_meant(kind, path)}"
     if path and re.fullmatch(ALTERNATIVE, path[-1]):
         path = path[:-1]
-    message = str(item["msg"]).removeprefix("Value error, ")
+    message = _message(item)
     return f"{'.'.join(path)}: {message}" if path else message  # no path: the rule is about several keys
+
+
+def _message(item: Any) -> str:
+    """Return what is wrong with a value, with the value if it is short."""
+    if item["type"] == "missing":
+        return "this is required, and it is missing"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if not re.match(r"\w+ should ", message):
+        return message
+    message = re.sub(r"^\w+ should ", "must ", message).replace(" after validation", "")
+    message = re.sub(r"a valid dictionary or instance of \w+", "a valid dictionary", message)
+    for technical, plain in IN_WORDS.items():
+        message = message.replace(technical, plain)
+    value = item["input"]
+    if not isinstance(value, str | int | float) or ", not " in message:
+        return message
+    written = str(value).lower() if isinstance(value, bool) else repr(value)
+    return f"{message}, not {written}" if len(written) <= LONGEST_VALUE else message
 
 
 def _what_is_meant(kind: type[Config], path: Sequence[str]) -> str:
@@ -75,12 +107,13 @@ def _what_is_meant(kind: type[Config], path: Sequence[str]) -> str:
         return f"{key} belongs at the top of the file, before the first [table]"
     if places:
         return f"{key} belongs to {' or '.join(f'[{place}]' for place in places)}"
-    if nearest := difflib.get_close_matches(key, own, n=1):
+    if nearest := difflib.get_close_matches(key, own, n=1, cutoff=0.7):
         return f"did you mean {'.'.join([*tables, *nearest])}?"
     everywhere = {name: place for place, table in _all_configs(kind) for name in table.model_fields}
     if nearest := difflib.get_close_matches(key, everywhere, n=1, cutoff=0.8):
         return f"did you mean {'.'.join(filter(None, (everywhere[nearest[0]], *nearest)))}?"
-    return f"the keys here are {', '.join(own)}"
+    elsewhere = f"; {kind.where_others_belong}" if kind.where_others_belong else ""
+    return f"the keys here are {', '.join(own)}{elsewhere}"
 
 
 def key_hint(kind: type[Config], key: str) -> str:

@@ -5,17 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.callbacks import ProgressCallback, no_progress
+from common.callbacks import Notify, ProgressCallback, no_progress
 from common.errors import UserError
 from distill.feature_set import streams_of
 from distill.model_description import refuse_other_features
 from distill.models import Classifier
 from distill.run_folder import load_run, runs_of
-from distill.train_runs import EpochCounter
+from distill.train_runs import EpochCounter, finished_notice
 from distill.training_data import read_training_data
-from distill.training_plan import check_inputs, make_training_plan
+from distill.training_plan import check_inputs, make_training_plan, read_whole_recipe
 from manifests.manifest import Manifest, read_manifest
-from manifests.recipes.recipe import ONLY_STREAM, Recipe, read_recipe
+from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
 
 def train(
@@ -29,6 +29,7 @@ def train(
     device: str = "auto",
     allow_missing: bool = False,
     progress: ProgressCallback = no_progress,
+    notify: Notify = print,
 ) -> dict[str, list[Path]]:
     """Train methods of a recipe with every seed, their teachers first. An interrupted call resumes if it is repeated.
 
@@ -42,6 +43,7 @@ def train(
         device: auto, cpu, cuda, cuda:1.
         allow_missing: leave out clips that have no features, instead of refusing.
         progress: gets (epochs done, total), over all models.
+        notify: gets a sentence if models were finished before, because these are only read.
 
     Returns:
         For each method its run folders, one for each seed.
@@ -49,7 +51,7 @@ def train(
     Raises:
         UserError: the recipe cannot work, the files do not fit it, or the training fails.
     """
-    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
+    recipe = recipe if isinstance(recipe, Recipe) else read_whole_recipe(Path(recipe))
     manifest = manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
     plan = make_training_plan(recipe, methods)
     if seeds is not None:
@@ -71,14 +73,19 @@ def train(
         counter.train(runs, plan, data)
         for run in runs:
             folders.setdefault(run.model.method, []).append(run.folder)
+    if counter.finished_before:
+        notify(finished_notice(counter.finished_before, Path(out)))
     return {name: folders[name] for name in plan.methods if name in folders}
 
 
 def load_student(run_folder: str | Path, device: str = "cpu", settings: Mapping[str, Any] | None = None) -> Classifier:
     """Return the trained network of a run folder, in evaluation mode: features (B, N, D) → logits (B, N, C).
 
+    The folder of a teacher gives the teacher. Its logits after segment n depend on all N segments, so it does no early
+    recognition.
+
     Args:
-        run_folder: a folder that `train` returned, or that `python -m distill train` wrote. A teacher's works too.
+        run_folder: a folder that `train` returned, or that `python -m distill train` wrote.
         device: cpu, cuda, cuda:1.
         settings: the settings of the cache whose features the network is to get, as `extract.load_features` returns
             them, or the joined ones of `distill.early_fusion`. Other settings than those of the training are refused.

@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from common.callbacks import ProgressCallback, no_progress
+from common.callbacks import Notify, ProgressCallback, no_notice, no_progress
 from common.errors import UserError
 from common.files import write_text
 from common.run_record import claim, fingerprint
+from distill.combinations import Values, combination_name
 from distill.feature_set import FeatureSet
 from distill.run_folder import ModelRun, read_completion
 from distill.run_settings import data_settings, run_settings
-from distill.train_runs import EpochCounter
-from distill.training_plan import TrainingPlan, Values, check_classes, check_num_segments, combination_name
+from distill.train_runs import EpochCounter, finished_notice
+from distill.training_plan import TrainingPlan, check_classes, check_num_segments
 from distill.training_state import ModelId
 
 PLAN, RUNS, RESULT = "plan.json", "runs", "sweep.csv"
@@ -80,15 +81,17 @@ def run_sweep(
     data: FeatureSet,
     out: Path,
     progress: ProgressCallback = no_progress,
+    notify: Notify = no_notice,
 ) -> list[Outcome]:
     """Train every combination of values, each with all methods and seeds, into `out`.
 
     Args:
         record: what is varied and which values it gets, as plain values; a folder with another record is refused.
-        combinations: see `training_plan.vary_recipe`; all methods train a network.
+        combinations: see `combinations.vary_recipe`; all methods train a network.
         data: training and validation split.
         out: the folder of this sweep.
         progress: gets (epochs done, all epochs).
+        notify: gets a sentence if models were finished before, because these are only read.
 
     Returns:
         The outcomes, the best mean validation AUC first.
@@ -116,6 +119,8 @@ def run_sweep(
     outcomes = [
         outcome for values, plan in combinations for outcome in _train_combination(values, plan, data, out, counter)
     ]
+    if counter.finished_before:
+        notify(finished_notice(counter.finished_before, out))
     outcomes.sort(key=lambda outcome: -outcome.mean)
     write_text(out / RESULT, render_csv(outcomes))
     return outcomes

@@ -89,21 +89,37 @@ def train_runs(
     return [read_completion(run.folder) for run in runs]
 
 
+def count_finished(runs: Sequence[ModelRun]) -> int:
+    """Return how many of some runs are finished. `train_runs` only reads them."""
+    return len(runs) - len(_unfinished(runs))
+
+
+def finished_notice(count: int, folder: Path) -> str:
+    """Return the sentence for the user about models in `folder` that were finished before and were only read."""
+    models = "1 model was" if count == 1 else f"{count} models were"
+    return f"{folder}: {models} finished before, and only read now; after a change of code, give a new folder (--out)"
+
+
 class EpochCounter:
     """Counts the epochs of several calls of `train_runs`.
 
     Args:
         total: epochs of all models.
         progress: gets (epochs done, total).
+
+    Attributes:
+        finished_before: how many models were finished before these calls, so that they were only read.
     """
 
     def __init__(self, total: int, progress: ProgressCallback) -> None:
         self._total, self._progress = total, progress
         self._done: dict[Path, int] = {}
+        self.finished_before = 0
 
     def train(self, runs: Sequence[ModelRun], plan: TrainingPlan, data: FeatureSet) -> list[CompletionRecord]:
         """Call `train_runs` and count. A run that is already finished counts as all of its epochs."""
         folder_of = {run.model: run.folder for run in runs}
+        self.finished_before += count_finished([run for run in runs if run.folder not in self._done])
 
         def count_epoch(model: ModelId, epoch: EpochResult) -> None:
             self._count({folder_of[model]: epoch.epoch})
@@ -233,9 +249,14 @@ def _settings(run: ModelRun, plan: TrainingPlan, data: FeatureSet) -> dict[str, 
     """Return the settings of a run; refuse a missing teacher, or one that the method does not use."""
     needed = plan.trained[run.model.method].method.teacher
     if needed and run.teacher is None:
-        raise UserError(f"{run.model.method} needs a teacher, trained as {needed!r}; give its run folder")
+        raise UserError(
+            f"method {run.model.method!r} needs a teacher, trained with method {needed!r}; "
+            "give its run folder with --teacher"
+        )
     if run.teacher and not needed:
-        raise UserError(f"{run.model.method} has no teacher, and {run.teacher} is given as one; leave it out")
+        raise UserError(
+            f"method {run.model.method!r} has no teacher, and --teacher {run.teacher} is given; leave it out"
+        )
     teacher_sha256 = read_completion(run.teacher).weights_sha256 if run.teacher else None
     return run_settings(plan, data, run.model, teacher_sha256)
 
@@ -251,6 +272,7 @@ def _load_teacher(run: ModelRun, plan: TrainingPlan, data: FeatureSet) -> Classi
     found = {**there, "labels.fraction": there["labels"]["fraction"]}
     if differing := differences({key: found[key] for key in wanted}, wanted):
         raise UserError(
-            f"{run.teacher} is not the teacher of {run.model.method} here ({', '.join(differing)}); train its own"
+            f"{run.teacher} is not the teacher of method {run.model.method!r} here ({', '.join(differing)}); "
+            "train a teacher for it"
         )
     return load_run(run.teacher, data.splits["train"].features.device)

@@ -1,28 +1,25 @@
 """The training plan: a recipe resolved into what the training needs.
 
-A recipe is resolved once, before anything is decoded or trained. Everything about the training that can be refused is
-refused here. After that the training gets the plan and not the recipe.
+A recipe is resolved once, before anything is decoded or trained. What the recipe and the inputs alone show to be wrong
+is refused here. After that the training gets the plan and not the recipe.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import ConfigDict, create_model
 
-from common.config import Config, key_hint, parse_config
+from common.config import Config, parse_config
 from common.errors import UserError
 from distill.losses import check_tau
 from distill.method import ClassicalMethod, HiddenSizes, Method
 from distill.methods import METHODS, find_method
-from manifests.recipes.recipe import Recipe, check_protocol
+from manifests.recipes.recipe import Recipe, check_protocol, read_recipe
 from manifests.recipes.training import Labels, Training
 
-NOT_TRAINED = {"name", "base", "data", "extract", "streams", "fusion"}  # keys of a recipe that no training reads
 M = TypeVar("M", Method, ClassicalMethod)
-Values = Mapping[str, Any]  # what one combination of a sweep changes: `distillation.alpha` → 0.5
 
 
 @dataclass(frozen=True)
@@ -112,18 +109,37 @@ def make_training_plan(recipe: Recipe, methods: Sequence[str] | None = None) -> 
     return plan
 
 
-def complete_recipe(recipe: Recipe) -> Recipe:
+def read_whole_recipe(path: Path) -> Recipe:
+    """Read a recipe and check the names and sections of its methods too. Errors name the file.
+
+    Args:
+        path: a file, or the name of a recipe that comes with the project.
+
+    Raises:
+        UserError: see `read_recipe` and `complete_recipe`.
+    """
+    recipe = read_recipe(path)
+    complete_recipe(recipe, path)
+    return recipe
+
+
+def complete_recipe(recipe: Recipe, source: Path | None = None) -> Recipe:
     """Return a recipe in which the sections of all methods are checked and have their defaults.
+
+    Args:
+        recipe: as `read_recipe` returns it.
+        source: its file, for messages; None: they give its name.
 
     Raises:
         UserError: a method, a section or a key is unknown (with the nearest name), or a value is out of range.
     """
-    whole = parse_config(complete_recipe_model(), recipe.model_dump(), f"recipe {recipe.name}")
+    named = f"recipe {source or recipe.name}"
+    whole = parse_config(complete_recipe_model(), recipe.model_dump(), named)
     for index, name in enumerate(whole.methods):
         try:
             find_method(name)
         except UserError as error:
-            raise UserError(f"recipe {recipe.name}: methods.{index}: {error}") from error
+            raise UserError(f"{named}: methods.{index}: {error}") from error
     return whole
 
 
@@ -131,6 +147,7 @@ class _ClosedRecipe(Recipe):
     """A recipe that refuses unknown sections."""
 
     model_config = ConfigDict(extra="forbid")
+    where_others_belong: ClassVar[str] = ""
 
 
 def complete_recipe_model() -> type[Recipe]:
@@ -222,39 +239,3 @@ def check_classes(labels: Iterable[int], protocol: str) -> None:
             f"all training clips of {protocol} are of one class, so there is nothing to learn; "
             "give a manifest whose split 'train' has clips of at least two classes"
         )
-
-
-def vary_recipe(recipe: Recipe, axes: Mapping[str, Sequence[Any]]) -> list[tuple[Values, TrainingPlan]]:
-    """Return every combination of some values of a recipe, each with its training plan.
-
-    Args:
-        recipe: has all other values.
-        axes: by key, as in `distillation.alpha`, the values to try.
-
-    Raises:
-        UserError: a key that no training reads, or a combination that cannot work.
-    """
-    recipe = complete_recipe(recipe)
-    made: list[tuple[Values, TrainingPlan]] = []
-    for chosen in product(*axes.values()):
-        values = dict(zip(axes, chosen, strict=True))
-        sections = recipe.model_dump()
-        for key, value in values.items():
-            *path, last = key.split(".")
-            inner: Any = sections
-            for name in path:
-                inner = inner.get(name) if isinstance(inner, dict) else None
-            if not isinstance(inner, dict) or last not in inner or key.split(".")[0] in NOT_TRAINED:
-                raise UserError(f"--set {key}: no training reads such a key of a recipe{key_hint(type(recipe), key)}")
-            inner[last] = value
-        varied = parse_config(type(recipe), sections, f"recipe {recipe.name} with {combination_name(values)}")
-        try:
-            made.append((values, make_training_plan(varied)))
-        except UserError as error:
-            raise UserError(f"with {combination_name(values)}: {error}") from error
-    return made
-
-
-def combination_name(values: Values) -> str:
-    """Return the name of a combination, as in `distillation.alpha=0.5, distillation.tau=1`."""
-    return ", ".join(f"{key}={json.dumps(value)}" for key, value in values.items())

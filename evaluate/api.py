@@ -8,6 +8,7 @@ import pandas as pd
 
 from common.callbacks import Notify
 from common.errors import UserError
+from distill.training_plan import read_whole_recipe
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress, default_workers, replace_seeds
 from evaluate.pipeline.reproduction import reproduce as reproduce_recipe
 from evaluate.pipeline.results import published_beside
@@ -16,7 +17,7 @@ from evaluate.scoring.scores import Scores
 from evaluate.tables.results_frame import results_frame
 from extract.machine import Machine
 from manifests.manifest import Manifest, read_manifest
-from manifests.recipes.recipe import ONLY_STREAM, Recipe, read_recipe
+from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def reproduce(
     Raises:
         UserError: something is missing or failed, with what to do about it.
     """
-    chosen = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe))
+    chosen = recipe if isinstance(recipe, Recipe) else read_whole_recipe(Path(recipe))
     if seeds is not None:
         chosen = replace_seeds(chosen, seeds)
     inputs = PipelineInputs(

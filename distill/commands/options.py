@@ -20,6 +20,11 @@ CacheFiles = Annotated[
 AllowMissing = Annotated[bool, typer.Option(help="Leave out clips that have no features.")]
 
 
+def notify(sentence: str) -> None:
+    """Print a sentence for the user, on stderr."""
+    typer.echo(sentence, err=True)
+
+
 def read_clips(recipe: "Recipe", manifest: Path | None) -> "tuple[Recipe, Manifest]":
     """Return a recipe with its protocol, and the manifest that is given or that the recipe names.
 
@@ -47,6 +52,4 @@ def read_data(
 
     caches = name_caches(recipe, cache)
     check_inputs(recipe, manifest.protocol, caches)
-    return read_training_data(
-        manifest, caches, device, allow_missing, notify=lambda sentence: typer.echo(sentence, err=True)
-    )
+    return read_training_data(manifest, caches, device, allow_missing, notify)

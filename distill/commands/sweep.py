@@ -9,7 +9,7 @@ import typer
 
 from common.exits import resumable
 from common.options import Device, Json
-from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_clips, read_data
+from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, notify, read_clips, read_data
 
 
 @resumable
@@ -40,17 +40,17 @@ def sweep(
     from rich.table import Table
 
     from common.progress import progress_bars
+    from distill.combinations import combination_name, vary_recipe
     from distill.sweep import RESULT, parse_axes, run_sweep
-    from distill.training_plan import combination_name, complete_recipe, vary_recipe
-    from manifests.recipes.recipe import read_recipe
+    from distill.training_plan import complete_recipe, read_whole_recipe
 
-    chosen, clips = read_clips(read_recipe(recipe), manifest)
+    chosen, clips = read_clips(read_whole_recipe(recipe), manifest)
     axes = parse_axes(set_)
     combinations = vary_recipe(chosen, axes)
     record = {"recipe": complete_recipe(chosen).model_dump(), "axes": axes}
     data = read_data(chosen, clips, cache, device, allow_missing)
     with progress_bars() as bar:
-        outcomes = run_sweep(record, combinations, data, out, bar("sweep", "epochs"))
+        outcomes = run_sweep(record, combinations, data, out, bar("sweep", "epochs"), notify)
     if as_json:
         print(json.dumps([{**asdict(outcome), "mean": outcome.mean, "std": outcome.std} for outcome in outcomes]))
         return

@@ -9,10 +9,11 @@ import typer
 
 from common.exits import resumable
 from common.options import Device, Json
-from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_clips, read_data
+from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, notify, read_clips, read_data
 
 if TYPE_CHECKING:
     from distill.training_state import EpochResult, ModelId
+    from manifests.recipes.recipe import Recipe
 
 
 @resumable
@@ -21,10 +22,21 @@ def train(
     cache: CacheFiles,
     out: Annotated[Path, typer.Option(help="Run folder. An interrupted run in it is resumed.")],
     method: Annotated[
-        str, typer.Option(help="The method to train, by its name in recipes (see `python -m distill methods`).")
-    ] = "with",
+        str | None,
+        typer.Option(
+            help="The method to train, by its name in recipes (see `python -m distill methods`); "
+            "default: `with` if the recipe lists it, or the recipe's only method.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**63 - 1, help="Seed of initial weights, batches, dropout, labelled clips.")
+        int,
+        typer.Option(
+            min=0,
+            max=2**63 - 1,
+            help="The one seed of this model: of initial weights, batches, dropout, labelled clips. The recipe's seeds "
+            "are not read here; `sweep` and `reproduce` train all of them (`reproduce --seeds 0,1` others).",
+        ),
     ] = 0,
     teacher: Annotated[
         Path | None, typer.Option(help="Run folder of the trained teacher, if the method has one.")
@@ -54,17 +66,19 @@ def train(
 
     from common.errors import UserError
     from distill.run_folder import ModelRun
-    from distill.train_runs import train_runs
-    from distill.training_plan import make_training_plan
+    from distill.train_runs import count_finished, finished_notice, train_runs
+    from distill.training_plan import make_training_plan, read_whole_recipe
     from distill.training_state import ModelId
-    from manifests.recipes.recipe import read_recipe
 
-    chosen, clips = read_clips(read_recipe(recipe), manifest)
+    chosen, clips = read_clips(read_whole_recipe(recipe), manifest)
+    method = method or _default_method(chosen)
     plan = make_training_plan(chosen, [method])
     if method in plan.classical:
         raise UserError(f"{method} trains no network; `python -m evaluate reproduce` runs it")
     data = read_data(chosen, clips, cache, device, allow_missing)
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    run = ModelRun(ModelId(method, seed), out, teacher)
+    finished = count_finished([run])
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"{method}, seed {seed}", total=plan.training.epochs)
 
@@ -72,8 +86,24 @@ def train(
             text = f"{method}, seed {seed}: validation AUC {100 * epoch.validation_auc:.1f} %"
             bar.update(task, completed=epoch.epoch, description=text)
 
-        record = train_runs([ModelRun(ModelId(method, seed), out, teacher)], plan, data, show)[0]
+        record = train_runs([run], plan, data, show)[0]
+    if finished:
+        notify(finished_notice(finished, out))
     if as_json:
         print(json.dumps({"run": str(out), "method": method, "seed": seed, **asdict(record)}))
         return
     print(f"{out}: validation AUC {100 * record.validation_auc:.1f} % at epoch {record.selected_epoch}")
+
+
+def _default_method(recipe: "Recipe") -> str:
+    """Return the method that is trained without --method."""
+    from common.errors import UserError
+    from distill.methods import find_method
+
+    trained = [name for name in recipe.methods if find_method(name).is_trained]
+    if "with" in trained:
+        return "with"
+    if len(trained) != 1:
+        listed = f"of {', '.join(trained)}" if trained else "of `python -m distill methods`; its own train no network"
+        raise UserError(f"recipe {recipe.name} does not say which method to train; give --method NAME, one {listed}")
+    return trained[0]

@@ -39,15 +39,15 @@ def check(
 
     - `python -m evaluate check table1 --out out/table1 --json`
     """
+    from distill.training_plan import read_whole_recipe
     from evaluate.commands.options import current_name
     from evaluate.pipeline.published_check import check_rows, passed
-    from manifests.recipes.recipe import read_recipe
     from manifests.recipes.suite import base_of, find_suite, read_suite
 
     recipe = current_name(recipe)
     suite_file = find_suite(recipe)
     if suite_file is None:
-        rows = [read_recipe(recipe)]
+        rows = [read_whole_recipe(recipe)]
         folders = {base_of(rows[0]): out or Path("out") / rows[0].name}
     else:
         suite, rows = read_suite(suite_file)

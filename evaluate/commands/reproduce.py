@@ -86,6 +86,7 @@ def reproduce(
     from rich.console import Console
 
     from common.progress import progress_bars
+    from distill.training_plan import complete_recipe
     from evaluate.pipeline.inputs import SuiteInputs, default_workers
     from evaluate.pipeline.reproduction import reproduce as run
     from evaluate.pipeline.suite import run_suite
@@ -96,6 +97,7 @@ def reproduce(
     notify = Console(stderr=True, markup=False).print
     folder = out or Path("out") / (rows[0] if suite is None else suite).name
     if suite is None:
+        complete_recipe(rows[0], recipe)  # checks the methods; its messages name the file
         own_inputs = inputs_of_recipe(rows[0], folder, options)
         with progress_bars() as bar:
             result = run(rows[0], own_inputs, machine, notify, _progress(bar))

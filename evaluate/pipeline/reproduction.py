@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.callbacks import Notify
 from common.device import choose_device
+from distill.train_runs import finished_notice
 from evaluate.pipeline.failed_clips import without_failed
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.layout import labels_folder
@@ -83,7 +84,8 @@ def reproduce(
     sources = make_sources(plans.scoring.fusion, {name: stream.cache for name, stream in streams.items()})
     finish("extract")
     out = result_folder(inputs.out, manifest, sources, notify)
-    train_students(plans.training, out, manifest, sources, device, progress.epochs)
+    if finished := train_students(plans.training, out, manifest, sources, device, progress.epochs):
+        notify(finished_notice(finished, out))
     finish("distill")
     rows = score_methods(plans.scoring, out, manifest, sources)
     results = out / labels_folder(plans.training.labels)

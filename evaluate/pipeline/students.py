@@ -24,7 +24,7 @@ def train_students(
     sources: Sequence[Source],
     device: str,
     progress: ProgressCallback,
-) -> None:
+) -> int:
     """Train the models that are missing. For each source, the teachers come before their students.
 
     Args:
@@ -34,6 +34,9 @@ def train_students(
         sources: what the models get as input.
         device: the processor to train on.
         progress: called with the number of finished epochs and of all epochs, over all models.
+
+    Returns:
+        How many models were finished before. They are only read.
 
     Raises:
         UserError: clips have no features, a folder is another run's, or the training failed.
@@ -45,3 +48,4 @@ def train_students(
         folder = runs_folder(out, source.folder, plan.labels)
         for methods in (plan.teachers, plan.students):
             counter.train(runs_of(plan, methods, folder), plan, data)
+    return counter.finished_before

@@ -10,7 +10,7 @@ as they are written. `distill.training_plan` checks them.
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -106,6 +106,9 @@ class Recipe(Config):
 
     model_config = ConfigDict(extra="allow")  # the sections of single methods
     __pydantic_extra__: dict[str, dict[str, Any]]
+    where_others_belong: ClassVar[str] = (
+        "a key of a method belongs to the section of the method, and `python -m distill methods` lists both"
+    )
 
     name: str = Field(
         pattern=r"^[\w.-]+$",

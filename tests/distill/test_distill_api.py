@@ -37,7 +37,12 @@ def test_teachers_first_and_again_without_training(
     assert done[-1] == (3 * 2 * 6, 3 * 2 * 6)
     assert read_settings(folders["with"][1])["seed"] == 1
     before = (folders["with"][0] / "weights.safetensors").stat().st_mtime_ns
-    assert train(recipe, manifest, cache_file, tmp_path / "runs", device="cpu") == folders
+    said: list[str] = []
+    assert train(recipe, manifest, cache_file, tmp_path / "runs", device="cpu", notify=said.append) == folders
+    assert said == [
+        f"{tmp_path / 'runs'}: 6 models were finished before, and only read now; "
+        "after a change of code, give a new folder (--out)"
+    ]
     assert (folders["with"][0] / "weights.safetensors").stat().st_mtime_ns == before
     student, teacher = load_student(folders["with"][0]), load_student(tmp_path / "runs" / "seed0" / "teacher")
     features = torch.zeros(2, 5, 6)

@@ -343,7 +343,10 @@ def test_the_second_process_is_turned_away(data: FeatureSet, plan: TrainingPlan,
 
 
 def test_teacher_and_student_through_their_folders(data: FeatureSet, plan: TrainingPlan, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="with needs a teacher, trained as 'teacher'; give its run folder"):
+    with pytest.raises(
+        UserError,
+        match="method 'with' needs a teacher, trained with method 'teacher'; .* --teacher",
+    ):
         train_run(tmp_path / "with", plan, data, 0, "with")
     train_run(tmp_path / "teacher", plan, data, 0, "teacher")
     train_run(tmp_path / "with", plan, data, 0, "with", tmp_path / "teacher")
@@ -361,7 +364,7 @@ def test_teacher_and_student_through_their_folders(data: FeatureSet, plan: Train
 
     train = data.splits["train"]
     seen_others = replace(data, splits={**data.splits, "train": replace(train, labels=train.labels.flip(0))})
-    with pytest.raises(UserError, match=r"is not the teacher of with here \(data\.labels_sha256"):
+    with pytest.raises(UserError, match=r"is not the teacher of method 'with' here \(data\.labels_sha256"):
         train_run(tmp_path / "leak", plan, seen_others, 0, "with", tmp_path / "teacher")
 
 
@@ -372,7 +375,7 @@ def test_a_teacher_that_was_shown_other_labels_or_is_none_is_refused(
     train_run(tmp_path / "all", plan, data, 0, "teacher")
     train_run(tmp_path / "few", few, data, 0, "teacher")
     train_run(tmp_path / "without", plan, data, 0)
-    with pytest.raises(UserError, match=r"not the teacher of with here \(labels\.fraction: 1\.0 there, 0\.2 wanted\)"):
+    with pytest.raises(UserError, match=r"teacher of method 'with' here \(labels\.fraction: 1\.0 there, 0\.2 wanted\)"):
         train_run(tmp_path / "with", few, data, 0, "with", tmp_path / "all")
     with pytest.raises(UserError, match=r"\(labels\.fraction: 0\.2 there, 1\.0 wanted\)"):
         train_run(tmp_path / "with", plan, data, 0, "with", tmp_path / "few")
@@ -380,7 +383,7 @@ def test_a_teacher_that_was_shown_other_labels_or_is_none_is_refused(
         train_run(tmp_path / "with", few, data, 1, "with", tmp_path / "few")
     with pytest.raises(UserError, match=r"\(method: without there, teacher wanted\)"):
         train_run(tmp_path / "with", plan, data, 0, "with", tmp_path / "without")
-    with pytest.raises(UserError, match="without has no teacher, and .* is given as one"):
+    with pytest.raises(UserError, match="method 'without' has no teacher, and --teacher .* is given"):
         train_run(tmp_path / "new", plan, data, 0, "without", tmp_path / "all")
     train_run(tmp_path / "with", few, data, 0, "with", tmp_path / "few")
 

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from common.errors import UserError
+from distill.combinations import vary_recipe
 from distill.commands.app import app
 from distill.feature_set import FeatureSet
 from distill.run_folder import read_completion
 from distill.sweep import Outcome, parse_axes, run_sweep
-from distill.training_plan import vary_recipe
 from extract.cache import Cache
 from extract.cache_rows import Row
 from extract.cache_writer import write_cache
@@ -142,6 +142,8 @@ def test_command_line(recipe: Recipe, cache: Cache, manifest: Manifest, tmp_path
         words += ["--out", tmp_path / out, "--set", "distillation.tau=1,2", "--device", "cpu", *more]
         result = CliRunner().invoke(app, [str(word) for word in words])
         assert result.exit_code == 0, result.output
+        # a model that combinations share counts once
+        assert ("8 models were finished before, and only read now" in result.stderr) == ("--json" in more)
         return result.stdout
 
     assert "no test clip was read" in call("one")

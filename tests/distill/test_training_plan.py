@@ -17,7 +17,7 @@ from distill.methods import METHODS
 from distill.models import Outputs
 from distill.run_settings import run_settings
 from distill.training import train_model
-from distill.training_plan import complete_recipe, complete_recipe_model, make_training_plan, vary_recipe
+from distill.training_plan import complete_recipe, complete_recipe_model, make_training_plan, read_whole_recipe
 from distill.training_state import ModelId
 from manifests.recipes.recipe import Recipe, read_recipe
 from manifests.recipes.suite import SUITES, read_suite
@@ -99,11 +99,12 @@ def test_the_suite_of_all_methods_has_all_that_came_with_it_in_the_order_of_the_
         ({"east": {"orcle": 1.0}}, r"recipe x: east\.orcle is not a key; did you mean east\.oracle\?"),
         ({"eats": {"oracle": 1.0}}, r"recipe x: eats is not a key; did you mean east\?"),
         ({"rank_lsmt": {}}, r"rank_lsmt is not a key; did you mean rank_lstm\?"),
+        ({"late": {"share": 0.5}}, r"recipe x: late is not a key; the keys here are name, .*spreading$"),
         ({"transformer": {}}, r"transformer is not a key; the keys here are name, .*spreading"),
         ({"east": {"tau": 1}}, r"east\.tau is not a key; tau belongs to \[distillation\]"),
         ({"east": {"smoothness": 1.0}}, r"east\.smoothness is not a key; smoothness belongs to \[msrnn\]"),
         ({"ts_lstm": {"mmd": -1.0}}, r"ts_lstm\.mmd: .*greater than or equal to 0"),
-        ({"rank_lstm": {"ranking": "marign"}}, r"rank_lstm\.ranking: Input should be 'score' or 'margin'"),
+        ({"rank_lstm": {"ranking": "marign"}}, r"rank_lstm\.ranking: must be 'score' or 'margin', not 'marign'"),
         ({"distillation": {"beta": 0.5, "tau": 10}}, r"recipe x, method with: tau = 10 .*from 1 to 9"),
         ({"student": {"hidden": 7}, "methods": ["ts_lstm"]}, r"student\.hidden = 7 is odd"),
     ],
@@ -111,6 +112,21 @@ def test_the_suite_of_all_methods_has_all_that_came_with_it_in_the_order_of_the_
 def test_what_cannot_work_is_refused(more: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         make_training_plan(recipe_with(**more))
+
+
+def test_messages_about_a_file_name_it(tmp_path: Path) -> None:
+    for text, sentence in (
+        ("[late]\nshare = 1.0\n", r"recipe .*/mine\.toml: late is not a key; the keys here are"),
+        ("[east]\noracle = 'x'\n", r"recipe .*/mine\.toml: east\.oracle: must be a number, not 'x'"),
+        ("[ts_lstm]\noracle = 1.0\n", r"/mine\.toml: ts_lstm\.oracle is not a key; oracle belongs to \[east\]"),
+        ("late = 1.0\n", r"/mine\.toml: late is not a key; the keys here are .*`python -m distill methods` lists both"),
+        ("methods = ['witth']\n", r"/mine\.toml: methods\.0: no method 'witth'"),
+    ):
+        (tmp_path / "mine.toml").write_text("base = 'ucf101'\n" + text)
+        with pytest.raises(UserError, match=sentence):
+            read_whole_recipe(tmp_path / "mine.toml")
+    (tmp_path / "mine.toml").write_text("base = 'ucf101'\n")
+    assert read_whole_recipe(tmp_path / "mine.toml") == read_recipe(tmp_path / "mine.toml")
 
 
 def test_a_method_that_is_not_planned_may_be_impossible() -> None:
@@ -168,7 +184,7 @@ def test_run_folders_of_the_first_release_are_found(data: FeatureSet) -> None:
         there = record["settings"]
         recipe = parse_config(Recipe, record["recipe"], "the recipe of the record")
         plan = make_training_plan(recipe)
-        assert plan.record == record["recipe"]
+        assert {key: plan.record[key] for key in record["recipe"]} == record["recipe"]
         model = ModelId(there["method"], there["seed"])
         assert run_settings(plan, data, model, there.get("teacher_weights_sha256")) == there
 
@@ -214,26 +230,3 @@ def test_a_new_method_is_trained_with_its_own_loss_and_settings(
     assert trained()[1] < trained()[0]
     baseline = train_model(ModelId("without", 0), make_training_plan(make_recipe(epochs=2)), data)
     assert trained(gamma=0.0) == pytest.approx([epoch.loss for epoch in baseline.histories[0]])
-
-
-def test_every_combination_once(make_recipe: Callable[..., Recipe]) -> None:
-    recipe = make_recipe(epochs=2)
-    made = vary_recipe(recipe, {"distillation.alpha": [0.0, 0.5], "distillation.tau": [1, 2, 3]})
-    settings = [plan.trained["with"].settings for _, plan in made]
-    assert [(own.alpha, own.tau) for own in settings] == [(0.0, 1), (0.0, 2), (0.0, 3), (0.5, 1), (0.5, 2), (0.5, 3)]
-    assert all(plan.training == recipe.training for _, plan in made)
-    with pytest.raises(UserError, match=r"--set distillation\.alhpa: no .* recipe; did you mean distillation\.alpha\?"):
-        vary_recipe(recipe, {"distillation.alhpa": [1.0]})
-    with pytest.raises(UserError, match=r"--set alpha: .* of a recipe; did you mean distillation\.alpha or ts_lstm"):
-        vary_recipe(recipe, {"alpha": [1.0]})
-    for key in ("name", "name.x", "data.protocol", "fusion", "training.epochs.x", "extract.backbone"):
-        with pytest.raises(UserError, match=f"--set {key}: no training reads such a key"):
-            vary_recipe(recipe, {key: ["x"]})
-    with pytest.raises(UserError, match=r"recipe made-up with distillation\.tau=0: distillation\.tau: "):
-        vary_recipe(recipe, {"distillation.tau": [0]})
-
-
-def test_sections_of_methods_can_be_swept(make_recipe: Callable[..., Recipe]) -> None:
-    recipe = make_recipe().model_copy(update={"methods": ["ts_lstm"]})
-    made = vary_recipe(recipe, {"ts_lstm.mmd": [0.0, 1.0]})
-    assert [plan.trained["ts_lstm"].settings.mmd for _, plan in made] == [0.0, 1.0]

@@ -11,5 +11,6 @@ from distill.methods import METHODS
 def test_every_method_is_listed() -> None:
     text = CliRunner().invoke(app, ["methods"]).stdout
     assert [line.split()[0] for line in text.splitlines()] == list(METHODS)
+    assert "section [east]: oracle" in text
     rows = json.loads(CliRunner().invoke(app, ["methods", "--json"]).stdout)
     assert {row["name"]: row["teacher"] for row in rows} == {name: method.teacher for name, method in METHODS.items()}

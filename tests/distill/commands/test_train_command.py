@@ -83,10 +83,10 @@ def files(tmp_path: Path, manifest: Manifest, cache: Cache) -> Path:
     return tmp_path
 
 
-def train(folder: Path, *options: object) -> int:
-    """Train a baseline as `python -m` does; return the exit status."""
+def train(folder: Path, *options: object, method: str | None = "without") -> int:
+    """Train a method as `python -m` does; return the exit status."""
     fixed = ["train", folder / "r.toml", "--manifest", folder / "m.csv", "--out", folder / "run"]
-    words = [*fixed, "--method", "without", "--device", "cpu", *options]
+    words = [*fixed, *(["--method", method] if method else []), "--device", "cpu", *options]
     with pytest.raises(SystemExit) as end:
         run_cli(partial(app, [str(word) for word in words]))
     return int(end.value.code or 0)
@@ -132,6 +132,36 @@ def test_values_that_cannot_work_are_refused_before_the_run_folder_is_made(
 def test_a_value_that_the_method_does_not_read_is_no_hindrance(files: Path) -> None:
     text = recipe_text().replace("beta = 0.5", "beta = 0.5\ntau = 5").replace("hidden = 4", "hidden = 5", 1)
     assert train(files, *one_stream(files, text)) == 0
+
+
+def test_a_finished_run_is_only_read_and_the_user_is_told(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = one_stream(files, recipe_text())
+    assert train(files, *options) == 0
+    assert "finished before" not in capsys.readouterr().err
+    assert train(files, *options) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "run: 1 model was finished before, and only read now; after a change of code, give a new folder (" in said
+
+
+@pytest.mark.parametrize(
+    ("methods", "status", "said"),
+    [
+        ('["mean_linear"]', 0, "run: validation AUC"),
+        ('["mean_linear", "knn"]', 0, "run: validation AUC"),
+        ('["without", "with"]', 1, "method 'with' needs a teacher, trained with method 'teacher'"),
+        ('["mean_linear", "without"]', 1, "give --method NAME, one of mean_linear, without"),
+        ('["knn"]', 1, "give --method NAME, one of `python -m distill methods`; its own train no network"),
+    ],
+)
+def test_without_a_method_it_is_one_of_the_recipe(
+    files: Path, capsys: pytest.CaptureFixture[str], methods: str, status: int, said: str
+) -> None:
+    options = one_stream(files, f"methods = {methods}\n" + recipe_text())
+    assert train(files, *options, method=None) == status
+    output = capsys.readouterr()
+    assert said in " ".join((output.out + output.err).split())
+    if not status:
+        assert read_settings(files / "run")["method"] == "mean_linear"
 
 
 def test_one_class_and_features_that_are_not_finite_are_refused(

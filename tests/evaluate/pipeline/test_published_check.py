@@ -428,14 +428,14 @@ def test_damaged_files_are_named(tmp_path: Path, damage: str) -> None:
 @pytest.mark.parametrize(
     ("about", "problem"),
     [
-        ({"caches": {"rgb": {"content_sha256": "0"}}}, "caches.rgb.settings: Field required"),
-        ({"caches": {"rgb": "a.h5"}}, "caches.rgb: Input should be"),
-        ({"caches": None}, "caches: Input should be a valid dictionary"),
-        ({"caches": {"rgb": {"settings": []}}}, "caches.rgb.settings: Input should be a valid dictionary"),
-        ({"clips": {"train": "216", "validation": 24, "test": 240}}, "clips.train: Input should be a valid integer"),
-        ({"recipe": "sysu"}, "recipe: Input should be a valid dictionary"),
-        ({"labels": 1}, "labels: Input should be a valid string"),
-        ({"random_weights": "no"}, "random_weights: Input should be a valid boolean"),
+        ({"caches": {"rgb": {"content_sha256": "0"}}}, "caches.rgb.settings: this is required"),
+        ({"caches": {"rgb": "a.h5"}}, "caches.rgb: must be a section"),
+        ({"caches": None}, "caches: must be a section"),
+        ({"caches": {"rgb": {"settings": []}}}, "caches.rgb.settings: must be a section"),
+        ({"clips": {"train": "216", "validation": 24, "test": 240}}, "clips.train: must be an integer, not '216'"),
+        ({"recipe": "sysu"}, "recipe: must be a section"),
+        ({"labels": 1}, "labels: must be text in quotation marks, not 1"),
+        ({"random_weights": "no"}, "random_weights: must be true or false, not 'no'"),
     ],
 )
 def test_wrong_provenance_is_an_error_that_names_the_file(

@@ -62,7 +62,7 @@ def test_only_shards_with_something_to_do_are_handed_out(out: Path) -> None:
         (["--engine", "ray", "--container", "x"], "--container: not an option of --engine ray"),
         (["--engine", "ray", "--namespace", "x"], "--namespace: not an option of --engine ray"),
         (["--engine", "slrm"], r"no engine 'slrm'; did you mean 'slurm'\? known: local, slurm, .*"),
-        (["--engine", "ray", "--gpus-per-shard", "-1"], "options: gpus_per_shard: Input should be .* equal to 0"),
+        (["--engine", "ray", "--gpus-per-shard", "-1"], "options: gpus_per_shard: must be .* equal to 0, not -1.0"),
     ],
 )
 def test_another_engines_option_is_refused(out: Path, options: list[str], sentence: str) -> None:

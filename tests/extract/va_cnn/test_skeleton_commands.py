@@ -53,7 +53,7 @@ def test_train_then_run(command, drawn_skeletons: Path, tmp_path: Path) -> None:
     ("words", "sentence"),
     [
         (("--network", "resnet19"), "timm has no model 'resnet19'"),
-        (("--image-size", "16"), "image_size: Input should be greater than or equal to 40"),
+        (("--image-size", "16"), "image_size: must be greater than or equal to 40"),
         (("--initial-weights", "nothing.pth"), "nothing.pth"),
         (("--initial-weights", "timm-package"), "efficientnet_lite0 only"),
         (("--network", "vit_tiny_patch16_224"), "does not take pictures of 40 x 40"),

@@ -78,7 +78,7 @@ def test_rows_with_other_files_are_not_merged(tmp_path: Path) -> None:
             "data: videos is for dataset = 'other'; give --v",
         ),
         (OWN + "manifest = 3\n", r"data\.manifest: .*path"),
-        ("", "data: Field required"),
+        ("", "data: this is required"),
     ],
 )
 def test_data_that_cannot_work_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
