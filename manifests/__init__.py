@@ -6,10 +6,11 @@ The public names are imported when they are first used. No module here imports t
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from manifests.importing.api import from_folder
     from manifests.manifest import Manifest, read_manifest
     from manifests.recipes.recipe import Recipe, read_recipe
 
-__all__ = ["Manifest", "Recipe", "read_manifest", "read_recipe"]
+__all__ = ["Manifest", "Recipe", "from_folder", "read_manifest", "read_recipe"]
 
 
 def __getattr__(name: str) -> object:
@@ -20,6 +21,7 @@ def __getattr__(name: str) -> object:
         {
             "Manifest": "manifests.manifest",
             "Recipe": "manifests.recipes.recipe",
+            "from_folder": "manifests.importing.api",
             "read_manifest": "manifests.manifest",
             "read_recipe": "manifests.recipes.recipe",
         },

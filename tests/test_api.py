@@ -82,6 +82,19 @@ def read_manifest(folder: Path, as_type: Callable[[Path], Any]) -> None:
     assert manifest.protocol == "made-up" and len(manifest.clips) == 12
 
 
+def from_folder(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import manifests
+
+    for name in CLASSES:
+        for number in range(4):
+            (folder / "videos" / name).mkdir(parents=True, exist_ok=True)
+            (folder / "videos" / name / f"{number}.avi").write_bytes(b"not read")
+    manifest = manifests.from_folder(as_type(folder / "videos"), as_type(folder / "mine"))
+    assert isinstance(manifest, manifests.Manifest)
+    assert (manifest.classes, len(manifest.clips)) == (CLASSES, 8)
+    assert manifests.read_recipe(as_type(folder / "mine" / "recipe.toml")).name == "mine"
+
+
 def read_recipe(folder: Path, as_type: Callable[[Path], Any]) -> None:
     import manifests
 
@@ -168,6 +181,7 @@ def score(folder: Path, as_type: Callable[[Path], Any]) -> None:
 
 
 CALLS: dict[str, Callable[[Path, Callable[[Path], Any]], None]] = {
+    "manifests.from_folder": from_folder,
     "manifests.read_manifest": read_manifest,
     "manifests.read_recipe": read_recipe,
     "extract.extract_video": extract_video,

@@ -24,9 +24,16 @@ def read_sections(path: Path) -> dict[str, Any]:
 
 def _name_of(path: Path) -> str:
     """Return the name of a recipe that gives none, from its file, with "-" for other characters."""
-    path = path.absolute()
-    named = path.parent.name if path.name == "recipe.toml" else path.stem
-    return re.sub(r"[^\w.-]+", "-", named) or "recipe"
+    return name_of_folder(path.parent) if path.name == "recipe.toml" else _allowed(path.stem)
+
+
+def name_of_folder(folder: Path) -> str:
+    """Return the name of the recipe `recipe.toml` in a folder, if the recipe gives none."""
+    return _allowed(folder.absolute().name)
+
+
+def _allowed(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name) or "recipe"
 
 
 def read_toml(path: Path) -> dict[str, Any]:
