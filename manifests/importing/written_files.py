@@ -12,7 +12,8 @@ from manifests.manifest import Manifest, classes_path, read_manifest, write_mani
 from manifests.recipes.training import Training
 
 MANIFEST, RECIPE = "manifest.csv", "recipe.toml"
-FEWEST_UPDATES = 3000  # of the weights; fewer leave a student of a few clips untrained
+FEWEST_UPDATES = 3000  # of the weights, for which small data sets are trained longer
+MOST_EPOCHS = 500  # for that; with a few batches an epoch takes nearly as long as with many
 
 TEXT = """\
 # Made by `python -m manifests folder`. Every other value is the program's default; docs/recipes.md lists them.
@@ -80,7 +81,7 @@ def recipe_text(imported: Imported, out: Path) -> str:
     training = Training()
     clips = int((imported.manifest.clips["split"] == "train").sum())
     in_epoch = math.ceil(clips / training.batch_size)
-    epochs = max(training.epochs, math.ceil(FEWEST_UPDATES / in_epoch))
+    epochs = max(training.epochs, min(MOST_EPOCHS, math.ceil(FEWEST_UPDATES / in_epoch)))
     return TEXT.format(
         file=out / RECIPE,
         manifest=MANIFEST,
