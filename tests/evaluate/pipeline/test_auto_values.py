@@ -76,7 +76,11 @@ def test_the_length_is_read_in_the_headers_of_training_clips(tmp_path: Path) -> 
 def test_released_weights_are_taken_if_they_were_fetched_and_kept_from_then_on(tmp_path: Path) -> None:
     weights = put_weights(tmp_path / "w", "tsm-r50-8f-kinetics400")
     recipe = make_data(tmp_path, frames=20, extra=AUTO)
-    wanted = ("tsm_resnet50", "tsm-r50-8f-kinetics400", 8)  # trained on 8 frames, so it always gets them, also where clips are short
+    wanted = (
+        "tsm_resnet50",
+        "tsm-r50-8f-kinetics400",
+        8,
+    )  # trained on 8 frames, so it always gets them, also where clips are short
     assert chosen(plans_of(recipe, weights)) == wanted
     assert chosen(plans_of(recipe)) == wanted
     record = json.loads((tmp_path / "out" / "auto.json").read_text())
