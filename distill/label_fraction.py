@@ -50,14 +50,14 @@ def rows_of_epoch(
     clips = len(labelled)
     with_label = labelled.cpu().nonzero().flatten()
     shuffle = torch.Generator().manual_seed(derive_seed(seed, epoch))
-    order = _again_and_again(torch.arange(clips) if unlabelled_too else with_label, clips, shuffle)
+    order = _repeat_in_new_orders(torch.arange(clips) if unlabelled_too else with_label, clips, shuffle)
     if unlabelled_too and labelled_rows and len(with_label) < clips:
         first = torch.arange(clips) % batch_size < labelled_rows
-        order[first] = _again_and_again(with_label, int(first.sum()), shuffle)
+        order[first] = _repeat_in_new_orders(with_label, int(first.sum()), shuffle)
     return order.to(labelled.device)
 
 
-def _again_and_again(pool: Tensor, count: int, shuffle: torch.Generator) -> Tensor:
-    """Return `count` clips: the pool again and again, each time in a new order."""
+def _repeat_in_new_orders(pool: Tensor, count: int, shuffle: torch.Generator) -> Tensor:
+    """Return `count` clips: the pool repeated, each time in a new random order."""
     rounds = -(-count // len(pool))
     return torch.cat([pool[torch.randperm(len(pool), generator=shuffle)] for _ in range(rounds)])[:count]

@@ -56,14 +56,14 @@ def self_distillation_loss(
 
 
 def check_tau(tau: int, num_segments: int) -> None:
-    """Refuse a lead time τ that leaves no pair of progress levels among N.
+    """Refuse a lead time τ for which no segments n and n + τ exist among N segments.
 
     Raises:
         UserError: τ is not in 1 … N - 1.
     """
     if not 1 <= tau < num_segments:
         raise UserError(
-            f"tau = {tau} leaves no pair of segments among N = {num_segments} progress levels; "
+            f"tau = {tau} leaves no pair of segments n and n + tau in N = {num_segments} segments; "
             + (
                 f"set distillation.tau to a value from 1 to {num_segments - 1}"
                 if num_segments > 1

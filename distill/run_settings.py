@@ -1,6 +1,6 @@
-"""The settings that determine the weights of a run, as plain values that are stored and compared.
+"""The run settings: every value that determines the weights of a run, as plain values that are stored and compared.
 
-What does not change the weights is not among them.
+They do not contain what cannot change the weights, such as the settings of other methods. They do not contain the code.
 """
 
 from typing import Any

@@ -60,9 +60,14 @@ def shape(model: ModelId, plan: TrainingPlan) -> tuple[object, ...]:
 
 
 def models_at_once(network: Classifier, device: torch.device) -> int:
-    """Return how many networks of this size are trained fastest side by side.
+    """Return how many networks of this size to train side by side.
 
-    On a GPU more are always faster. A CPU is faster as long as the parameters fit into its cache.
+    On a GPU more networks train faster, so the number is limited by `MOST_MODELS` only. On a CPU the parameters of all
+    networks together must fit into its cache (`CACHED_PARAMETERS`). With more, one after the other is faster.
+
+    Args:
+        network: one of the networks, which all have the same size.
+        device: the device to train on.
     """
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return max(1, CACHED_PARAMETERS // parameters) if device.type == "cpu" else MOST_MODELS

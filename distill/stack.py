@@ -30,7 +30,9 @@ class Stack:
 
     def __init__(self, kind: Kind, parameters: Mapping[str, Tensor]) -> None:
         self.kind: Kind = kind
-        self.parameters = {name: _as_used(tensor.detach()).requires_grad_() for name, tensor in parameters.items()}
+        self.parameters = {
+            name: _in_product_layout(tensor.detach()).requires_grad_() for name, tensor in parameters.items()
+        }
 
     @classmethod
     def of(cls, networks: Sequence[Classifier]) -> "Stack":
@@ -84,7 +86,7 @@ class Stack:
         return flat.view(len(self), *batch, biases.shape[1])
 
 
-def _as_used(parameter: Tensor) -> Tensor:
+def _in_product_layout(parameter: Tensor) -> Tensor:
     """Return a copy of (M, ...) in the memory layout of the products: a weight (M, O, I) has O as its last axis.
 
     Its gradient has the same layout, so both are read and written in the order of the memory.

@@ -161,7 +161,7 @@ def _run(
     """Return the run of a model, in a folder named after its settings: a model that two combinations share is trained
     once.
     """
-    taught_by = plan.trained[model.method].method.teacher
-    teacher = trained[ModelId(taught_by, model.seed)].folder if taught_by else None
+    teacher_method = plan.trained[model.method].method.teacher
+    teacher = trained[ModelId(teacher_method, model.seed)].folder if teacher_method else None
     settings = run_settings(plan, data, model, read_completion(teacher).weights_sha256 if teacher else None)
     return ModelRun(model, folder / f"{model.method}-seed{model.seed}-{fingerprint(settings)[:12]}", teacher)

@@ -3,7 +3,8 @@
 The student S minimises Eq. 4 (or the loss of another method) with SGD. After each epoch it is validated. The weights of
 the epoch with the best validation AUC are kept.
 
-Every tensor has a first axis of M models. For one model, M is 1. `side_by_side.py` uses this code for several models.
+M models are trained at once, and tensors have a first axis (M, ...) with a row for each model. Here M is 1;
+`side_by_side.py` uses the same code for several models.
 
 Everything random depends on a model's seed and on the epoch only. So a training resumes to the same bits from a
 `TrainingState`, without a stored generator, and methods of one seed have the same initial weights and the same batches.
@@ -66,7 +67,8 @@ class ModelTraining:
         data: training and validation split.
         teachers: one for each model, or None.
         resume: the state of an earlier training with the same arguments.
-        losses: makes the losses of the models on a batch.
+        losses: the class that computes the losses on a batch: `MethodLosses`, or another one for models of several
+            methods. It gets the arguments of `MethodLosses`.
     """
 
     def __init__(
@@ -82,12 +84,12 @@ class ModelTraining:
         self.models, self.plan, self.data = models, plan, data
         mean, self.deviation = moments(train.features)
         standardize = plan.training.standardize
-        self.mean, self.unit = (mean, self.deviation) if standardize else (mean.new_zeros(1), mean.new_ones(1))
+        self.mean, self.scale = (mean, self.deviation) if standardize else (mean.new_zeros(1), mean.new_ones(1))
         self.labelled = torch.stack(
             [labelled_clips(train.labels, plan.labels.fraction, model.seed) for model in models]
         )  # (M, clips)
         self.networks = Stack.of([new_network(model, plan, data).to(train.features.device) for model in models])
-        parameters = first_parameters(models, plan, data)
+        parameters = initial_parameters(models, plan, data)
         trained = self.networks.parameters | {f"own.{name}": tensor for name, tensor in parameters.items()}
         self.sgd = Sgd(trained, plan.training)
         best = {name: tensor.detach().clone() for name, tensor in self.networks.parameters.items()}
@@ -114,8 +116,8 @@ class ModelTraining:
         with full_precision():
             for done, rows in enumerate(batches):
                 batch = augmentation.mix(features[rows], self.labelled_rows, self.deviation)
-                outputs = self.networks((batch.features - self.mean) / self.unit, augmentation)  # S(x_1) … S(x_N)
-                losses = self.losses(outputs, rows, batch)  # Eq. 4, (M,)
+                outputs = self.networks((batch.features - self.mean) / self.scale, augmentation)  # S(x_1) … S(x_N)
+                losses = self.losses(outputs, rows, batch)  # (M,), Eq. 4 or the loss of another method
                 self.sgd.step(losses, progress=(epoch - 1 + done / len(batches)) / training.epochs)
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
@@ -136,7 +138,7 @@ class ModelTraining:
 
     @property
     def labelled_rows(self) -> int:
-        """How many rows of each batch have a label at least; 0 where all clips have one."""
+        """The number of rows at the start of each batch whose clips have a label; 0 if all clips have one."""
         return self.plan.labels.rows_per_batch if self.plan.labels.fraction < 1 else 0
 
     def validate(self) -> list[tuple[float, float, tuple[float, ...]]]:
@@ -144,7 +146,7 @@ class ModelTraining:
         validation = self.data.splits["validation"]
         with torch.no_grad(), full_precision():
             batches = torch.split(validation.features, VALIDATION_BATCH)
-            logits = torch.cat([self.networks((batch - self.mean) / self.unit).logits for batch in batches], 1)
+            logits = torch.cat([self.networks((batch - self.mean) / self.scale).logits for batch in batches], 1)
         losses = classification_loss(logits, validation.labels.expand(len(self.models), -1)).tolist()
         correct = (logits.argmax(-1) == validation.labels[:, None]).sum(1).tolist()  # (M, N) counts
         clips = len(validation.labels)
@@ -156,22 +158,31 @@ class ModelTraining:
 
     def select(
         self,
-        number: int,
+        epoch: int,
         losses: Sequence[dict[str, float]],
         scores: Sequence[tuple[float, float, tuple[float, ...]]],
     ) -> TrainingState:
-        """Append an epoch to the histories, and keep the weights of the models for which it is the best so far."""
+        """Append the results of an epoch to the histories. If it is the best epoch of a model so far, keep its weights.
+
+        Args:
+            epoch: from 1.
+            losses: the mean loss and its terms, of each model.
+            scores: as `validate` returns them.
+
+        Raises:
+            UserError: a training loss is not finite.
+        """
         histories = []
         for model, history, means, score in zip(self.models, self.state.histories, losses, scores, strict=True):
             loss = means.pop(TOTAL)
             if not math.isfinite(loss):
                 raise UserError(
-                    f"{model.method}, seed {model.seed}: the training loss of epoch {number} is {loss}; lower "
+                    f"{model.method}, seed {model.seed}: the training loss of epoch {epoch} is {loss}; lower "
                     "training.learning_rate or training.gradient_clip, and check that the features are finite"
                 )
-            histories.append((*history, EpochResult(number, loss, means, *score)))
+            histories.append((*history, EpochResult(epoch, loss, means, *score)))
         state = TrainingState(tuple(histories), self.state.weights, self.state.momentum, self.state.best)
-        better = [row for row, epoch in enumerate(state.selected) if epoch.epoch == number]
+        better = [row for row, selected in enumerate(state.selected) if selected.epoch == epoch]
         for name, tensor in state.best.items():
             tensor[better] = state.weights[name].detach()[better]
         return state
@@ -184,11 +195,11 @@ def new_network(model: ModelId, plan: TrainingPlan, data: FeatureSet) -> Classif
         return Classifier(own.method.network, data.feature_dim, own.hidden, data.num_classes)
 
 
-def first_parameters(models: Sequence[ModelId], plan: TrainingPlan, data: FeatureSet) -> dict[str, Tensor]:
-    """Return the first values (M, ...) of the parameters that the models' method has beside the network's."""
+def initial_parameters(models: Sequence[ModelId], plan: TrainingPlan, data: FeatureSet) -> dict[str, Tensor]:
+    """Return the initial values (M, ...) of the parameters that the models' loss has beside those of the network."""
     features = data.splits["train"].features
-    first = plan.trained[models[0].method].method.parameters(features.shape[1], data.num_classes)
+    initial = plan.trained[models[0].method].method.parameters(features.shape[1], data.num_classes)
     return {
         name: tensor.to(features.device).repeat(len(models), *[1] * tensor.dim()).requires_grad_()
-        for name, tensor in first.items()
+        for name, tensor in initial.items()
     }

@@ -61,7 +61,7 @@ class TrainingState:
     @property
     def selected(self) -> tuple[EpochResult, ...]:
         """The epoch of each model with the best validation AUC, then the lowest validation loss, then the earliest."""
-        return tuple(max(history, key=_merit) for history in self.histories)
+        return tuple(max(history, key=_selection_key) for history in self.histories)
 
     def overwritten_by(self, other: "TrainingState") -> "TrainingState":
         """Copy the tensors of another state of the same models into this one's, and return it with its history."""
@@ -79,5 +79,5 @@ class TrainingState:
         return TrainingState(tuple(self.histories[row] for row in rows), weights, momentum, best)
 
 
-def _merit(epoch: EpochResult) -> tuple[float, float]:
+def _selection_key(epoch: EpochResult) -> tuple[float, float]:
     return epoch.validation_auc, -epoch.validation_loss

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import UserError
+from common.named_paths import named_paths
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
 
@@ -17,16 +17,9 @@ def name_caches(recipe: Recipe, given: Sequence[str]) -> dict[str, Path]:
     Raises:
         UserError: there is no such stream, or a stream has two files.
     """
-    names = list(recipe.stream_configs) or [ONLY_STREAM]
-    files: dict[str, Path] = {}
-    for text in given:
-        name, _, file = text.partition("=")
-        if name not in names and len(names) == 1:
-            name, file = names[0], text
-        if name not in names or not file:
-            raise UserError(f"--cache {text}: write NAME=FILE, NAME one of {', '.join(names)} of recipe {recipe.name}")
-        if name in files:
-            several = f"stream {name}" if len(names) > 1 else f"recipe {recipe.name}, which has one stream"
-            raise UserError(f"--cache gives two files for {several}: {files[name]} and {file}; keep one")
-        files[name] = Path(file)
+    streams = list(recipe.stream_configs)
+    names = {name: f"stream {name}" for name in streams}
+    if len(streams) < 2:
+        names = dict.fromkeys(streams or [ONLY_STREAM], f"recipe {recipe.name}, which has one stream")
+    files = named_paths("--cache", given, names, f" of recipe {recipe.name}")
     return {name: files[name] for name in names if name in files}

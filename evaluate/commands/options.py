@@ -4,11 +4,12 @@ A recipe has one folder: `--videos DIR`. In a suite the recipe is named: `--vide
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.named_paths import named_paths
 from distill.commands.caches import name_caches
 from evaluate.pipeline.inputs import PipelineInputs, missing_option, replace_seeds
 from manifests.datasets import is_synthetic
@@ -65,15 +66,15 @@ def inputs_of_suite(recipes: Sequence[Recipe], out: Path, options: InputOptions)
         UserError: nothing is given at all, an option belongs to no recipe, or it is given twice for a recipe.
     """
     by_name = {recipe.name: recipe for recipe in recipes}
-    videos = _by_name("--videos", options.videos, list(by_name))
-    manifests = _by_name("--manifest", options.manifests, list(by_name))
+    videos = named_paths("--videos", options.videos, {name: name for name in by_name})
+    manifests = named_paths("--manifest", options.manifests, {name: name for name in by_name})
     streams = {
         name if stream == ONLY_STREAM else f"{name}.{stream}": (name, stream)
         for name, recipe in by_name.items()
         for stream in (recipe.stream_configs or (ONLY_STREAM,))
     }
     caches: dict[str, dict[str, Path]] = {name: {} for name in by_name}
-    for key, file in _by_name("--cache", options.caches, list(streams)).items():
+    for key, file in named_paths("--cache", options.caches, {name: name for name in streams}).items():
         name, stream = streams[key]
         caches[name][stream] = file
     inputs = {
@@ -113,18 +114,3 @@ def _at_most_one(recipe: Recipe, option: str, values: Sequence[str]) -> Path | N
     if len(values) > 1:
         raise UserError(f"{option} is given {len(values)} times for recipe {recipe.name}; keep one")
     return Path(values[0]) if values else None
-
-
-def _by_name(option: str, values: Sequence[str], names: Sequence[str]) -> Mapping[str, Path]:
-    """Return files or folders by the name before `=`. If there is only one name, it may be left out."""
-    found: dict[str, Path] = {}
-    for text in values:
-        name, _, path = text.partition("=")
-        if name not in names and len(names) == 1:
-            name, path = names[0], text
-        if name not in names or not path:
-            raise UserError(f"{option} {text}: write NAME=…, NAME one of {', '.join(names)}")
-        if name in found:
-            raise UserError(f"{option} gives two for {name}: {found[name]} and {path}; keep one")
-        found[name] = Path(path)
-    return found

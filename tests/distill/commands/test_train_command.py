@@ -45,7 +45,7 @@ def test_a_file_alone_is_of_the_one_stream(make: Callable[..., Recipe]) -> None:
         assert name_caches(recipe, ["a/f.h5"]) == {name: Path("a/f.h5")}
         assert name_caches(recipe, ["seed=0/f.h5"]) == {name: Path("seed=0/f.h5")}
         assert name_caches(recipe, [f"{name}=f.h5"]) == {name: Path("f.h5")}
-        with pytest.raises(UserError, match=r"two files for recipe r, which has one stream: f\.h5 and g\.h5"):
+        with pytest.raises(UserError, match=r"two paths for recipe r, which has one stream: f\.h5 and g\.h5"):
             name_caches(recipe, ["f.h5", "g.h5"])
 
 
@@ -59,10 +59,10 @@ def test_the_recipes_order_not_the_command_lines(make: Callable[..., Recipe]) ->
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (["r.h5"], r"--cache r\.h5: write NAME=FILE, NAME one of rgb, skeleton of recipe r"),
-        (["depth=d.h5"], r"--cache depth=d\.h5: write NAME=FILE"),
-        (["rgb="], r"--cache rgb=: write NAME=FILE"),
-        (["rgb=a.h5", "rgb=b.h5"], r"two files for stream rgb: a\.h5 and b\.h5"),
+        (["r.h5"], r"--cache r\.h5: write NAME=PATH, NAME one of rgb, skeleton of recipe r"),
+        (["depth=d.h5"], r"--cache depth=d\.h5: write NAME=PATH"),
+        (["rgb="], r"--cache rgb=: write NAME=PATH"),
+        (["rgb=a.h5", "rgb=b.h5"], r"two paths for stream rgb: a\.h5 and b\.h5"),
     ],
 )
 def test_what_is_nobodys_is_refused(make: Callable[..., Recipe], given: list[str], sentence: str) -> None:

@@ -538,7 +538,7 @@ def test_command_line(inputs: PipelineInputs, tmp_path: Path, capsys: pytest.Cap
     assert call(*fixed) == 1
     assert "error: give --videos, the folder of the files that skeleton are made of" in capsys.readouterr().err
     assert call(*fixed, "--cache", inputs.caches["skeleton"]) == 1
-    assert "write NAME=FILE, NAME one of rgb, skeleton of recipe two" in capsys.readouterr().err
+    assert "write NAME=PATH, NAME one of rgb, skeleton of recipe two" in capsys.readouterr().err
     assert call(*fixed, "--cache", f"skeleton={inputs.caches['skeleton']}", "--json") == 0
     scores = json.loads(capsys.readouterr().out)["scores"]
     assert [score["method"] for score in scores] == [

@@ -259,11 +259,11 @@ def test_inputs_are_assigned_by_name(tmp_path: Path) -> None:
     ("given", "message"),
     [
         (InputOptions(), "there is nothing to run on; give --videos sy=DIR, or give --videos uc=DIR"),
-        (InputOptions(["dir"]), "--videos dir: write NAME=…, NAME one of sy, uc"),
-        (InputOptions(["sy="]), "--videos sy=: write NAME=…"),
-        (InputOptions(["sy=a", "sy=b"]), "--videos gives two for sy: a and b"),
-        (InputOptions([], ["nowhere=m.csv"]), "--manifest nowhere=m.csv: write NAME=…, NAME one of sy, uc"),
-        (InputOptions([], [], ["sy.rgb=f.h5"]), "--cache sy.rgb=f.h5: write NAME=…, NAME one of sy, uc"),
+        (InputOptions(["dir"]), "--videos dir: write NAME=PATH, NAME one of sy, uc"),
+        (InputOptions(["sy="]), "--videos sy=: write NAME=PATH"),
+        (InputOptions(["sy=a", "sy=b"]), "--videos gives two paths for sy: a and b"),
+        (InputOptions([], ["nowhere=m.csv"]), "--manifest nowhere=m.csv: write NAME=PATH, NAME one of sy, uc"),
+        (InputOptions([], [], ["sy.rgb=f.h5"]), "--cache sy.rgb=f.h5: write NAME=PATH, NAME one of sy, uc"),
     ],
 )
 def test_inputs_of_no_recipe_are_refused(tmp_path: Path, given: InputOptions, message: str) -> None:
