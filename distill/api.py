@@ -7,11 +7,11 @@ from typing import Any
 
 from common.callbacks import Notify, ProgressCallback, no_progress
 from common.errors import UserError
+from distill.epoch_counter import EpochCounter, finished_notice
 from distill.feature_set import streams_of
 from distill.model_description import refuse_other_features
 from distill.models import Classifier
 from distill.run_folder import load_run, runs_of
-from distill.train_runs import EpochCounter, finished_notice
 from distill.training_data import read_training_data
 from distill.training_plan import check_inputs, make_training_plan, read_whole_recipe
 from manifests.manifest import Manifest, read_manifest

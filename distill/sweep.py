@@ -20,10 +20,10 @@ from common.errors import UserError
 from common.files import write_text
 from common.run_record import claim, fingerprint
 from distill.combinations import Values, combination_name
+from distill.epoch_counter import EpochCounter, finished_notice
 from distill.feature_set import FeatureSet
 from distill.run_folder import ModelRun, read_completion
 from distill.run_settings import data_settings, run_settings
-from distill.train_runs import EpochCounter, finished_notice
 from distill.training_plan import TrainingPlan, check_classes, check_num_segments
 from distill.training_state import ModelId
 

@@ -65,8 +65,9 @@ def train(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from common.errors import UserError
+    from distill.epoch_counter import finished_notice
     from distill.run_folder import ModelRun
-    from distill.train_runs import count_finished, finished_notice, train_runs
+    from distill.train_runs import count_finished, train_runs
     from distill.training_plan import make_training_plan, read_whole_recipe
     from distill.training_state import ModelId
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.callbacks import Notify
 from common.device import choose_device
-from distill.train_runs import finished_notice
+from distill.epoch_counter import finished_notice
 from evaluate.pipeline.failed_clips import without_failed
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.layout import labels_folder

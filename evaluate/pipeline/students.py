@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.callbacks import ProgressCallback
+from distill.epoch_counter import EpochCounter
 from distill.feature_set import make_feature_set
 from distill.run_folder import runs_of
-from distill.train_runs import EpochCounter
 from distill.training_plan import TrainingPlan
 from evaluate.pipeline.layout import runs_folder
 from evaluate.pipeline.sources import Source
