@@ -28,6 +28,7 @@ MODEL = "model.json"
 FORMAT: Literal[1] = 1
 
 StreamSettings = Mapping[str, Mapping[str, Any]]  # the settings of a feature cache, by stream
+OF_THE_CLIPS = ("manifest_sha256", "column")  # settings of a cache that say which files it is about
 Listed = Field(strict=False)  # JSON has lists and no tuples
 
 
@@ -166,8 +167,8 @@ def other_features(trained: StreamSettings, given: StreamSettings) -> list[str]:
 
 
 def _compared(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that decide a value. The checksum of weights does; the name of their file does not."""
-    decisive = decisive_settings(settings)
+    """Return the settings that decide the feature of a file, with the checksum of weights and not their name."""
+    decisive = {key: value for key, value in decisive_settings(settings).items() if key not in OF_THE_CLIPS}
     if "weights_sha256" in decisive:
         decisive.pop("weights", None)
     return decisive

@@ -1,4 +1,4 @@
-"""Predict, score, compare, draw and report; and reproduce a recipe from raw videos to the results table.
+"""Reproduce a recipe from raw videos to the results table; score, compare and report; recognise new recordings.
 
 The public names are imported when they are first used, so that `import evaluate` does not load torch.
 """
@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from evaluate.api import Reproduction, ScoredPredictions, reproduce, score
+    from evaluate.live.recogniser import Recogniser
+    from evaluate.live.recognition import Recognition
 
-__all__ = ["Reproduction", "ScoredPredictions", "reproduce", "score"]
+__all__ = ["Recogniser", "Recognition", "Reproduction", "ScoredPredictions", "reproduce", "score"]
+
+_MODULES = {"Recogniser": "evaluate.live.recogniser", "Recognition": "evaluate.live.recognition"}
 
 
 def __getattr__(name: str) -> object:
     from common.lazy import find_name  # here, because `early_recognition` first checks whose package `common` is
 
-    return find_name(__name__, dict.fromkeys(__all__, "evaluate.api"), name)
+    return find_name(__name__, {**dict.fromkeys(__all__, "evaluate.api"), **_MODULES}, name)

@@ -18,8 +18,9 @@ from common.files import inside
 from extract.clip import Clip
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.pool import decode_all
+from extract.skeletons.joint_list import JointList
 from extract.skeletons.joint_list_file import find_joint_list
-from extract.skeletons.readers import READERS
+from extract.skeletons.readers import is_skeleton_file
 
 WIDEST = 160  # pixels of a picture's longer side
 QUALITY = 70  # of JPEG
@@ -68,15 +69,31 @@ def key_frames(
     """
     files = {clip: inside(videos, path) for clip, path in paths.items()}
     joint_list = find_joint_list(str(videos), paths.values())
+    there = {clip: str(file) for clip, file in files.items() if file.exists()}
+    absent = KeyFrames((), "its file is not in the folder of videos")
+    return {
+        **dict.fromkeys(files.keys() - there.keys(), absent),
+        **file_key_frames(there, num_segments, levels, joint_list),
+    }
+
+
+def file_key_frames(
+    files: Mapping[str, str], num_segments: int, levels: Sequence[int], joint_list: JointList | None
+) -> dict[str, KeyFrames]:
+    """Return the pictures of recordings, or the reasons why they have none, by their names.
+
+    Args:
+        files: by name, a local path or a URL.
+        num_segments: N.
+        levels: progress levels, from 1 to N.
+        joint_list: of skeletons; None: they have none.
+    """
     found: dict[str, KeyFrames] = {}
-    tasks = []
-    for clip, file in files.items():
-        if not file.exists():
-            found[clip] = KeyFrames((), "its file is not in the folder of videos")
-        else:
-            decoder = "skeleton" if file.suffix.lower() in READERS else "pyav"
-            tasks.append(DecodeTask(clip, str(file), num_segments, FRAMES, decoder, 0, joint_list=joint_list))
-    decoders = {task.clip_id: task.decoder for task in tasks}
+    decoders = {name: "skeleton" if is_skeleton_file(path) else "pyav" for name, path in files.items()}
+    tasks = [
+        DecodeTask(name, path, num_segments, FRAMES, decoders[name], 0, joint_list=joint_list)
+        for name, path in files.items()
+    ]
     for answer in decode_all(tasks, workers=1, deadline=DEADLINE) if tasks else ():
         if isinstance(answer, Failure):
             kind = "skeleton" if decoders[answer.clip_id] == "skeleton" else "video"

@@ -1,7 +1,7 @@
 """The readers of skeleton files, by the suffix of the file."""
 
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from extract.clip import DecodeError
 from extract.skeletons.joint_arrays import read_joint_array
@@ -24,6 +24,11 @@ READERS: dict[str, Callable[[Path, JointList | None], Skeleton]] = {
     ".npy": read_joint_array,
     ".csv": read_joint_rows,
 }
+
+
+def is_skeleton_file(path: str) -> bool:
+    """Tell whether a path or a URL, with or without a query, has the suffix of a skeleton file."""
+    return PurePosixPath(path.partition("?")[0] if "://" in path else path).suffix.lower() in READERS
 
 
 def read_skeleton(path: Path, joint_list: JointList | None = None) -> Skeleton:

@@ -96,7 +96,7 @@ def test_an_unknown_key_is_refused(tmp_path: Path, plan: TrainingPlan, data: Fea
 
 
 def test_features_differ_by_what_decides_a_value() -> None:
-    same = {**SETTINGS, "torch": "9", "weights": "renamed.pth"}
+    same = {**SETTINGS, "torch": "9", "weights": "renamed.pth", "manifest_sha256": "2", "column": "path_rgb"}
     assert other_features({"features": SETTINGS}, {"rgb": same}) == []
     fewer = {**SETTINGS, "frames_per_segment": 4}
     assert other_features({"features": SETTINGS}, {"features": fewer}) == ["frames_per_segment: 8 there, 4 wanted"]

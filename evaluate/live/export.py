@@ -1,0 +1,86 @@
+"""Export a model: one folder with everything that is needed to recognise new recordings on another machine.
+
+The folder has model.json and the weights of the networks. The weights of a backbone are in it too, unless any machine
+can have them by their name. model.json has the sha256 of every file.
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import UserError
+from common.files import atomic_write
+from distill.model_description import MODEL, ModelDescription, read_description, write_description
+from evaluate.live.stream_network import local_weights, weights_name
+from evaluate.live.trained_model import TrainedModel
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was exported: the folder, its files, and the weights that are found by their name, by stream."""
+
+    folder: Path
+    files: tuple[str, ...]
+    by_name: dict[str, str]
+
+
+def export_model(model: TrainedModel, out: Path, weights: dict[str, Path] | None = None) -> Exported:
+    """Write a model into a folder of its own. The folder is complete or absent.
+
+    Args:
+        model: with the networks that are wanted.
+        out: the folder; it must not exist or be empty, or hold this very model.
+        weights: by stream, the file of weights of its backbone, if that is not near the model.
+
+    Raises:
+        UserError: the folder holds something else or cannot be written, or the weights of a backbone are missing.
+    """
+    described, files, by_name = _plan(model, weights or {})
+    names = (MODEL, *files)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if (out / MODEL).is_file() and read_description(out) == described:
+            return Exported(out, names, by_name)
+        raise UserError(f"{out} exists and holds something else; give another folder, or remove it")
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.absolute().parent) as folder:
+            whole = Path(folder) / "model"
+            for name, source in files.items():
+                with atomic_write(whole / name) as temporary:
+                    shutil.copyfile(source, temporary)
+            write_description(whole, described)
+            whole.replace(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    return Exported(out, names, by_name)
+
+
+def _plan(model: TrainedModel, weights: dict[str, Path]) -> tuple[ModelDescription, dict[str, Path], dict[str, str]]:
+    """Return the description of the exported model, its files by name with their sources, and the weights by name."""
+    files: dict[str, Path] = {}
+    networks = []
+    for network, source in zip(model.description.networks, model.files, strict=True):
+        alone = f"{network.streams[0]}-" if len(model.description.streams) > len(network.streams) else ""
+        name = f"{alone}seed{network.seed}.safetensors"
+        files[name] = source
+        networks.append(network.model_copy(update={"weights_file": name}))
+    streams, by_name = {}, {}
+    for name, stream in model.description.streams.items():
+        known = weights_name(stream.settings)
+        if known is not None:
+            by_name[name] = known
+            streams[name] = stream.model_copy(update={"weights_file": None})
+            continue
+        source_file = local_weights(name, model, weights.get(name))
+        if source_file is None:
+            raise UserError(
+                f"the weights of the backbone of stream {name} are not near the model: they were the file "
+                f"{stream.settings.get('weights')} with sha256 {stream.settings.get('weights_sha256')}; give it with "
+                f"--weights {name}=FILE"
+            )
+        own = f"{name}-backbone{source_file.suffix}"
+        files[own] = source_file
+        streams[name] = stream.model_copy(update={"weights_file": own})
+    described = model.description.model_copy(update={"networks": tuple(networks), "streams": streams})
+    return described, files, by_name

@@ -1,0 +1,189 @@
+"""`Recogniser`: a trained model that recognises recordings. It needs no labels, no manifest and no feature cache."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from common.errors import UserError
+from distill.checkpoint import load_classifier
+from distill.models import Classifier, predict_probabilities
+from evaluate.live.recognition import Recognition, Recording, Unusable
+from evaluate.live.recordings import find_recordings
+from evaluate.live.stream_network import Features, StreamNetwork
+from evaluate.live.trained_model import TrainedModel, find_model
+from evaluate.pipeline.sources import average
+from extract.skeletons.joint_list import JointList
+
+Weights = str | Path | Mapping[str, str | Path] | None
+
+
+def _accept(recordings: Sequence[Recording]) -> None:
+    """Accept all recordings."""
+
+
+class Recogniser:
+    """A trained model with the backbones that make its features. `Recogniser.load` makes one.
+
+    Args:
+        model: the files of the model.
+        streams: the backbone of each stream, by stream.
+
+    Attributes:
+        classes: the names of the classes, in the order of the probabilities.
+        num_segments: N.
+        summary: which method and seeds are used, in words.
+    """
+
+    def __init__(self, model: TrainedModel, streams: Mapping[str, StreamNetwork]) -> None:
+        self.classes = model.description.classes
+        self.num_segments = model.description.num_segments
+        self.summary = model.summary
+        self._streams = streams
+        self._networks = [
+            (_load_network(file, len(self.classes), network.feature_dim), network.streams)
+            for file, network in zip(model.files, model.description.networks, strict=True)
+        ]
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        method: str | None = None,
+        seed: int | None = None,
+        device: str = "auto",
+        weights: Weights = None,
+    ) -> "Recogniser":
+        """Load a model and its backbones.
+
+        Args:
+            model: a run folder, the folder of a reproduction, or a folder that `python -m evaluate export` wrote.
+            method: its name in recipes; None: `with` if it is there, else the last student of the recipe.
+            seed: None: the probabilities of all seeds are averaged.
+            device: of the backbone: "auto", "cpu", "cuda" or "cuda:1".
+            weights: the file of weights of the backbone, if it is a file of your own that is not near the model; with
+                several streams by stream.
+
+        Raises:
+            UserError: there is no such model, it is damaged or not finished, or the weights of a backbone are missing.
+        """
+        found = find_model(Path(model), method, seed)
+        names = tuple(name for name in found.description.streams if _is_used(name, found))
+        own = _weights_by_stream(weights, names)
+        return cls(found, {name: StreamNetwork(name, found, own.get(name), device) for name in names})
+
+    @property
+    def streams(self) -> dict[str, str]:
+        """The kind of recordings that each stream takes, "video" or "skeleton", by stream."""
+        return {name: stream.input for name, stream in self._streams.items()}
+
+    @property
+    def joint_list(self) -> JointList | None:
+        """The joint list of the skeletons that the model has learnt from; None: there is none."""
+        return next((stream.joint_list for stream in self._streams.values() if stream.joint_list is not None), None)
+
+    def recognise(self, recording: str | Path | Mapping[str, str | Path]) -> Recognition:
+        """Return the class probabilities of one recording.
+
+        The file is decoded in a process of its own, so a damaged file cannot crash or block the caller.
+
+        Args:
+            recording: a video, a folder with its frames as images, a skeleton file, or a URL of one; for a model of
+                several streams a mapping from stream to file.
+
+        Raises:
+            UserError: it cannot be read, or it does not fit the model.
+        """
+        files = recording if isinstance(recording, Mapping) else {next(iter(self._streams)): recording}
+        if set(files) != set(self._streams):
+            raise UserError(f"the model takes the streams {', '.join(self._streams)}; give a file for each, by stream")
+        named = Recording(", ".join(map(str, files.values())), {name: str(file) for name, file in files.items()})
+        (result,) = self.recognise_many([named])
+        if isinstance(result, Unusable):
+            raise UserError(f"{result.name} cannot be recognised: {result.reason}")
+        return result
+
+    def recognise_many(self, recordings: Sequence[Recording], workers: int = 1) -> Iterator[Recognition | Unusable]:
+        """Yield the result for each recording, in their order.
+
+        Args:
+            recordings: each with a file for every stream of the model.
+            workers: decode processes of each stream.
+        """
+        each = [
+            stream.features([recording.files[name] for recording in recordings], workers)
+            for name, stream in self._streams.items()
+        ]
+        for recording, *found in zip(recordings, *each, strict=True):
+            yield self._classify(recording, dict(zip(self._streams, found, strict=True)))
+
+    def recognise_inputs(
+        self, inputs: Sequence[str], workers: int = 1, check: Callable[[Sequence[Recording]], None] = _accept
+    ) -> Iterator[Recognition | Unusable]:
+        """Yield the result for each recording that is meant, in order, or the reason why an input cannot be used.
+
+        Args:
+            inputs: files, folders, patterns and URLs; see `evaluate.live.recordings`.
+            workers: decode processes of each stream.
+            check: gets the recordings before the first of them is decoded, and may raise a `UserError`.
+        """
+        found = find_recordings(inputs, self.streams)
+        recordings = [each for each in found if isinstance(each, Recording)]
+        check(recordings)
+        results = self.recognise_many(recordings, workers)
+        for each in found:
+            yield each if isinstance(each, Unusable) else next(results)
+
+    def _classify(self, recording: Recording, found: Mapping[str, Features | str]) -> Recognition | Unusable:
+        prefix = len(found) > 1
+        reasons = [f"{name}: {one}" if prefix else one for name, one in found.items() if isinstance(one, str)]
+        features = {name: one for name, one in found.items() if isinstance(one, Features)}
+        if reasons:
+            return Unusable(recording.name, "; ".join(reasons))
+        probabilities = []
+        for network, streams in self._networks:
+            values = np.concatenate([features[name].values for name in streams], axis=1)[None]
+            expected = _feature_dim(network)
+            if values.shape[2] != expected:
+                return Unusable(
+                    recording.name,
+                    f"its features have {values.shape[2]} numbers a segment, and the model takes {expected}; skeletons "
+                    "of another number of joints have other features",
+                )
+            probabilities.append(predict_probabilities(network, torch.from_numpy(values))[0])
+        first = next(iter(features.values()))
+        return Recognition(recording, self.classes, average(probabilities), first.num_frames)
+
+
+def _load_network(file: Path, num_classes: int, feature_dim: int) -> Classifier:
+    network = load_classifier(file)
+    found = (network.classifier.out_features, _feature_dim(network))
+    if found != (num_classes, feature_dim):
+        raise UserError(
+            f"{file} is for {found[0]} classes and features of {found[1]} numbers, and its description has "
+            f"{num_classes} and {feature_dim}; take the model from its source again"
+        )
+    return network
+
+
+def _feature_dim(network: Classifier) -> int:
+    """Return D, the length of the feature of a segment."""
+    return network.classifier.in_features if network.recurrent is None else network.recurrent.input_size
+
+
+def _is_used(name: str, model: TrainedModel) -> bool:
+    return any(name in network.streams for network in model.description.networks)
+
+
+def _weights_by_stream(weights: Weights, names: Sequence[str]) -> dict[str, Path]:
+    if weights is None:
+        return {}
+    if isinstance(weights, Mapping):
+        if unknown := [name for name in weights if name not in names]:
+            raise UserError(f"the model has no stream {unknown[0]}; its streams are {', '.join(names)}")
+        return {name: Path(file) for name, file in weights.items()}
+    if len(names) > 1:
+        raise UserError(f"the model has the streams {', '.join(names)}; give the weights by stream")
+    return {names[0]: Path(weights)}

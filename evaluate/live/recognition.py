@@ -1,0 +1,91 @@
+"""The result for one recording: class probabilities after each segment, the best classes, and the decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Recording(NamedTuple):
+    """A recording to recognise.
+
+    Attributes:
+        name: how it is called in outputs: the path as it was given.
+        files: by stream, a local path or a URL.
+    """
+
+    name: str
+    files: Mapping[str, str]
+
+
+class Unusable(NamedTuple):
+    """An input that cannot be recognised, and the reason in words."""
+
+    name: str
+    reason: str
+
+
+class ClassProbability(NamedTuple):
+    """A class and its probability."""
+
+    name: str
+    probability: float
+
+
+class Decision(NamedTuple):
+    """The first moment at which a class is probable enough.
+
+    Attributes:
+        level: the progress level, from 1 to N.
+        ratio: the share of the recording that was seen.
+        name: the class.
+        probability: of the class.
+    """
+
+    level: int
+    ratio: float
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """The class probabilities of one recording.
+
+    Attributes:
+        recording: what was recognised.
+        classes: the C names of the classes, in the order of the probabilities.
+        probabilities: (N, C) float32; row n is the prediction from the first n + 1 of N segments.
+        num_frames: number of frames of the recording, in its first stream.
+    """
+
+    recording: Recording
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    num_frames: int
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """The share of the recording that was seen at each of the N progress levels."""
+        return tuple(level / len(self.probabilities) for level in range(1, len(self.probabilities) + 1))
+
+    def top(self, k: int = 1) -> list[list[ClassProbability]]:
+        """Return the k most probable classes at each progress level, the most probable first.
+
+        Args:
+            k: how many; all classes if there are fewer. Of equally probable classes the first one comes first.
+        """
+        order = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
+        return [
+            [ClassProbability(self.classes[index], float(row[index])) for index in best]
+            for row, best in zip(self.probabilities, order, strict=True)
+        ]
+
+    def decision(self, threshold: float = 0.5) -> Decision | None:
+        """Return the first moment at which the most probable class has at least this probability; None: never."""
+        for level, (best,) in enumerate(self.top(1), start=1):
+            if best.probability >= threshold:
+                return Decision(level, self.ratios[level - 1], *best)
+        return None

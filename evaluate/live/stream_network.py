@@ -1,0 +1,242 @@
+"""The backbone of one stream, loaded from the settings of the cache that a model was trained on.
+
+Its own settings are compared with those of the cache, so a model never gets features that it has not learnt from. The
+features are the bytes of the cache, if the processor is of the same kind: torch gets the cache's number of threads.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from common.config import parse_config
+from common.cores import usable_cores
+from common.errors import UserError
+from common.files import sha256_of
+from common.run_record import differences
+from distill.model_description import other_features
+from evaluate.live.trained_model import TrainedModel
+from extract.backbones import find_backbone
+from extract.clip import Clip
+from extract.decoding.decode_process import DecodeTask, Failure
+from extract.decoding.decoders import DECODERS
+from extract.decoding.pool import decode_all
+from extract.doctor import check_decoder
+from extract.feature_settings import feature_settings
+from extract.machine import Machine
+from extract.network_loader import load_segment_network
+from extract.networks.backbone import Input
+from extract.networks.package_weights import PACKAGE, package_file
+from extract.networks.segment_network import SegmentNetwork
+from extract.shards.settings import recorded_threads
+from extract.skeletons.joint_list import JointList
+from extract.skeletons.joint_list_file import GENERAL_SUFFIXES, find_joint_list, joint_settings
+from extract.skeletons.readers import READERS, is_skeleton_file
+from extract.sources.location import is_url
+from manifests.recipes.recipe import Extract
+from manifests.released_weights import read_weights
+
+DEADLINE = 60.0  # seconds without a new frame after which the decoder of a file is killed
+NAMED = ("none", "random")  # weights that are no file
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of one recording: (N, D) float32, and the number of its frames."""
+
+    values: NDArray[np.float32]
+    num_frames: int
+
+
+class StreamNetwork:
+    """Makes the features of one stream of a model.
+
+    Args:
+        name: of the stream.
+        model: has the settings of the stream's cache.
+        weights: the file of weights of the backbone; None: it is found by its name, or near the model.
+        device: "auto", "cpu", "cuda" or "cuda:1".
+
+    Raises:
+        UserError: the features were made elsewhere, the weights are missing, or the backbone has other settings.
+    """
+
+    def __init__(self, name: str, model: TrainedModel, weights: Path | None = None, device: str = "auto") -> None:
+        settings = model.description.streams[name].settings
+        self.name = name
+        self.num_segments = model.description.num_segments
+        try:
+            self.input: Input = find_backbone(str(settings.get("backbone"))).input
+        except UserError as error:
+            raise UserError(f"the features of the model's stream {name} cannot be made here: {error}") from error
+        self.decoder = _decoder(settings)
+        self.joint_list = _joint_list(settings) if self.input == "skeleton" else None
+        self._config = _config(settings, _weights(name, model, weights), self.num_segments)
+        self._network = self._load(settings, device)
+
+    def _load(self, settings: Mapping[str, Any], device: str) -> SegmentNetwork:
+        recorded = recorded_threads(settings)
+        threads = recorded if recorded is not None and recorded <= usable_cores() else None
+        compiled = bool(settings.get("compiled", False))
+        machine = Machine(device=device, decoder=self.decoder, compiled=compiled, threads=threads)
+        network = load_segment_network(self._config, machine)
+        if self.input == "video":
+            check_decoder(self.decoder)
+        here = feature_settings(self._config, machine, network, self.joint_list)
+        chosen = {"decoder": self.decoder} if "decoder" in settings and self.input == "video" else {}  # see `_decoder`
+        if differing := other_features({self.name: {**settings, **chosen}}, {self.name: {**here, **chosen}}):
+            raise UserError(
+                f"the backbone of stream {self.name} does not fit the model ({', '.join(differing)}, where `there` is "
+                "the model); give the weights and the version that it was trained with"
+            )
+        return network
+
+    def unsuitable(self, path: str) -> str | None:
+        """Return why a file of this name is of the wrong kind for the stream; None: it is of the right kind."""
+        if self.input == "video":
+            return "the model takes videos, and this is a skeleton file" if is_skeleton_file(path) else None
+        if not is_skeleton_file(path):
+            return f"the model takes skeleton files ({', '.join(READERS)}), and this is none"
+        return self._other_joints(path)
+
+    def _other_joints(self, path: str) -> str | None:
+        """Return how the joints of a skeleton file differ from those that the model has learnt from, if it is known."""
+        if not path.lower().endswith(GENERAL_SUFFIXES):
+            if self.joint_list is None:
+                return None
+            return f"the model has learnt from files with a joint list ({', '.join(GENERAL_SUFFIXES)}), and this is none"
+        if is_url(path):
+            return None
+        folder, _, name = path.rpartition("/")
+        try:
+            own = find_joint_list(folder or ("/" if path.startswith("/") else "."), [name])
+        except UserError as error:
+            return str(error)
+        if own is None or own == self.joint_list:
+            return None
+        there, here = joint_settings(self.joint_list), joint_settings(own)
+        return f"its joint list is not the model's ({', '.join(differences(there, here))})"
+
+    def features(self, paths: Sequence[str], workers: int) -> Iterator[Features | str]:
+        """Yield the features of files in their order, or the reason why a file has none.
+
+        Args:
+            paths: local files, folders of images, or URLs.
+            workers: decode processes. A damaged file cannot crash or block the caller.
+        """
+        ready: dict[int, Features | str] = {}
+        for index, path in enumerate(paths):
+            if (reason := self.unsuitable(path)) is not None:
+                ready[index] = reason
+        tasks = [self._task(index, path) for index, path in enumerate(paths) if index not in ready]
+        done = 0
+        for clip_id, num_frames, values in self._network.stream(self._clips(tasks, workers, ready)):
+            finite = np.isfinite(values).all()
+            ready[int(clip_id)] = Features(values, num_frames) if finite else "a feature is not a finite number"
+            while done in ready:
+                yield ready.pop(done)
+                done += 1
+        for index in range(done, len(paths)):
+            yield ready.pop(index)
+
+    def _clips(
+        self, tasks: Iterable[DecodeTask], workers: int, failed: dict[int, Features | str]
+    ) -> Iterator[tuple[str, Clip]]:
+        """Yield the clips that can be decoded; write the reasons of the others into `failed`."""
+        joints = self._network.backbone.joints
+        for outcome in decode_all(tasks, workers=workers, deadline=DEADLINE):
+            if isinstance(outcome, Failure):
+                failed[int(outcome.clip_id)] = outcome.reason
+            elif joints and (outcome[1].segments[..., 2] != joints).any():
+                failed[int(outcome[0])] = (
+                    f"its skeletons do not have the {joints} joints that the model has learnt from"
+                )
+            else:
+                yield outcome
+
+    def _task(self, index: int, path: str) -> DecodeTask:
+        return DecodeTask(
+            clip_id=str(index),
+            path=path,
+            num_segments=self.num_segments,
+            frames_per_segment=self._config.frames,
+            decoder=self.decoder if self.input == "video" else "skeleton",
+            expected=0,
+            legacy_sequence_actors=self._network.backbone.legacy_sequence_actors,
+            joint_list=self.joint_list,
+        )
+
+
+def weights_name(settings: Mapping[str, Any]) -> str | None:
+    """Return the name under which any machine can have the weights of a backbone; None: they are a file of the user."""
+    file = str(settings.get("weights"))
+    if file in NAMED:
+        return file
+    backbone = str(settings.get("backbone"))
+    if find_backbone(backbone).default_weights == PACKAGE and package_file(backbone).name == file:
+        return PACKAGE
+    return next((name for name, own in read_weights().items() if (own.file, own.backbone) == (file, backbone)), None)
+
+
+def local_weights(name: str, model: TrainedModel, given: Path | None = None) -> Path | None:
+    """Return the file of weights of a stream's backbone, by its checksum; None: no file is given or near the model.
+
+    Raises:
+        UserError: the given file is missing, or is another one.
+    """
+    settings = model.description.streams[name].settings
+    sha256 = settings.get("weights_sha256")
+    if given is not None:
+        if not given.is_file():
+            raise UserError(f"the weights {given} of stream {name} do not exist")
+        if sha256_of(given) != sha256:
+            raise UserError(
+                f"{given} is not the file of weights that stream {name} was made with: its weights_sha256 is {sha256} "
+                f"in the model; give the file {settings.get('weights')} of that time"
+            )
+        return given
+    own = [model.backbones[name]] if name in model.backbones else []
+    return next((path for path in (*own, *model.nearby) if path.is_file() and sha256_of(path) == sha256), None)
+
+
+def _weights(name: str, model: TrainedModel, given: Path | None) -> str:
+    """Return the weights of a stream's backbone, as the section `extract` of a recipe names them."""
+    settings = model.description.streams[name].settings
+    if (file := local_weights(name, model, given)) is not None:
+        return str(file)
+    if (known := weights_name(settings)) is not None:
+        return known
+    raise UserError(
+        f"the weights of the backbone {settings.get('backbone')} of stream {name} are not here: they were the file "
+        f"{settings.get('weights')} with sha256 {settings.get('weights_sha256')}; give it with --weights {name}=FILE"
+    )
+
+
+def _config(settings: Mapping[str, Any], weights: str, num_segments: int) -> Extract:
+    """Return the section `extract` of a recipe that makes features of these settings."""
+    wanted = {key: settings[key] for key in ("backbone", "column", "frames_per_segment", "pictures") if key in settings}
+    size = settings["preprocess"]["crop"] if "preprocess" in settings else None
+    if weights == "random":
+        size = settings.get("image_size", size)  # of a VA-CNN
+    sections = {"weights": weights, "segments": num_segments, "image_size": size}
+    precision = {"precision": settings["precision"]} if "precision" in settings else {}
+    return parse_config(Extract, {**wanted, **sections, **precision}, "the settings of the model")
+
+
+def _joint_list(settings: Mapping[str, Any]) -> JointList | None:
+    """Return the joint list of the skeletons that a model has learnt from; None: they have none."""
+    if not {"joints", "centre", "unit", "zeros_mean_unseen"} <= settings.keys():
+        return None
+    names = tuple(settings["joints"])
+    return JointList(names, names.index(settings["centre"]), settings["unit"], settings["zeros_mean_unseen"])
+
+
+def _decoder(settings: Mapping[str, Any]) -> str:
+    """Return the decoder of videos. On a machine without a GPU, PyAV gives the pixels that a GPU's decoder gives."""
+    recorded = str(settings.get("decoder", ""))
+    name = next((name for name, decoder in DECODERS.items() if recorded.startswith(f"{decoder.recorded_as} ")), "pyav")
+    return "pyav" if DECODERS[name].on_gpu and not torch.cuda.is_available() else name

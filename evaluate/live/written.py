@@ -1,0 +1,80 @@
+"""Recognitions as text: a timeline for the terminal, a line of JSON, and the rows of a CSV file."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from evaluate.live.recognition import ClassProbability, Recognition
+
+WIDTH = 80  # columns of a terminal
+BAR = 20  # columns of the bar of a probability of 1
+NAME = 24  # columns of the name of the most probable class, at most
+CSV_COLUMNS = ("video", "observation_ratio", "class", "probability")
+
+
+def timeline(recognition: Recognition, top: int, threshold: float) -> str:
+    """Return a recognition as lines of at most 80 columns, one for each observation ratio.
+
+    A line has the share of the recording that was seen, the most probable class with a bar, and the next classes.
+
+    Args:
+        recognition: what is shown.
+        top: how many classes a line names.
+        threshold: the probability from which on the decision is made; see `Recognition.decision`.
+    """
+    best = recognition.top(top)
+    width = min(NAME, max(len(row[0].name) for row in best))
+    lines = [f"{recognition.recording.name} ({recognition.num_frames} frames)"]
+    for ratio, row in zip(recognition.ratios, best, strict=True):
+        bar = "█" * round(BAR * row[0].probability)
+        line = (
+            f"{percent(ratio):>6}  {bar:<{BAR}} {percent(row[0].probability):>5}  {_cut(row[0].name, width):<{width}}"
+        )
+        lines.append(_cut(f"{line}  {_others(row[1:])}".rstrip(), WIDTH))
+    return "\n".join([*lines, f"        {decision_in_words(recognition, threshold)}"])
+
+
+def decision_in_words(recognition: Recognition, threshold: float) -> str:
+    """Return what was decided and when, or that nothing was."""
+    decision = recognition.decision(threshold)
+    if decision is None:
+        return f"not decided: no class reaches {percent(threshold)}"
+    return f"decided at {percent(decision.ratio)}: {decision.name} ({percent(decision.probability)})"
+
+
+def percent(share: float) -> str:
+    """Return a share as in `43 %`."""
+    return f"{100 * share:.0f} %"
+
+
+def as_json(recognition: Recognition, threshold: float) -> dict[str, Any]:
+    """Return a recognition as plain values: the probabilities are N lists of C numbers."""
+    decision = recognition.decision(threshold)
+    return {
+        "video": recognition.recording.name,
+        "num_frames": recognition.num_frames,
+        "classes": list(recognition.classes),
+        "observation_ratios": list(recognition.ratios),
+        "probabilities": recognition.probabilities.tolist(),
+        "decision": None if decision is None else decision._asdict(),
+    }
+
+
+def as_csv(recognitions: Sequence[Recognition]) -> str:
+    """Return recognitions as CSV: a row for each recording, observation ratio and class, with all digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for each in recognitions:
+        for ratio, row in zip(each.ratios, each.probabilities.tolist(), strict=True):
+            writer.writerows((each.recording.name, ratio, *pair) for pair in zip(each.classes, row, strict=True))
+    return text.getvalue()
+
+
+def _others(row: Sequence[ClassProbability]) -> str:
+    return ", ".join(f"{percent(each.probability)} {each.name}" for each in row)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
