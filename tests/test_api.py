@@ -180,6 +180,21 @@ def score(folder: Path, as_type: Callable[[Path], Any]) -> None:
     assert list(evaluate.score(files[0], as_type(folder / "m.csv")).scores) == [next(iter(result.scores))]
 
 
+def recognise(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import evaluate
+
+    drawn = draw_data_set(folder / "drawn", clips_per_class={"train": 2, "validation": 1, "test": 1}, size=(64, 48))
+    section = '[extract]\nbackbone = "timm:test_resnet"\nweights = "random"\nsegments = 4\nimage_size = 32\n'
+    recipe = RECIPE.replace('"made-up"', '"stick-figures-v1"').replace('["without", "with"]', '["without"]')
+    (folder / "drawn.toml").write_text(recipe + section)
+    options: dict[str, Any] = {"manifest": drawn, "videos": drawn.parent, "device": "cpu", "notify": lambda line: None}
+    evaluate.reproduce(folder / "drawn.toml", out=folder / "out", **options)
+    model = evaluate.Recogniser.load(as_type(folder / "out"), device="cpu")
+    found = model.recognise(as_type(next(drawn.parent.rglob("*.avi"))))
+    assert isinstance(found, evaluate.Recognition)
+    assert found.probabilities.shape == (4, len(found.classes)) and len(found.top(2)[0]) == 2
+
+
 CALLS: dict[str, Callable[[Path, Callable[[Path], Any]], None]] = {
     "manifests.from_folder": from_folder,
     "manifests.read_manifest": read_manifest,
@@ -206,6 +221,11 @@ def public_functions() -> set[str]:
 @pytest.mark.parametrize("name", CALLS)
 def test_each_function_takes_strings_and_paths(folder: Path, name: str, as_type: Callable[[Path], Any]) -> None:
     CALLS[name](folder, as_type)
+
+
+@pytest.mark.parametrize("as_type", [str, Path])
+def test_a_recogniser_takes_strings_and_paths(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    recognise(folder, as_type)
 
 
 def test_every_public_function_is_called_here() -> None:

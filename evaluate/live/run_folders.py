@@ -20,8 +20,8 @@ def chosen_runs(folder: Path, method: str | None, seed: int | None) -> list[Path
     """Return the run folders of one method, with one seed or with all seeds.
 
     Args:
-        folder: what `reproduce` or `distill.train` wrote. If it has models of several streams joined, these are taken.
-            If it has only models of single streams, those of all streams are taken, as in late fusion.
+        folder: has runs, see `has_runs`. If there are models of several streams joined, these are taken. If there are
+            only models of single streams, those of all streams are taken, as in late fusion.
         method: its name in recipes; None: `with` if it is there, else the last student of the recipe.
         seed: None: all seeds.
 
@@ -39,19 +39,15 @@ def chosen_runs(folder: Path, method: str | None, seed: int | None) -> list[Path
 
 def has_runs(folder: Path) -> bool:
     """Tell whether a folder has run folders where `reproduce` or `distill.train` writes them."""
-    base = folder / RUNS if (folder / RUNS).is_dir() else folder
-    return any(next(base.glob(f"{below}seed*/*/{RECIPE}"), None) for below in ("", "*/", "*/*/"))
+    return bool(_bases(folder))
 
 
 def _bases(folder: Path) -> list[Path]:
-    """Return the folder that has the folders of seeds; or one for each stream, if each is trained alone."""
+    """Return the folder that has the folders of seeds; or one for each stream, if each is trained alone; or none."""
     base = folder / RUNS if (folder / RUNS).is_dir() else folder
     if (joined := _with_seeds(base)) is not None:
         return [joined]
-    found = [own for stream in sorted(base.iterdir()) if stream.is_dir() and (own := _with_seeds(stream)) is not None]
-    if not found:
-        raise UserError(f"{folder} has no trained model; run its `reproduce` to the end")
-    return found
+    return [own for stream in sorted(base.iterdir()) if stream.is_dir() and (own := _with_seeds(stream)) is not None]
 
 
 def _with_seeds(base: Path) -> Path | None:

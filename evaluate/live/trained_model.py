@@ -14,6 +14,7 @@ from common.training_run import DONE, WEIGHTS
 from distill.model_description import MODEL, ModelDescription, other_features, read_description
 from distill.run_folder import RECIPE, read_completion
 from evaluate.live.run_folders import chosen_runs, has_runs
+from evaluate.pipeline.layout import RUNS
 
 VA_CNN_FOLDERS = "*-va_cnn*"  # of a reproduction, beside its caches
 ABOVE = 6  # folders above a run folder in which a reproduction may keep its VA-CNN
@@ -71,7 +72,7 @@ def find_model(folder: Path, method: str | None = None, seed: int | None = None)
         return _exported(folder, method, seed)
     if has_runs(folder):
         return _of_runs(folder, chosen_runs(folder, method, seed))
-    below = sorted(path for path in folder.iterdir() if path.is_dir() and has_runs(path))
+    below = sorted(path.parent for path in folder.glob(f"*/{RUNS}"))
     hint = f"; in it are {first_few([*map(str, below)])}: give one of these" if below else ""
     raise UserError(f"{folder} is no trained model: neither a run folder, nor what `reproduce` or `export` wrote{hint}")
 

@@ -9,7 +9,7 @@ from evaluate.live.recognition import ClassProbability, Recognition
 
 WIDTH = 80  # columns of a terminal
 BAR = 20  # columns of the bar of a probability of 1
-NAME = 24  # columns of the name of the most probable class, at most
+NAME = 42  # columns of the name of the most probable class, at most; the next classes get what is left
 CSV_COLUMNS = ("video", "observation_ratio", "class", "probability")
 
 

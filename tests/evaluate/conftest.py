@@ -1,0 +1,79 @@
+"""Two small reproductions on stick figures: one of videos, one of videos and skeletons with a trained VA-CNN."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from evaluate.pipeline.inputs import PipelineInputs
+from evaluate.pipeline.reproduction import reproduce
+from extract.machine import Machine
+from manifests.recipes.recipe import read_recipe
+from manifests.stick_figures.data_set import draw_data_set
+
+FEW = {"train": 2, "validation": 1, "test": 1}  # of each of the ten classes
+RECIPE = """
+name = "{name}"
+seeds = [0, 1]
+methods = {methods}
+{fusion}
+[data]
+dataset = "other"
+protocol = "stick-figures-v1"
+[teacher]
+hidden = 4
+[student]
+hidden = 8
+[training]
+learning_rate = 0.05
+batch_size = 8
+epochs = 2
+"""
+VIDEO = """
+[{section}]
+backbone = "timm:resnet10t"
+weights = "random"
+segments = 5
+frames_per_segment = 2
+image_size = 32
+"""
+SKELETON = """
+[streams.skeleton]
+backbone = "va_cnn"
+weights = "train"
+column = "path_skeleton"
+segments = 5
+va_cnn = {network = "resnet10t", image_size = 40, epochs = 1, samples_per_clip = 1}
+"""
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the stick figures' files and manifest. Tests must not write into it."""
+    return draw_data_set(tmp_path_factory.mktemp("drawn"), clips_per_class=FEW, size=(64, 48)).parent
+
+
+def run(recipe: str, drawn: Path, out: Path) -> Path:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    file = out.parent / "recipe.toml"
+    file.write_text(recipe)
+    manifest = next(drawn.glob("*.csv"))
+    reproduce(read_recipe(file), PipelineInputs(out, videos=drawn, manifest=manifest), Machine(device="cpu", workers=1))
+    torch.set_num_threads(threads)
+    return out
+
+
+@pytest.fixture(scope="session")
+def one_stream(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a reproduction of videos, with a method that trains no network. Tests must not write into it."""
+    recipe = RECIPE.format(name="video", methods='["knn", "without", "with"]', fusion="")
+    return run(recipe + VIDEO.format(section="extract"), drawn, tmp_path_factory.mktemp("one") / "out")
+
+
+@pytest.fixture(scope="session")
+def two_streams(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a reproduction of videos and skeletons, joined and alone. Tests must not write into it."""
+    recipe = RECIPE.format(name="both", methods='["without"]', fusion='fusion = "compare"')
+    text = recipe + VIDEO.format(section="streams.rgb") + SKELETON
+    return run(text, drawn, tmp_path_factory.mktemp("two") / "out")
