@@ -78,9 +78,7 @@ class Outputs:
             if file.resolve() in inputs:
                 raise UserError(f"{file} is one of the inputs; give another output")
 
-    def write(
-        self, recognitions: Sequence[Recognition], model: str, joint_list: JointList | None
-    ) -> Iterator[str]:
+    def write(self, recognitions: Sequence[Recognition], model: str, joint_list: JointList | None) -> Iterator[str]:
         """Write the files; yield a sentence for each annotated video that cannot be written.
 
         Args:

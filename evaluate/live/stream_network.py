@@ -108,7 +108,9 @@ class StreamNetwork:
         if not path.lower().endswith(GENERAL_SUFFIXES):
             if self.joint_list is None:
                 return None
-            return f"the model has learnt from files with a joint list ({', '.join(GENERAL_SUFFIXES)}), and this is none"
+            return (
+                f"the model has learnt from files with a joint list ({', '.join(GENERAL_SUFFIXES)}), and this is none"
+            )
         if is_url(path):
             return None
         folder, _, name = path.rpartition("/")

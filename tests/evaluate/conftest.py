@@ -1,5 +1,6 @@
 """Two small reproductions on stick figures: one of videos, one of videos and skeletons with a trained VA-CNN."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,15 @@ def two_streams(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = RECIPE.format(name="both", methods='["without"]', fusion='fusion = "compare"')
     text = recipe + VIDEO.format(section="streams.rgb") + SKELETON
     return run(text, drawn, tmp_path_factory.mktemp("two") / "out")
+
+
+@pytest.fixture(scope="session")
+def own_joints(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a reproduction of skeletons with a joint list; their files are in `files` beside it."""
+    folder = tmp_path_factory.mktemp("joints")
+    shutil.copytree(drawn, folder / "files")
+    names = [f"j{number}" for number in range(20)]
+    (folder / "files" / "joints.toml").write_text(f'names = {names}\ncentre = "j1"\n')
+    recipe = RECIPE.format(name="joints", methods='["without"]', fusion="")
+    text = '[extract]\nbackbone = "joint_statistics"\nweights = "none"\ncolumn = "path_skeleton"\nsegments = 5\n'
+    return run(recipe + text, folder / "files", folder / "out")

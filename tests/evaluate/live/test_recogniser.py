@@ -144,3 +144,22 @@ def test_skeletons_of_other_joints_are_refused(two_streams: Path, tmp_path: Path
     model = Recogniser.load(two_streams / "runs" / "skeleton", device="cpu")
     with pytest.raises(UserError, match="its skeletons do not have the 20 joints"):
         model.recognise(tmp_path / "S001C001P001R001A001.skeleton")
+
+
+def test_the_joint_list_is_the_model_s(own_joints: Path, drawn: Path, tmp_path: Path) -> None:
+    model = Recogniser.load(own_joints, seed=0, device="cpu")
+    assert model.joint_list is not None and model.joint_list.names[:2] == ("j0", "j1")
+    skeletons = files_of(drawn, "path_skeleton")
+    expected = probabilities(own_joints / "predictions" / "without-seed0.h5")
+    for clip, own in recognised(model, {clip: {"features": file} for clip, file in skeletons.items()}).items():
+        np.testing.assert_allclose(own, expected[clip], atol=ROUNDING)
+    shutil.copyfile(next(iter(skeletons.values())), tmp_path / "a.npy")
+    names = [f"j{number}" for number in range(20)]
+    (tmp_path / "joints.toml").write_text(f'names = {names}\ncentre = "j1"\nunit = "mm"\n')
+    with pytest.raises(UserError, match="its joint list is not the model's .unit: m there, mm wanted"):
+        model.recognise(tmp_path / "a.npy")
+    (tmp_path / "joints.toml").write_text("names")
+    with pytest.raises(UserError, match="joints.toml is not TOML"):
+        model.recognise(tmp_path / "a.npy")
+    with pytest.raises(UserError, match="the model has learnt from files with a joint list"):
+        model.recognise(tmp_path / "a.mat")
