@@ -1,5 +1,7 @@
 """Annotated videos: the picture, its rate and direction; and the panel, which shows no later segment."""
 
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -112,7 +114,20 @@ def test_a_folder_of_frames_gets_a_usual_rate(tmp_path: Path) -> None:
     assert len(frames) == 8 and rate == 25
 
 
-def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Crash(Style):
+    """A style that ends the process that gets it, as a crash of a library does."""
+
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
+        return os._exit, (1,)
+
+
+def test_a_crash_of_a_library_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="out.mp4 was not written: the process that draws a.avi crashed"):
+        annotate("a.avi", recognition(), tmp_path / "out.mp4", Crash())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(UserError, match="out.mp4 was not written: .*text.mp4: not a video"):
         annotate(str(tmp_path / "text.mp4"), recognition(), tmp_path / "out.mp4", Style())
