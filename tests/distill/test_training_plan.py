@@ -99,7 +99,7 @@ def test_the_suite_of_all_methods_has_all_that_came_with_it_in_the_order_of_the_
         ({"east": {"orcle": 1.0}}, r"recipe x: east\.orcle is not a key; did you mean east\.oracle\?"),
         ({"eats": {"oracle": 1.0}}, r"recipe x: eats is not a key; did you mean east\?"),
         ({"rank_lsmt": {}}, r"rank_lsmt is not a key; did you mean rank_lstm\?"),
-        ({"late": {"share": 0.5}}, r"recipe x: late is not a key; the keys here are name, .*spreading$"),
+        ({"late": {"share": 0.5}}, r"recipe x: late is not a key; the keys here are name, .*spreading"),
         ({"transformer": {}}, r"transformer is not a key; the keys here are name, .*spreading"),
         ({"east": {"tau": 1}}, r"east\.tau is not a key; tau belongs to \[distillation\]"),
         ({"east": {"smoothness": 1.0}}, r"east\.smoothness is not a key; smoothness belongs to \[msrnn\]"),
