@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from common.callbacks import ProgressCallback, no_progress
 from common.errors import UserError
 from common.file_kind import CSV, FOLDER, TEXT, TOML, kind_of
 from common.hdf5 import open_hdf5, refuse_system_error
@@ -119,8 +120,12 @@ def read_cache(path: Path) -> Cache:
         return Cache(**vars(rows), settings=file.settings, content_sha256=file.content_sha256)
 
 
-def check_cache(path: Path) -> CacheFacts:
+def check_cache(path: Path, progress: ProgressCallback = no_progress) -> CacheFacts:
     """Verify the checksum of a cache block by block; it may be larger than the memory.
+
+    Args:
+        path: of the cache.
+        progress: called with the number of clips that are read and of all clips.
 
     Raises:
         UserError: the file does not exist, is no cache, or does not have the checksum it was written with.
@@ -131,6 +136,7 @@ def check_cache(path: Path) -> CacheFacts:
             rows = file.rows(start, start + at_once)
             digest_rows(digest, rows)
             valid += int(rows.valid.sum())
+            progress(min(start + at_once, file.clips), file.clips)
         _refuse_damaged(file, digest)
         return CacheFacts(file.clips, valid, *file.shape, file.content_sha256, file.settings)
 

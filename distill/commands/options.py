@@ -20,11 +20,6 @@ CacheFiles = Annotated[
 AllowMissing = Annotated[bool, typer.Option(help="Leave out clips that have no features.")]
 
 
-def notify(sentence: str) -> None:
-    """Print a sentence for the user, on stderr."""
-    typer.echo(sentence, err=True)
-
-
 def read_clips(recipe: "Recipe", manifest: Path | None) -> "tuple[Recipe, Manifest]":
     """Return a recipe with its protocol, and the manifest that is given or that the recipe names.
 
@@ -46,6 +41,7 @@ def read_data(
     recipe: "Recipe", manifest: "Manifest", cache: list[str], device: str, allow_missing: bool
 ) -> "FeatureSet":
     """Return the training and validation clips of the caches that a command names."""
+    from common.log import notify
     from distill.commands.caches import name_caches
     from distill.training_data import read_training_data
     from distill.training_plan import check_inputs

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from common.exits import resumable
-from common.options import Device, Json
-from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, notify, read_clips, read_data
+from common.log import notify
+from common.options import Device, Json, with_logs
+from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_clips, read_data
 
 
 @resumable
+@with_logs
 def sweep(
     recipe: RecipeFile,
     cache: CacheFiles,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.exits import resumable
-from common.options import Device, Json
-from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, notify, read_clips, read_data
+from common.log import notify
+from common.options import Device, Json, with_logs
+from distill.commands.options import AllowMissing, CacheFiles, ManifestFile, RecipeFile, read_clips, read_data
 
 if TYPE_CHECKING:
     from distill.training_state import EpochResult, ModelId
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @resumable
+@with_logs
 def train(
     recipe: RecipeFile,
     cache: CacheFiles,
@@ -61,10 +63,8 @@ def train(
     - `python -m distill train mine.toml --manifest mine.csv --cache rgb=rgb.h5 --cache skeleton=va.h5 --out runs/one
       --method without`
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from common.errors import UserError
+    from common.progress import progress_bars
     from distill.epoch_counter import finished_notice
     from distill.run_folder import ModelRun
     from distill.train_runs import count_finished, train_runs
@@ -77,15 +77,14 @@ def train(
     if method in plan.classical:
         raise UserError(f"{method} trains no network; `python -m evaluate reproduce` runs it")
     data = read_data(chosen, clips, cache, device, allow_missing)
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     run = ModelRun(ModelId(method, seed), out, teacher)
     finished = count_finished([run])
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{method}, seed {seed}", total=plan.training.epochs)
+    with progress_bars() as bar:
+        progress = bar(f"{method}, seed {seed}", "epochs")
 
         def show(model: "ModelId", epoch: "EpochResult") -> None:
-            text = f"{method}, seed {seed}: validation AUC {100 * epoch.validation_auc:.1f} %"
-            bar.update(task, completed=epoch.epoch, description=text)
+            progress.rename(f"{method}, seed {seed}, validation AUC {100 * epoch.validation_auc:.1f} %")
+            progress(epoch.epoch, plan.training.epochs)
 
         record = train_runs([run], plan, data, show)[0]
     if finished:

@@ -3,12 +3,12 @@
 A recipe has one folder: `--videos DIR`. In a suite the recipe is named: `--videos sysu=DIR`. No input is read here.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.log import notify
 from common.named_paths import named_paths
 from distill.commands.caches import name_caches
 from evaluate.pipeline.inputs import PipelineInputs, missing_option, replace_seeds
@@ -34,10 +34,7 @@ def current_name(recipe: Path) -> Path:
     name = FORMER_NAMES.get(str(recipe))
     if name is None or recipe.exists():
         return recipe
-    print(
-        f"note: {recipe} is called {name} now; to use results in out/{recipe}, give --out out/{recipe}",
-        file=sys.stderr,
-    )
+    notify(f"note: {recipe} is called {name} now; to use results in out/{recipe}, give --out out/{recipe}")
     return Path(name)
 
 

@@ -9,7 +9,8 @@ import typer
 
 from common.callbacks import ProgressCallback
 from common.exits import resumable
-from common.options import Device, Json
+from common.log import notify
+from common.options import Device, Json, with_logs
 
 if TYPE_CHECKING:  # they load torch, which --help does without
     from evaluate.pipeline.inputs import StageProgress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # they load torch, which --help does without
 
 
 @resumable
+@with_logs
 def reproduce(
     recipe: Annotated[
         Path,
@@ -83,8 +85,6 @@ def reproduce(
     rows = [with_seeds(row, seeds) for row in rows]
 
     # These load torch, so a misspelt recipe is refused before.
-    from rich.console import Console
-
     from common.progress import progress_bars
     from distill.training_plan import complete_recipe
     from evaluate.pipeline.inputs import SuiteInputs, default_workers
@@ -94,7 +94,6 @@ def reproduce(
 
     options = InputOptions(videos or [], manifest or [], cache or [], skip_failed, get_weights)
     machine = Machine(device=device, workers=workers or default_workers(), deadline=deadline)
-    notify = Console(stderr=True, markup=False).print
     folder = out or Path("out") / (rows[0] if suite is None else suite).name
     if suite is None:
         complete_recipe(rows[0], recipe)  # checks the methods; its messages name the file

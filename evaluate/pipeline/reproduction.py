@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.callbacks import Notify
 from common.device import choose_device
+from common.log import LOGGER
 from distill.epoch_counter import finished_notice
 from evaluate.pipeline.failed_clips import without_failed
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
@@ -75,6 +76,7 @@ def reproduce(
         nonlocal started
         now = time.monotonic()
         seconds[stage], started = now - started, now
+        LOGGER.debug(f"stage {stage} of {recipe.name}: {seconds[stage]:.1f} s")
 
     device = choose_device(machine.device)
     plans = make_plans(recipe, inputs, notify, machine.weights_folder)

@@ -5,7 +5,7 @@ If a stream trains a VA-CNN, that is done before any extraction.
 
 from pathlib import Path
 
-from common.callbacks import Notify, ProgressCallback
+from common.callbacks import Notify, ProgressCallback, in_megabytes
 from evaluate.pipeline.extraction_plan import ExtractedStream, ExtractionPlan
 from evaluate.pipeline.inputs import StageProgress
 from evaluate.pipeline.stream_cache import Stream, read_stream, va_cnn_config
@@ -46,7 +46,7 @@ def _prepare_weights(plan: ExtractionPlan, machine: Machine, progress: ProgressC
         if nothing_to_extract(Extraction(plan.clips.path, plan.clips.root, stream.path, config, machine)):
             continue  # its network is not needed
         if plan.get_weights and config.weights in read_weights():
-            get_weights(config.weights, machine.weights_folder, progress=_in_megabytes(progress))
+            get_weights(config.weights, machine.weights_folder, progress=in_megabytes(progress))
         load_segment_network(config, machine)
 
 
@@ -79,10 +79,6 @@ def _train_va_cnn(
         notify(f"{stream.first_va_cnn} was trained on other clips; the VA-CNN of these clips is trained into {folder}")
     data = VaCnnData(clips.manifest, clips.root, config.column, config.segments, plan.skip_failed)
     return train_va_cnn(folder, data, va_cnn_config(config), machine, notify, progress)
-
-
-def _in_megabytes(progress: ProgressCallback) -> ProgressCallback:
-    return lambda done, total: progress(done // 10**6, total // 10**6)
 
 
 def _part(progress: ProgressCallback, index: int, count: int) -> ProgressCallback:

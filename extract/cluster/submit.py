@@ -85,7 +85,12 @@ def follow_run(out: Path, progress: ProgressCallback) -> Callable[[], None]:
         nonlocal last
         if time.monotonic() - last > FOLLOW_SECONDS:
             last = time.monotonic()
-            status = read_status(out)
-            progress(status.done + status.failed, status.clips)
+            show_run(out, progress)
 
     return follow
+
+
+def show_run(out: Path, progress: ProgressCallback) -> None:
+    """Call `progress` with the state of a run."""
+    status = read_status(out)
+    progress(status.done + status.failed, status.clips)

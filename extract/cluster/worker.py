@@ -111,17 +111,20 @@ def raise_errors(ends: list[End], submission: Submission) -> None:
     """
     bad = [end for end in ends if end.status not in NORMAL_ENDS]
     if bad:
-        words = dict.fromkeys(f"{end.words.removeprefix('error: ') or _describe_status(end.status)}" for end in bad)
+        words = dict.fromkeys(_describe_end(end) for end in bad)
         raise UserError(
             f"{len(bad)} workers failed (shard {', '.join(str(end.shard) for end in bad[:5])}): "
             f"{'; '.join(list(words)[:3])}. Logs are in {submission.jobs}; run the same command to resume"
         )
 
 
-def _describe_status(status: int) -> str:
+def _describe_end(end: End) -> str:
+    """Return why a worker failed: its last line, which is an error, unless a signal ended it."""
     from extract.decoding.decode_process import signal_name
 
-    return signal_name(-status) if status < 0 else f"exit status {status}"
+    if end.status >= 0:
+        return end.words.removeprefix("error: ") or f"exit status {end.status}"
+    return signal_name(-end.status) + (f" after the line: {end.words}" if end.words else "")
 
 
 def _last_line(log: Path) -> str:

@@ -1,7 +1,6 @@
 """The verbs that make a cache: `plan` writes a plan, `run` does it or a shard of it, `retry` takes the failed clips."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,8 @@ import typer
 from common.cores import usable_cores
 from common.errors import UserError
 from common.exits import resumable
-from common.options import Device, Json, Workers
+from common.log import notify
+from common.options import LOG_OPTIONS, Device, Json, Workers, with_logs
 from extract.commands.options import (
     CLIPS,
     Backbone,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 THREADS = "torch's threads on a CPU; they decide the last bits."
 DEADLINE = "Seconds without a new frame before a clip's decoder is killed."
-FREE_OPTIONS = {"context", "out", "shard", "device", "workers", "deadline", "as_json"}  # not part of a plan
+FREE_OPTIONS = {"context", "out", "shard", "device", "workers", "deadline", "as_json", *LOG_OPTIONS}  # not of a plan
 
 
 def plan(
@@ -93,6 +93,7 @@ def plan(
 
 
 @resumable
+@with_logs
 def run(
     context: typer.Context,
     out: Out,
@@ -152,6 +153,7 @@ def run(
 
 
 @resumable
+@with_logs
 def retry(
     out: CacheFile,
     shard: Shard = None,
@@ -176,7 +178,7 @@ def _extract(extraction: "Extraction", only: int | None, *, as_json: bool) -> No
     from extract.run import extract
 
     with stop_signals() as stop, progress_bars() as bar:
-        control = RunControl(only, stop=stop, progress=bar("extract", "clips"), notify=_print_notice)
+        control = RunControl(only, stop=stop, progress=bar("extract", "clips"), notify=notify)
         failures = extract(extraction, control)
     print_outcome(extraction.cache, failures, only, as_json=as_json)
 
@@ -193,10 +195,6 @@ def _resume(out: Path, shard: str | None, changes: "MachineChanges", *, retry: b
         progress = bar("retry" if retry else "extract", "clips")
         failures = resume(out, changes, RunControl(only, retry=retry, stop=stop, progress=progress))
     print_outcome(out, failures, only, as_json=as_json)
-
-
-def _print_notice(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
 
 
 def _refuse_options_of_a_plan(context: typer.Context) -> None:

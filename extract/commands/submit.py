@@ -3,14 +3,14 @@
 import contextlib
 import inspect
 import json
-import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from common.exits import resumable
-from common.options import Json
+from common.log import LOGGER
+from common.options import Json, with_logs
 from extract.cluster.engine import EngineCallbacks
 from extract.cluster.engines import ENGINES
 from extract.commands.options import CacheFile
@@ -45,6 +45,7 @@ def _with_engine_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @resumable
+@with_logs
 @_with_engine_options
 def submit(
     out: CacheFile,
@@ -82,7 +83,7 @@ def submit(
         report("no clip has failed" if retry else "every shard is done already")
     else:
         with _followed(submission, show=chosen.waits and not dry_run) as follow:
-            callbacks = EngineCallbacks(report, _warn, follow)
+            callbacks = EngineCallbacks(report, LOGGER.warning, follow)
             ended = library.submit(submission, chosen, settings, callbacks, dry_run=dry_run)
     if ended:
         print_outcome(submission.out, library.finish_submission(submission.out), as_json=as_json)
@@ -94,14 +95,12 @@ def submit(
 def _followed(submission: "Submission", *, show: bool) -> Iterator[Callable[[], None]]:
     """Give a function that updates a progress bar; without `show`, one that does nothing."""
     from common.progress import progress_bars
-    from extract.cluster.submit import follow_run
+    from extract.cluster.submit import follow_run, show_run
 
     if not show:
         yield lambda: None
         return
     with progress_bars() as bar:
-        yield follow_run(submission.out, bar("retry" if submission.retry else "extract", "clips"))
-
-
-def _warn(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+        progress = bar("retry" if submission.retry else "extract", "clips")
+        yield follow_run(submission.out, progress)
+        show_run(submission.out, progress)  # the clips since the last look

@@ -5,17 +5,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from common.config import parse_config
 from common.exits import resumable
-from common.options import Device, Json
+from common.log import notify
+from common.options import Device, Json, with_logs
 from manifests.recipes.recipe import VaCnn
 
 DEFAULT = VaCnn()
 
 
 @resumable
+@with_logs
 def train_vacnn(
     context: typer.Context,
     manifest: Annotated[Path, typer.Argument(help="The manifest (CSV), with a validation split.")],
@@ -71,7 +72,7 @@ def train_vacnn(
             VaCnnData(read_manifest(manifest), videos, column, segments, skip_failed),
             config,
             Machine(device=device, workers=workers),
-            notify=Console(stderr=True, markup=False).print,
+            notify=notify,
             progress=bar("train VA-CNN", "epochs"),
         )
     done = read_completion(out)

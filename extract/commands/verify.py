@@ -4,18 +4,21 @@ import json
 from dataclasses import asdict
 
 from common.errors import UserError
-from common.options import Json
+from common.options import Json, with_logs
 from extract.commands.options import CacheFile
 
 
+@with_logs
 def verify(out: CacheFile, as_json: Json = False) -> None:
     """Check a cache against its checksum, and its parts against theirs.
 
     Example: `python -m extract verify tsm.h5`
     """
+    from common.progress import progress_bars
     from extract.shards.verify import verify_cache
 
-    found = verify_cache(out)
+    with progress_bars() as bar:
+        found = verify_cache(out, bar("verify", "clips"), bar("verify parts", "shards"))
     facts = found.facts
     if as_json:
         checks = {

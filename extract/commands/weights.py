@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from common.callbacks import in_megabytes
 from common.command_line import new_app
 from common.exits import resumable
-from common.options import Json
+from common.options import Json, with_logs
 
 app = new_app("The released Kinetics weights: list them, get one.")
 
@@ -46,6 +47,7 @@ def list_weights(as_json: Json = False) -> None:
 
 @app.command("get")
 @resumable
+@with_logs
 def get_weights_file(
     name: Annotated[str, typer.Argument(help="A name of `weights list`.")],
 ) -> None:
@@ -53,9 +55,9 @@ def get_weights_file(
 
     Example: `python -m extract weights get tsm-r50-8f-kinetics400`
     """
-    from common.progress import byte_bar
+    from common.progress import progress_bars
     from extract.networks.weights import get_weights, weights_folder
 
-    with byte_bar(name) as progress:
-        path = get_weights(name, weights_folder(), progress=progress)
+    with progress_bars() as bar:
+        path = get_weights(name, weights_folder(), progress=in_megabytes(bar(name, "MB")))
     print(path)

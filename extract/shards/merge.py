@@ -6,6 +6,7 @@ The worker that finds no clip missing merges, under one lock. What is planned an
 import contextlib
 import glob
 import json
+import time
 from collections.abc import Container, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from common.callbacks import ProgressCallback, no_progress
 from common.errors import UserError
 from common.files import remove_leftovers, sha256_of, write_text
+from common.log import LOGGER
 from extract.cache_rows import Row
 from extract.cache_writer import write_cache
 from extract.shards.failure_reasons import describe_failures
@@ -29,10 +32,14 @@ MERGE_SECONDS = 600.0  # to wait for another worker's merge
 OPEN_PARTS = 256  # files held open while merging: clips that follow each other in the manifest are in different shards
 
 
-def merge(run: RunFolder) -> dict[str, LedgerRow]:
+def merge(run: RunFolder, progress: ProgressCallback = no_progress) -> dict[str, LedgerRow]:
     """Make the cache of a run's parts: all clips in the manifest's order, failed ones with valid = False.
 
     A cache that is complete already is left as it is.
+
+    Args:
+        run: its folder.
+        progress: called with the number of clips that are written and of all clips.
 
     Returns:
         The failed clips, by their ids.
@@ -53,13 +60,15 @@ def merge(run: RunFolder) -> dict[str, LedgerRow]:
             return failures
         clip_ids = run.clips["clip_id"].tolist()
         _refuse_incomplete(run, clip_ids, done, failures)
-        _write_cache(run.cache, clip_ids, done, settings)
+        began = time.monotonic()
+        _write_cache(run.cache, clip_ids, done, settings, progress)
         record = {
             "clips_done": _count_planned(run, done),
             "fingerprint": run.plan.fingerprint,
             "sha256": sha256_of(run.cache),
         }
         write_text(_record(run), json.dumps(record) + "\n")
+        LOGGER.debug(f"{run.cache} merged of {len(clip_ids)} clips in {time.monotonic() - began:.1f} s")
     return failures
 
 
@@ -98,7 +107,9 @@ def _count_planned(run: RunFolder, done: Container[str]) -> int:
     return sum(clip_id in done for clip_id in run.clips["clip_id"])
 
 
-def _write_cache(cache: Path, clip_ids: list[str], done: dict[str, RowPlace], settings: dict[str, Any]) -> None:
+def _write_cache(
+    cache: Path, clip_ids: list[str], done: dict[str, RowPlace], settings: dict[str, Any], progress: ProgressCallback
+) -> None:
     with contextlib.ExitStack() as files:
 
         @lru_cache(maxsize=OPEN_PARTS)
@@ -112,7 +123,8 @@ def _write_cache(cache: Path, clip_ids: list[str], done: dict[str, RowPlace], se
 
         def rows() -> Iterator[Row]:
             zeros: NDArray[np.float32] = np.zeros(shape, np.float32)
-            for clip_id in clip_ids:
+            for number, clip_id in enumerate(clip_ids, 1):
+                progress(number, len(clip_ids))
                 if place := done.get(clip_id):
                     features = opened(place.part)[place.row]
                     if features.shape != shape:

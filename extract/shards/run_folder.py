@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from common.callbacks import ProgressCallback, no_progress
 from common.errors import UserError
 from common.files import sha256_of
 from extract.shards.checked_json import load_checked
@@ -118,9 +119,17 @@ class RunFolder:
             if len(clips) and self.shard(number).completion().get("clips_sha256") != shard_sha256(clips)
         ]
 
-    def damaged_parts(self) -> list[Path]:
-        """Return the completion records of all shards that are damaged, or whose part is."""
-        return [record for shard in self.shards() for record in shard.damaged_parts()]
+    def damaged_parts(self, progress: ProgressCallback = no_progress) -> list[Path]:
+        """Return the completion records of all shards that are damaged, or whose part is.
+
+        Args:
+            progress: called with the number of shards that are read and of all shards.
+        """
+        damaged: list[Path] = []
+        for number, shard in enumerate(self.shards(), 1):
+            damaged += shard.damaged_parts()
+            progress(number, self.plan.shards)
+        return damaged
 
     def done(self) -> dict[str, RowPlace]:
         """Return where the features of each finished clip are."""

@@ -66,13 +66,18 @@ def extract_shards(
         check_scratch()
     write_settings(run, settings)
     numbers = range(run.plan.shards) if control.shard is None else [control.shard]
+    shards = {number: run.clips[run.clips["shard"] == number] for number in numbers}
     total = int(run.clips["shard"].isin(numbers).sum())
-    job = _Job(run.plan, network, machine, control, joint_list, total)
+    # What later shards have done already counts from the beginning, or else it would count as speed.
+    skipped = {
+        number: len(clips) - len(_to_do(clips, *run.shard(number).state(clips["clip_id"]), control))
+        for number, clips in shards.items()
+    }
+    job = _Job(run.plan, network, machine, control, joint_list, total, skipped)
     failures: dict[str, LedgerRow] = {}
-    for number in numbers:
-        clips = run.clips[run.clips["shard"] == number]
+    for number, clips in shards.items():
         with run.shard(number, LOCK_SECONDS if control.shard is not None else 0.0) as shard:
-            _extract_missing(job, shard, clips)
+            _extract_missing(job, number, shard, clips)
             failures.update(_complete(shard, clips))
         if control.stop is not None and control.stop.is_set():
             raise Stopped
@@ -104,25 +109,39 @@ class _Job:
     control: RunControl
     joint_list: JointList | None
     total: int
-    finished: int = 0
+    skipped: dict[int, int]  # by shard
+    extracted: int = 0
+    shown: int = -1
 
     def clip_done(self) -> None:
-        self.finished += 1
-        self.control.progress(self.finished, self.total)
+        self.extracted += 1
+        self.show()
+
+    def show(self) -> None:
+        if (finished := sum(self.skipped.values()) + self.extracted) != self.shown:
+            self.shown = finished
+            self.control.progress(finished, self.total)
 
 
-def _extract_missing(job: _Job, shard: ShardFolder, clips: pd.DataFrame) -> None:
+def _to_do(clips: pd.DataFrame, done: set[str], failed: set[str], control: RunControl) -> set[str]:
+    """Return the clips of a shard that are missing, or for a retry those that failed."""
+    return failed if control.retry else set(clips["clip_id"]) - done - failed
+
+
+def _extract_missing(job: _Job, number: int, shard: ShardFolder, clips: pd.DataFrame) -> None:
     """Extract the missing clips of a shard, or for a retry the failed ones."""
     dropped = shard.drop_damaged_parts()
     done, failed = shard.state(clips["clip_id"])
-    wanted = failed if job.control.retry else set(clips["clip_id"]) - done - failed
+    wanted = _to_do(clips, done, failed, job.control)
     todo = clips[clips["clip_id"].isin(wanted)]
-    job.finished += len(clips) - len(todo)
+    job.skipped[number] = len(clips) - len(todo)  # another worker may have done more meanwhile
     if dropped or len(todo):
         shard.incomplete()
     with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
         tasks = (_task(clip, job) for clip in todo.itertuples())
         ShardWorker(shard, job.network, job.machine, job.control.stop, heartbeat, job.clip_done).work(tasks)
+    if job.extracted:
+        job.show()
 
 
 def _complete(shard: ShardFolder, clips: pd.DataFrame) -> dict[str, LedgerRow]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from common.errors import UserError
+from common.log import LOGGER
 from extract.cache_rows import Row
 from extract.clip import Clip
 from extract.decoding.decode_process import DecodeTask, Failure
@@ -112,6 +113,7 @@ class ShardWorker:
 
     def _fail(self, failure: Failure) -> None:
         self.shard.add_failure(failure)
+        LOGGER.debug(f"clip {failure.clip_id} failed ({failure.stage}): {failure.reason}")
         self.heartbeat.clip(failed=True)
         self.clip_done()
 

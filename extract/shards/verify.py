@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.callbacks import ProgressCallback, no_progress
 from extract.cache import CacheFacts, check_cache
 from extract.shards.merge import is_merged
 from extract.shards.run_folder import RunFolder
@@ -35,18 +36,25 @@ class Verification:
         return [problem for problem in found if problem]
 
 
-def verify_cache(cache: Path) -> Verification:
+def verify_cache(
+    cache: Path, progress: ProgressCallback = no_progress, parts_progress: ProgressCallback = no_progress
+) -> Verification:
     """Verify a cache and, if its run folder is still there, the parts.
+
+    Args:
+        cache: the feature cache.
+        progress: called with the number of clips of the cache that are read and of all clips.
+        parts_progress: called with the number of shards whose parts are read and of all shards.
 
     Raises:
         UserError: the cache is missing or damaged.
     """
-    facts, run = check_cache(cache), RunFolder(cache)
+    facts, run = check_cache(cache, progress), RunFolder(cache)
     if not run.folder.exists():  # the user may remove it once the cache is made
         return Verification(facts, [], [], True)
     return Verification(
         facts,
-        damaged_parts=[str(record.relative_to(run.folder)) for record in run.damaged_parts()],
+        damaged_parts=[str(record.relative_to(run.folder)) for record in run.damaged_parts(parts_progress)],
         missing_clips=run.missing(),
         as_merged=is_merged(run, run.done()),
     )

@@ -104,6 +104,7 @@ def train_va_cnn(
         samples = {split: _stretched(own, network, config).to(device) for split, own in samples.items()}
         state = _train(folder, network.to(device), samples, config, progress)
         assert state.best is not None
+        progress(config.epochs, config.epochs)  # the training may have ended early
         selected = asdict(state.selected)
         save_weights(folder / WEIGHTS, state.best, made | {"selected": selected})
         write_completion(folder, {"epochs": len(state.history), "selected": selected, "left_out": left_out})

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
+from common.callbacks import in_megabytes
 from common.errors import UserError
 from common.exits import resumable
-from common.options import Json
-from common.progress import byte_bar
+from common.options import Json, with_logs
+from common.progress import progress_bars
 from manifests.archives import Unpacked, unpack_archives
 from manifests.completeness import check_complete
 from manifests.datasets import DATASETS, Archives, DataSet
@@ -18,6 +19,7 @@ WITH_ARCHIVES = [name for name, one in DATASETS.items() if isinstance(one, DataS
 
 
 @resumable
+@with_logs
 def unpack(
     dataset: Annotated[str, typer.Argument(help=f"One of {', '.join(WITH_ARCHIVES)}.")],
     out: Annotated[Path, typer.Option(help="Folder to unpack into, and to look for the data set in.")],
@@ -70,5 +72,6 @@ def _find(name: str) -> tuple[DataSet, Archives]:
 
 
 def _unpack(data_set: DataSet, known: Archives, archives: list[Path], out: Path) -> Unpacked:
-    with byte_bar(f"unpack {data_set.title}") as progress:
+    with progress_bars() as bar:
+        progress = in_megabytes(bar(f"unpack {data_set.title}", "MB"))
         return unpack_archives(archives, out, known.checksums, progress)
