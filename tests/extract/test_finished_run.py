@@ -264,3 +264,19 @@ def test_files_that_were_replaced_are_refused_by_name(make: Callable[..., object
     (skeletons / "s2.npy").write_bytes(old)
     make()
     assert contents(out.parent) == before
+
+
+def test_progress_ends_at_all_clips_whichever_shard_has_work_left(
+    make: Callable[..., dict[str, LedgerRow]], skeletons: Path, out: Path
+) -> None:
+    broken = (skeletons / "s5.npy").read_bytes()
+    (skeletons / "s5.npy").write_bytes(b"no skeleton")
+    calls: list[tuple[int, int]] = []
+    assert list(make(shards=3, progress=lambda *call: calls.append(call))) == ["s5"]
+    total = len(RunFolder(out).clips)
+    assert calls == [(done, total) for done in range(1, total + 1)]
+
+    calls.clear()
+    (skeletons / "s5.npy").write_bytes(broken)
+    assert resume(out, control=RunControl(retry=True, progress=lambda *call: calls.append(call))) == {}
+    assert calls == [(total, total)], "the clips of the shards after it are counted too"

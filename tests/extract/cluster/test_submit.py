@@ -1,7 +1,9 @@
 """`extract submit`: what it gives to which engine, and what it refuses with a sentence."""
 
+import contextlib
 import shlex
 import sys
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from common.callbacks import ProgressCallback
 from common.command_line import new_app
 from common.errors import UserError
 from common.subprocesses import safe_path_option
 from extract.cluster.slurm import _ranges
 from extract.cluster.submission import SubmitConfig, prepare_submission
-from extract.commands.submit import submit
+from extract.commands.submit import _followed, submit
 from extract.decoding.decode_process import Failure
 from extract.shards.run_folder import RunFolder
 
@@ -86,3 +89,22 @@ def test_ranges_say_the_same_numbers(numbers: set[int]) -> None:
     spans = [[int(end) for end in span.split("-")] for span in said.split(",")]
     assert [number for span in spans for number in range(span[0], span[-1] + 1)] == sorted(numbers)
     assert all(after[0] > before[-1] + 1 for before, after in pairwise(spans)), "as short as can be"
+
+
+def test_progress_ends_with_the_clips_since_the_last_look(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, calls = RunFolder(out), list[tuple[int, int]]()
+    clips = len(run.clips)
+
+    @contextlib.contextmanager
+    def bars() -> Iterator[Callable[[str, str], ProgressCallback]]:
+        yield lambda title, unit: lambda done, total: calls.append((done, total))
+
+    monkeypatch.setattr("common.progress.progress_bars", bars)
+    with _followed(prepare_submission(out, SubmitConfig()), show=True) as follow:
+        follow()
+        for number, own in run.clips.groupby("shard"):
+            with run.shard(int(str(number))) as shard:
+                for clip in own["clip_id"]:
+                    shard.add_failure(Failure(clip, "decode", "made up"))
+        follow()  # too soon to look again
+    assert calls == [(0, clips), (clips, clips)]
