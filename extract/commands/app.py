@@ -3,6 +3,7 @@
 from common.command_line import new_app
 from extract.commands import weights
 from extract.commands.bench import bench
+from extract.commands.clean import clean
 from extract.commands.diff import diff
 from extract.commands.doctor import doctor
 from extract.commands.merge import merge
@@ -13,7 +14,7 @@ from extract.commands.train_vacnn import train_vacnn
 from extract.commands.verify import verify
 
 app = new_app("Extract segment features of videos and skeletons into a feature cache, and check such caches.")
-for command in (plan, run, submit, status, retry, merge, verify, diff, doctor, bench):
+for command in (plan, run, submit, status, retry, merge, verify, clean, diff, doctor, bench):
     app.command()(command)
 app.command("train-vacnn")(train_vacnn)
 app.add_typer(weights.app, name="weights")

@@ -22,6 +22,7 @@ from common.files import remove_leftovers, sha256_of, write_text
 from common.log import LOGGER
 from extract.cache_rows import Row
 from extract.cache_writer import write_cache
+from extract.shards.cleaned_parts import restore_parts
 from extract.shards.failure_reasons import describe_failures
 from extract.shards.folder_lock import hold_lock
 from extract.shards.ledger import LedgerRow
@@ -49,7 +50,7 @@ def merge(run: RunFolder, progress: ProgressCallback = no_progress) -> dict[str,
         UserError: nothing was begun, clips are missing, parts are damaged, or every clip failed.
     """
     _ = run.plan  # fails where nothing was begun, before a folder is made
-    with hold_lock(run.folder / "merge.lock", f"merging {run.cache}", MERGE_SECONDS, [_record(run).name]) as held:
+    with hold_merge_lock(run, MERGE_SECONDS) as held:
         run.reread()
         settings = {**run.settings(), "manifest_sha256": run.plan.fingerprint}
         if held:  # otherwise they may be those of another worker that merges too
@@ -59,6 +60,7 @@ def merge(run: RunFolder, progress: ProgressCallback = no_progress) -> dict[str,
         if is_merged(run, done):
             return failures
         clip_ids = run.clips["clip_id"].tolist()
+        restore_parts(run)
         _refuse_incomplete(run, clip_ids, done, failures)
         began = time.monotonic()
         _write_cache(run.cache, clip_ids, done, settings, progress)
@@ -70,6 +72,11 @@ def merge(run: RunFolder, progress: ProgressCallback = no_progress) -> dict[str,
         write_text(_record(run), json.dumps(record) + "\n")
         LOGGER.debug(f"{run.cache} merged of {len(clip_ids)} clips in {time.monotonic() - began:.1f} s")
     return failures
+
+
+def hold_merge_lock(run: RunFolder, patience: float) -> contextlib.AbstractContextManager[bool]:
+    """Return a context that holds the lock of a run's merge; `patience` is the number of seconds to wait for it."""
+    return hold_lock(run.folder / "merge.lock", f"merging {run.cache}", patience, [_record(run).name])
 
 
 def is_merged(run: RunFolder, done: Container[str]) -> bool:

@@ -15,10 +15,11 @@ from common.callbacks import ProgressCallback, no_progress
 from common.errors import UserError
 from common.files import sha256_of
 from extract.shards.checked_json import load_checked
+from extract.shards.cleaned_record import part_name, read_cleaned
 from extract.shards.folder_lock import LOCK_SECONDS, hold_lock
 from extract.shards.ledger import LedgerRow
 from extract.shards.run_plan import RunPlan, read_planned_clips, read_run_plan, shard_sha256
-from extract.shards.shard_folder import RowPlace, ShardFolder
+from extract.shards.shard_folder import RowPlace, ShardFolder, read_part_record
 
 
 class RunFolder:
@@ -86,6 +87,16 @@ class RunFolder:
         """Read plan and clips again when they are next needed: another process may have planned more."""
         self.__dict__.pop("plan", None)
         self.__dict__.pop("clips", None)
+        self.__dict__.pop("_cleaned", None)
+
+    def is_cleaned(self, record: Path) -> bool:
+        """Tell whether `clean` has removed the part of a completion record, and its features are in the cache."""
+        sha256 = read_part_record(record)["part_sha256"]
+        return bool(sha256) and self._cleaned.get(part_name(record)) == sha256
+
+    @cached_property
+    def _cleaned(self) -> dict[str, str]:
+        return read_cleaned(self.folder, self.cache)  # this reads the whole cache if something was removed
 
     def lock(self) -> contextlib.AbstractContextManager[bool]:
         """Return a context that holds the lock of the plan, the clips and the settings."""
@@ -98,7 +109,7 @@ class RunFolder:
             raise UserError(
                 f"no shard {number}: {self.cache} was planned with {self.plan.shards}, 0 to {self.plan.shards - 1}"
             )
-        return ShardFolder(self.folder / "shards" / f"{number:05d}", patience)
+        return ShardFolder(self.folder / "shards" / f"{number:05d}", patience, self.is_cleaned)
 
     def shards(self) -> list[ShardFolder]:
         """Return the folders of all shards."""

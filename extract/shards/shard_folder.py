@@ -42,16 +42,19 @@ class ShardFolder:
     Args:
         folder: `features.h5.run/shards/K`.
         patience: seconds to wait for the lock.
+        is_cleaned: tells of a completion record whether its part was removed because the cache has its features.
 
     Raises:
         BusyError: on entering, where another process works on the same shard.
         UserError: on entering, where the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, patience: float = 0.0) -> None:
+    def __init__(
+        self, folder: Path, patience: float = 0.0, is_cleaned: Callable[[Path], bool] = lambda record: False
+    ) -> None:
         self.folder = folder
         self.ledger = FailureLedger(folder / "failures.jsonl")
-        self._patience = patience
+        self._patience, self._is_cleaned = patience, is_cleaned
 
     def __enter__(self) -> "ShardFolder":
         self._lock = hold_lock(self.folder / "lock", f"at work on {self.folder}", self._patience)
@@ -120,12 +123,13 @@ class ShardFolder:
 
     def damaged_parts(self) -> list[Path]:
         """Return the completion records that are damaged, or whose part is missing or damaged."""
-        return [
-            path
-            for path in self.records()
-            if not (part := path.with_suffix(".safetensors")).exists()
-            or sha256_of(part) != read_part_record(path)["part_sha256"]
-        ]
+        return [path for path in self.records() if not self._is_whole(path)]
+
+    def _is_whole(self, record: Path) -> bool:
+        part = record.with_suffix(".safetensors")
+        if not part.exists():
+            return self._is_cleaned(record)
+        return bool(sha256_of(part) == read_part_record(record)["part_sha256"])
 
     def drop_damaged_parts(self) -> int:
         """Remove damaged parts, so that their clips count as missing; return how many there were."""
