@@ -88,12 +88,11 @@ class Bar:
     Args:
         lines: the lines.
         progress: shows the bar; None: there is none.
-        unit: what is counted.
     """
 
-    def __init__(self, lines: ProgressLines, progress: Progress | None, unit: str) -> None:
+    def __init__(self, lines: ProgressLines, progress: Progress | None) -> None:
         self._lines, self._progress = lines, progress
-        self._task = None if progress is None else progress.add_task(lines.title, start=False, visible=False, unit=unit)
+        self._task = None if progress is None else progress.add_task(lines.title, start=False, visible=False)
 
     def __call__(self, done: int, total: int) -> None:
         """Show what is done."""
@@ -122,7 +121,7 @@ def progress_bars(clock: Clock = time.monotonic) -> Iterator[Callable[[str, str]
 
     def new_bar(title: str, unit: str) -> Bar:
         lines.append(ProgressLines(title, unit, _log_line, clock))
-        return Bar(lines[-1], progress, unit)
+        return Bar(lines[-1], progress)
 
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(_terminal_bars()) if shows_bars() else None
@@ -155,10 +154,7 @@ def _terminal_bars() -> Progress:
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        if not task.speed:
-            return Text("")
-        number, per = rate_text(task.speed).split("/")
-        return Text(f"{number} {task.fields['unit']}/{per}")
+        return Text(rate_text(task.speed) if task.speed else "")
 
 
 def _duration(seconds: float) -> str:
