@@ -7,6 +7,7 @@ from common.callbacks import Notify
 from common.errors import UserError
 from distill.training_plan import check_classes
 from evaluate.pipeline.inputs import PipelineInputs
+from manifests.audit import refuse_unusable
 from manifests.datasets import DATASETS, SyntheticDataSet
 from manifests.manifest import SPLITS, Manifest, read_manifest, write_manifest
 from manifests.recipes.recipe import Recipe, check_protocol
@@ -36,14 +37,15 @@ def find_clips(recipe: Recipe, inputs: PipelineInputs, notify: Notify) -> Clips:
         notify: gets a sentence about clips that are missing.
 
     Raises:
-        UserError: neither a manifest nor files are given, the manifest is of another protocol, a split is empty, or
-            all training clips are of one class.
+        UserError: neither a manifest nor files are given, the manifest is of another protocol, a split is empty, all
+            training clips are of one class, a class has none, or two clips have one file.
     """
     path, root = _manifest_and_root(recipe, inputs, notify)
     manifest = read_manifest(path)
     for split in SPLITS:
         manifest.split(split)  # refuses an empty one
     check_classes(manifest.split("train")["label"], manifest.protocol)
+    refuse_unusable(manifest.clips, root)
     return Clips(path, manifest, root)
 
 

@@ -5,6 +5,7 @@ features are those of the bundled recipe, and the run has finished all seeds of 
 trained differently from the bundled recipe; a remark then says so.
 """
 
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,24 +13,36 @@ from typing import Any
 from common.run_record import differences
 from distill.training_plan import complete_recipe
 from evaluate.pipeline.finished_run import CacheProvenance, FinishedRow, Provenance
+from evaluate.pipeline.scoring_plan import METHOD
 from evaluate.pipeline.stream_cache import COMPARED_VA_CNN, va_cnn_config
 from evaluate.scoring.tolerance import TOLERANCES
 from extract.backbones import find_backbone
 from extract.backbones.frame_network import FrameNetwork
 from manifests.published import RATIOS, WHOLE, Published
-from manifests.recipes.recipe import TRAIN, Extract, Recipe
+from manifests.recipes.recipe import TRAIN, Extract, Recipe, read_recipe
+from manifests.recipes.recipe_files import RECIPES
 from manifests.released_weights import read_weights
 
 MADE_HERE = {"TSM", "VA-CNN"}  # published features that a bundled recipe makes
-# (protocol, share of training labels) → the bundled recipe of the published rows; all their methods share it.
-BUNDLED = {
-    ("ucf101-early-15-3-7", "all"): "ucf101.toml",
-    ("ucf101-early-15-3-7", "10%"): "rows/table3-ucf101-with.toml",
-    ("sysu-xsub-fixed", "all"): "sysu.toml",
-    ("sysu-xsub-fixed", "10%"): "rows/table3-sysu-with.toml",
-    ("ntu60-xsub", "all"): "ntu60.toml",
-}
 NOT_DECISIVE = {"name", "base", "methods", "seeds"}  # keys of a recipe in which rows of one run differ
+
+
+@functools.cache
+def bundled_recipe(protocol: str, labels: str) -> Recipe:
+    """Return the bundled recipe of the published rows, which has the paper's method; all their methods share it.
+
+    Args:
+        protocol: of the rows.
+        labels: the share of training labels; `TOLERANCES` has an entry for both.
+    """
+    files = [path for folder in (RECIPES, RECIPES / "rows") for path in sorted(folder.glob("*.toml"))]
+    return next(
+        recipe
+        for recipe in map(read_recipe, files)
+        if (recipe.data.protocol, recipe.labels.share) == (protocol, labels)
+        and recipe.data.classes is None
+        and METHOD in recipe.methods
+    )
 
 
 def reasons_against_any_run(row: Recipe, published: Published | None) -> Iterator[str]:

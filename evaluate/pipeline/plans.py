@@ -1,6 +1,7 @@
 """The plans of all stages. A recipe and its inputs are resolved here, once, before anything is decoded or trained.
 
-Everything that can be refused is refused here. After that each stage gets its own plan and not the recipe.
+What the recipe and the inputs alone show to be wrong is refused here. After that each stage gets its own plan and not
+the recipe.
 """
 
 from dataclasses import dataclass

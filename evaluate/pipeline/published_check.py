@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Literal
 
 from distill.training_plan import complete_recipe
-from evaluate.pipeline.comparability import BUNDLED, reasons_against_any_run, reasons_against_run, remarks_on_run
+from evaluate.pipeline.comparability import bundled_recipe, reasons_against_any_run, reasons_against_run, remarks_on_run
 from evaluate.pipeline.finished_run import FinishedRow, read_finished_run
 from evaluate.pipeline.row_names import row_name, rows_of_method
 from evaluate.pipeline.suite import published_of
 from evaluate.scoring.summary import Summary
 from evaluate.scoring.tolerance import TOLERANCES, allowed
 from manifests.published import Published
-from manifests.recipes.recipe import Recipe, read_recipe
-from manifests.recipes.recipe_files import RECIPES
+from manifests.recipes.recipe import Recipe
 from manifests.recipes.suite import merge_rows, merged_into
 
 Verdict = Literal["inside", "outside", "not comparable", "nothing to compare with"]
@@ -117,7 +116,7 @@ def _check(row: Recipe, method: str, published: Published | None, own: FinishedR
     assert published is not None  # or there would be a reason
     if own is None:
         return Checked(*about, why=(f"no run of it has ended in {folder}: run `python -m evaluate reproduce` first",))
-    bundled = read_recipe(RECIPES / BUNDLED[row.data.protocol, row.labels.share])
+    bundled = bundled_recipe(row.data.protocol, row.labels.share)
     if why := tuple(reasons_against_run(row, bundled, own)):
         return Checked(*about, why=why, seeds=own.seeds)
     points = TOLERANCES[row.data.protocol, row.labels.share].points

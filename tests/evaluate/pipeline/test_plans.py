@@ -115,6 +115,27 @@ def test_what_cannot_work_is_refused_in_the_plan(
         make_plans(write_recipe(tmp_path, more=more), inputs)
 
 
+@pytest.mark.parametrize(
+    ("column", "of_test0", "sentence"),
+    [
+        ("path", "train0.avi", r"1 file is listed more than once: .*train0\.avi \(train0 and test0\)"),
+        ("class_name", "jump", "no training clip of 1 of 3 classes: jump"),
+    ],
+)
+def test_what_manifests_check_refuses_is_refused_before_anything_is_decoded(
+    tmp_path: Path, inputs: PipelineInputs, column: str, of_test0: str, sentence: str
+) -> None:
+    manifest = small_manifest()
+    clips = manifest.clips.set_index("clip_id", drop=False)
+    clips.loc["test0", column] = of_test0
+    clips.loc[clips["class_name"] == "jump", "label"] = 2
+    if column == "path":  # a file of two splits breaks a rule of the schema
+        clips.loc["test0", "split"] = "train"
+    write_manifest(Manifest(clips, (*CLASSES, "jump")), tmp_path / "m.csv")
+    with pytest.raises(UserError, match=sentence):
+        make_plans(write_recipe(tmp_path), inputs)
+
+
 def test_a_new_data_set_needs_only_its_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def build(folder: Path, protocol: str, *, hold_out: object = None) -> tuple[Manifest, list[str]]:
         assert (folder, protocol) == (tmp_path / "videos", "mine-v1")
