@@ -1,5 +1,8 @@
 """Few labels (paper, section 3.4): which training clips keep their label, and the order of clips in an epoch."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
@@ -23,9 +26,25 @@ def labelled_clips(labels: Tensor, fraction: float, seed: int) -> Tensor:
     kept = torch.zeros(len(labels), dtype=torch.bool)
     for label in sorted(set(labels.tolist())):
         clips = (labels.cpu() == label).nonzero().flatten()
-        count = max(1, round(fraction * len(clips)))
+        count = _kept(len(clips), fraction)
         kept[clips[torch.randperm(len(clips), generator=generator)[:count]]] = True
     return kept.to(labels.device)
+
+
+def kept_share(labels: Iterable[int], fraction: float) -> float:
+    """Return the share of the clips that keep their label, in (0, 1]; it is above `fraction` if classes are small.
+
+    Args:
+        labels: (clips,), of the training split.
+        fraction: the share of each class that was asked for, in (0, 1].
+    """
+    clips = Counter(labels)
+    return sum(_kept(count, fraction) for count in clips.values()) / clips.total()
+
+
+def _kept(clips: int, fraction: float) -> int:
+    """Return how many clips of a class keep their label."""
+    return max(1, round(fraction * clips))
 
 
 def rows_of_epoch(

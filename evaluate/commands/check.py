@@ -67,8 +67,9 @@ def _as_text(row: "Checked") -> str:
     import pandas as pd
 
     from evaluate.tables.formats import markdown_table, printed
+    from evaluate.tables.notes import labels_in_words
 
-    lines = [f"## {row.row}: {row.method}", "", f"{row.protocol}, {row.labels} of the training labels"]
+    lines = [f"## {row.row}: {row.method}", "", f"{row.protocol}, {labels_in_words(row.labels, row.labels_kept)}"]
     if row.published is not None:
         lines[-1] += f"; published: {row.published.method} ({row.published.source})"
     if row.numbers:
@@ -102,6 +103,7 @@ def _as_json(row: "Checked") -> dict[str, Any]:
         "method": row.method,
         "protocol": row.protocol,
         "labels": row.labels,
+        "labels_kept": row.labels_kept,
         "published": None if row.published is None else row.published.source,
         "verdict": row.verdict,
         "why": list(row.why),

@@ -40,4 +40,6 @@ def _as_json(scores: "Scores") -> dict[str, object]:
         "auc_mean": scores.auc_mean,
         "auc_trapezoid": scores.auc_trapezoid,
         "clips": dict(scores.clips),
+        "labels": scores.provenance.get("labels", "all"),
+        "labels_kept": scores.provenance.get("labels_kept"),
     }

@@ -42,7 +42,8 @@ class Provenance(Config):
     recipe: dict[str, Any] = Field(default_factory=dict)
     caches: dict[str, CacheProvenance] = Field(default_factory=dict)  # by stream
     clips: dict[str, int] = Field(default_factory=dict)  # by split
-    labels: str = "all"  # share of the training labels
+    labels: str = "all"  # share of the training labels as it was asked for
+    labels_kept: float | None = None  # share of the training clips that kept their label
     random_weights: bool = False
     features_saw_labels: bool = False
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from distill.label_fraction import kept_share
 from distill.methods import METHODS
 from evaluate.pipeline.scoring_plan import ScoringPlan
 from manifests.manifest import SPLITS, Manifest
@@ -34,5 +35,6 @@ def provenance_of(
         "synthetic_data": plan.synthetic_data,
         "sees_future": METHODS[method].sees_future,
         "labels": labels.share,
+        "labels_kept": kept_share(manifest.split("train")["label"], labels.fraction),
         "clips": {name: int((manifest.clips["split"] == name).sum()) for name in SPLITS},
     }

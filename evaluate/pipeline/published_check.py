@@ -51,13 +51,14 @@ class Checked:
         row: name of the row's recipe.
         method: name of the row.
         protocol: data set and split.
-        labels: share of the training labels.
+        labels: share of the training labels, as asked.
         published: the published row; None: there is none.
         numbers: what was compared; empty if the row could not be compared.
         why: sentences that say why it could not be compared; empty if it was.
         remarks: what a reader must know about numbers that were compared.
         seeds: how many seeds ours has.
         comparable: False: no run of this row could be compared with anything published.
+        labels_kept: share of the training clips that kept their label, in (0, 1]; None: not known.
     """
 
     row: str
@@ -70,6 +71,7 @@ class Checked:
     remarks: tuple[str, ...] = ()
     seeds: int = 0
     comparable: bool = True
+    labels_kept: float | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -116,13 +118,15 @@ def _check(row: Recipe, method: str, published: Published | None, own: FinishedR
     assert published is not None  # or there would be a reason
     if own is None:
         return Checked(*about, why=(f"no run of it has ended in {folder}: run `python -m evaluate reproduce` first",))
+    kept = next((one.labels_kept for one in own.provenance.values()), None)
     bundled = bundled_recipe(row.data.protocol, row.labels.share)
     if why := tuple(reasons_against_run(row, bundled, own)):
-        return Checked(*about, why=why, seeds=own.seeds)
+        return Checked(*about, why=why, seeds=own.seeds, labels_kept=kept)
     points = TOLERANCES[row.data.protocol, row.labels.share].points
     pairs = [(f"{ratio}%", own.accuracy.get(float(ratio)), printed) for ratio, printed in published.accuracy.items()]
     pairs += [] if published.auc is None else [("AUC", own.auc, published.auc)]
     numbers = [
         Number(column, ours, printed, allowed(points, ours, own.seeds)) for column, ours, printed in pairs if ours
     ]
-    return Checked(*about, tuple(numbers), remarks=tuple(remarks_on_run(row, bundled, own)), seeds=own.seeds)
+    remarks = tuple(remarks_on_run(row, bundled, own))
+    return Checked(*about, tuple(numbers), remarks=remarks, seeds=own.seeds, labels_kept=kept)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluate.report.charts import Chart, Line, points, top_for
+from evaluate.report.charts import WIDTH, Chart, Line, points, top_for
 from evaluate.report.confusion import Mistake, confusion, most_confused, occurring
 from evaluate.report.curve_styles import MARKERS, CurveStyle, curve_styles, own_label, published_label, with_two_points
 from evaluate.report.timelines import competitors
@@ -21,6 +21,8 @@ from manifests.published import Published
 
 RATIO, ACCURACY = "Observation ratio (%)", "Accuracy (%)"
 MISTAKES = 8  # listed beside a confusion matrix
+NAMED_CLASSES = 20  # a confusion matrix with more has no names at its rows and columns
+LABEL = 14  # characters of such a name
 METHOD, BASELINE = "c0 d0", "c1 d1"  # looks of the two that the report is about, in every chart
 COMPETITORS = (("c2 d0", 2), ("c3 d2", 3))  # looks and markers of other classes in a timeline
 PUBLISHED_DASHES = 2
@@ -41,7 +43,7 @@ class ClassGain:
 
 @dataclass(frozen=True)
 class Confusion:
-    """A confusion matrix at one observation ratio.
+    """A confusion matrix at one observation ratio. It is a square of `WIDTH` units, with the classes' names if few.
 
     Attributes:
         ratio: per cent.
@@ -54,6 +56,23 @@ class Confusion:
     classes: tuple[str, ...]
     cells: tuple[tuple[int, int, float], ...]
     mistakes: tuple[tuple[str, str, float], ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the rows and columns, cut to `LABEL` characters; empty: they are too many to be read."""
+        if len(self.classes) > NAMED_CLASSES:
+            return ()
+        return tuple(name if len(name) <= LABEL else f"{name[: LABEL - 1]}…" for name in self.classes)
+
+    @property
+    def margin(self) -> float:
+        """The space for the names, on the left and below, in units."""
+        return 12 + 9.5 * max(map(len, self.labels)) if self.labels else 0
+
+    @property
+    def cell(self) -> float:
+        """The side of a cell, in units."""
+        return (WIDTH - self.margin) / len(self.classes)
 
 
 def accuracy_chart(

@@ -4,16 +4,17 @@ The same runs, manifest and videos give the same bytes. The template escapes eve
 and methods come from files of other people.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from common.errors import UserError
 from common.files import refuse_no_folder, write_text
 from evaluate.report.charts import mark
 from evaluate.report.closer_look import closer_look
-from evaluate.report.provenance import origins, versions
+from evaluate.report.provenance import origins, shown_column, versions
 from evaluate.report.results_sections import results
 from evaluate.report.runs import choose, find_manifest, read_runs, refuse_other_folder
 from evaluate.tables.formats import printed
@@ -40,17 +41,20 @@ def write_report(
         baseline: name of the method that it is compared with.
 
     Raises:
-        UserError: a folder, a file or a method does not exist, or the runs are not comparable.
+        UserError: a folder, a file or a method does not exist, no clip's file is in `videos`, or the runs are not
+            comparable.
     """
     for folder in folders:
         refuse_other_folder(folder)
     if videos is not None:
-        refuse_no_folder(videos, "the folder of videos", "leave --videos out for a report without pictures")
+        refuse_no_folder(videos, "the folder of videos", "leave --videos out for a report without images of the clips")
     drawn = folders[0] / "videos"  # the stick figures keep theirs in the run's folder
     videos = videos or (drawn if drawn.is_dir() else None)
     clips = read_manifest(manifest or find_manifest(folders[0]))
     runs = read_runs(folders, clips)
     chosen, beside = choose(runs, method, baseline)
+    if videos is not None:
+        _refuse_other_videos(videos, clips.split("test")[shown_column(chosen.provenance, clips)])
     context = {
         **results(runs, chosen, beside, baseline),
         **closer_look(chosen, beside, clips, videos),
@@ -59,6 +63,16 @@ def write_report(
         "manifest_sha256": clips.sha256,
     }
     write_text(out, render(context))
+
+
+def _refuse_other_videos(videos: Path, paths: Iterable[str]) -> None:
+    """Refuse a folder without any file of the test clips."""
+    first, *others = paths
+    if not any((videos / path).exists() for path in (first, *others)):
+        raise UserError(
+            f"{videos} has no file of the test clips, such as {first}; give the folder that the manifest's paths are "
+            "relative to with --videos"
+        )
 
 
 def render(context: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from evaluate.scoring.comparison import Comparison, baseline_of, compare
 from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.scoring.statistics import RESAMPLES
 from evaluate.scoring.summary import summarise
-from evaluate.tables.notes import notes
+from evaluate.tables.notes import kept_labels, labels_in_words, notes
 from evaluate.tables.published_table import make_table
 from evaluate.tables.results_frame import beyond_columns, column, own_row, printed_ratios, summary
 from manifests.manifest import Manifest
@@ -47,7 +47,7 @@ def results(runs: Runs, chosen: Method, beside: Method | None, baseline: str | N
         "resamples": RESAMPLES,
         "parts": [
             _section(runs.manifest, methods, chosen, beside, compared_with)
-            | {"number": number, "labels": _in_words(share) if len(shares) > 1 else ""}
+            | {"number": number, "labels": _in_words(share, methods) if len(shares) > 1 else ""}
             for number, (share, methods) in enumerate(shares.items(), start=1)
         ],
     }
@@ -94,8 +94,9 @@ def _section(
     }
 
 
-def _in_words(share: str) -> str:
-    return "all training labels" if share == ALL_LABELS else f"{share} of the training labels"
+def _in_words(share: str, methods: Sequence[Method]) -> str:
+    kept = kept_labels(run for one in methods for run in one.scores)
+    return "all training labels" if share == ALL_LABELS else labels_in_words(share, kept)
 
 
 def _beyond(name: str, runs: Sequence[Scores]) -> dict[str, Any]:

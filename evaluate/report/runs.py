@@ -82,7 +82,8 @@ def refuse_other_folder(folder: Path) -> None:
     """Refuse a path that is not the folder of one run.
 
     Raises:
-        UserError: there is no folder, or it contains several runs, as the folder of a suite does.
+        UserError: there is no folder, it has no predictions, or it contains several runs, as the folder of a suite
+            does.
     """
     if not folder.is_dir():
         raise UserError(f"there is no run in {folder}; give the folder that `python -m evaluate reproduce` made")
@@ -93,6 +94,7 @@ def refuse_other_folder(folder: Path) -> None:
                 f"{folder} is not the folder of one run; the runs inside are {some_of(inside, RUNS_SHOWN)}: "
                 "give one or several of these"
             )
+    _files(folder)
 
 
 def find_manifest(folder: Path) -> Path:

@@ -84,6 +84,11 @@ def read_predictions(path: Path) -> Predictions:
         with open_hdf5(path) as file:
             missing = [name for name in ("probabilities", "clip_id") if name not in file]
             missing += [f"attribute {name}" for name in ATTRIBUTES if name not in file.attrs]
+            if missing and "features" in file:
+                raise UserError(
+                    f"{path} is not a predictions file but a feature cache; give the .h5 files in the folder "
+                    "predictions of a run, which `python -m evaluate reproduce RECIPE --cache FILE` trains on a cache"
+                )
             if missing:
                 raise UserError(
                     f"{path}: {missing[0]} is missing; evaluate/scoring/predictions.py describes the format"

@@ -13,6 +13,7 @@ import pandas as pd
 from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.scoring.summary import Summary
 from evaluate.tables.formats import csv_table, latex_table, markdown_table, printed, printed_with_sign
+from evaluate.tables.notes import kept_labels, labels_in_words
 from evaluate.tables.published_table import OTHER_AUC, OTHER_AUC_NOTE
 from evaluate.tables.results_frame import (
     PAPER_RATIOS,
@@ -75,7 +76,12 @@ class Section:
     @property
     def heading(self) -> str:
         """The base, the protocol and the share of labels in words."""
-        return f"{self.base}: {self.protocol}, {self.labels} of the training labels"
+        return f"{self.base}: {self.protocol}, {labels_in_words(self.labels, self.labels_kept)}"
+
+    @property
+    def labels_kept(self) -> float | None:
+        """The share of the training clips that kept their label, in (0, 1]; None: not known, or nothing was run."""
+        return kept_labels(run for line in self.lines for run in line.scores or ())
 
     @property
     def ratios(self) -> tuple[float, ...]:
@@ -156,6 +162,7 @@ def as_json(sections: Iterable[Section]) -> list[dict[str, Any]]:
             "base": section.base,
             "protocol": section.protocol,
             "labels": section.labels,
+            "labels_kept": section.labels_kept,
             "method": line.method,
             "note": line.note,
             **{kind: _plain(line, row) | {"source": row["source"]} for kind, row in rows_of(line).items()},

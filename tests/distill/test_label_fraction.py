@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.label_fraction import labelled_clips, rows_of_epoch
+from distill.label_fraction import kept_share, labelled_clips, rows_of_epoch
 
 
 @settings(deadline=None, max_examples=60)
@@ -114,3 +114,13 @@ def test_every_batch_begins_with_labelled_clips(
 def test_labelled_rows_are_nothing_to_a_method_that_reads_labelled_clips_only() -> None:
     mask = torch.arange(40) % 4 == 0
     assert torch.equal(rows_of_epoch(mask, False, 3, 1, 8, 4), rows_of_epoch(mask, False, 3, 1, 8, 0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "fraction", "share"),
+    [([0] * 6 + [1] * 6, 0.01, 1 / 6), ([0] * 10 + [1] * 20, 0.1, 0.1), ([0, 1, 1], 1.0, 1.0)],
+    ids=["one of each class", "as asked", "all"],
+)
+def test_the_kept_share_is_that_of_the_drawn_clips(labels: list[int], fraction: float, share: float) -> None:
+    assert kept_share(labels, fraction) == pytest.approx(share)
+    assert labelled_clips(torch.tensor(labels), fraction, 3).double().mean().item() == pytest.approx(share)

@@ -556,7 +556,7 @@ def test_results_with_few_labels_do_not_replace_the_others(tmp_path: Path) -> No
     result = reproduce(few, inputs, MACHINE)
     assert results(inputs.out).items() >= before.items()
     assert result.table == all_labels.table.parent / "labels-0.1" / "table.md"
-    assert "; 10% of the training labels. " in result.table.read_text()
+    assert "; 10% of the training labels asked, 50% kept. " in result.table.read_text()
     assert {path.parent.name for path in (inputs.out / "runs" / "labels-0.1" / "seed0").rglob("done.json")} == {
         "teacher", "without", "with"
     }  # fmt: skip

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evaluate.report.charts import HEIGHT, WIDTH, Chart, Line, mark, points, top_for
 from evaluate.report.confusion import confusion, most_confused, occurring
 from evaluate.report.figures import (
+    Confusion,
     accuracy_chart,
     calibration_chart,
     class_gains,
@@ -80,6 +81,15 @@ def test_only_classes_that_occur_are_shown() -> None:
     assert occurring(matrix[None]).tolist() == [1, 3]
     (shown,) = confusions(says([[1], [1]])[None], np.array([1, 1]), CLASSES, [1])
     assert (shown.classes, shown.cells, shown.mistakes) == (("b",), ((0, 0, 100.0),), ())
+
+
+def test_few_classes_have_names_beside_the_matrix_which_fit() -> None:
+    names = tuple(f"{'a long name of class ' if number else 'class '}{number}" for number in range(20))
+    few = Confusion(20.0, names, (), ())
+    assert few.labels[:2] == ("class 0", "a long name o…")
+    assert few.margin + 20 * few.cell == pytest.approx(480) and few.cell > 16, "the size of the text"
+    many = Confusion(20.0, (*names, "z"), (), ())
+    assert (many.labels, many.margin, many.cell) == ((), 0, pytest.approx(480 / 21))
 
 
 def test_confusions_are_those_of_their_level() -> None:

@@ -288,6 +288,15 @@ def no_videos(run: Path) -> list[object]:
     return [run, "--videos", run / "none"]
 
 
+def other_videos(run: Path) -> list[object]:
+    return [run, "--videos", run / "predictions"]
+
+
+def empty_folder(run: Path) -> list[object]:
+    (run / "empty").mkdir()
+    return [run / "empty"]
+
+
 def no_method(run: Path) -> list[object]:
     return [run, "--method", "Mit"]
 
@@ -331,6 +340,8 @@ def a_way_out(run: Path) -> list[object]:
         (no_manifest, "there is no manifest.csv in"),
         (no_such_manifest, "none.csv is missing"),
         (no_videos, "does not exist; leave --videos out"),
+        (other_videos, "has no file of the test clips, such as "),
+        (empty_folder, "there are no predictions in"),
         (no_method, "no method 'Mit' in these runs; there is 'Without distillation', 'With distillation'"),
         (no_baseline, "no method 'Ohne'"),
         (the_same_twice, "With distillation is both the method and the baseline"),

@@ -262,3 +262,10 @@ def test_a_strangers_file_with_other_types_is_read(tmp_path, predictions):
     read = read_predictions(tmp_path / "p.h5")
     assert read.clip_ids == predictions.clip_ids
     assert read.probabilities.dtype == np.float32
+
+
+def test_a_feature_cache_is_named(tmp_path):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        file["features"] = np.zeros((1, 10, 2), np.float32)
+    with pytest.raises(UserError, match=r"is not a predictions file but a feature cache; give the \.h5 files in"):
+        read_predictions(tmp_path / "f.h5")
