@@ -128,10 +128,10 @@ def reproduce(
         table=results_frame(result.scores, published_beside(result.manifest, result.scores)),
         scores=result.scores,
         manifest=result.manifest,
-        folder=result.table.parent,
-        table_file=result.table,
-        figure_file=result.figure,
-        prediction_files=result.predictions,
+        folder=result.table_file.parent,
+        table_file=result.table_file,
+        figure_file=result.figure_file,
+        prediction_files=result.prediction_files,
         seconds=result.seconds,
     )
 

@@ -127,7 +127,7 @@ def _print_recipe(result: "Result", as_json: bool) -> None:
     if as_json:
         print(json.dumps({"scores": scores_as_json(result.scores), "seconds": result.seconds}))
         return
-    print_results(result.manifest, result.scores, result.table.parent)
+    print_results(result.manifest, result.scores, result.table_file.parent)
     print(seconds_as_text(result.seconds))
 
 
@@ -143,7 +143,8 @@ def _print_suite(result: "SuiteResult", title: str, as_json: bool) -> None:
         print(json.dumps({"rows": rows_as_json(result.sections), "scores": scores, "seconds": seconds}))
         return
     print(short_suite(title, result.sections))
-    print(f"table: {result.table} (also .csv, .tex)")
+    print(f"table: {result.table_file} (also .csv, .tex)")
     for recipe, own in result.results:
-        print(f"{recipe.name}: {seconds_as_text(own.seconds)}; its own table and comparison are in {own.table.parent}")
-        print(f"figure: {own.figure} (also .svg)")
+        folder = own.table_file.parent
+        print(f"{recipe.name}: {seconds_as_text(own.seconds)}; its own table and comparison are in {folder}")
+        print(f"figure: {own.figure_file} (also .svg)")

@@ -33,19 +33,19 @@ class Result:
     """The results of a recipe.
 
     Attributes:
-        table: the results table as Markdown; the other files are beside it.
-        figure: the accuracy curves as PNG.
+        table_file: the results table as Markdown; the other files are beside it.
+        figure_file: the accuracy curves as PNG.
         manifest: the clips that were scored.
         scores: by the name of the row, one `Scores` for each seed.
-        predictions: by the name of the row, the predictions file of each seed.
+        prediction_files: by the name of the row, the predictions file of each seed.
         seconds: how long each stage took.
     """
 
-    table: Path
-    figure: Path
+    table_file: Path
+    figure_file: Path
     manifest: Manifest
     scores: dict[str, list[Scores]]
-    predictions: dict[str, list[Path]]
+    prediction_files: dict[str, list[Path]]
     seconds: dict[str, float]
 
 

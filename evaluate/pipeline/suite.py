@@ -30,12 +30,12 @@ class SuiteResult:
     """The results of a suite.
 
     Attributes:
-        table: the suite's table as Markdown; .csv and .tex are beside it.
+        table_file: the suite's table as Markdown; .csv and .tex are beside it.
         sections: the content of the table.
         results: the recipes that were run, in order, with their results.
     """
 
-    table: Path
+    table_file: Path
     sections: list[Section]
     results: list[tuple[Recipe, Result]]
 

@@ -1,7 +1,7 @@
-"""Small pictures of a clip at some progress levels, embedded into the page: frames of a video or drawn skeletons.
+"""Small images of a clip at some progress levels, embedded into the page: frames of a video or drawn skeletons.
 
 The decode workers of `extract` read the files, because a reader may hang or crash on a damaged file. A clip without
-pictures has a reason instead.
+images has a reason instead.
 """
 
 import base64
@@ -22,7 +22,7 @@ from extract.skeletons.joint_list import JointList
 from extract.skeletons.joint_list_file import find_joint_list
 from extract.skeletons.readers import is_skeleton_file
 
-WIDEST = 160  # pixels of a picture's longer side
+WIDEST = 160  # pixels of an image's longer side
 QUALITY = 70  # of JPEG
 FRAMES = 4  # decoded in a segment; the last of them, near its end, is shown
 DEADLINE = 60.0  # seconds without progress after which the worker is stopped
@@ -47,7 +47,7 @@ BONES: dict[tuple[int, int | None], tuple[tuple[int, int], ...]] = {
 
 @dataclass(frozen=True)
 class KeyFrames:
-    """Pictures of one clip as `data:` addresses, one per level; or no picture and the reason."""
+    """Images of one clip as `data:` addresses, one per level; or no image and the reason."""
 
     pictures: tuple[str, ...]
     reason: str = ""
@@ -56,7 +56,7 @@ class KeyFrames:
 def key_frames(
     paths: Mapping[str, str], videos: Path, num_segments: int, levels: Sequence[int]
 ) -> dict[str, KeyFrames]:
-    """Return the pictures of clips.
+    """Return the images of clips.
 
     Args:
         paths: clip id → path of its file, relative to `videos`.
@@ -80,7 +80,7 @@ def key_frames(
 def file_key_frames(
     files: Mapping[str, str], num_segments: int, levels: Sequence[int], joint_list: JointList | None
 ) -> dict[str, KeyFrames]:
-    """Return the pictures of recordings, or the reasons why they have none, by their names.
+    """Return the images of recordings, or the reasons why they have none, by their names.
 
     Args:
         files: by name, a local path or a URL.

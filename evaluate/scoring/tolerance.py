@@ -35,7 +35,7 @@ TOLERANCES = {
     ),
     ("ntu60-xsub", "all"): Tolerance(
         3.0,
-        "the VA-CNN is trained anew, on pictures and actors that do not look ahead; the paper does not say on which",
+        "the VA-CNN is trained anew, on images and actors that do not look ahead; the paper does not say on which",
     ),
 }
 

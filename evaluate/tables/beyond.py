@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from distill.methods import METHODS
 from evaluate.scoring.calibration import BINS
 from evaluate.scoring.scores import Scores, check_comparable, observation_ratios
 from evaluate.tables.formats import csv_table, markdown_table, printed
@@ -64,6 +63,8 @@ def _caption(scores: Mapping[str, Sequence[Scores]], frame: pd.DataFrame) -> str
         sentences.append(
             "Like its teacher: the share of clips and ratios for which student and teacher predict the same"
         )
+    from distill.methods import METHODS  # loads torch, which most tables do not need
+
     titles = {kind.partition(",")[0] for kind in scores}
     own = [method for method in METHODS.values() if method.title in titles]
     if uncalibrated := [method.title for method in own if not method.outputs_are_probabilities]:

@@ -12,10 +12,10 @@ over seeds in the column `NAME_std`. NaN stands for a number that is unknown, an
 | `auc_other` | a published area by another definition |
 | `accuracy_R`, `top5_R` | top-1 and top-5 accuracy at the observation ratio R in per cent |
 | `calibration_error_R`, `calibration_error_mean` | expected calibration error at R, and its mean over the ratios |
-| `decision_threshold`, `decision_accuracy`, `decision_earliness`, `decision_harmonic_mean` | `scoring.earliness` |
-| `time_to_correct` | part of a clip that is seen when the prediction becomes right and stays right |
-| `teacher_agreement` | share of predictions that are the teacher's, where a method has a teacher |
-| `auc_kind` | definition of the area: "mean" for ours, else `manifests.published.AucKind` |
+| `decision_threshold`, `decision_accuracy`, `decision_earliness`, `decision_harmonic_mean` | see `scoring.earliness` |
+| `time_to_correct` | the part of a clip after which the prediction is right and stays right |
+| `teacher_agreement` | share of predictions that equal the teacher's; only for methods with a teacher |
+| `auc_kind` | definition of the area: "mean" for ours, a `manifests.published.AucKind` for published rows |
 | `source` | where the numbers are from |
 """
 
@@ -78,7 +78,7 @@ def own_row(method: str, runs: Sequence[Scores]) -> dict[str, Any]:
 
 
 def published_row(row: Published) -> dict[str, Any]:
-    """Return the row of a published method with its numbers as they were printed."""
+    """Return the row of a published method. Its numbers are the printed ones."""
     numbers = {column("accuracy", ratio): Summary(accuracy) for ratio, accuracy in row.accuracy.items()}
     if row.auc is not None:
         numbers["auc_mean" if row.auc_kind.startswith("mean") else "auc_other"] = Summary(row.auc)

@@ -77,7 +77,7 @@ def test_every_method_ends_in_a_table_with_few_clips(tmp_path: Path, per_class: 
     result = reproduce(make_recipe(EVERY, labels=labels), inputs, Machine(device="cpu"), notify=lambda text: None)
     assert_probabilities(inputs.out, EVERY)
     assert list(result.scores) == [METHODS[method].title for method in EVERY]
-    assert result.table.read_text().count("| this run") == len(EVERY)
+    assert result.table_file.read_text().count("| this run") == len(EVERY)
 
 
 @pytest.mark.parametrize("k", [*knn.K, 2, 20])
@@ -87,4 +87,4 @@ def test_knn_with_every_k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k: in
     inputs = write_inputs(tmp_path, per_class=12, apart=apart)
     result = reproduce(make_recipe(["knn"]), inputs, Machine(device="cpu"), notify=lambda text: None)
     assert_probabilities(inputs.out, ["knn"])
-    assert "| KNN " in result.table.read_text()
+    assert "| KNN " in result.table_file.read_text()

@@ -57,14 +57,16 @@ def test_ntu_in_one_command(tmp_path: Path) -> None:
                 name = f"S001C{camera:03}P{subject:03}R001A{action:03}.skeleton"
                 write_synthetic_skeleton(files / name, 30 + action, seed=100 * subject + action)
     result, notices = run(small("ntu60"), files, tmp_path / "out")
-    table = result.table.read_text(encoding="utf-8")
+    table = result.table_file.read_text(encoding="utf-8")
     assert "ntu60-xsub-subset" in table and "62.8" not in table, "no published row beside a subset"
     assert any("are not in" in line for line in notices) and "main network from scratch" in notices
     cache = read_cache(tmp_path / "out" / "features.h5")
     assert cache.features.shape == (18, 10, 512) and cache.valid.all()
     assert cache.settings["legacy_sequence_actors"] is False
     again, _ = run(small("ntu60"), files, tmp_path / "out")
-    assert again.table.read_text(encoding="utf-8") == table and again.seconds["extract"] < result.seconds["extract"]
+    assert (
+        again.table_file.read_text(encoding="utf-8") == table and again.seconds["extract"] < result.seconds["extract"]
+    )
 
 
 def test_sysu_in_one_command_with_rgb_and_skeletons(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_sysu_in_one_command_with_rgb_and_skeletons(tmp_path: Path) -> None:
         (files / f"Actor{actor:02}").mkdir(exist_ok=True)
     result, _ = run(small("sysu"), files, tmp_path / "out")
     assert set(result.scores) == {"Without distillation, early fusion", "With distillation, early fusion"}
-    table = result.table.read_text(encoding="utf-8")
+    table = result.table_file.read_text(encoding="utf-8")
     assert "sysu-xsub-fixed-subset" in table and "random weights" in table and "78.8" not in table
     rgb, skeleton = (read_cache(tmp_path / "out" / f"{name}.h5") for name in ("rgb", "skeleton"))
     assert rgb.clip_id == skeleton.clip_id and len(rgb.clip_id) == 12

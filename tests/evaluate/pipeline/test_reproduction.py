@@ -96,7 +96,7 @@ def whole(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Result:
 @pytest.fixture
 def copied(whole: Result, tmp_path: Path) -> PipelineInputs:
     """Return a copy of it that a test may change."""
-    shutil.copytree(whole.table.parent, tmp_path / "out")
+    shutil.copytree(whole.table_file.parent, tmp_path / "out")
     return PipelineInputs(tmp_path / "out")
 
 
@@ -117,7 +117,7 @@ def probabilities(path: Path) -> tuple[list[str], np.ndarray]:
 
 
 def test_every_file_is_there(whole: Result) -> None:
-    out = whole.table.parent
+    out = whole.table_file.parent
     runs = [f"{seed}/{model}" for seed in ("seed0", "seed1") for model in ("teacher", "without", "with")]
     assert {path.parent.relative_to(out / "runs").as_posix() for path in out.rglob("done.json")} == set(runs)
     assert set(results(out)) == {
@@ -126,28 +126,28 @@ def test_every_file_is_there(whole: Result) -> None:
         *(f"predictions/{variant}-seed{seed}.h5" for variant in METHODS for seed in SEEDS),
         *(f"runs/{run}/weights.safetensors" for run in runs),
     }
-    assert (whole.table.name, whole.figure.name) == ("table.md", "figure.png")
+    assert (whole.table_file.name, whole.figure_file.name) == ("table.md", "figure.png")
     assert list(whole.seconds) == ["manifest", "extract", "distill", "evaluate"]
 
 
 def test_the_table_has_a_caption_and_the_figure_shows_the_bound(whole: Result) -> None:
-    caption = whole.table.read_text().splitlines()[0]
+    caption = whole.table_file.read_text().splitlines()[0]
     assert caption.startswith("stick-figures-v1: 10 classes; 20 train, 10 validation, 20 test clips; 2 seeds; ")
     assert "; backbone timm:resnet10t (random); random weights; synthetic data. " in caption
-    texts = ["".join(node.itertext()) for node in ElementTree.parse(whole.figure.with_suffix(".svg")).iter()]
+    texts = ["".join(node.itertext()) for node in ElementTree.parse(whole.figure_file.with_suffix(".svg")).iter()]
     assert "Best any method can reach (expected)" in texts
     assert any("random weights · synthetic data" in text for text in texts)
 
 
 def test_every_number_of_the_table_follows_from_the_predictions(whole: Result) -> None:
     """The numbers are computed with NumPy from the predictions and the manifest."""
-    out = whole.table.parent
+    out = whole.table_file.parent
     clips = pd.read_csv(out / "videos" / "manifest.csv")
     label_of = clips[clips["split"] == "test"].set_index("clip_id")["label"]
     predicted = sorted(clips.loc[clips["split"] != "train", "clip_id"])
     rows = {row["method"]: row for row in csv.DictReader((out / "table.csv").read_text().splitlines())}
     assert list(rows) == list(METHODS.values())
-    lines = [line for line in whole.table.read_text().splitlines() if line.startswith("| ")]
+    lines = [line for line in whole.table_file.read_text().splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     printed = {row[0]: row for row in cells}
     for variant, method in METHODS.items():
@@ -183,7 +183,7 @@ def test_a_second_run_does_no_work(recipe: Recipe, whole: Result, copied: Pipeli
     reproduce(recipe, copied, MACHINE, progress=progress)
     assert stamps() == before
     assert calls == [(8, 24), (24, 24)]  # no epoch trained: two teachers found, then four students
-    assert results(copied.out) == results(whole.table.parent)
+    assert results(copied.out) == results(whole.table_file.parent)
 
 
 def test_runs_interrupted_in_extraction_and_training_resume_to_the_same_bytes(
@@ -222,7 +222,7 @@ def test_runs_interrupted_in_extraction_and_training_resume_to_the_same_bytes(
     assert not list(copied.out.glob("table.*"))
 
     reproduce(recipe, copied, MACHINE)
-    assert results(copied.out) == results(whole.table.parent)
+    assert results(copied.out) == results(whole.table_file.parent)
 
 
 def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, copied: PipelineInputs) -> None:
@@ -239,7 +239,7 @@ def test_test_labels_are_not_read_before_scoring(recipe: Recipe, whole: Result, 
     shutil.rmtree(copied.out / "predictions")
 
     reproduce(recipe, PipelineInputs(copied.out, copied.out / "videos", shuffled), MACHINE)
-    before, after = results(whole.table.parent), results(copied.out)
+    before, after = results(whole.table_file.parent), results(copied.out)
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"table.md", "table.csv", "table.tex", "figure.png", "figure.svg"}
     assert before.keys() == after.keys()
@@ -277,10 +277,10 @@ def test_failed_clips_are_an_error_and_repaired_clips_give_the_same_table(
     assert {json.loads(line)["clip_id"] for line in ledger.read_text().splitlines()} == set(broken)
     assert not (inputs.out / "runs").exists()
 
-    shutil.copytree(whole.table.parent / "videos", inputs.out / "videos", dirs_exist_ok=True)
+    shutil.copytree(whole.table_file.parent / "videos", inputs.out / "videos", dirs_exist_ok=True)
     assert resume(cache, control=RunControl(retry=True)) == {}
     reproduce(recipe, inputs, MACHINE)
-    assert results(inputs.out) == results(whole.table.parent)
+    assert results(inputs.out) == results(whole.table_file.parent)
 
 
 def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tuple[PipelineInputs, list[str]]) -> None:
@@ -292,7 +292,7 @@ def test_without_the_failed_clips_it_is_a_subset(recipe: Recipe, two_broken: tup
     scores = [score for runs in result.scores.values() for score in runs]
     assert {score.protocol for score in scores} == {"stick-figures-v1-subset"}
     caption = "stick-figures-v1-subset: 10 classes; 19 train, 10 validation, 19 test clips; "
-    assert result.table.read_text().startswith(caption)
+    assert result.table_file.read_text().startswith(caption)
     clip_ids, _ = probabilities(inputs.out / "predictions" / "with-seed0.h5")
     assert len(clip_ids) == 10 + 19
     assert not set(broken) & set(clip_ids)
@@ -326,7 +326,7 @@ def test_a_finished_run_is_read_on_another_machine_without_weights(
     for module in ("extract.run", "extract.finished_run", "evaluate.pipeline.streams"):
         monkeypatch.setattr(f"{module}.load_segment_network", load_network)
     reproduce(recipe, copied, MACHINE)
-    assert results(copied.out) == results(whole.table.parent)
+    assert results(copied.out) == results(whole.table_file.parent)
 
 
 def test_clips_are_removed_and_added_again_and_nothing_is_overwritten(
@@ -335,7 +335,7 @@ def test_clips_are_removed_and_added_again_and_nothing_is_overwritten(
     """With one clip less, other models are trained. With all clips again, the first models are used."""
     manifest = read_manifest(copied.out / "videos" / "manifest.csv")
     own = PipelineInputs(copied.out, copied.out / "videos", copied.out / "own.csv")
-    first, notices = results(whole.table.parent), list[str]()
+    first, notices = results(whole.table_file.parent), list[str]()
     tables = []
     for lost in ([], [manifest.clips["clip_id"][0]], [], [manifest.clips["clip_id"][0]]):
         clips = manifest.clips[~manifest.clips["clip_id"].isin(lost)].reset_index(drop=True)
@@ -343,11 +343,11 @@ def test_clips_are_removed_and_added_again_and_nothing_is_overwritten(
         notices.clear()
         result = reproduce(recipe, own, MACHINE, notices.append)
         assert results(copied.out).items() >= first.items()
-        tables.append((result.table, result.table.read_bytes()))
+        tables.append((result.table_file, result.table_file.read_bytes()))
         if lost:
             assert any(f"list of clips changed: 1 removed ({lost[0]})" in line for line in notices)
             assert any("clips.train: 20 there, 19 wanted" in line for line in notices)
-            assert "19 train, " in result.table.read_text()
+            assert "19 train, " in result.table_file.read_text()
     assert tables[0] == tables[2] != tables[1] == tables[3]
     assert tables[0][0].parent == copied.out
     assert tables[1][0].parent.parent == copied.out and tables[1][0].parent.name.startswith("clips-")
@@ -397,12 +397,12 @@ def test_published_rows_are_in_the_table_only_with_the_whole_protocol(
 ) -> None:
     monkeypatch.setitem(WHOLE, "sysu-xsub-fixed", counts)
     result = reproduce(shrunken_sysu(tmp_path), given_features(tmp_path, protocol), MACHINE)
-    table = result.table.read_text()
+    table = result.table_file.read_text()
     assert table.startswith(f"{protocol}: 3 classes; 6 train, 3 validation, 6 test clips; 1 seed; backbone va-cnn")
     assert ("published, " in table) == published
     assert ("GRU with distillation" in table) == published
     assert "synthetic" not in table
-    assert "Best any method" not in result.figure.with_suffix(".svg").read_text()
+    assert "Best any method" not in result.figure_file.with_suffix(".svg").read_text()
     assert not (tmp_path / "out" / "features.h5").exists()
 
 
@@ -489,7 +489,7 @@ def test_published_rows_of_ten_segments_are_not_in_a_table_of_five(
     ten = read_cache(inputs.caches["features"])
     rows = (Row(clip_id, row[:5], 30, True) for clip_id, row in zip(ten.clip_id, ten.features, strict=True))
     write_cache(inputs.caches["features"], rows, ten.clip_id, (5, 3), ten.settings)
-    table = reproduce(shrunken_sysu(tmp_path), inputs, MACHINE).table.read_text()
+    table = reproduce(shrunken_sysu(tmp_path), inputs, MACHINE).table_file.read_text()
     assert "published, " not in table
     assert "mean over the 5 ratios" in table
 
@@ -555,8 +555,8 @@ def test_results_with_few_labels_do_not_replace_the_others(tmp_path: Path) -> No
     few = recipe.model_copy(update={"labels": Labels(fraction=0.1)})
     result = reproduce(few, inputs, MACHINE)
     assert results(inputs.out).items() >= before.items()
-    assert result.table == all_labels.table.parent / "labels-0.1" / "table.md"
-    assert "; 10% of the training labels asked, 50% kept. " in result.table.read_text()
+    assert result.table_file == all_labels.table_file.parent / "labels-0.1" / "table.md"
+    assert "; 10% of the training labels asked, 50% kept. " in result.table_file.read_text()
     assert {path.parent.name for path in (inputs.out / "runs" / "labels-0.1" / "seed0").rglob("done.json")} == {
         "teacher", "without", "with"
     }  # fmt: skip

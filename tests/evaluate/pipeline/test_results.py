@@ -1,6 +1,8 @@
 """The folder that a set of scores ends in."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -65,3 +67,9 @@ def test_a_comparison_of_an_earlier_call_does_not_stay(tmp_path, manifest, score
     write_results(tmp_path, manifest, scores, baseline="GRU")
     write_results(tmp_path, manifest, scores)
     assert written(tmp_path) == ALWAYS
+
+
+def test_predictions_are_scored_without_torch() -> None:
+    code = "import sys, evaluate.pipeline.results, evaluate.scoring.scored_files; print('torch' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"

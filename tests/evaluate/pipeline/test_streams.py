@@ -163,7 +163,7 @@ def test_early_fusion_is_one_student_on_joined_features(inputs: PipelineInputs, 
     assert read_settings(inputs.out / "runs/seed0/with")["data"]["cache_sha256"] == joined.content_sha256
     shapes = {file.name: file for file in (inputs.out / "predictions").rglob("*")}
     assert set(shapes) == {f"{variant}-seed{seed}.h5" for variant in VARIANTS for seed in (0, 1)}
-    caption = result.table.read_text().splitlines()[0]
+    caption = result.table_file.read_text().splitlines()[0]
     assert "; backbone rgb: tsm_resnet50 (random), skeleton: va_cnn (va.safetensors); random weights. " in caption
 
 
@@ -188,12 +188,12 @@ def test_late_fusion_is_the_mean_of_the_students_of_each_stream(inputs: Pipeline
 
 
 def test_compare_has_each_stream_alone_and_both_fusions(compared: Result) -> None:
-    out = compared.table.parent
+    out = compared.table_file.parent
     kinds = ("rgb", "skeleton", "early fusion", "late fusion")
     assert list(compared.scores) == [f"{variant}, {kind}" for kind in kinds for variant in VARIANTS.values()]
     assert all([score.seed for score in scores] == [0, 1] for scores in compared.scores.values())
     assert runs(out) == runs_in("rgb/", "skeleton/", "")
-    table = compared.table.read_text()
+    table = compared.table_file.read_text()
     assert [line.split("|")[1].strip() for line in table.splitlines()[4:]] == list(compared.scores)
     assert "; backbone rgb: tsm_resnet50 (random), skeleton: va_cnn (va.safetensors); " in table
     assert "; random weights in rgb, early fusion, late fusion. " in table
@@ -220,7 +220,7 @@ def test_a_row_is_the_same_alone_and_compared_and_is_not_trained_again(
     for method, scores in one.scores.items():
         for score, again, elsewhere in zip(scores, both.scores[method], compared.scores[method], strict=True):
             assert score.accuracy.tolist() == again.accuracy.tolist() == elsewhere.accuracy.tolist()
-    assert results(inputs.out).keys() == results(compared.table.parent).keys()
+    assert results(inputs.out).keys() == results(compared.table_file.parent).keys()
 
 
 def test_an_interrupted_run_resumes_and_counts_every_epoch_once(
@@ -247,7 +247,7 @@ def test_an_interrupted_run_resumes_and_counts_every_epoch_once(
     assert {path: path.stat().st_mtime_ns for path in trained} == trained
     # Teachers and students of each source found; of the last four models two epochs found and one trained.
     assert seen == [6, 18, 24, 36, 42, *range(43, total + 1), total]
-    assert results(inputs.out) == results(compared.table.parent)
+    assert results(inputs.out) == results(compared.table_file.parent)
 
 
 def test_the_order_of_clips_and_of_caches_does_not_matter(
@@ -258,7 +258,7 @@ def test_the_order_of_clips_and_of_caches_does_not_matter(
     backwards = PipelineInputs(inputs.out, manifest=inputs.manifest, caches=dict(reversed(inputs.caches.items())))
     reproduce(make_recipe(tmp_path, "compare"), backwards, MACHINE)
     for file in (inputs.out / "predictions").rglob("*.h5"):
-        other = compared.table.parent / file.relative_to(inputs.out)
+        other = compared.table_file.parent / file.relative_to(inputs.out)
         assert np.array_equal(read_predictions(file).probabilities, read_predictions(other).probabilities), file
 
 
@@ -368,7 +368,7 @@ def test_streams_that_are_not_given_are_extracted_after_the_training_of_the_va_c
     ]
     assert clips == [(done, 30) for done in range(1, 31)]
     assert networks == [(1, 7), (2, 7), (7, 7)]
-    assert results(inputs.out) == results(compared.table.parent)
+    assert results(inputs.out) == results(compared.table_file.parent)
 
 
 def test_a_given_stream_is_not_extracted(
@@ -550,9 +550,9 @@ def test_predictions_of_both_fusions_are_scored_in_one_table(
     compared: Result, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Their rows have different names, so that they are not taken for two runs of one seed."""
-    shutil.copytree(compared.table.parent / "predictions", tmp_path / "p")
+    shutil.copytree(compared.table_file.parent / "predictions", tmp_path / "p")
     files = sorted((tmp_path / "p").rglob("*.h5"))
-    assert call("score", *files, "--manifest", compared.table.parent.parent / "m.csv") == 0
+    assert call("score", *files, "--manifest", compared.table_file.parent.parent / "m.csv") == 0
     notices = capsys.readouterr().out
     assert all(notices.count(f"\n{method}  ") == 1 for method in compared.scores)
     assert len(compared.scores) == 8
@@ -579,7 +579,7 @@ def test_a_va_cnn_of_other_clips_has_its_own_run_folder_and_cache(
     fewer = reproduce(recipe, of_files, MACHINE, notices.append)
     ((_, own, *_), (_, _, _, stream, *_)) = recorded
     assert own.name.startswith("skeleton-va_cnn-") and stream == own.name.replace("-va_cnn", "")
-    assert fewer.table.parent.parent == inputs.out and results(inputs.out).items() >= first.items()
+    assert fewer.table_file.parent.parent == inputs.out and results(inputs.out).items() >= first.items()
     assert any(
         f"was trained on other clips; the VA-CNN of these clips is trained into {own}" in line for line in notices
     )

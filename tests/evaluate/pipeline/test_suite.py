@@ -125,19 +125,19 @@ def ended(folder: Path) -> Iterator[SuiteResult]:
 
 def in_csv(result: SuiteResult) -> dict[tuple[str, str], dict[str, str]]:
     """Return the cells by (row, numbers)."""
-    lines = csv.DictReader(result.table.with_suffix(".csv").read_text().splitlines())
+    lines = csv.DictReader(result.table_file.with_suffix(".csv").read_text().splitlines())
     return {(line["row"], line["numbers"]): line for line in lines}
 
 
 def test_our_numbers_and_the_differences_follow_from_the_predictions(ended: SuiteResult) -> None:
     """The numbers are computed with NumPy from the predictions; the paper's numbers are typed by hand."""
     cells = in_csv(ended)
-    clips = pd.read_csv(ended.table.parent.parent / "m.csv")
+    clips = pd.read_csv(ended.table_file.parent.parent / "m.csv")
     labels = clips[clips["split"] == "test"].set_index("clip_id")["label"]
     for method, (*curve, auc) in PAPER.items():
         runs = []
         for seed in (0, 1):
-            file = read_predictions(ended.table.parent / "sy" / "predictions" / f"{method}-seed{seed}.h5")
+            file = read_predictions(ended.table_file.parent / "sy" / "predictions" / f"{method}-seed{seed}.h5")
             guessed = pd.DataFrame(file.probabilities.argmax(axis=2), index=file.clip_ids).loc[labels.index]
             runs.append(100 * (guessed.to_numpy() == labels.to_numpy()[:, None]).mean(axis=0))
         columns = [*(f"accuracy_{ratio}" for ratio in (20, 40, 60, 80, 100)), "auc"]
@@ -155,7 +155,7 @@ def test_our_numbers_and_the_differences_follow_from_the_predictions(ended: Suit
 
 
 def test_markdown_and_csv_have_the_same_numbers(ended: SuiteResult) -> None:
-    text, cells = ended.table.read_text(), in_csv(ended)
+    text, cells = ended.table_file.read_text(), in_csv(ended)
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
     ]
@@ -177,13 +177,13 @@ def test_rows_without_inputs_are_in_the_table_with_the_missing_option(ended: Sui
     assert cells["uc-with", "ours"]["source"] == "not run: give --videos uc=DIR"
     assert cells["uc-with", "ours"]["auc"] == ""
     assert ("uc-with", "difference") not in cells
-    text = ended.table.read_text()
+    text = ended.table_file.read_text()
     assert "| ours not run: give --videos uc=DIR – – – – – –" in " ".join(text.replace(" |", " ").split())
-    assert not (ended.table.parent / "uc").exists()
+    assert not (ended.table_file.parent / "uc").exists()
 
 
 def test_rows_of_a_base_are_trained_together_in_its_folder(ended: SuiteResult) -> None:
-    out = ended.table.parent
+    out = ended.table_file.parent
     runs = {path.parent.relative_to(out / "sy" / "runs").as_posix() for path in out.rglob("done.json")}
     models = ("teacher", *PAPER)
     few = {f"labels-0.1/seed{seed}/{model}" for seed in (0, 1) for model in ("teacher", "with")}
@@ -200,8 +200,8 @@ def test_a_second_run_trains_nothing_and_gives_the_same_table(
     ended: SuiteResult, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(WHOLE, SYSU, (3, 9, 6))
-    stamps = {path: path.stat().st_mtime_ns for path in ended.table.parent.rglob("weights.safetensors")}
-    files = [ended.table.with_suffix(suffix) for suffix in (".md", ".csv", ".tex")]
+    stamps = {path: path.stat().st_mtime_ns for path in ended.table_file.parent.rglob("weights.safetensors")}
+    files = [ended.table_file.with_suffix(suffix) for suffix in (".md", ".csv", ".tex")]
     before = [file.read_bytes() for file in files]
     run_on_sysu(folder, few=True)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
@@ -364,4 +364,4 @@ def test_two_suites_in_one_folder_share_features_and_models(ended: SuiteResult, 
     assert {path: path.stat().st_mtime_ns for path in out.rglob("weights.safetensors")} == stamps
     again = in_csv(result)["sy-with", "ours"]
     assert again | {"table": "Table 1: trial", "source": "2 seeds"} == in_csv(ended)["sy-with", "ours"]
-    assert (out / "p.md").read_bytes() == ended.table.read_bytes()
+    assert (out / "p.md").read_bytes() == ended.table_file.read_bytes()

@@ -197,7 +197,7 @@ def test_a_row_that_sees_the_future_says_so(make_run: MakeRun) -> None:
 
 def test_without_videos_timelines_stand_alone_and_the_page_says_so(make_run: MakeRun) -> None:
     page = report(make_run())
-    assert "( --videos ), so there are no pictures." in page.text
+    assert "( --videos ), so there are no images." in page.text
     assert page.count("img") == 0
     assert page.count("article") > 5
 
@@ -209,8 +209,8 @@ def test_a_video_that_is_missing_or_damaged_has_a_reason_instead_of_pictures(mak
     for clip in clips[::2]:
         (run / "videos" / f"{clip}.avi").write_bytes(b"no video")
     page = report(run)
-    assert "No pictures: its file is not in the folder of videos." in page.text
-    assert "No pictures: its video cannot be shown: not a video that can be opened" in page.text
+    assert "No images: its file is not in the folder of videos." in page.text
+    assert "No images: its video cannot be shown: not a video that can be opened" in page.text
     assert page.count("img") == 0
 
 
