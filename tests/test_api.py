@@ -17,23 +17,18 @@ PACKAGES = ("common", "manifests", "extract", "distill", "evaluate")
 WITH_API = PACKAGES[1:]
 N, D = 3, 5
 CLASSES = ("fall", "rise")
-RECIPE = """
+SMALL_MODELS = (Path(__file__).parent / "data" / "small_models.toml").read_text()
+RECIPE = (
+    """
 name = "tiny"
 seeds = [0]
 methods = ["without", "with"]
 [data]
 dataset = "other"
 protocol = "made-up"
-[teacher]
-hidden = 4
-[student]
-hidden = 6
-[distillation]
-beta = 0.5
-[training]
-epochs = 2
-batch_size = 3
 """
+    + SMALL_MODELS
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

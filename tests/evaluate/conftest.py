@@ -1,17 +1,23 @@
-"""Two small reproductions on stick figures: one of videos, one of videos and skeletons with a trained VA-CNN."""
+"""Small reproductions on stick figures, of videos and of skeletons; and scores that are drawn."""
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from evaluate.pipeline.inputs import PipelineInputs
 from evaluate.pipeline.reproduction import reproduce
+from evaluate.scoring.scores import Scores
 from extract.machine import Machine
 from manifests.recipes.recipe import read_recipe
 from manifests.stick_figures.data_set import draw_data_set
 
+LABELS = np.repeat(np.arange(4), 5)
+GROUPS = ("anna", "ben", "cleo", "dan") * 5
 FEW = {"train": 2, "validation": 1, "test": 1}  # of each of the ten classes
 RECIPE = """
 name = "{name}"
@@ -90,3 +96,29 @@ def own_joints(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = RECIPE.format(name="joints", methods='["without"]', fusion="")
     text = '[extract]\nbackbone = "joint_statistics"\nweights = "none"\ncolumn = "path_skeleton"\nsegments = 5\n'
     return run(recipe + text, folder / "files", folder / "out")
+
+
+def draw_scores(
+    method: str,
+    seed: int,
+    share: float,
+    *,
+    groups: tuple[str, ...] = GROUPS,
+    labels: NDArray[np.int64] = LABELS,
+    segments: int = 5,
+) -> Scores:
+    """Scores of 20 clips of 4 classes, of which about `share` are right at each ratio."""
+    correct = np.random.default_rng([seed, round(100 * share)]).random((20, segments)) < share
+    clips = {"train": 8, "validation": 0, "test": 20}
+    accuracy = correct.mean(axis=0)
+    return Scores(method, "own", seed, accuracy, accuracy, clips, 4, 4, {}, labels, groups, correct, 0 * accuracy, None)
+
+
+@pytest.fixture(scope="session")
+def runs() -> Callable[..., list[Scores]]:
+    """Return a function: from a method and its share of right clips, its scores for some seeds."""
+
+    def draw(method: str, share: float, seeds: Sequence[int] = (0, 1, 2), **changed: object) -> list[Scores]:
+        return [draw_scores(method, seed, share, **changed) for seed in seeds]  # type: ignore[arg-type]
+
+    return draw

@@ -21,22 +21,17 @@ from manifests.recipes.recipe import read_recipe
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CLASSES = ("fall", "rise")
-RECIPE = """
+SMALL_MODELS = (Path(__file__).parents[1] / "data" / "small_models.toml").read_text()
+RECIPE = (
+    """
 name = "tiny"
 seeds = [0, 1]
 [data]
 dataset = "other"
 protocol = "made-up"
-[teacher]
-hidden = 4
-[student]
-hidden = 6
-[distillation]
-beta = 0.5
-[training]
-epochs = 2
-batch_size = 3
 """
+    + SMALL_MODELS
+)
 
 
 @pytest.fixture

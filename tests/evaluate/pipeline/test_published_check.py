@@ -503,24 +503,18 @@ def test_a_table_of_no_seeds_is_not_finished(tmp_path: Path) -> None:
     assert "its table is of 0 of the recipe's 5 seeds" in checked(tmp_path).why[0]
 
 
-RECIPE = f"""
+SMALL_MODELS = (Path(__file__).parents[2] / "data" / "small_models.toml").read_text()
+RECIPE = (
+    f"""
 name = "trial"
 seeds = [0, 1]
 methods = ["without", "with"]
 [data]
 dataset = "ucf101"
 protocol = "{UCF}"
-[teacher]
-hidden = 4
-[student]
-hidden = 6
-[distillation]
-beta = 0.5
-[training]
-learning_rate = 0.05
-batch_size = 3
-epochs = 2
 """
+    + SMALL_MODELS
+)
 
 
 @pytest.fixture
@@ -588,4 +582,4 @@ def test_a_real_run_from_features_to_the_verdict(
     output = capsys.readouterr().out
     assert output.count("**inside** over 2 seeds (trained differently from recipe ucf101: ") == 2
     assert "student.hidden: 6 there, 512 wanted" in output
-    assert "training.epochs: 2 there, 100 wanted" in output
+    assert "training.epochs: 3 there, 100 wanted" in output

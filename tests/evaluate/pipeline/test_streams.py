@@ -40,24 +40,18 @@ WIDTH = {"rgb": 4, "skeleton": 2}
 WEIGHTS = {"rgb": "random", "skeleton": "va.safetensors"}
 VARIANTS = {"without": "Without distillation", "with": "With distillation"}
 MACHINE = Machine(device="cpu")
-HEAD = """
+SMALL_MODELS = (Path(__file__).parents[2] / "data" / "small_models.toml").read_text()
+HEAD = (
+    """
 name = "two"
 seeds = [0, 1]
 fusion = "{fusion}"
 [data]
 dataset = "other"
 protocol = "made-up"
-[teacher]
-hidden = 4
-[student]
-hidden = 6
-[distillation]
-beta = 0.5
-[training]
-learning_rate = 0.05
-batch_size = 3
-epochs = 3
 """
+    + SMALL_MODELS
+)
 RGB = """
 [streams.rgb]
 backbone = "tsm_resnet50"

@@ -50,18 +50,10 @@ def test_gaps_in_two_bins_do_not_cancel():
     assert expected_calibration_error(*sure([0.6, 0.9], [True, False]), bins=1) == pytest.approx([0.25])
 
 
-@st.composite
-def cases(draw):
-    clips, segments, classes = draw(st.integers(1, 12)), draw(st.integers(1, 3)), draw(st.integers(1, 4))
-    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    probabilities = generator.dirichlet(np.full(classes, 0.5), size=(clips, segments)).astype(np.float32)
-    return probabilities, generator.integers(classes, size=clips)
-
-
 @settings(deadline=None, max_examples=80)
-@given(cases(), st.integers(1, 20))
-def test_it_is_the_plain_loop(case, bins):
-    probabilities, labels = case
+@given(st.data(), st.integers(1, 20))
+def test_it_is_the_plain_loop(cases, data, bins):
+    probabilities, labels = data.draw(cases)
     found = reliability(probabilities, labels, bins)
     for n in range(probabilities.shape[1]):
         error = 0.0

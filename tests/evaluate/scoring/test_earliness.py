@@ -56,18 +56,10 @@ def test_harmonic_mean_by_hand(accuracy, earliness, mean):
     assert Decision(0.5, accuracy, earliness).harmonic_mean == pytest.approx(mean)
 
 
-@st.composite
-def cases(draw):
-    clips, segments, classes = draw(st.integers(1, 8)), draw(st.integers(1, 5)), draw(st.integers(1, 4))
-    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    probabilities = generator.dirichlet(np.full(classes, 0.3), size=(clips, segments)).astype(np.float32)
-    return probabilities, generator.integers(classes, size=clips)
-
-
 @settings(deadline=None, max_examples=60)
-@given(cases(), st.floats(0, 1))
-def test_the_rule_is_the_plain_loop(case, threshold):
-    probabilities, labels = case
+@given(st.data(), st.floats(0, 1))
+def test_the_rule_is_the_plain_loop(cases, data, threshold):
+    probabilities, labels = data.draw(cases)
     segments = probabilities.shape[1]
     levels, right = [], 0
     for clip, label in zip(probabilities, labels, strict=True):
@@ -81,15 +73,16 @@ def test_the_rule_is_the_plain_loop(case, threshold):
 
 
 @settings(deadline=None, max_examples=60)
-@given(cases(), st.floats(0, 1), st.floats(0, 1))
-def test_a_higher_threshold_never_decides_earlier(case, one, two):
-    probabilities, _ = case
+@given(st.data(), st.floats(0, 1), st.floats(0, 1))
+def test_a_higher_threshold_never_decides_earlier(cases, data, one, two):
+    probabilities, _ = data.draw(cases)
     assert (decide(probabilities, max(one, two)).level >= decide(probabilities, min(one, two)).level).all()
 
 
 @settings(deadline=None, max_examples=40)
-@given(cases(), st.permutations(THRESHOLDS))
-def test_the_chosen_threshold_is_the_best_and_the_lowest_of_those(case, candidates):
+@given(st.data(), st.permutations(THRESHOLDS))
+def test_the_chosen_threshold_is_the_best_and_the_lowest_of_those(cases, data, candidates):
+    case = data.draw(cases)
     chosen = choose_threshold(*case, candidates)
     best = judge(*case, chosen).harmonic_mean
     for candidate in candidates:

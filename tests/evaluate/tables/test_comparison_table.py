@@ -8,24 +8,11 @@ import numpy as np
 import pytest
 
 from evaluate.scoring.comparison import Comparison, compare
-from evaluate.scoring.scores import Scores, observation_ratios
+from evaluate.scoring.scores import observation_ratios
 from evaluate.scoring.statistics import Interval, holm
 from evaluate.tables.comparison_table import render_comparison, render_comparison_csv
 
-LABELS = np.repeat(np.arange(4), 5)
-GROUPS = ("anna", "ben", "cleo", "dan") * 5
 BASE, OURS = "Without distillation", "With distillation"
-
-
-def run(method, seed, share, groups=GROUPS, labels=LABELS, segments=5):
-    correct = np.random.default_rng([seed, round(100 * share)]).random((20, segments)) < share
-    clips = {"train": 8, "validation": 0, "test": 20}
-    accuracy = correct.mean(axis=0)
-    return Scores(method, "own", seed, accuracy, accuracy, clips, 4, 4, {}, labels, groups, correct, 0 * accuracy, None)
-
-
-def runs(method, share, seeds=(0, 1, 2), **changed):
-    return [run(method, seed, share, **changed) for seed in seeds]
 
 
 GOLDEN = """\
@@ -43,7 +30,7 @@ p at 20% | p at 40% | p at 60% | p at 80% | p at 100% |
 """
 
 
-def golden():
+def golden(runs):
     p = np.array([0.0001, 0.0003, 0.0167, 0.0617, 0.9])
     by_clip, by_group = Interval(0.1234, 0.01, 0.235), Interval(0.1234, -0.0456, 0.25)
     row = Comparison("With | KD", "GRU_1", (0, 2), by_clip, by_group, p, holm(p))
@@ -55,12 +42,12 @@ def without_padding(markdown):
     return re.sub(" +", " ", re.sub("-+([:|])", r"-\1", markdown))
 
 
-def test_markdown():
-    assert without_padding(render_comparison(*golden(), "GRU_1")) == GOLDEN
+def test_markdown(runs):
+    assert without_padding(render_comparison(*golden(runs), "GRU_1")) == GOLDEN
 
 
-def test_csv_has_every_ratio_raw_and_corrected():
-    text = render_comparison_csv(golden()[0], (20.0, 40.0, 60.0, 80.0, 100.0))
+def test_csv_has_every_ratio_raw_and_corrected(runs):
+    text = render_comparison_csv(golden(runs)[0], (20.0, 40.0, 60.0, 80.0, 100.0))
     (row,) = csv.DictReader(io.StringIO(text))
     assert row == {
         "method": "With | KD",
@@ -85,13 +72,13 @@ def test_csv_has_every_ratio_raw_and_corrected():
 
 
 @pytest.mark.parametrize(("segments", "printed"), [(10, "20 40 60 80 100"), (3, "33.3 66.7 100"), (1, "100")])
-def test_the_papers_ratios_are_printed_where_there_are_such(segments, printed):
+def test_the_papers_ratios_are_printed_where_there_are_such(runs, segments, printed):
     scores = {BASE: runs(BASE, 0.5, segments=segments), OURS: runs(OURS, 0.6, segments=segments)}
     header = without_padding(render_comparison(compare(scores, BASE), scores, BASE)).splitlines()[2]
     assert header.endswith("| " + " | ".join(f"p at {ratio}%" for ratio in printed.split()) + " |")
 
 
-def test_one_group_has_no_interval_over_groups():
+def test_one_group_has_no_interval_over_groups(runs):
     groups = ("anna",) * 20
     scores = {BASE: runs(BASE, 0.2, groups=groups), OURS: runs(OURS, 0.9, groups=groups)}
     (found,) = compare(scores, BASE)
@@ -103,7 +90,7 @@ def test_one_group_has_no_interval_over_groups():
     assert row["low_by_group"] == row["high_by_group"] == ""
 
 
-def test_without_a_seed_in_common_it_is_said():
+def test_without_a_seed_in_common_it_is_said(runs):
     scores = {BASE: runs(BASE, 0.5), OURS: runs(OURS, 0.6), "KNN": runs("KNN", 0.4, seeds=(8, 9))}
     found = compare(scores, BASE)
     assert [row.method for row in found] == [OURS]
