@@ -108,6 +108,18 @@ def test_several_caches_are_joined(
     assert read_settings(files / "run")["data"] == data_settings(seen)
 
 
+def test_a_recipe_may_name_the_manifest(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", files / "own.toml", "--cache", files / "rgb.h5", "--out", files / "run", "--device", "cpu"]
+    for manifest, status in (("", 1), ('manifest = "m.csv"\n', 0)):
+        text = recipe_text().replace('protocol = "made-up"\n', manifest).replace('name = "r"\n', "")
+        (files / "own.toml").write_text(text)
+        with pytest.raises(SystemExit) as end:
+            run_cli(partial(app, [*map(str, words), "--method", "without"]))
+        assert int(end.value.code or 0) == status
+    assert "recipe own names no manifest; give --manifest FILE" in capsys.readouterr().err
+    assert read_settings(files / "run")["data"]["protocol"] == "made-up"
+
+
 def one_stream(files: Path, text: str) -> list[str]:
     (files / "r.toml").write_text(text)
     return ["--cache", str(files / "rgb.h5")]

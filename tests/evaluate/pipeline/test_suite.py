@@ -249,6 +249,12 @@ def test_inputs_are_assigned_by_name(tmp_path: Path) -> None:
     assert alone["sysu"].videos == Path("/a=b")
 
 
+def test_a_recipe_of_a_suite_that_names_its_files_needs_no_option(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('[data]\ndataset = "other"\nmanifest = "m.csv"\nvideos = "v"\n')
+    found = inputs_of_suite([read_recipe(tmp_path / "own.toml")], Path("out"), InputOptions())
+    assert found == {"own": PipelineInputs(Path("out/own"))}
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
