@@ -18,13 +18,23 @@ def choose_device(name: str) -> str:
     Raises:
         UserError: there is no such device.
     """
+    check_device_name(name)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if not (known := re.fullmatch(r"cpu|cuda(?::(\d+))?", name)):
-        raise UserError(f"no device {name!r}; give --device auto, cpu, cuda or cuda:1")
-    if name != "cpu" and int(known[1] or 0) >= torch.cuda.device_count():
-        raise UserError(f"device {name!r}: torch sees no such GPU here; use --device cpu")
+    if name != "cpu" and int(name.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise UserError(f"device {name!r}: torch sees no such GPU here; use the device cpu (--device cpu)")
     return name
+
+
+def check_device_name(name: str) -> None:
+    """Refuse a name that no device has, on any machine.
+
+    Raises:
+        UserError: naming the devices.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        hint = f"did you mean {name.replace('gpu', 'cuda')!r}? " if re.fullmatch(r"gpu(:\d+)?", name) else ""
+        raise UserError(f"no device {name!r}; {hint}known: auto, cpu, cuda, cuda:1 (--device)")
 
 
 def device_name(device: torch.device) -> str:

@@ -90,11 +90,9 @@ def extract_video(
     Raises:
         UserError: an argument is wrong, the weights are missing, or the file cannot be read.
     """
-    from extract.backbones import find_backbone
+    from extract.backbones import choose_weights
 
-    chosen = find_backbone(backbone).default_weights if weights is None else str(weights)
-    if chosen is None:
-        raise UserError(f"the backbone {backbone} has no default weights; give weights, a name or a file")
+    chosen = choose_weights(backbone, None if weights is None else str(weights))
     arguments = {
         "backbone": backbone,
         "weights": chosen,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MISSING_FILE = "the file does not exist"  # a reason in the ledger; such a clip is taken again once its file is there
+
 
 class DecodeError(Exception):
     """The reason why a clip has no features, for the failure ledger."""

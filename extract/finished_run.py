@@ -14,6 +14,7 @@ from extract.shards.begin_run import begin_run, clip_changes
 from extract.shards.clip_changes import ClipChanges
 from extract.shards.ledger import LedgerRow
 from extract.shards.merge import is_merged
+from extract.shards.missing_files import found_again
 from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, refuse_other_config
@@ -23,7 +24,7 @@ from extract.skeletons.joint_list_file import joint_settings
 
 
 def is_finished(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> bool:
-    """Tell whether every clip of a plan is done or has failed.
+    """Tell whether every clip of a plan is done or has failed, and no file that was missing is there now.
 
     Raises:
         UserError: some clips have another path than in the run folder.
@@ -31,7 +32,7 @@ def is_finished(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> bool:
     if not run.is_planned or not run.has_settings or run.plan.shards != plan.shards:
         return False  # `begin_run` raises the error
     clip_changes(run, plan, clips)  # refuses clips with other paths
-    return run.is_finished(clips)
+    return run.is_finished(clips) and not found_again(run, plan, clips)
 
 
 def read_finished(run: RunFolder, plan: RunPlan, clips: pd.DataFrame, control: RunControl) -> dict[str, LedgerRow]:

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from common.device import check_device_name
+from extract.backbones import find_backbone
+from extract.decoding.decoders import find_decoder
 from extract.doctor import check_decoder
 from extract.extraction import Extraction
 from extract.feature_settings import find_joints
 from extract.network_loader import load_segment_network
 from extract.shards.begin_run import begin_run, keep_shards
 from extract.shards.clip_changes import ClipChanges
+from extract.shards.missing_files import found_again, refuse_missing_videos, take_again
 from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, make_run_plan
@@ -50,13 +54,23 @@ def plan_run(extraction: Extraction) -> PlannedRun:
     plan, clips = planned_clips(run, extraction)
     find_joints(backbone, plan.videos, clips["path"])  # as the decoder: a wrong joint list fails here
     refuse_replaced_files(run, clips, plan)
+    refuse_missing_videos(plan, clips)
+    found = found_again(run, plan, clips)
     changes = begin_run(run, plan, clips)
+    take_again(run, found)
     sizes = clips.groupby("shard").size().reindex(range(plan.shards), fill_value=0)
     return PlannedRun(len(clips), tuple(sizes.tolist()), changes)
 
 
 def planned_clips(run: RunFolder, extraction: Extraction) -> tuple[RunPlan, pd.DataFrame]:
-    """Return the plan of an extraction and its clips, each in the shard where the run folder has it already."""
+    """Return the plan of an extraction and its clips, each in the shard where the run folder has it already.
+
+    Raises:
+        UserError: the backbone, the decoder or the device has an unknown name, or the clips cannot be listed.
+    """
+    find_backbone(extraction.config.backbone)  # also where a finished run needs no network
+    find_decoder(extraction.machine.decoder)
+    check_device_name(extraction.machine.device)
     videos = None if extraction.videos is None else str(extraction.videos)
     listing = list_clips(str(extraction.clips), videos, extraction.config.column)
     plan = make_run_plan(str(extraction.clips), listing, extraction.config, extraction.machine, extraction.num_shards)

@@ -7,6 +7,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from common.device import check_device_name
 from extract.doctor import check_decoder
 from extract.extraction import Extraction, MachineChanges, RunControl
 from extract.feature_settings import feature_settings, find_joints
@@ -15,19 +16,20 @@ from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.networks.segment_network import SegmentNetwork
 from extract.planning import planned_clips
-from extract.shards.begin_run import begin_run
+from extract.shards.begin_run import begin_run, write_settings
 from extract.shards.ledger import LedgerRow
+from extract.shards.missing_files import found_again, refuse_missing_videos, take_again
 from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import extract_shards, finish_shards
 from extract.shards.settings import recorded_threads
 from manifests.recipes.recipe import Extract
 
-ALL = RunControl()
+DEFAULT_CONTROL = RunControl()
 AS_PLANNED = MachineChanges()
 
 
-def extract(extraction: Extraction, control: RunControl = ALL) -> dict[str, LedgerRow]:
+def extract(extraction: Extraction, control: RunControl = DEFAULT_CONTROL) -> dict[str, LedgerRow]:
     """Make a feature cache, or what is missing of it.
 
     Clips may be added and removed between two calls. The features of the others are used again.
@@ -44,6 +46,8 @@ def extract(extraction: Extraction, control: RunControl = ALL) -> dict[str, Ledg
     plan, clips = planned_clips(run, extraction)
     if is_finished(run, plan, clips):
         return read_finished(run, plan, clips, control)
+    refuse_missing_videos(plan, clips)
+    found = found_again(run, plan, clips)
     machine = _with_recorded_threads(run, extraction.machine)
     network = _checked_network(extraction.config, machine)
     plan = plan.model_copy(update={"machine": replace(plan.machine, threads=machine.threads)})
@@ -51,7 +55,9 @@ def extract(extraction: Extraction, control: RunControl = ALL) -> dict[str, Ledg
     joint_list = find_joints(network.backbone, plan.videos, clips["path"])
     settings = feature_settings(extraction.config, machine, network, joint_list)
     notify_changes(run, begin_run(run, plan, clips, settings), control.notify)
-    return extract_shards(run, network, settings, plan.machine, control, joint_list)
+    write_settings(run, settings)
+    take_again(run, found)
+    return extract_shards(run, network, plan.machine, control, joint_list)
 
 
 def nothing_to_extract(extraction: Extraction) -> bool:
@@ -62,7 +68,9 @@ def nothing_to_extract(extraction: Extraction) -> bool:
     return is_finished(run, *planned_clips(run, replace(extraction, num_shards=run.plan.shards)))
 
 
-def resume(cache: Path, changes: MachineChanges = AS_PLANNED, control: RunControl = ALL) -> dict[str, LedgerRow]:
+def resume(
+    cache: Path, changes: MachineChanges = AS_PLANNED, control: RunControl = DEFAULT_CONTROL
+) -> dict[str, LedgerRow]:
     """Continue a run as it is planned.
 
     Args:
@@ -78,17 +86,23 @@ def resume(cache: Path, changes: MachineChanges = AS_PLANNED, control: RunContro
         UserError: nothing is planned, and all that `extract` raises.
     """
     run, shard = RunFolder(cache), control.shard
+    if changes.device is not None:
+        check_device_name(changes.device)
     if shard is not None:
         run.shard(shard)  # refuses a number that does not exist before a network is loaded
     chosen = run.clips if shard is None else run.clips[run.clips["shard"] == shard]
     refuse_replaced_files(run, chosen, run.plan)
-    if not control.retry and run.has_settings and run.is_finished(chosen):
+    found = {} if control.retry else found_again(run, run.plan, chosen)
+    if not control.retry and not found and run.has_settings and run.is_finished(chosen):
         return finish_shards(run, shard)
+    refuse_missing_videos(run.plan, run.clips)
     machine = changes.apply(_with_recorded_threads(run, run.plan.machine))
     network = _checked_network(run.plan.recipe, machine)
     joint_list = find_joints(network.backbone, run.plan.videos, run.clips["path"])
     settings = feature_settings(run.plan.recipe, machine, network, joint_list)
-    return extract_shards(run, network, settings, machine, control, joint_list)
+    write_settings(run, settings)
+    take_again(run, found)
+    return extract_shards(run, network, machine, control, joint_list)
 
 
 def _checked_network(config: Extract, machine: Machine) -> SegmentNetwork:

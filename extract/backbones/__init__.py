@@ -18,7 +18,7 @@ from extract.backbones.va_cnn import VA_CNN
 from extract.networks.backbone import Backbone
 from manifests.recipes.recipe import Extract
 
-__all__ = ["BACKBONES", "BackboneEntry", "find_backbone", "load_backbone"]
+__all__ = ["BACKBONES", "BackboneEntry", "choose_weights", "find_backbone", "load_backbone"]
 
 BACKBONES: dict[str, BackboneEntry] = {
     "tsm_resnet50": TSM_RESNET50,
@@ -46,6 +46,21 @@ def find_backbone(name: str) -> BackboneEntry:
     known = [member for key, entry in BACKBONES.items() for member in entry.names(key)]
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or list(BACKBONES)
     raise UserError(f"there is no backbone {name}; near are {', '.join(near)}")
+
+
+def choose_weights(backbone: str, weights: str | None) -> str:
+    """Return the weights that are given, or where none are given those that belong to the backbone.
+
+    Raises:
+        UserError: the backbone is unknown, or no weights belong to it.
+    """
+    chosen = find_backbone(backbone).default_weights if weights is None else weights
+    if chosen is None:
+        raise UserError(
+            f"the backbone {backbone} has no weights of its own: give weights (--weights), by a name of "
+            "`python -m extract weights list` or as a file; random weights are called random"
+        )
+    return chosen
 
 
 def load_backbone(config: Extract, weights_folder: Path | None = None, seed: int = 0) -> Backbone:

@@ -15,7 +15,7 @@ class BackboneEntry(ABC):
     Attributes:
         title: what it is, in a few words.
         input: the kind of files it takes.
-        default_weights: the weights that the Python API takes where none are given; None: they have to be given.
+        default_weights: the weights that are taken where none are given; None: they have to be given.
     """
 
     title: str

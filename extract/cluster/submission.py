@@ -81,10 +81,13 @@ def prepare_submission(out: Path, config: SubmitConfig) -> Submission:
     """Return the shards of a run that have missing clips, or for a retry failed clips.
 
     Raises:
-        UserError: nothing is planned.
+        UserError: nothing is planned, or the device has an unknown name.
     """
+    from common.device import check_device_name
     from extract.shards.run_folder import RunFolder
 
+    if config.device is not None:
+        check_device_name(config.device)
     run = RunFolder(out)
     if config.retry:
         failed = run.clips["clip_id"].isin(run.failures().keys())

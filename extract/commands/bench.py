@@ -24,7 +24,7 @@ CLIPS = f"Clips to measure on, 320x240 XviD of 186 frames, drawn here; default: 
 
 def bench(
     backbone: Backbone = "efficientnet_lite0",
-    weights: Weights = "timm-package",
+    weights: Weights = None,
     frames_per_segment: Frames = 8,
     image_size: ImageSize = None,
     precision: Precision = "fp32",

@@ -1,5 +1,7 @@
 """Options that several commands of `python -m extract` share."""
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +37,8 @@ Pictures = Annotated[
     str, typer.Option(help="Input of va_cnn: each segment, the beginning up to the segment's end, or both.")
 ]
 Column = Annotated[str, typer.Option(help="The manifest's column of the files; path_skeleton is another one.")]
-Weights = Annotated[str, typer.Option(help="A name of `weights list`, a file, timm-package, random, or none.")]
+WEIGHTS = "A name of `weights list`, a file, timm-package, random, or none. Default: those of the backbone."
+Weights = Annotated[str | None, typer.Option(help=WEIGHTS)]
 Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
 Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper has 10.")]
 ImageSize = Annotated[int | None, typer.Option(help="Side of the network's square input; default: its own.")]
@@ -43,14 +46,43 @@ Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
 Decoder = Annotated[str, typer.Option(help="pyav, or another decoder that `doctor` finds exact.")]
 Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
 
+FEATURE_OPTIONS: dict[str, tuple[Any, Any]] = {  # annotation, default
+    "backbone": (Backbone, "tsm_resnet50"),
+    "weights": (Weights, None),
+    "frames_per_segment": (Frames, 8),
+    "segments": (Segments, 10),
+    "image_size": (ImageSize, None),
+    "precision": (Precision, "fp32"),
+    "column": (Column, "path"),
+    "pictures": (Pictures, "segment"),
+}
+
+
+def with_feature_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that decide the features to a command's signature, which Typer reads, before `--decoder`.
+
+    The command receives them as keyword arguments, for `feature_config`.
+    """
+    signature = inspect.signature(command)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=annotation)
+        for name, (annotation, default) in FEATURE_OPTIONS.items()
+    ]
+    place = list(signature.parameters).index("decoder")
+    command.__signature__ = signature.replace(parameters=[*own[:place], *options, *own[place:]])  # type: ignore[attr-defined]
+    return command
+
 
 def feature_config(**options: Any) -> "Extract":
     """Return the config that decides the features, from the command's options of the same names.
 
     Raises:
-        UserError: an option is out of its range.
+        UserError: the backbone is unknown or no weights belong to it, or an option is out of its range.
     """
     from common.config import parse_config
+    from extract.backbones import choose_weights
     from manifests.recipes.recipe import Extract
 
+    options["weights"] = choose_weights(options["backbone"], options["weights"])
     return parse_config(Extract, options, "options")

@@ -1,6 +1,7 @@
 """How the commands that work on a run end: what became of it, and exit status 3 if clips failed."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,4 +63,7 @@ def _print_failures(outcome: "RunOutcome") -> None:
     for row in outcome.failures[:SHOWN]:
         table.add_row(row.clip_id, row.stage, row.reason, str(row.attempt))
     Console(stderr=True, markup=False).print(table)
-    print(f"{len(outcome.failures)} clips failed; all are in {outcome.cache}.run/shards/*/failures.jsonl")
+    print(
+        f"{len(outcome.failures)} clips failed; all are in {outcome.cache}.run/shards/*/failures.jsonl. "
+        f"`python -m extract retry {shlex.quote(outcome.cache)}` takes them again"
+    )

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,20 +13,13 @@ from common.log import notify
 from common.options import LOG_OPTIONS, Device, Json, Workers, with_logs
 from extract.commands.options import (
     CLIPS,
-    Backbone,
     CacheFile,
-    Column,
     Compile,
     Decoder,
-    Frames,
-    ImageSize,
     Out,
-    Pictures,
-    Precision,
-    Segments,
     Videos,
-    Weights,
     feature_config,
+    with_feature_options,
 )
 from extract.commands.outcome import print_outcome
 from extract.commands.shard_option import Shard, parse_shard, shard_of_plan
@@ -40,23 +33,17 @@ DEADLINE = "Seconds without a new frame before a clip's decoder is killed."
 FREE_OPTIONS = {"context", "out", "shard", "device", "workers", "deadline", "as_json", *LOG_OPTIONS}  # not of a plan
 
 
+@with_feature_options
 def plan(
     clips: Annotated[str, typer.Argument(help=CLIPS)],
     out: Out,
     shards: Annotated[int, typer.Option(min=1, help="Number of shards; each is one job of a cluster.")],
     videos: Videos = None,
-    backbone: Backbone = "tsm_resnet50",
-    weights: Weights = "tsm-r50-8f-kinetics400",
-    frames_per_segment: Frames = 8,
-    segments: Segments = 10,
-    image_size: ImageSize = None,
-    precision: Precision = "fp32",
-    column: Column = "path",
-    pictures: Pictures = "segment",
     decoder: Decoder = "pyav",
     compile_: Compile = False,
     threads: Annotated[int, typer.Option(min=1, help=THREADS)] = 1,
     as_json: Json = False,
+    **features: Any,
 ) -> None:
     """Plan a run: which clips, in which shard, and how their features are made. No video is decoded yet.
 
@@ -69,16 +56,7 @@ def plan(
     from extract.machine import Machine
     from extract.planning import plan_run
 
-    config = feature_config(
-        backbone=backbone,
-        weights=weights,
-        segments=segments,
-        frames_per_segment=frames_per_segment,
-        image_size=image_size,
-        precision=precision,
-        column=column,
-        pictures=pictures,
-    )
+    config = feature_config(**features)
     machine = Machine(workers=usable_cores(), decoder=decoder, compiled=compile_, threads=threads)
     planned = plan_run(Extraction(clips, videos, out, config, machine, num_shards=shards))
     sizes = planned.shard_sizes
@@ -94,20 +72,13 @@ def plan(
 
 @resumable
 @with_logs
+@with_feature_options
 def run(
     context: typer.Context,
     out: Out,
     clips: Annotated[str | None, typer.Argument(help=f"{CLIPS} Without it: resume as planned.")] = None,
     videos: Videos = None,
     shard: Shard = None,
-    backbone: Backbone = "tsm_resnet50",
-    weights: Weights = "tsm-r50-8f-kinetics400",
-    frames_per_segment: Frames = 8,
-    segments: Segments = 10,
-    image_size: ImageSize = None,
-    precision: Precision = "fp32",
-    column: Column = "path",
-    pictures: Pictures = "segment",
     decoder: Decoder = "pyav",
     compile_: Compile = False,
     threads: Annotated[int | None, typer.Option(min=1, help=THREADS)] = None,
@@ -115,6 +86,7 @@ def run(
     workers: Workers = None,
     deadline: Annotated[float, typer.Option(min=0.1, help=DEADLINE)] = 60.0,
     as_json: Json = False,
+    **features: Any,
 ) -> None:
     """Make the feature cache. If it was interrupted or killed, the same command resumes it.
 
@@ -137,16 +109,7 @@ def run(
         )
         _resume(out, shard, changes, as_json=as_json)
         return
-    config = feature_config(
-        backbone=backbone,
-        weights=weights,
-        segments=segments,
-        frames_per_segment=frames_per_segment,
-        image_size=image_size,
-        precision=precision,
-        column=column,
-        pictures=pictures,
-    )
+    config = feature_config(**features)
     machine = Machine(device, workers or usable_cores(), deadline, decoder, compile_, threads)
     only, shards = parse_shard(shard) if shard else (None, 1)
     _extract(Extraction(clips, videos, out, config, machine, num_shards=shards), only, as_json=as_json)

@@ -9,7 +9,7 @@ import av
 from av.codec.hwaccel import HWAccel
 from av.stream import Disposition
 
-from extract.clip import DecodeError
+from extract.clip import MISSING_FILE, DecodeError
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def _open(path: Path, nvdec: bool, options: Mapping[str, str] | None) -> "av.con
             options=dict(options or {}),
         )
     except FileNotFoundError as error:
-        raise DecodeError("the file does not exist") from error
+        raise DecodeError(MISSING_FILE) from error
     except (av.FFmpegError, OSError) as error:
         if nvdec:  # PyAV has opened the file before
             raise DecodeError(f"NVDEC does not take it: {error}") from error

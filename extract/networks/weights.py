@@ -13,7 +13,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import UserError, some_of
 from common.file_kind import CSV, EMPTY, HDF5, TOML, UTF16, kind_of
 from common.files import sha256_of, write_text
 from common.locks import WAIT_FOR_EVER, locked
@@ -54,7 +54,7 @@ def find_weights(name_or_path: str, folder: Path | None = None) -> Path:
             if (kind := kind_of(path)) in (CSV, TOML, HDF5, EMPTY, UTF16):
                 raise UserError(f"{path} is no file of weights but {kind}")
             return path
-        raise UserError(f"{name_or_path} is neither a file nor the name of known weights{_nearest(name_or_path)}")
+        raise UserError(f"{name_or_path} is neither a file nor the name of known weights; {_nearest(name_or_path)}")
     folder = folder or weights_folder()
     path = folder / entry.file
     if not path.is_file():
@@ -75,7 +75,7 @@ def get_weights(name: str, folder: Path | None = None, *, progress: Progress | N
     """
     entry = read_weights().get(name)
     if entry is None:
-        raise UserError(f"there are no weights called {name}{_nearest(name)}")
+        raise UserError(f"there are no weights called {name}; {_nearest(name)}")
     return download(entry, folder or weights_folder(), progress=progress)
 
 
@@ -175,5 +175,8 @@ def _by_hand(entry: WeightsFile, folder: Path) -> str:
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, read_weights(), n=3, cutoff=0.3)
-    return f"; near are {', '.join(near)}" if near else ""
+    """Return a hint: the names that contain a name, or else the nearest ones, and how all of them are listed."""
+    known = list(read_weights())
+    near = [each for each in known if name.lower() in each] or difflib.get_close_matches(name, known, cutoff=0.3)
+    named = f"near are {some_of(near)}; " if near else ""
+    return f"{named}`python -m extract weights list` shows all of them"

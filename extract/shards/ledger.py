@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from common.errors import UserError
+from common.files import write_text
 from extract.decoding.decode_process import Failure
 
 
@@ -51,6 +52,16 @@ class FailureLedger:
                 os.fsync(ledger.fileno())
         except OSError as error:
             raise UserError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def remove(self, clip_ids: Container[str]) -> None:
+        """Remove every attempt at some clips.
+
+        Raises:
+            UserError: the ledger cannot be written.
+        """
+        kept = [row for row in self._rows() if row.clip_id not in clip_ids]
+        write_text(self.path, "".join(json.dumps(asdict(row)) + "\n" for row in kept))
+        self._attempts = None
 
     def failures(self, done: Container[str]) -> dict[str, LedgerRow]:
         """Return the last failed attempt of every clip that is not done."""

@@ -102,7 +102,10 @@ def _refuse_incomplete(
         raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to resume")
     if done.keys().isdisjoint(clip_ids):
         in_order = {clip_id: failures[clip_id] for clip_id in clip_ids}
-        raise UserError(f"every one of the {len(clip_ids)} clips failed: {describe_failures(in_order, run.folder)}")
+        raise UserError(
+            f"every one of the {len(clip_ids)} clips failed: {describe_failures(in_order, run.folder)}. "
+            f"`python -m extract retry {run.cache}` takes them again"
+        )
 
 
 def _record(run: RunFolder) -> Path:

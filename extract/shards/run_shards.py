@@ -4,20 +4,16 @@ Which network makes the features, and whether clips are missing at all, is decid
 """
 
 import contextlib
-import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from common.errors import UserError
 from extract.decoding.decode_process import DecodeTask
 from extract.extraction import RunControl
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
-from extract.shards.begin_run import remove_unfinished_files, write_settings
+from extract.shards.begin_run import remove_unfinished_files
 from extract.shards.folder_lock import LOCK_SECONDS, BusyError
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.ledger import LedgerRow
@@ -38,7 +34,6 @@ class Stopped(Exception):
 def extract_shards(
     run: RunFolder,
     network: SegmentNetwork,
-    settings: Mapping[str, Any],
     machine: Machine,
     control: RunControl,
     joint_list: JointList | None = None,
@@ -48,7 +43,6 @@ def extract_shards(
     Args:
         run: what is planned.
         network: makes features of a clip.
-        settings: everything that decides a value.
         machine: how clips are decoded.
         control: which shard, which clips of it, and the callbacks.
         joint_list: of skeletons in a general format; None: there is none.
@@ -58,13 +52,10 @@ def extract_shards(
 
     Raises:
         Stopped: `control.stop` was set.
-        UserError: the videos are not there, the settings differ from the run's, or the disk cannot be written.
+        UserError: the disk cannot be written.
     """
-    if not is_url(run.plan.videos) and not Path(run.plan.videos).is_dir():
-        raise UserError(f"the video folder {run.plan.videos} is not there; is it mounted on {platform.node()}?")
     if is_url(run.plan.videos) or (run.clips["archive"] != "").any():
         check_scratch()
-    write_settings(run, settings)
     numbers = range(run.plan.shards) if control.shard is None else [control.shard]
     shards = {number: run.clips[run.clips["shard"] == number] for number in numbers}
     total = int(run.clips["shard"].isin(numbers).sum())

@@ -147,6 +147,15 @@ class ShardFolder:
         """
         self.ledger.append(failure)
 
+    def forget_failures(self, clip_ids: Container[str]) -> None:
+        """Remove the failed attempts at some clips, which are missing then. The shard's lock is held.
+
+        Raises:
+            UserError: the ledger cannot be written.
+        """
+        self.incomplete()
+        self.ledger.remove(clip_ids)
+
     def failures(self, done: Container[str]) -> dict[str, LedgerRow]:
         """Return the last failed attempt of every clip that is not done."""
         return self.ledger.failures(done)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from stat import S_ISREG
 
-from extract.clip import DecodeError
+from extract.clip import MISSING_FILE, DecodeError
 
 MAX_BYTES = 16 << 20  # 16 MiB; the largest files are NTU RGB+D's, with two or three MiB
 MAX_FRAMES = 100_000  # an hour at 30 Hz; a file that claims more is damaged
@@ -23,7 +23,7 @@ def read_bytes(path: Path) -> bytes:
             raise DecodeError(f"larger than {MAX_BYTES >> 20} MiB: not the skeleton of one clip")
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise DecodeError("the file does not exist") from error
+        raise DecodeError(MISSING_FILE) from error
     except OSError as error:
         raise DecodeError(f"the file cannot be read: {error.strerror}") from error
     if not content:

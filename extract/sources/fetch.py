@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from common.errors import UserError
-from extract.clip import DecodeError
+from extract.clip import MISSING_FILE, DecodeError
 from extract.sources.location import describe, filesystem, is_url
 
 ATTEMPTS = 3  # to copy a file
@@ -130,7 +130,7 @@ def _permanent(cause: BaseException, copy: Path) -> str | None:
     """Return the reason, in words, if another attempt would fail in the same way; else None."""
     status = getattr(cause, "status", None)  # of HTTP
     if isinstance(cause, FileNotFoundError) or status in (404, 410):
-        return "the file does not exist"
+        return MISSING_FILE
     if getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         return f"the scratch folder {copy.parent.parent} is full; set EXTRACT_SCRATCH to a folder on a larger disk"
     # ValueError: the server cannot send parts of a file.

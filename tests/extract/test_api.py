@@ -90,7 +90,7 @@ def test_weights_that_belong_to_the_backbone_are_the_default(drawn_footage: Path
     monkeypatch.setenv("EARLY_WEIGHTS", "/nowhere")
     with pytest.raises(UserError, match="weights tsm-r50-8f-kinetics400 are not on this machine"):
         extract.extract_video(drawn_footage / "videos" / "c1.avi")
-    with pytest.raises(UserError, match="va_cnn has no default weights; give weights"):
+    with pytest.raises(UserError, match="va_cnn has no weights of its own: give weights"):
         extract.extract_video(drawn_footage / "videos" / "c1.avi", backbone="va_cnn")
 
 

@@ -12,7 +12,7 @@ import torch
 from common.callbacks import ProgressCallback
 from common.errors import UserError
 from extract import finished_run, run
-from extract.extraction import Extraction, RunControl
+from extract.extraction import Extraction, MachineChanges, RunControl
 from extract.machine import Machine
 from extract.networks import segment_network as network
 from extract.run import extract, nothing_to_extract, resume
@@ -118,6 +118,28 @@ def test_a_finished_run_is_only_read(
             resume(out, control=RunControl(retry=True))
         monkeypatch.undo()
     assert resume(out, control=RunControl(retry=True)) == {}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "machine", "sentence"),
+    [
+        ({"backbone": "joint"}, {}, "there is no backbone joint; near are joints"),
+        ({}, {"decoder": "pyavv"}, "no decoder 'pyavv'; did you mean 'pyav'"),
+        ({}, {"device": "gpu"}, "no device 'gpu'; did you mean 'cuda'"),
+        ({}, {"device": "gpu:1"}, "did you mean 'cuda:1'"),
+    ],
+)
+def test_an_unknown_name_is_refused_where_nothing_is_computed(
+    make: Callable[..., object], out: Path, recipe: dict[str, str], machine: dict[str, str], sentence: str
+) -> None:
+    make()
+    before = contents(out.parent)
+    with pytest.raises(UserError, match=sentence):
+        make(recipe=RECIPE.model_copy(update=recipe), machine=Machine(**{"device": "cpu", **machine}))  # type: ignore[arg-type]
+    if "device" in machine:
+        with pytest.raises(UserError, match=sentence):
+            resume(out, MachineChanges(device=machine["device"]))
+    assert contents(out.parent) == before
 
 
 def test_a_finished_run_is_merged_again_without_a_network(

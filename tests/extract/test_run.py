@@ -241,16 +241,17 @@ def test_failed_clips_are_told_and_taken_again_only_when_asked(
     assert not cache.features[~cache.valid].any() and not cache.num_frames[~cache.valid].any()
 
     decoded.clear()
-    for clip_id in ("c2", "c5"):
-        write_numbered_clip(
-            videos / f"{clip_id}.avi", 12 + 3 * int(clip_id[1]), (64, 64) if clip_id == "c5" else (96, 72)
-        )
+    write_numbered_clip(videos / "c2.avi", 18, (96, 72))
     assert extract_quickly(footage, out) == failures, "a second run does not retry"
     assert decoded == []
 
+    (videos / "c5.avi").write_text("not a video either")
     again = resume(out, control=RETRY)
     assert sorted(decoded) == ["c2", "c5", "c7"]
-    assert {clip_id: row.attempt for clip_id, row in again.items()} == {"c7": 2}
+    assert {clip_id: row.attempt for clip_id, row in again.items()} == {"c5": 2, "c7": 2}
+    write_numbered_clip(videos / "c5.avi", 27, (64, 64))
+    again = resume(out, control=RETRY)
+    assert {clip_id: row.attempt for clip_id, row in again.items()} == {"c7": 3}
     assert read_cache(out).valid.tolist() == [clip_id != "c7" for clip_id in CLIPS]
     write_numbered_clip(videos / "c7.avi", 33, (64, 64))
     assert resume(out, control=RETRY) == {}
@@ -280,11 +281,12 @@ def test_retry_goes_on_after_a_stop_between_its_parts_and_the_merge(
 
 
 def test_every_clip_failed_is_an_error(footage: Path, out: Path) -> None:
-    shutil.rmtree(footage / "videos")
-    (footage / "videos").mkdir()
+    for clip_id in CLIPS:
+        (footage / "videos" / f"{clip_id}.avi").write_text("not a video")
     for _ in range(2):
         sentence = (
-            r"every one of the 8 clips failed: 8 in stage decode: .* \(first: c0\)\. All are in .*failures\.jsonl"
+            r"every one of the 8 clips failed: 8 in stage decode: .* \(first: c0\)\. All are in .*failures\.jsonl\. "
+            rf"`python -m extract retry {out}` takes them again"
         )
         with pytest.raises(UserError, match=sentence):
             extract_quickly(footage, out)

@@ -142,6 +142,12 @@ def test_find(tmp_path: Path) -> None:
         find_weights("tsm-r50-8f-kinetic400", tmp_path)
     with pytest.raises(UserError, match="there are no weights called nothing"):
         get_weights("nothing", tmp_path)
+    for name in ("tsm", "tsm-mobilenetv2"):
+        hint = rf"called {name}; near are tsm-.*and \d+ more; `python -m extract weights list`"
+        with pytest.raises(
+            UserError, match=hint if name == "tsm" else "near are tsm-mobilenetv2-8f-dense-kinetics400, "
+        ):
+            get_weights(name, tmp_path)
 
 
 def test_a_file_put_there_by_hand_is_taken(tmp_path: Path) -> None:

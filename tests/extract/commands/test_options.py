@@ -1,0 +1,33 @@
+"""The options that decide the features: the same for `plan` and `run`, and weights that belong to the backbone."""
+
+import inspect
+
+import pytest
+
+from common.errors import UserError
+from extract.commands.options import FEATURE_OPTIONS, feature_config
+from extract.commands.run import plan, run
+
+
+@pytest.mark.parametrize("command", [plan, run])
+def test_both_commands_have_them(command: object) -> None:
+    options = inspect.signature(command).parameters  # type: ignore[arg-type]
+    assert list(options)[list(options).index("backbone") :][:8] == list(FEATURE_OPTIONS)
+    assert options["segments"].default == 10 and options["frames_per_segment"].default == 8
+    assert list(options).index("pictures") + 1 == list(options).index("decoder")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights"),
+    [("tsm_resnet50", "tsm-r50-8f-kinetics400"), ("efficientnet_lite0", "timm-package"), ("joints", "none")],
+)
+def test_weights_belong_to_the_backbone_unless_they_are_given(backbone: str, weights: str) -> None:
+    assert feature_config(backbone=backbone, weights=None).weights == weights
+    assert feature_config(backbone=backbone, weights="own.pth").weights == "own.pth"
+
+
+def test_a_backbone_without_weights_of_its_own() -> None:
+    with pytest.raises(UserError, match=r"timm:resnet18 has no weights of its own: .*--weights.*weights list"):
+        feature_config(backbone="timm:resnet18", weights=None)
+    with pytest.raises(UserError, match="there is no backbone efficientnet_lit0; near are efficientnet_lite0"):
+        feature_config(backbone="efficientnet_lit0", weights=None)
