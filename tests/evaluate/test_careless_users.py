@@ -39,6 +39,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("empty.csv", "empty.h5", "empty.txt", "empty.toml"):
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "c0.avi").touch()
     (tmp_path / "suite" / "ucf101" / "predictions").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EARLY_TRACEBACK", raising=False)
@@ -73,9 +75,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (f"extract run empty.txt --videos folder --out f.h5 {RANDOM}", "no clips in empty.txt: it has no line with a"),
         (f"extract run folder --out f.h5 {RANDOM}", "no clips in folder: no file there ends in"),
         (f"extract run m.csv --videos folder --out '' {RANDOM}", "no name of a feature cache; give one, as in feat"),
+        (f"extract run m.csv --videos folder --out f.h5 {RANDOM}", "none of the 4 clips is in the video folder"),
         (f"extract run m.csv --videos folder --out . {RANDOM}", "no name of a feature cache; give one, as in feat"),
-        (f"extract run m.csv --videos folder --out folder {RANDOM}", "folder is a folder; give the file to write"),
-        (f"extract run m.csv --videos folder --out m.csv/f.h5 {RANDOM}", "cannot write m.csv/f.h5.run"),
+        (f"extract run m.csv --videos clips --out folder {RANDOM}", "folder is a folder; give the file to write"),
+        (f"extract run m.csv --videos clips --out m.csv/f.h5 {RANDOM}", "cannot write m.csv/f.h5.run"),
         (
             f"extract run m.csv --videos folder --out f.h5 {RANDOM} --column nope",
             "no column 'nope' of paths in the man",
@@ -95,7 +98,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ),
         (f"extract run m.csv --videos folder --out f.h5 {RANDOM} --precision fp8", "'fp32', 'bf16' or 'fp16'"),
         (f"extract run m.csv --videos folder --out f.h5 {RANDOM} --device gpu", "no device 'gpu'"),
-        ("extract run m.csv --videos folder --out f.h5 --backbone timm:test_vit --weights m.csv", f"weights {IS_CSV}"),
+        ("extract run m.csv --videos clips --out f.h5 --backbone timm:test_vit --weights m.csv", f"weights {IS_CSV}"),
         ("extract run --out nope.h5", "no extraction of nope.h5 was begun"),
         ("extract plan m.csv --videos folder --out f.h5 --shards 2 --backbone timm:nope --weights random", "no model"),
         ("extract bench --backbone timm:resnet18.nope --weights random", "no tag 'nope' of timm:resnet18"),
