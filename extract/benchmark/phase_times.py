@@ -74,7 +74,7 @@ def _on_device(network: SegmentNetwork, clips: list[Clip]) -> tuple[float, float
     with torch.cuda.stream(batches.staging):
         upload = _each(lambda clip: [batches.upload(piece) for piece in batches.pieces(clip)], clips)
     stage = _each(lambda clip: batches.stage(clip, 0), clips)
-    return upload, stage, _each(lambda _: batches.compute(), clips) / batches.clips_at_once
+    return upload, stage, _each(lambda _: batches.network.compute(), clips) / batches.clips_at_once
 
 
 def _each(work: Callable[[Any], object], items: Sequence[Any]) -> float:

@@ -111,7 +111,7 @@ def _measure_rates(
     }
     if not (network.batches and load):
         return rates, {}
-    graph = "no" if network.batches.graph is None else "yes"
+    graph = "no" if network.batches.network.graph is None else "yes"
     return rates, {
         "clips_at_once": network.batches.clips_at_once,
         "cuda_graph": graph,

@@ -1,10 +1,9 @@
 """Many clips at a time through a network, in batches of one shape, so that a GPU does not wait for the host.
 
 While one batch is computed the next one is staged: its frames are copied to the device in pieces, through pinned
-memory, and become images there, on a stream of their own. The position of a clip in a batch must not change its
-features; this is tried first. A position holds a segment, or a single frame if the network sees one frame at a time.
-In the latter case a frame that several segments use is computed once, and a batch takes as many clips as their
-distinct frames allow. On a CPU this gives the same features and saves no time.
+memory, and become images there, on a stream of their own. A position of a batch holds a segment, or a single frame if
+the network sees one frame at a time. In the latter case a frame that several segments use is computed once, and a batch
+takes as many clips as their distinct frames allow. On a CPU this gives the same features and saves no time.
 """
 
 from collections import deque
@@ -19,10 +18,10 @@ from torch import Tensor
 from extract.clip import Clip
 from extract.networks.backbone import Backbone
 from extract.networks.device_upload import PIECE, DeviceUpload, mark
+from extract.networks.fixed_input import FixedInput, Segments
 
 BATCH_IMAGES = 320  # enough for the largest GPUs; in bf16 at 224 pixels the input of a batch takes 96 MB
 
-Segments = Callable[[Tensor], Tensor]  # images (B, F, …) of B segments → features (B, D) float32
 Features = tuple[str, int, NDArray[np.float32]]  # clip_id, num_frames, (N, D)
 
 
@@ -52,7 +51,7 @@ class ClipBatches:
     """A network that always takes the same number of images at once: as many as K clips have at most.
 
     Args:
-        segments: the network; on a CUDA device it is recorded as a graph if that gives the same bits.
+        segments: the network.
         backbone: makes images from a clip.
         shape: the shape (N, F, …) of a clip's images, segment by segment.
         dtype: the type of the network's input.
@@ -69,7 +68,6 @@ class ClipBatches:
         device: torch.device,
         clips_at_once: int,
     ) -> None:
-        self.segments = segments
         self.backbone = backbone
         self.segments_shape = shape[:2]
         # The shape of the most positions that a clip takes.
@@ -78,13 +76,12 @@ class ClipBatches:
         self.clips_at_once = clips_at_once
         cuda = device.type == "cuda"
         # The next batch is staged, the network reads its input. A copy between them takes little time.
-        self.staged, self.input = (_empty(clips_at_once, self.shape, dtype, device) for _ in range(2))
+        self.staged, images = (_empty(clips_at_once, self.shape, dtype, device) for _ in range(2))
+        self.network = FixedInput(segments, images, self.shape[0], backbone.per_frame)
         # Staging has priority over the network's kernels, which fill the device: a late batch delays the next one.
         self.staging = torch.cuda.Stream(device, priority=-1) if cuda else None  # type: ignore[no-untyped-call]
         self.taken: torch.cuda.Event | None = None  # the staged images have been copied to the input
         self.upload = DeviceUpload(device)
-        self.graph: torch.cuda.CUDAGraph | None = None
-        self.output: Tensor | None = None
 
     def stream(
         self, clips: Iterable[tuple[str, Clip]], alone: Callable[[Clip], NDArray[np.float32]]
@@ -101,7 +98,7 @@ class ClipBatches:
         waiting: list[_Waiting] = []
         errors: list[BaseException] = []
         for clip_id, clip in _until_error(clips, errors):
-            if waiting and waiting[-1].positions.stop + self._size(clip) > len(self.input):
+            if waiting and waiting[-1].positions.stop + self._size(clip) > len(self.staged):
                 running.append(self._launch(waiting))
                 waiting = []
             first = waiting[-1].positions.stop if waiting else 0
@@ -137,44 +134,6 @@ class ClipBatches:
             self.staged[first : first + len(images)].copy_(images)
         return True
 
-    @torch.inference_mode()
-    def compute(self) -> Tensor:
-        """Return the features of the input, (positions, D), on the device."""
-        if self.graph is None or self.output is None:
-            return self.segments(self.input)
-        self.graph.replay()
-        return self.output
-
-    @torch.inference_mode()
-    def position_matters(self) -> bool:
-        """Tell whether a clip gets other bits at another position, beside other clips."""
-        noise = torch.Generator(self.device).manual_seed(0)
-        first, other, later = (
-            torch.rand(self.input.shape, generator=noise, device=self.device, dtype=torch.float32) for _ in range(3)
-        )
-        length = self.shape[0]
-        other[-length:], other[:length] = first[:length], first[-length:]
-        later[1:] = first[:-1]  # with single frames a clip may begin at any position
-        tried = (first, other, later) if self.backbone.per_frame else (first, other)
-        bits = [self.segments(self.input.copy_(images)).view(torch.int32).clone() for images in tried]
-        before, after = bits[:2]
-        same = torch.equal(before[:length], after[-length:]) and torch.equal(before[-length:], after[:length])
-        return not (same and all(torch.equal(before[:-1], moved[1:]) for moved in bits[2:]))
-
-    @torch.inference_mode()
-    def record(self) -> None:
-        """Record the network as a CUDA graph, started by the host as a whole; keep it only if the bits are the same."""
-        expected = self.segments(self.input)
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.graph(graph):
-                output = self.segments(self.input)
-            graph.replay()
-        except RuntimeError:  # an operation waits for the host, so the network is started kernel by kernel
-            return
-        if torch.equal(output.view(torch.int32), expected.view(torch.int32)):
-            self.graph, self.output = graph, output
-
     def pieces(self, clip: Clip) -> Iterator[NDArray[np.uint8] | NDArray[np.float32]]:
         """Yield a clip's content in the pieces that are copied to the device."""
         at_once = len(clip.content)
@@ -201,9 +160,9 @@ class ClipBatches:
         if self.staging is not None:
             main = torch.cuda.current_stream(self.device)
             main.wait_stream(self.staging)
-        self.input.copy_(self.staged)
+        self.network.images.copy_(self.staged)
         self.taken = mark(main)
-        every = self.compute()
+        every = self.network.compute()
         features = torch.stack([self._of_clip(every[clip.positions], clip.segments) for clip in clips])
         on_host = torch.empty(features.shape, pin_memory=main is not None).copy_(features, non_blocking=True)
         return _RunningBatch(clips, on_host, mark(main))
@@ -219,23 +178,26 @@ class ClipBatches:
         return len(clip.content) if self.backbone.per_frame else self.shape[0]
 
     def _is_full(self, waiting: list[_Waiting]) -> bool:
-        return self.clips_at_once == 1 or waiting[-1].positions.stop == len(self.input)
+        return self.clips_at_once == 1 or waiting[-1].positions.stop == len(self.staged)
 
 
 def choose_batches(
     segments: Segments, backbone: Backbone, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> ClipBatches:
-    """Return batches of about `BATCH_IMAGES` images, or of one clip if its position matters or memory is short."""
+    """Return batches of about `BATCH_IMAGES` images, or of one clip if its position matters or memory is short.
+
+    On a GPU the network is recorded as a graph if that gives the same bits.
+    """
     try:
         batches = ClipBatches(segments, backbone, shape, dtype, device, max(1, BATCH_IMAGES // (shape[0] * shape[1])))
-        alone = batches.position_matters()
+        alone = batches.network.position_matters()
     except torch.OutOfMemoryError:
         alone = True
     if alone:
         batches = ClipBatches(segments, backbone, shape, dtype, device, 1)
-        batches.position_matters()  # a graph needs a first run of the network
+        batches.network.position_matters()  # a graph needs a first run of the network
     if device.type == "cuda":
-        batches.record()
+        batches.network.record()
     return batches
 
 

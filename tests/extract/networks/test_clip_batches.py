@@ -82,27 +82,13 @@ def test_frames_one_by_one_are_each_computed_once(clips_at_once: int) -> None:
     )
     batches = batches_of(per_frame, clips_at_once)
     shapes: list[tuple[int, ...]] = []
-    batches.segments = lambda images: (shapes.append(tuple(images.shape)), per_frame.pooled(images))[1]
+    batches.network.segments = lambda images: (shapes.append(tuple(images.shape)), per_frame.pooled(images))[1]
     clips = [(f"c{seed}", repeating(seed, distinct)) for seed, distinct in enumerate([2, 6, 1, 6, 3, 4, 5, 6, 6, 6, 2])]
     clips.insert(5, ("long", clip(7, segments=5)))
     same(list(batches.stream(clips, per_frame)), per_frame, clips)
     places = clips_at_once * SEGMENTS * FRAMES
     filled = 11 if clips_at_once == 1 else 4  # 2+6+1+6+3 | 4+5+6 | 6+6+2 of 18, cut by the long one: as many as fit
     assert len(shapes) <= filled and set(shapes) == {(places, 1, 3, SIDE, SIDE)}
-
-
-def test_frames_one_by_one_may_lie_anywhere(network: SegmentNetwork) -> None:
-    def by_parity(images: Tensor) -> Tensor:
-        features = images.flatten(1).mean(1, keepdim=True)
-        features[1::2] += 1
-        return features
-
-    backbone = replace(network.backbone, per_frame=True)
-    shape = (SEGMENTS, FRAMES, 3, SIDE, SIDE)
-    assert ClipBatches(by_parity, backbone, shape, torch.float32, CPU, 3).position_matters()
-    assert not ClipBatches(
-        by_parity, network.backbone, (2, FRAMES, 3, SIDE, SIDE), torch.float32, CPU, 3
-    ).position_matters()
 
 
 def test_the_network_sees_one_shape_only(network: SegmentNetwork) -> None:
@@ -115,7 +101,7 @@ def test_the_network_sees_one_shape_only(network: SegmentNetwork) -> None:
     batches = ClipBatches(noting, network.backbone, (SEGMENTS, FRAMES, 3, SIDE, SIDE), torch.float32, CPU, 3)
     list(batches.stream(named(7), network))
     assert shapes == [(9, FRAMES, 3, SIDE, SIDE)] * 3  # the last one is filled up
-    assert batches.input.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
+    assert batches.network.images.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_batch_is_out_while_the_next_is_read(network: SegmentNetwork) -> None:
