@@ -5,7 +5,7 @@ An unknown key is refused. The sentence has the section that the key belongs to,
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -49,13 +49,14 @@ class Config(BaseModel):
 T = TypeVar("T", bound=Config)
 
 
-def parse_config(kind: type[T], table: dict[str, Any], name: str) -> T:
+def parse_config(kind: type[T], table: dict[str, Any], name: str, key_names: Mapping[str, str] | None = None) -> T:
     """Return the config of a section.
 
     Args:
         kind: the class of the config.
         table: the keys and values of the section.
-        name: the name of the file in sentences.
+        name: where the keys come from, for messages: the name of a file, or "options".
+        key_names: what messages call a key, if the user knows it by another name.
 
     Raises:
         UserError: an unknown key (with the section that it belongs to, or the nearest known key), a value of the
@@ -64,17 +65,18 @@ def parse_config(kind: type[T], table: dict[str, Any], name: str) -> T:
     try:
         return kind.model_validate(table)
     except ValidationError as error:
-        sentences = dict.fromkeys(_sentence(kind, item) for item in error.errors())
+        sentences = dict.fromkeys(_sentence(kind, item, key_names or {}) for item in error.errors())
         raise UserError(f"{name}: " + "; ".join(sentences)) from error
 
 
-def _sentence(kind: type[Config], item: Any) -> str:
+def _sentence(kind: type[Config], item: Any, key_names: Mapping[str, str]) -> str:
     path = [str(part) for part in item["loc"]]
     if item["type"] == "extra_forbidden" or (path[:1] and path[0] not in kind.model_fields):
         return f"{'.'.join(path)} is not a key; {_what_is_meant(kind, path)}"
     if path and re.fullmatch(ALTERNATIVE, path[-1]):
         path = path[:-1]
     message = _message(item)
+    path = [key_names.get(part, part) for part in path]
     return f"{'.'.join(path)}: {message}" if path else message  # no path: the rule is about several keys
 
 

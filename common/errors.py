@@ -1,4 +1,7 @@
-"""The exception for users: a sentence that says what is wrong, where, and how to correct it; and how it lists names."""
+"""The exception for users, and functions for the names in its sentence.
+
+The sentence says what is wrong, where it is wrong, and how to correct it.
+"""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -10,13 +13,8 @@ class UserError(Exception):
     """Something that the user can correct. Command lines print it without a traceback and exit with status 1."""
 
 
-def first_few(names: Sequence[str]) -> str:
-    """Return the first names of a list, with … if there are more. The sentence gives the length of the list."""
-    return ", ".join([*names[:NAMED], *(["…"] if len(names) > NAMED else [])])
-
-
-def some_of(names: Sequence[str], shown: int = NAMED) -> str:
-    """Return the first `shown` names of a list, and how many more there are."""
+def first_few(names: Sequence[str], shown: int = NAMED) -> str:
+    """Return the first `shown` names of a list, and how many more there are: "a, b, c and 5 more"."""
     more = len(names) - shown
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 

@@ -93,7 +93,7 @@ def refuse_other(record: Path, wanted: Mapping[str, Any]) -> None:
     there = read_record(record)
     if differing := differences({key: there.get(key) for key in wanted}, wanted):
         hint = "give another folder, or remove it"
-        if all(line.startswith("versions.") for line in differing):  # versions are compared for unfinished runs only
+        if all(line.startswith("versions.") for line in differing):  # of a finished run, versions are not compared
             hint = (
                 "it is not finished: run the same command on the machine where it began, and it resumes; or remove "
                 "this folder, which loses only the epochs of this training"

@@ -40,7 +40,7 @@ class CacheFeatures(Generic[Array]):
         clip_ids: the clips, in the order of the manifest.
         features: (clips, N, D) float32.
         failed: the clips of the cache that have no features, in the order of the manifest.
-        settings: everything that decides a value.
+        settings: the settings that decide the values: backbone, weights, decoder, versions and others.
     """
 
     clip_ids: list[str]
@@ -65,9 +65,9 @@ def extract_video(
 ) -> NDArray[np.float32]:
     """Return the segment features of one video or one skeleton file.
 
-    They are the bytes that `python -m extract run` writes with the same settings, if torch has the same number of
-    threads. The file is decoded in a process of its own, so a damaged file cannot crash or block the caller. The
-    network of the last call stays in memory, and a call with the same settings uses it again.
+    They are the same bytes as those that `python -m extract run` writes with the same settings, if torch has the same
+    number of threads. The file is decoded in a process of its own, so a damaged file cannot crash or block the caller.
+    The network of the last call stays in memory, and a call with the same settings uses it again.
 
     Args:
         path: a video, a folder with its frames as images, or, for a backbone of skeletons, a skeleton file.
@@ -102,7 +102,7 @@ def extract_video(
         "pictures": pictures,
         "precision": precision,
     }
-    config = parse_config(Extract, arguments, "arguments of extract_video")
+    config = parse_config(Extract, arguments, "arguments of extract_video", {"segments": "num_segments"})
     network = _network(config, device, decoder, _state_of(chosen))
     joints = _joints_of(str(path), network, joint_list)
     return _features_of(str(path), config, network, decoder, joints)

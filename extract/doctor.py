@@ -69,7 +69,7 @@ def check_decoder(name: str) -> None:
     """
     decoder = find_decoder(name)
     if not decoder.trusted and not (verdict := check_decoders()[name]).startswith("exact"):
-        raise UserError(f"the decoder {name} is refused here ({verdict}); use --decoder pyav")
+        raise UserError(f"the decoder {name} is refused here ({verdict}); use the decoder pyav (--decoder pyav)")
 
 
 def describe_machine() -> dict[str, str]:

@@ -18,8 +18,9 @@ class Extraction:
     """A feature cache to make.
 
     Attributes:
-        clips: a manifest, or another list of clips; see `extract.sources.listing`.
-        videos: what the paths of the clips are relative to: a folder, a URL or tar archives. None: see there too.
+        clips: a manifest, or another list of clips; see `extract.sources.listing.list_clips`.
+        videos: the folder, the URL or the tar archives that the paths of the clips are relative to. None: what
+            `list_clips` chooses for this kind of list.
         cache: the HDF5 file to make.
         config: what decides the features.
         machine: what they are made with.

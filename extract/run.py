@@ -61,7 +61,10 @@ def extract(extraction: Extraction, control: RunControl = DEFAULT_CONTROL) -> di
 
 
 def nothing_to_extract(extraction: Extraction) -> bool:
-    """Tell whether `extract` would find every clip done or failed, and so need no network. Shards are as planned."""
+    """Tell whether every clip is done or has failed, so that `extract` needs no network.
+
+    The number of shards does not matter: it is the one that the run was planned with.
+    """
     run = RunFolder(extraction.cache)
     if not run.is_planned:
         return False
@@ -89,7 +92,7 @@ def resume(
     if changes.device is not None:
         check_device_name(changes.device)
     if shard is not None:
-        run.shard(shard)  # refuses a number that does not exist before a network is loaded
+        run.shard(shard)  # an unknown number is refused before a network is loaded
     chosen = run.clips if shard is None else run.clips[run.clips["shard"] == shard]
     refuse_replaced_files(run, chosen, run.plan)
     found = {} if control.retry else found_again(run, run.plan, chosen)
@@ -114,7 +117,7 @@ def _checked_network(config: Extract, machine: Machine) -> SegmentNetwork:
 
 
 def _with_recorded_threads(run: RunFolder, machine: Machine) -> Machine:
-    """Return a machine with as many threads as the run was begun with, unless it names a number.
+    """Return a machine with the number of threads that the run was begun with, unless the machine has a number itself.
 
     The number of threads decides the last bits of a value.
     """

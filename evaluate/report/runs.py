@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import UserError, some_of
+from common.errors import UserError, first_few
 from common.hdf5 import open_hdf5
 from distill.methods import METHODS
 from evaluate.scoring.comparison import baseline_of
@@ -91,7 +91,7 @@ def refuse_other_folder(folder: Path) -> None:
         inside = sorted(str(path.parent) for depth in ("*", "*/*") for path in folder.glob(f"{depth}/predictions"))
         if inside:
             raise UserError(
-                f"{folder} is not the folder of one run; the runs inside are {some_of(inside, RUNS_SHOWN)}: "
+                f"{folder} is not the folder of one run; the runs inside are {first_few(inside, RUNS_SHOWN)}: "
                 "give one or several of these"
             )
     _files(folder)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from common.errors import first_few
 from common.options import Json
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _print_clips(difference: "CacheDifference", a: Path, b: Path) -> None:
         ("clips with other numbers of frames", difference.num_frames),
     ):
         if clips:
-            print(f"{what}: {len(clips)} ({', '.join(clips[:3])}{', …' if len(clips) > 3 else ''})")
+            print(f"{what}: {len(clips)} ({first_few(clips)})")
 
 
 def _print_tables(difference: "CacheDifference") -> None:

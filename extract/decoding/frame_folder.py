@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import some_of
+from common.errors import first_few
 from extract.clip import DecodeError
 from extract.decoding.frame_count import FrameCount
 from extract.decoding.image_file import read_image
@@ -37,17 +37,19 @@ def frame_files(folder: Path) -> list[Path]:
     paths.sort()
     unnumbered = [path.name for path in paths if not re.search("[0-9]", path.stem)]
     if unnumbered:
-        raise DecodeError(f"pictures without a number in their name have no place in the order: {some_of(unnumbered)}")
+        raise DecodeError(
+            f"pictures without a number in their name have no place in the order: {first_few(unnumbered)}"
+        )
     kinds = _numbered(paths)
     if len(kinds) > 1:
         counted = [f"{kind} ({len(numbers)})" for kind, numbers in kinds.items()]
         raise DecodeError(
-            f"the folder holds pictures of several kinds: {some_of(counted)}; give each kind a folder of its own"
+            f"the folder holds pictures of several kinds: {first_few(counted)}; give each kind a folder of its own"
         )
     (numbers,) = kinds.values()
     twice = [" and ".join(path.name for path in same) for same in numbers.values() if len(same) > 1]
     if twice:
-        raise DecodeError(f"pictures of the same number: {some_of(twice)}")
+        raise DecodeError(f"pictures of the same number: {first_few(twice)}")
     _refuse_gaps(sorted(numbers))
     return [numbers[number][0] for number in sorted(numbers)]
 
@@ -96,7 +98,7 @@ def _refuse_gaps(numbers: list[int]) -> None:
     if not gaps:
         return
     missing = sum((last - first) // step + 1 for first, last in gaps)
-    listed = some_of([f"{first} to {last}" if last > first else str(first) for first, last in gaps])
+    listed = first_few([f"{first} to {last}" if last > first else str(first) for first, last in gaps])
     steps = f" in steps of {step}" if step > 1 else ""
     raise DecodeError(
         f"of the frames {numbers[0]} to {numbers[-1]}{steps}, {missing} are missing: {listed}; "

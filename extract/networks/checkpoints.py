@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from common.errors import UserError, some_of
+from common.errors import UserError, first_few
 from extract.networks.checkpoint_names import Layout, layout_of, names_in_file
 
 _HEADS: dict[Layout, str] = {
@@ -64,11 +64,11 @@ def load_checkpoint(network: nn.Module, path: Path, layouts: Iterable[Layout]) -
     if missing:
         key, name = next((key, name) for key, name in names.items() if name not in tensors)
         raise UserError(
-            f"{path} lacks {some_of(missing)} ({name} should have the shape {tuple(own[key].shape)}); found no tensor "
-            f"of that name: not a checkpoint of this backbone, or damaged"
+            f"{path} lacks {first_few(missing)} ({name} should have the shape {tuple(own[key].shape)}); found no "
+            f"tensor of that name: not a checkpoint of this backbone, or damaged"
         )
     if extra:
-        raise UserError(f"{path} has tensors that this backbone has no place for: {some_of(extra)}")
+        raise UserError(f"{path} has tensors that this backbone has no place for: {first_few(extra)}")
     for key, name in names.items():
         if tensors[name].shape != own[key].shape:
             raise UserError(

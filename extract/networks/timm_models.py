@@ -8,7 +8,7 @@ import torch
 from timm.models import get_arch_pretrained_cfgs, get_deprecated_models
 from torch import Tensor, nn
 
-from common.errors import UserError, some_of
+from common.errors import UserError, first_few
 
 TAGS_SHOWN = 20
 
@@ -36,7 +36,7 @@ def check_timm_name(name: str, prefix: str = "") -> None:
         raise UserError(f"timm has no model {model!r}; near are {', '.join(prefix + other for other in near)}")
     tags = [full.partition(".")[2] for full in get_arch_pretrained_cfgs(model)]
     if dot and tag not in tags:
-        shown = some_of(list(filter(None, tags)), TAGS_SHOWN) or "none"
+        shown = first_few(list(filter(None, tags)), TAGS_SHOWN) or "none"
         raise UserError(f"timm has no tag {tag!r} of {prefix}{model}; the tags are {shown}")
 
 

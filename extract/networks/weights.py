@@ -13,7 +13,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
-from common.errors import UserError, some_of
+from common.errors import UserError, first_few
 from common.file_kind import CSV, EMPTY, HDF5, TOML, UTF16, kind_of
 from common.files import sha256_of, write_text
 from common.locks import WAIT_FOR_EVER, locked
@@ -178,5 +178,5 @@ def _nearest(name: str) -> str:
     """Return a hint: the names that contain a name, or else the nearest ones, and how all of them are listed."""
     known = list(read_weights())
     near = [each for each in known if name.lower() in each] or difflib.get_close_matches(name, known, cutoff=0.3)
-    named = f"near are {some_of(near)}; " if near else ""
+    named = f"near are {first_few(near)}; " if near else ""
     return f"{named}`python -m extract weights list` shows all of them"

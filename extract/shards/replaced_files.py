@@ -33,6 +33,6 @@ def refuse_replaced_files(run: RunFolder, clips: pd.DataFrame, plan: RunPlan) ->
 
     if replaced := [what for number in set(clips["shard"]) for what in run.shard(number).replaced(current_file)]:
         raise UserError(
-            f"{len(replaced)} videos were replaced, or --videos is another folder: {first_few(replaced)}. Put the old "
-            f"ones back, or choose another output; what is done in {run.folder} stays as it is"
+            f"{len(replaced)} videos were replaced, or their folder (--videos) is another one: {first_few(replaced)}. "
+            f"Put the old ones back, or choose another output; what is done in {run.folder} stays as it is"
         )

@@ -48,7 +48,7 @@ def refuse_other_settings(existing: Mapping[str, Any], wanted: Mapping[str, Any]
         raise UserError(
             f"{cache} is not finished, and its first features were computed on another machine or by other versions "
             f"({differing}), so the last bits of the next ones would differ. Nothing is lost: give the same command "
-            f"where it was begun{', or --device cpu here' if on_cpu else ''}, and it resumes; "
+            f"where it was begun{', or choose the device cpu here (--device cpu)' if on_cpu else ''}, and it resumes; "
             "or give another output here to begin again"
         )
 

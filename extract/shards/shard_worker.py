@@ -70,7 +70,7 @@ class ShardWorker:
         except torch.OutOfMemoryError as error:
             raise UserError(
                 f"the GPU's memory is full ({str(error).split('.')[0]}); is another process on it? Else give a smaller "
-                "image size, fewer frames per segment or --precision bf16, with another output"
+                "image size, fewer frames per segment or the precision bf16, with another output"
             ) from error
         finally:  # also on Ctrl-C
             self._write()

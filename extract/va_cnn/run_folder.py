@@ -159,7 +159,7 @@ def _finished(folder: Path, skip_failed: bool) -> Path:
     if left_out and not skip_failed:
         raise UserError(
             f"{folder} was trained without {left_out} clips that could not be read; repair them, remove {folder} and "
-            "train again, or give --skip-failed to use it as it is"
+            "train again, or use it as it is (skip_failed, or --skip-failed)"
         )
     return folder / WEIGHTS
 
@@ -199,7 +199,7 @@ def _check(split: str, samples: Samples, clips: int, skip_failed: bool, notify: 
         sentence = f"{len(samples.left_out)} of {clips} skeletons of split {split} cannot be read; the first: "
         if not skip_failed:
             raise UserError(
-                f"{sentence}{samples.left_out[0]}. Repair them, or give --skip-failed to train without them"
+                f"{sentence}{samples.left_out[0]}. Repair them, or train without them (skip_failed, or --skip-failed)"
             )
         notify(sentence + samples.left_out[0])
     if not (samples.stretches[..., 2] == samples.joints).all():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.errors import UserError, first_few, some_of
+from common.errors import UserError, first_few
 from common.files import refuse_no_folder
 from manifests.audit import refuse_unusable, remarks
 from manifests.file_kinds import SKELETON_SUFFIXES, suffix_of
@@ -48,7 +48,7 @@ class Imported:
 
     def sentences(self) -> list[str]:
         """Return what a user should read: what was left out, what keeps clips together, and doubts."""
-        left_out = [f"left out, {reason}: {some_of(paths)}" for reason, paths in self.left_out.items()]
+        left_out = [f"left out, {reason}: {first_few(paths)}" for reason, paths in self.left_out.items()]
         doubts = [] if self.groups or "-by-clips-" not in self.manifest.protocol else [BY_CLIP]
         return [*left_out, *self.remarks, *doubts]
 
@@ -180,7 +180,7 @@ def _lacking(counts: dict[str, dict[str, int]]) -> list[str]:
         lacking = [name for name, own in counts.items() if not own[split]]
         if lacking:
             sentences.append(
-                f"{len(lacking)} of {len(counts)} classes have no {split} clips: {some_of(lacking)}; "
+                f"{len(lacking)} of {len(counts)} classes have no {split} clips: {first_few(lacking)}; "
                 "they have too few clips or groups"
             )
     return sentences

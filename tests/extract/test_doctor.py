@@ -215,7 +215,9 @@ def test_nvdec_is_exact_where_every_pixel_is_pyavs(
     if verdict == "exact":
         doctor.check_decoder("nvdec")
     else:
-        with pytest.raises(UserError, match=f"the decoder nvdec is refused here .{verdict}.; use --decoder pyav"):
+        with pytest.raises(
+            UserError, match=f"the decoder nvdec is refused here .{verdict}.; use the decoder pyav .--decoder pyav."
+        ):
             doctor.check_decoder("nvdec")
 
 

@@ -202,7 +202,7 @@ def test_an_unfinished_run_is_refused_on_another_machine_and_goes_on_on_its_own(
 
 def test_on_a_machine_with_a_gpu_what_was_begun_on_a_cpu_is_told_how(tmp_path: Path) -> None:
     there, now = {"device": "cpu (A, AVX2, 12 threads)"}, {"device": "cuda (B)"}
-    with pytest.raises(UserError, match="or --device cpu here"):
+    with pytest.raises(UserError, match="or choose the device cpu here .--device cpu."):
         refuse_other_settings(there, now, tmp_path / "c.h5")
     assert (recorded_threads(there), recorded_threads(now), recorded_threads({})) == (12, None, None)
 
@@ -266,7 +266,7 @@ def test_clips_with_other_paths_are_refused_by_name(make: Callable[..., object],
         (skeletons / f"{name}.npy").rename(skeletons / f"{name}-moved.npy")
     old = (skeletons / "clips.csv").read_bytes()
     edit(skeletons, lambda clips: clips.replace({"path": {f"{name}.npy": f"{name}-moved.npy" for name in names}}))
-    sentence = "begun with other files of 4 clips (s1: s1.npy there, s1-moved.npy now, s4: .*, s9: .*, …)"
+    sentence = "begun with other files of 4 clips (s1: s1.npy there, s1-moved.npy now, s4: .*, s9: .* and 1 more)"
     with pytest.raises(UserError, match=re.escape(sentence).replace(r"\.\*", ".*")) as refusal:
         make()
     assert "remove" not in str(refusal.value)

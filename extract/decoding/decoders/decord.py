@@ -27,7 +27,9 @@ def count_with_decord(path: Path) -> FrameCounts:
     with open_video(path) as (_, stream):
         samples = stream.codec_context.format
         if samples and any(component.bits > 8 for component in samples.components):
-            raise DecodeError("decord shows colours of more than 8 bits in another way than ffmpeg; use --decoder pyav")
+            raise DecodeError(
+                "decord shows colours of more than 8 bits in another way than ffmpeg; use the decoder pyav"
+            )
     count, first = 0, None
     for convert in read_with_pyav(path):
         first = convert() if first is None else first
@@ -35,9 +37,9 @@ def count_with_decord(path: Path) -> FrameCounts:
         yield FrameCount(count, 0)
     reader = _reader(path)
     if len(reader) != count:
-        raise DecodeError(f"decord counts {len(reader)} frames where {count} are shown; use --decoder pyav")
+        raise DecodeError(f"decord counts {len(reader)} frames where {count} are shown; use the decoder pyav")
     if first is not None and not _look_the_same(next(read_with_decord(path))(), first):
-        raise DecodeError("decord shows its first picture in another way than ffmpeg; use --decoder pyav")
+        raise DecodeError("decord shows its first picture in another way than ffmpeg; use the decoder pyav")
     yield FrameCount(count, counted.declared)
 
 

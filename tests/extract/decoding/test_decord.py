@@ -26,13 +26,13 @@ def test_a_trimmed_mp4_is_refused(tmp_path: Path, hidden: int) -> None:
     try:
         clip = decode_clip(path, FRAMES, 1, "decord")
     except DecodeError as error:
-        assert f"where {FRAMES - hidden} are shown; use --decoder pyav" in str(error)
+        assert f"where {FRAMES - hidden} are shown; use the decoder pyav" in str(error)
     else:  # where decord is right
         assert [read_number(frame) for frame in clip.content] == list(range(hidden, FRAMES))
 
 
 def test_fields_that_are_packets(tmp_path: Path, draw: SimpleNamespace) -> None:
-    with pytest.raises(DecodeError, match=f"where {FRAMES} are shown; use --decoder pyav|decord cannot open it"):
+    with pytest.raises(DecodeError, match=f"where {FRAMES} are shown; use the decoder pyav|decord cannot open it"):
         decode_clip(draw.fields(tmp_path / "fields.mp4", FRAMES), 10, 2, "decord")
 
 

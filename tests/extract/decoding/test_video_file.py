@@ -89,7 +89,7 @@ def test_the_video_is_taken_not_the_picture(
     try:
         clip = decode_clip(path, FRAMES, 1, decoder)
     except DecodeError as error:
-        assert decoder == "decord" and "--decoder pyav" in str(error)  # it chose another one, and is refused
+        assert decoder == "decord" and "use the decoder pyav" in str(error)  # it chose another one, and is refused
     else:
         assert [read_number(frame) for frame in clip.content] == list(range(FRAMES))
 
