@@ -78,12 +78,15 @@ class Submission:
 
 
 def prepare_submission(out: Path, config: SubmitConfig) -> Submission:
-    """Return the shards of a run that have missing clips, or for a retry failed clips.
+    """Return the shards of a run that have something to extract, or for a retry failed clips.
+
+    That is a clip that is missing, or one whose file was missing when it failed and exists now.
 
     Raises:
         UserError: nothing is planned, or the device has an unknown name.
     """
     from common.device import check_device_name
+    from extract.shards.missing_files import found_again
     from extract.shards.run_folder import RunFolder
 
     if config.device is not None:
@@ -93,7 +96,7 @@ def prepare_submission(out: Path, config: SubmitConfig) -> Submission:
         failed = run.clips["clip_id"].isin(run.failures().keys())
         shards = sorted({int(number) for number in run.clips.loc[failed, "shard"]})
     else:
-        shards = run.unfinished()
+        shards = sorted({*run.unfinished(), *found_again(run, run.plan, run.clips)})
     return Submission(
         out.absolute(),
         tuple(shards),

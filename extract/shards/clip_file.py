@@ -31,9 +31,12 @@ def look_up_clip_file(path: str, place: str, size: int) -> ClipFile:
     """
     if size or is_url(place):
         return ClipFile(path, size or None)
-    if Path(place).is_dir():
-        with os.scandir(place) as entries:
-            return ClipFile(
-                path, sum(entry.stat().st_size for entry in entries if Path(entry).suffix.lower() in SUFFIXES)
-            )
-    return ClipFile(path, Path(place).stat().st_size if Path(place).is_file() else None)
+    try:
+        if Path(place).is_dir():
+            with os.scandir(place) as entries:
+                return ClipFile(
+                    path, sum(entry.stat().st_size for entry in entries if Path(entry).suffix.lower() in SUFFIXES)
+                )
+        return ClipFile(path, Path(place).stat().st_size if Path(place).is_file() else None)
+    except OSError:  # it may not be read, or its name is too long: the decoder fails with the reason
+        return ClipFile(path, None)

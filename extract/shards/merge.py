@@ -6,6 +6,7 @@ The worker that finds no clip missing merges, under one lock. What is planned an
 import contextlib
 import glob
 import json
+import shlex
 import time
 from collections.abc import Container, Iterator
 from functools import lru_cache
@@ -104,7 +105,7 @@ def _refuse_incomplete(
         in_order = {clip_id: failures[clip_id] for clip_id in clip_ids}
         raise UserError(
             f"every one of the {len(clip_ids)} clips failed: {describe_failures(in_order, run.folder)}. "
-            f"`python -m extract retry {run.cache}` takes them again"
+            f"`python -m extract retry {shlex.quote(str(run.cache))}` takes them again"
         )
 
 

@@ -1,6 +1,7 @@
 """Clips whose files do not exist: a run of which no file exists is refused; a file that is there now is taken again."""
 
 import contextlib
+import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ def refuse_missing_videos(plan: RunPlan, clips: pd.DataFrame) -> None:
     if not Path(plan.videos).is_dir():
         raise UserError(f"the video folder {plan.videos} is not there; is it mounted on {platform.node()}?")
     places = _places(plan, clips)
-    if not any(Path(place).exists() for place in places.values()):
+    if not any(map(_exists, places.values())):
         first = next(iter(places.values()))
         raise UserError(
             f"none of the {len(places)} clips is in the video folder {plan.videos}: the first one would be {first}; "
@@ -54,7 +55,7 @@ def found_again(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> dict[int,
         if not absent:  # as in most shards, whose parts need not be read
             continue
         places = _places(plan, own[own["clip_id"].isin(absent - shard.done().keys())])
-        there = [clip for clip, place in places.items() if (elsewhere if is_url(place) else Path(place).exists())]
+        there = [clip for clip, place in places.items() if (elsewhere if is_url(place) else _exists(place))]
         if there:
             found[int(str(number))] = there
     return found
@@ -68,6 +69,11 @@ def take_again(run: RunFolder, found: Mapping[int, list[str]]) -> None:
     for number, clip_ids in found.items():
         with contextlib.suppress(BusyError), run.shard(number) as shard:
             shard.forget_failures(clip_ids)
+
+
+def _exists(place: str) -> bool:
+    # pathlib raises an error where the name is too long, or where the folder may not be read.
+    return os.path.exists(place)  # noqa: PTH110
 
 
 def _places(plan: RunPlan, clips: pd.DataFrame) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import UserError
 from extract import planning
+from extract.cluster.submission import SubmitConfig, prepare_submission
 from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
 from extract.planning import plan_run
@@ -99,6 +100,7 @@ def test_a_missing_file_that_is_there_now_is_taken_again(
     again = extraction(videos, shards)
     assert not nothing_to_extract(again)
     if how == "as planned":
+        assert prepare_submission(out, SubmitConfig()).shards == (0,) and not RunFolder(out).unfinished()
         failures = resume(out)
     elif how == "a shard":
         failures = {**resume(out, control=RunControl(0)), **resume(out, control=RunControl(1))}
@@ -115,6 +117,18 @@ def test_a_missing_file_that_is_there_now_is_taken_again(
     assert [json.loads(line)["clip_id"] for line in lines] == ["s5"]
     shutil.copy(drawn_skeletons / "s5.npy", most)
     assert resume(out, control=RunControl(retry=True)) == {}
+
+
+def test_a_path_that_the_system_refuses_fails_its_clip_and_not_the_run(drawn_skeletons: Path, out: Path) -> None:
+    paths = out.with_suffix(".txt")
+    paths.parent.mkdir()
+    paths.write_text(f"{'x' * 300}.npy\ns0.npy\n")
+    for _ in range(2):
+        (failure,) = extract(Extraction(paths, drawn_skeletons, out, RECIPE, MACHINE)).values()
+        assert "File name too long" in failure.reason
+    paths.write_text(f"{'x' * 300}.npy\n")
+    with pytest.raises(UserError, match="none of the 1 clips is in the video folder"):
+        extract(Extraction(paths, drawn_skeletons, out.with_name("other.h5"), RECIPE, MACHINE))
 
 
 def test_retry_takes_missing_files_as_every_other_failure(
