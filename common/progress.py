@@ -68,7 +68,7 @@ class ProgressLines:
         assert self._first is not None
         before, began = self._first
         seconds = now - began
-        if seconds < SHORT_SECONDS:
+        if seconds < SHORT_SECONDS or not self._total:  # of nothing, such as 0 MB of small files, there is no progress
             return
         rate = (self._done - before) / seconds
         parts = [f"{self.title}: {self._done}/{self._total} {self._unit}"]
