@@ -148,9 +148,9 @@ def test_ctrl_c_and_errors_end_the_workers_in_order(
     press_ctrl_c(running.pid, wait_until)
     assert running.wait().status == 130
 
-    finished = command("submit", out, *RAY, "--address", nodes[0], "--device", "abacus")
+    finished = command("submit", out, *RAY, "--address", nodes[0], "--device", "cuda:99")
     assert finished.status == 1
-    assert "3 workers failed (shard " in finished.stderr and "abacus" in finished.stderr
+    assert "3 workers failed (shard " in finished.stderr and "cuda:99" in finished.stderr
 
     finished = command("submit", out, *RAY, "--address", nodes[0], "--at-once", "1")
     assert finished.status == 0, finished.stderr
