@@ -3,7 +3,7 @@
 import contextlib
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -26,11 +26,10 @@ def refuse_missing_videos(plan: RunPlan, clips: pd.DataFrame) -> None:
         return
     if not Path(plan.videos).is_dir():
         raise UserError(f"the video folder {plan.videos} is not there; is it mounted on {platform.node()}?")
-    places = _places(plan, clips)
-    if not any(map(_exists, places.values())):
-        first = next(iter(places.values()))
+    if not any(_exists(place) for _, place in _places(plan, clips)):  # it ends at the first file that is there
+        _, first = next(_places(plan, clips))
         raise UserError(
-            f"none of the {len(places)} clips is in the video folder {plan.videos}: the first one would be {first}; "
+            f"none of the {len(clips)} clips is in the video folder {plan.videos}: the first one would be {first}; "
             "give the folder (--videos) that the paths of the clips are relative to"
         )
 
@@ -55,7 +54,7 @@ def found_again(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> dict[int,
         if not absent:  # as in most shards, whose parts need not be read
             continue
         places = _places(plan, own[own["clip_id"].isin(absent - shard.done().keys())])
-        there = [clip for clip, place in places.items() if (elsewhere if is_url(place) else _exists(place))]
+        there = [clip for clip, place in places if (elsewhere if is_url(place) else _exists(place))]
         if there:
             found[int(str(number))] = there
     return found
@@ -76,7 +75,8 @@ def _exists(place: str) -> bool:
     return os.path.exists(place)  # noqa: PTH110
 
 
-def _places(plan: RunPlan, clips: pd.DataFrame) -> dict[str, str]:
-    """Return the file, or the archive, of each clip."""
+def _places(plan: RunPlan, clips: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Yield each clip with its file, or with its archive."""
     columns = (clips[name].tolist() for name in ("clip_id", "path", "archive"))
-    return {clip_id: join(plan.videos, archive or path) for clip_id, path, archive in zip(*columns, strict=True)}
+    for clip_id, path, archive in zip(*columns, strict=True):
+        yield clip_id, join(plan.videos, archive or path)
