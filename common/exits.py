@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 INTERRUPTED = 130  # typer's exit status for Ctrl-C, and a shell's
 STOPPED = 143  # a shell's exit status for a process that SIGTERM ended
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
+SOME_FAILED = 3  # some clips or inputs failed, and the others are done
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -18,6 +18,7 @@ from common.errors import UserError, unknown_name
 from extract.cache import Cache, read_cache
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.pool import decode_all
+from extract.machine import Machine
 from extract.skeletons.joint_list import JointList
 from manifests.recipes.recipe import Extract, Pictures
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from extract.networks.segment_network import SegmentNetwork
 
-DEADLINE = 60.0  # seconds without a new frame before the decoder of a file is killed
 FORMATS = ("numpy", "pandas", "torch")
 
 Array = TypeVar("Array")
@@ -147,7 +147,6 @@ def load_features(cache: str | Path, format: str = "numpy") -> CacheFeatures[Any
 def _network(config: Extract, device: str, decoder: str, weights_state: Sequence[int]) -> "SegmentNetwork":
     """Load a network once. `weights_state` makes a file of weights that was replaced count as another one."""
     from extract.doctor import check_decoder
-    from extract.machine import Machine
     from extract.network_loader import load_segment_network
 
     network = load_segment_network(config, Machine(device=device, decoder=decoder))
@@ -192,7 +191,7 @@ def _features_of(
         legacy_sequence_actors=backbone.legacy_sequence_actors,
         joint_list=joint_list,
     )
-    (outcome,) = decode_all([task], workers=1, deadline=DEADLINE)
+    (outcome,) = decode_all([task], workers=1, deadline=Machine.deadline)
     if isinstance(outcome, Failure):
         raise UserError(f"{path} has no features: {outcome.reason}")
     ((_, _, features),) = network.stream([outcome])  # as a run does it: on a GPU in batches of the same shape

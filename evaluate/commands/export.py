@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from evaluate.commands.model_options import BackboneWeights, Model, ModelMethod, ModelSeed, weights_by_stream
+from evaluate.commands.model_options import BackboneWeights, Model, ModelMethod, ModelSeed, weights_of_streams
 
 
 def export(
@@ -27,7 +27,7 @@ def export(
     from evaluate.live.trained_model import find_model
 
     found = find_model(model, method, seed)
-    done = export_model(found, out, weights_by_stream(weights, list(found.description.streams)))
+    done = export_model(found, out, weights_of_streams(weights, found))
     size = sum((done.folder / name).stat().st_size for name in done.files)
     print(f"{done.folder}: {found.summary}; {', '.join(done.files)} ({size / 1e6:.1f} MB)")
     for stream, name in done.by_name.items():

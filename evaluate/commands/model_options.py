@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from common.errors import UserError
+from common.named_paths import named_paths
+
+if TYPE_CHECKING:  # it loads torch, which --help does without
+    from evaluate.live.trained_model import TrainedModel
 
 Model = Annotated[
     Path, typer.Argument(help="A trained model: the --out folder of `reproduce`, a run folder, or an exported model.")
@@ -25,22 +28,10 @@ BackboneWeights = Annotated[
 ]
 
 
-def weights_by_stream(values: Sequence[str] | None, streams: Sequence[str]) -> dict[str, Path]:
-    """Return the files of `--weights` by stream.
-
-    Args:
-        values: as they are typed; the name of the only stream may be left out.
-        streams: the model's.
+def weights_of_streams(values: Sequence[str] | None, model: "TrainedModel") -> dict[str, Path]:
+    """Return the files of `--weights` by stream. The name of the only stream may be left out.
 
     Raises:
-        UserError: there is no such stream.
+        UserError: the model has no such stream, or a stream has two files.
     """
-    found: dict[str, Path] = {}
-    for text in values or ():
-        name, _, path = text.partition("=")
-        if name not in streams and len(streams) == 1:
-            name, path = streams[0], text
-        if name not in streams or not path:
-            raise UserError(f"--weights {text}: write STREAM=FILE, STREAM one of {', '.join(streams)}")
-        found[name] = Path(path)
-    return found
+    return named_paths("--weights", values or (), {name: f"stream {name}" for name in model.description.streams})

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from common.errors import UserError
+from common.exits import SOME_FAILED
 from common.options import Device, Json
-from evaluate.commands.model_options import BackboneWeights, Model, ModelMethod, ModelSeed, weights_by_stream
+from evaluate.commands.model_options import BackboneWeights, Model, ModelMethod, ModelSeed, weights_of_streams
 
 if TYPE_CHECKING:  # they load torch, which --help does without
     from evaluate.live.recognition import Recognition, Unusable
-
-FAILED = 3  # exit status if some recordings cannot be used
 
 
 def predict(
@@ -67,8 +66,8 @@ def predict(
 
     outputs = Outputs(csv=csv, annotate=annotate, html=html, top=top, threshold=threshold)
     outputs.check()
-    own = weights_by_stream(weights, list(find_model(model, method, seed).description.streams))
-    recogniser = Recogniser.load(model, method=method, seed=seed, device=device, weights=own)
+    found_model = find_model(model, method, seed)
+    recogniser = Recogniser(found_model, weights_of_streams(weights, found_model), device)
     outputs.check_streams(recogniser.streams)
     print(f"model: {recogniser.summary}", file=sys.stderr)
     found, failed = [], 0
@@ -85,7 +84,7 @@ def predict(
         failed += 1
         print(problem, file=sys.stderr)
     if failed:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(SOME_FAILED)
 
 
 def _print_recognition(result: "Recognition", top: int, threshold: float, as_json_line: bool) -> None:

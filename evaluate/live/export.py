@@ -12,8 +12,9 @@ from pathlib import Path
 from common.errors import UserError
 from common.files import atomic_write
 from distill.model_description import MODEL, ModelDescription, read_description, write_description
-from evaluate.live.stream_network import local_weights, weights_name
+from evaluate.live.stream_network import local_weights
 from evaluate.live.trained_model import TrainedModel
+from extract.recorded_features import recorded_weights_name
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _plan(model: TrainedModel, weights: dict[str, Path]) -> tuple[ModelDescripti
         networks.append(network.model_copy(update={"weights_file": name}))
     streams, by_name = {}, {}
     for name, stream in model.description.streams.items():
-        known = weights_name(stream.settings)
+        known = recorded_weights_name(stream.settings)
         if known is not None:
             by_name[name] = known
             streams[name] = stream.model_copy(update={"weights_file": None})

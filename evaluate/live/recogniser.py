@@ -28,7 +28,11 @@ class Recogniser:
 
     Args:
         model: the files of the model.
-        streams: the backbone of each stream, by stream.
+        weights: see `load`.
+        device: see `load`.
+
+    Raises:
+        UserError: see `load`.
 
     Attributes:
         classes: the names of the classes, in the order of the probabilities.
@@ -36,14 +40,17 @@ class Recogniser:
         summary: which method and seeds are used, in words.
     """
 
-    def __init__(self, model: TrainedModel, streams: Mapping[str, StreamNetwork]) -> None:
+    def __init__(self, model: TrainedModel, weights: Weights = None, device: str = "auto") -> None:
         self.classes = model.description.classes
         self.num_segments = model.description.num_segments
         self.summary = model.summary
-        self._streams = streams
+        networks = model.description.networks
+        names = tuple(name for name in model.description.streams if any(name in each.streams for each in networks))
+        own = _weights_by_stream(weights, names)
+        self._streams = {name: StreamNetwork(name, model, own.get(name), device) for name in names}
         self._networks = [
             (_load_network(file, len(self.classes), network.feature_dim), network.streams)
-            for file, network in zip(model.files, model.description.networks, strict=True)
+            for file, network in zip(model.files, networks, strict=True)
         ]
 
     @classmethod
@@ -69,10 +76,7 @@ class Recogniser:
         Raises:
             UserError: there is no such model, it is damaged or not finished, or the weights of a backbone are missing.
         """
-        found = find_model(Path(model), method, seed)
-        names = tuple(name for name in found.description.streams if _is_used(name, found))
-        own = _weights_by_stream(weights, names)
-        return cls(found, {name: StreamNetwork(name, found, own.get(name), device) for name in names})
+        return cls(find_model(Path(model), method, seed), weights, device)
 
     @property
     def streams(self) -> dict[str, str]:
@@ -171,10 +175,6 @@ def _load_network(file: Path, num_classes: int, feature_dim: int) -> Classifier:
 def _feature_dim(network: Classifier) -> int:
     """Return D, the length of the feature of a segment."""
     return network.classifier.in_features if network.recurrent is None else network.recurrent.input_size
-
-
-def _is_used(name: str, model: TrainedModel) -> bool:
-    return any(name in network.streams for network in model.description.networks)
 
 
 def _weights_by_stream(weights: Weights, names: Sequence[str]) -> dict[str, Path]:

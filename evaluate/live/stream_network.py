@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from common.config import parse_config
 from common.cores import usable_cores
 from common.errors import UserError
 from common.files import sha256_of
@@ -23,25 +21,23 @@ from evaluate.live.trained_model import TrainedModel
 from extract.backbones import find_backbone
 from extract.clip import Clip
 from extract.decoding.decode_process import DecodeTask, Failure
-from extract.decoding.decoders import DECODERS
 from extract.decoding.pool import decode_all
 from extract.doctor import check_decoder
 from extract.feature_settings import feature_settings
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.networks.backbone import Input
-from extract.networks.package_weights import PACKAGE, package_file
 from extract.networks.segment_network import SegmentNetwork
+from extract.recorded_features import (
+    recorded_config,
+    recorded_decoder,
+    recorded_joint_list,
+    recorded_weights_name,
+)
 from extract.shards.settings import recorded_threads
-from extract.skeletons.joint_list import JointList
 from extract.skeletons.joint_list_file import GENERAL_SUFFIXES, find_joint_list, joint_settings
 from extract.skeletons.readers import READERS, is_skeleton_file
 from extract.sources.location import is_url
-from manifests.recipes.recipe import Extract
-from manifests.released_weights import read_weights
-
-DEADLINE = 60.0  # seconds without a new frame after which the decoder of a file is killed
-NAMED = ("none", "random")  # weights that are no file
 
 
 @dataclass(frozen=True)
@@ -73,9 +69,9 @@ class StreamNetwork:
             self.input: Input = find_backbone(str(settings.get("backbone"))).input
         except UserError as error:
             raise UserError(f"the features of the model's stream {name} cannot be made here: {error}") from error
-        self.decoder = _decoder(settings)
-        self.joint_list = _joint_list(settings) if self.input == "skeleton" else None
-        self._config = _config(settings, _weights(name, model, weights), self.num_segments)
+        self.decoder = recorded_decoder(settings)
+        self.joint_list = recorded_joint_list(settings) if self.input == "skeleton" else None
+        self._config = recorded_config(settings, _weights(name, model, weights), self.num_segments)
         self._network = self._load(settings, device)
 
     def _load(self, settings: Mapping[str, Any], device: str) -> SegmentNetwork:
@@ -87,7 +83,8 @@ class StreamNetwork:
         if self.input == "video":
             check_decoder(self.decoder)
         here = feature_settings(self._config, machine, network, self.joint_list)
-        chosen = {"decoder": self.decoder} if "decoder" in settings and self.input == "video" else {}  # see `_decoder`
+        # The decoder may be another one than the recorded, see `recorded_decoder`.
+        chosen = {"decoder": self.decoder} if "decoder" in settings and self.input == "video" else {}
         if differing := other_features({self.name: {**settings, **chosen}}, {self.name: {**here, **chosen}}):
             raise UserError(
                 f"the backbone of stream {self.name} does not fit the model ({', '.join(differing)}, where `there` is "
@@ -150,7 +147,7 @@ class StreamNetwork:
     ) -> Iterator[tuple[str, Clip]]:
         """Yield the clips that can be decoded; write the reasons of the others into `failed`."""
         joints = self._network.backbone.joints
-        for outcome in decode_all(tasks, workers=workers, deadline=DEADLINE):
+        for outcome in decode_all(tasks, workers=workers, deadline=Machine.deadline):
             if isinstance(outcome, Failure):
                 failed[int(outcome.clip_id)] = outcome.reason
             elif joints and (outcome[1].segments[..., 2] != joints).any():
@@ -171,17 +168,6 @@ class StreamNetwork:
             legacy_sequence_actors=self._network.backbone.legacy_sequence_actors,
             joint_list=self.joint_list,
         )
-
-
-def weights_name(settings: Mapping[str, Any]) -> str | None:
-    """Return the name under which any machine can have the weights of a backbone; None: they are a file of the user."""
-    file = str(settings.get("weights"))
-    if file in NAMED:
-        return file
-    backbone = str(settings.get("backbone"))
-    if find_backbone(backbone).default_weights == PACKAGE and package_file(backbone).name == file:
-        return PACKAGE
-    return next((name for name, own in read_weights().items() if (own.file, own.backbone) == (file, backbone)), None)
 
 
 def local_weights(name: str, model: TrainedModel, given: Path | None = None) -> Path | None:
@@ -210,35 +196,9 @@ def _weights(name: str, model: TrainedModel, given: Path | None) -> str:
     settings = model.description.streams[name].settings
     if (file := local_weights(name, model, given)) is not None:
         return str(file)
-    if (known := weights_name(settings)) is not None:
+    if (known := recorded_weights_name(settings)) is not None:
         return known
     raise UserError(
         f"the weights of the backbone {settings.get('backbone')} of stream {name} are not here: they were the file "
         f"{settings.get('weights')} with sha256 {settings.get('weights_sha256')}; give it with --weights {name}=FILE"
     )
-
-
-def _config(settings: Mapping[str, Any], weights: str, num_segments: int) -> Extract:
-    """Return the section `extract` of a recipe that makes features of these settings."""
-    wanted = {key: settings[key] for key in ("backbone", "column", "frames_per_segment", "pictures") if key in settings}
-    size = settings["preprocess"]["crop"] if "preprocess" in settings else None
-    if weights == "random":
-        size = settings.get("image_size", size)  # of a VA-CNN
-    sections = {"weights": weights, "segments": num_segments, "image_size": size}
-    precision = {"precision": settings["precision"]} if "precision" in settings else {}
-    return parse_config(Extract, {**wanted, **sections, **precision}, "the settings of the model")
-
-
-def _joint_list(settings: Mapping[str, Any]) -> JointList | None:
-    """Return the joint list of the skeletons that a model has learnt from; None: they have none."""
-    if not {"joints", "centre", "unit", "zeros_mean_unseen"} <= settings.keys():
-        return None
-    names = tuple(settings["joints"])
-    return JointList(names, names.index(settings["centre"]), settings["unit"], settings["zeros_mean_unseen"])
-
-
-def _decoder(settings: Mapping[str, Any]) -> str:
-    """Return the decoder of videos. On a machine without a GPU, PyAV gives the pixels that a GPU's decoder gives."""
-    recorded = str(settings.get("decoder", ""))
-    name = next((name for name, decoder in DECODERS.items() if recorded.startswith(f"{decoder.recorded_as} ")), "pyav")
-    return "pyav" if DECODERS[name].on_gpu and not torch.cuda.is_available() else name

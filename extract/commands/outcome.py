@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from common.exits import SOME_FAILED
+
 if TYPE_CHECKING:
     from extract.shards.ledger import LedgerRow
     from extract.shards.outcome import RunOutcome
 
-FAILED = 3  # exit status
 SHOWN = 20  # failed clips in the table
 
 
@@ -39,7 +40,7 @@ def print_outcome(
         if outcome.failures:
             _print_failures(outcome)
     if outcome.failures:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(SOME_FAILED)
 
 
 def _summary(outcome: "RunOutcome") -> str:

@@ -143,6 +143,12 @@ def drawn_skeletons(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def skeletons(drawn_skeletons: Path, tmp_path: Path) -> Path:
+    """The test's own copy of `drawn_skeletons`."""
+    return Path(shutil.copytree(drawn_skeletons, tmp_path / "skeletons"))
+
+
 # On every decoder's path: while NAME.hold is beside NAME.avi, its decoder writes NAME.pid and waits.
 HOLD = """
 import os, time

@@ -32,12 +32,6 @@ def made(folder: Path, out: Path, recipe: Extract = JOINTS) -> Cache:
     return read_cache(out)
 
 
-@pytest.fixture
-def skeletons(drawn_skeletons: Path, tmp_path: Path) -> Path:
-    """The test's own copy of `drawn_skeletons`."""
-    return Path(shutil.copytree(drawn_skeletons, tmp_path / "skeletons"))
-
-
 def ntu_folder(folder: Path, lengths: list[int]) -> Path:
     """A folder with clips.csv and NTU files with these numbers of frames."""
     folder.mkdir(exist_ok=True)

@@ -42,12 +42,6 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.fixture
-def skeletons(drawn_skeletons: Path, tmp_path: Path) -> Path:
-    """The test's own copy of `drawn_skeletons`."""
-    return Path(shutil.copytree(drawn_skeletons, tmp_path / "skeletons"))
-
-
-@pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "out" / "features.h5"
 
