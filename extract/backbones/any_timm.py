@@ -1,12 +1,12 @@
-"""Any model of timm as a backbone, under the name `timm:NAME`, with the preprocessing that timm gives for it."""
+"""Any model of timm as a backbone, under the name `timm:NAME`, with the preprocessing that timm gives for it.
+
+timm takes two seconds to import, so it is imported in the functions that need it.
+"""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-import timm
-from timm.data.config import resolve_data_config
 
 from common.errors import UserError
 from extract.backbones.entry import BackboneEntry
@@ -39,6 +39,8 @@ class AnyTimm(BackboneEntry):
 
     def names(self, key: str) -> list[str]:
         """Return `timm:` and the name of every model."""
+        import timm
+
         return [PREFIX + model for model in timm.list_models()]
 
 
@@ -48,6 +50,9 @@ def timm_preprocess(model: str) -> Preprocess:
     Raises:
         UserError: it resizes in a way that is not supported here.
     """
+    import timm
+    from timm.data.config import resolve_data_config
+
     released = timm.get_pretrained_cfg(model)
     config = resolve_data_config(pretrained_cfg=released.to_dict() if released else {})  # type: ignore[no-untyped-call]
     crop, interpolation = config["input_size"][-1], config["interpolation"]

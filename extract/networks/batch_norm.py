@@ -9,15 +9,9 @@ import copy
 from typing import Any
 
 import torch
-from timm.layers.conv2d_same import Conv2dSame
-from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
-
-# Exactly these classes: a subclass may standardise its weights on every call, or normalise in another way.
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv2dSame)
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNormAct2d)
-
 
 def fold_batch_norm(network: nn.Module, example: Tensor) -> tuple[nn.Module, int]:
     """Return a copy of a network in evaluation mode, with normalisations folded into convolutions.
@@ -37,7 +31,7 @@ def fold_batch_norm(network: nn.Module, example: Tensor) -> tuple[nn.Module, int
     pairs = _pairs(folded, example)
     for convolution, norm, name in pairs:
         _fold(convolution, norm)
-        folded.set_submodule(name, norm.act if isinstance(norm, BatchNormAct2d) else nn.Identity())
+        folded.set_submodule(name, getattr(norm, "act", nn.Identity()))  # timm's BatchNormAct2d has an activation
     return folded, len(pairs)
 
 
@@ -54,6 +48,18 @@ def _fold(convolution: Any, norm: Any) -> None:
     folded = weight * scale.view(-1, *[1] * (weight.dim() - 1))
     convolution.weight = nn.Parameter(folded.to(weight.dtype), requires_grad=False)
     convolution.bias = nn.Parameter(shift.to(weight.dtype), requires_grad=False)
+
+
+def _foldable() -> tuple[tuple[type, ...], tuple[type, ...]]:
+    """Return the classes of convolutions and of normalisations that can be folded.
+
+    Exactly these: a subclass may standardise its weights on every call, or normalise in another way.
+    """
+    from timm.layers.conv2d_same import Conv2dSame  # timm takes two seconds to import
+    from timm.layers.norm_act import BatchNormAct2d
+
+    convolutions = nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv2dSame
+    return convolutions, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNormAct2d)
 
 
 class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -78,6 +84,9 @@ class _Uses(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Module, nn.Module, str]]:
     """Return each convolution with the only normalisation that uses its output, and the name of the latter."""
+    if not any(isinstance(module, _BatchNorm) for module in network.modules()):
+        return []  # neither is timm imported nor the network run
+    convolutions, norms = _foldable()
     uses = _Uses()
     made: dict[int, nn.Module] = {}  # by id of its output
     met: list[tuple[int, nn.Module, str]] = []
@@ -93,14 +102,11 @@ def _pairs(network: nn.Module, example: Tensor) -> list[tuple[nn.Module, nn.Modu
         if id(source) in uses.watched and not module.training and module.running_mean is not None:
             met.append((id(source), module, name))
 
-    modules = list(network.named_modules())
-    if not any(type(module) in NORMS for _, module in modules):
-        return []  # the network need not be run
     hooks = []
-    for name, module in modules:
-        if type(module) in CONVOLUTIONS:
+    for name, module in network.named_modules():
+        if type(module) in convolutions:
             hooks.append(module.register_forward_hook(after))
-        elif type(module) in NORMS:
+        elif type(module) in norms:
             hooks.append(module.register_forward_pre_hook(lambda norm, args, name=name: before(norm, name, args[0])))
     try:
         with torch.no_grad(), uses:

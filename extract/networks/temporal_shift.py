@@ -4,8 +4,6 @@ An eighth of the channels takes its values from the next frame, an eighth from t
 The one-way shift of online TSM is not supported.
 """
 
-from timm.models import ResNet
-from timm.models._efficientnet_blocks import InvertedResidual
 from torch import Tensor, nn
 
 FOLD_DIV = 8  # in every released TSM checkpoint
@@ -60,6 +58,9 @@ def insert_temporal_shift(network: nn.Module, num_frames: int) -> None:
         network: a timm ResNet or MobileNetV2 without a shift.
         num_frames: the frames of a clip.
     """
+    from timm.models import ResNet  # timm takes two seconds to import
+    from timm.models._efficientnet_blocks import InvertedResidual
+
     if isinstance(network, ResNet):
         step = 2 if len(list(network.get_submodule("layer3").children())) >= 23 else 1
         for layer in ("layer1", "layer2", "layer3", "layer4"):

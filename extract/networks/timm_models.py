@@ -1,11 +1,12 @@
-"""timm's models by name, and the trial run of a network before it is used."""
+"""timm's models by name, and the trial run of a network before it is used.
+
+timm takes two seconds to import, so it is imported in the functions that need it.
+"""
 
 import difflib
 from typing import Any
 
-import timm
 import torch
-from timm.models import get_arch_pretrained_cfgs, get_deprecated_models
 from torch import Tensor, nn
 
 from common.errors import UserError, first_few
@@ -24,6 +25,9 @@ def check_timm_name(name: str, prefix: str = "") -> None:
         UserError: the model is unknown (with similar names), renamed (with the new name) or removed, or it has no such
             tag (with the tags that it has).
     """
+    import timm
+    from timm.models import get_arch_pretrained_cfgs, get_deprecated_models
+
     model, dot, tag = name.partition(".")
     renamed = get_deprecated_models()
     if model in renamed:
@@ -46,6 +50,8 @@ def create_timm_model(name: str, num_classes: int) -> Any:
     Raises:
         UserError: timm cannot build it in this way.
     """
+    import timm
+
     try:
         return timm.create_model(name, pretrained=False, num_classes=num_classes)
     except Exception as error:  # models raise exceptions of many types
@@ -54,6 +60,8 @@ def create_timm_model(name: str, num_classes: int) -> Any:
 
 def own_size(name: str) -> int:
     """Return the side of the images that a timm model was made for."""
+    import timm
+
     released = timm.get_pretrained_cfg(name)
     return int(released.input_size[-1]) if released else 224
 

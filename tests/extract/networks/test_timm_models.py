@@ -12,7 +12,6 @@ from common.errors import UserError
 from extract.backbones import load_backbone
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
-from extract.networks import timm_models
 from extract.networks.timm_models import check_timm_name, create_timm_model, try_network
 from extract.networks.weights import find_weights, weights_folder
 from manifests.recipes.recipe import Extract
@@ -40,7 +39,7 @@ def test_a_wrong_name_is_told_the_right_one(name: str, sentence: str) -> None:
 
 
 def test_a_model_that_timm_has_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timm_models, "get_deprecated_models", lambda: {"old_net": None})
+    monkeypatch.setattr(timm.models, "get_deprecated_models", lambda: {"old_net": None})
     with pytest.raises(UserError, match="timm has removed the model old_net"):
         check_timm_name("old_net.some_tag")
 
