@@ -1,5 +1,7 @@
 """The dict of backbones: what entries take, the nearest of an unknown name, and a new one as a file and a line."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +96,19 @@ def test_random_va_cnn_weights_depend_on_the_seed() -> None:
     clip = Clip(points, np.broadcast_to(np.array([0, 2, 20, 1]), (1, 2, 4)).copy(), 2)
     first, again, other = (SegmentNetwork(load_backbone(config, seed=seed), device="cpu")(clip) for seed in (0, 0, 1))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_timm_is_loaded_for_its_own_networks_only() -> None:
+    """It takes two seconds to import, and a run of skeletons needs none of it."""
+    code = (
+        "import sys, extract.planning, extract.run\n"
+        "from extract.network_loader import load_segment_network\n"
+        "from extract.machine import Machine\n"
+        "from manifests.recipes.recipe import Extract\n"
+        "for name in ('joints', 'joint_statistics'):\n"
+        "    load_segment_network(Extract(backbone=name, weights='none'), Machine('cpu'))\n"
+        "assert not {'timm', 'torchvision', 'torch._dynamo', 'tabulate'} & sys.modules.keys()\n"
+        "load_segment_network(Extract(backbone='timm:resnet10t', weights='random'), Machine('cpu'))\n"
+        "assert 'timm' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
