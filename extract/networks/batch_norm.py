@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 
+
 def fold_batch_norm(network: nn.Module, example: Tensor) -> tuple[nn.Module, int]:
     """Return a copy of a network in evaluation mode, with normalisations folded into convolutions.
 
