@@ -19,6 +19,11 @@ def first_few(names: Sequence[str], shown: int = NAMED) -> str:
     return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun in the singular or, with an s, in the plural: "1 clip", "2 clips"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the sentence about a name that is not known, with the nearest known one.
 

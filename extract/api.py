@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from common.config import parse_config
 from common.errors import UserError, unknown_name
 from extract.cache import Cache, read_cache
-from extract.decoding.decode_process import DecodeTask, Failure
-from extract.decoding.pool import decode_all
 from extract.machine import Machine
 from extract.skeletons.joint_list import JointList
 from manifests.recipes.recipe import Extract, Pictures
@@ -81,8 +79,8 @@ def extract_video(
         precision: of the network's arithmetic.
         device: "auto", "cpu", "cuda" or "cuda:1".
         decoder: a name of `extract.decoding.decoders.DECODERS`, for videos.
-        joint_list: the `joints.toml` of a skeleton in a general format; None: the one in the file's folder, if there
-            is one there. A run also finds one in a folder above, up to its root: then give it here.
+        joint_list: the `joints.toml` of a skeleton in a general format; None: the one in the file's folder, or else in
+            the nearest folder above it, if there is one.
 
     Returns:
         (N, D) float32.
@@ -91,6 +89,7 @@ def extract_video(
         UserError: an argument is wrong, the weights are missing, or the file cannot be read.
     """
     from extract.backbones import choose_weights
+    from extract.file_features import FileFeatures
 
     chosen = choose_weights(backbone, None if weights is None else str(weights))
     arguments = {
@@ -105,7 +104,10 @@ def extract_video(
     config = parse_config(Extract, arguments, "arguments of extract_video", {"segments": "num_segments"})
     network = _network(config, device, decoder, _state_of(chosen))
     joints = _joints_of(str(path), network, joint_list)
-    return _features_of(str(path), config, network, decoder, joints)
+    (made,) = FileFeatures(network, config, decoder, joints).make([str(path)])
+    if isinstance(made, str):
+        raise UserError(f"{path} has no features: {made}")
+    return made.values
 
 
 @overload
@@ -165,39 +167,15 @@ def _state_of(weights: str) -> tuple[int, ...]:
 
 
 def _joints_of(path: str, network: "SegmentNetwork", given: str | Path | None) -> JointList | None:
-    """Return the joint list that is given, or the one in the file's folder; None for videos."""
-    from extract.feature_settings import find_joints, refuse_other_joints
-    from extract.skeletons.joint_list_file import read_joint_list
+    """Return the joint list that is given, or the one that is found for the file; None for videos."""
+    from extract.feature_settings import refuse_other_joints
+    from extract.skeletons.joint_list_file import joint_list_of_file, read_joint_list
 
-    if given is None or network.backbone.input == "video":
-        folder, _, name = path.rpartition("/")
-        return find_joints(network.backbone, folder or ("/" if path.startswith("/") else "."), [name])
-    joint_list = read_joint_list(Path(given))
+    if network.backbone.input == "video":
+        return None
+    joint_list = joint_list_of_file(path) if given is None else read_joint_list(Path(given))
     refuse_other_joints(network.backbone, joint_list)
     return joint_list
-
-
-def _features_of(
-    path: str, config: Extract, network: "SegmentNetwork", decoder: str, joint_list: JointList | None
-) -> NDArray[np.float32]:
-    backbone = network.backbone
-    task = DecodeTask(
-        path,
-        path,
-        config.segments,
-        config.frames,
-        decoder if backbone.input == "video" else "skeleton",
-        expected=0,
-        legacy_sequence_actors=backbone.legacy_sequence_actors,
-        joint_list=joint_list,
-    )
-    (outcome,) = decode_all([task], workers=1, deadline=Machine.deadline)
-    if isinstance(outcome, Failure):
-        raise UserError(f"{path} has no features: {outcome.reason}")
-    ((_, _, features),) = network.stream([outcome])  # as a run does it: on a GPU in batches of the same shape
-    if not np.isfinite(features).all():
-        raise UserError(f"{path} has no features: a feature is not a finite number")
-    return features
 
 
 def _names(cache: Cache, valid: bool) -> list[str]:

@@ -79,7 +79,7 @@ def predict(
             failed += 1
             _print_unusable(result, as_json)
     if not found:
-        raise UserError(f"none of the {failed} inputs can be used")
+        raise UserError("the input cannot be used" if failed == 1 else f"none of the {failed} inputs can be used")
     for problem in outputs.write(found, recogniser.summary, recogniser.joint_list):
         failed += 1
         print(problem, file=sys.stderr)

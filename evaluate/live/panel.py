@@ -5,18 +5,19 @@ Everything in the panel is causal: at a frame it shows the probabilities of the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from evaluate.live.class_colours import class_colours
 from evaluate.live.recognition import Recognition
 from evaluate.live.written import percent
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 PAPER, INK, FAINT, DECIDED = "#FFFFFF", "#222222", "#BBBBBB", "#D55E00"
-COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#999999")  # Okabe and Ito's
 TEXT, ROW, MARGIN, CHART, DOT = 13, 20, 8, 64, 2  # pixels: letters, a row, the border, the height of the course, a dot
 SHARE = 44  # pixels for `100 %` at the right
 USUAL_WIDTH = 480  # pixels; in a panel of twice this width everything is twice as large
@@ -76,7 +77,7 @@ class Panel:
             bottom = y + row_height - 3 * gap
             pen.text((margin, y), _fitting(pen, font, name, left - 2 * margin), INK, font)
             pen.rectangle((left, y + gap, right, bottom), outline=FAINT)
-            pen.rectangle((left, y + gap, left + (right - left) * probability, bottom), self._colour(name))
+            pen.rectangle((left, y + gap, left + (right - left) * probability, bottom), self._colours[name])
             pen.text((right + 3 * gap, y), percent(probability), INK, font)
 
     def _headline(self, seen: int) -> str:
@@ -103,9 +104,9 @@ class Panel:
         for index, name in self._shown(seen):
             course = self.recognition.probabilities[:seen, index]
             points = [(x(end), y(p)) for end, p in zip(self.ends[:seen], course, strict=True)]
-            pen.line(points, self._colour(name), 2 * scale)
+            pen.line(points, self._colours[name], 2 * scale)
             for across, down in points:
-                pen.ellipse((across - dot, down - dot, across + dot, down + dot), self._colour(name))
+                pen.ellipse((across - dot, down - dot, across + dot, down + dot), self._colours[name])
         pen.line((x(frame + 1), top, x(frame + 1), bottom), FAINT, scale)
         decision = self.recognition.decision(self.threshold)
         if decision is not None and decision.level <= seen:
@@ -117,10 +118,10 @@ class Panel:
         names = {each.name for row in self.recognition.top(self.top)[:seen] for each in row}
         return [(index, name) for index, name in enumerate(self.recognition.classes) if name in names]
 
-    def _colour(self, name: str) -> str:
-        """Return the colour of a class: the first ones are for the classes that are probable first."""
-        ordered = list(dict.fromkeys(each.name for row in self.recognition.top(self.top) for each in row))
-        return COLOURS[min(ordered.index(name), len(COLOURS) - 1)]
+    @cached_property
+    def _colours(self) -> dict[str, str]:
+        shown = (each.name for row in self.recognition.top(self.top) for each in row)
+        return class_colours(self.recognition.classes, shown)
 
 
 def _fitting(pen: ImageDraw.ImageDraw, font: Font, text: str, width: float) -> str:

@@ -11,9 +11,10 @@ from distill.checkpoint import load_classifier
 from distill.models import Classifier, predict_probabilities
 from evaluate.live.recognition import Recognition, Recording, Unusable
 from evaluate.live.recordings import find_recordings
-from evaluate.live.stream_network import Features, StreamNetwork
+from evaluate.live.stream_network import StreamNetwork
 from evaluate.live.trained_model import TrainedModel, find_model
 from evaluate.pipeline.sources import average
+from extract.file_features import Features
 from extract.skeletons.joint_list import JointList
 
 Weights = str | Path | Mapping[str, str | Path] | None

@@ -4,13 +4,9 @@ Its own settings are compared with those of the cache, so a model never gets fea
 features are the bytes of the cache, if the processor is of the same kind: torch gets the cache's number of threads.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from common.cores import usable_cores
 from common.errors import UserError
@@ -19,11 +15,9 @@ from common.run_record import differences
 from distill.model_description import other_features
 from evaluate.live.trained_model import TrainedModel
 from extract.backbones import find_backbone
-from extract.clip import Clip
-from extract.decoding.decode_process import DecodeTask, Failure
-from extract.decoding.pool import decode_all
 from extract.doctor import check_decoder
 from extract.feature_settings import feature_settings
+from extract.file_features import Features, FileFeatures
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.networks.backbone import Input
@@ -35,17 +29,10 @@ from extract.recorded_features import (
     recorded_weights_name,
 )
 from extract.shards.settings import recorded_threads
-from extract.skeletons.joint_list_file import GENERAL_SUFFIXES, find_joint_list, joint_settings
+from extract.skeletons.joint_list_file import GENERAL_SUFFIXES, joint_list_of_file, joint_settings
 from extract.skeletons.readers import READERS, is_skeleton_file
 from extract.sources.location import is_url
-
-
-@dataclass(frozen=True)
-class Features:
-    """The features of one recording: (N, D) float32, and the number of its frames."""
-
-    values: NDArray[np.float32]
-    num_frames: int
+from manifests.recipes.recipe import Extract
 
 
 class StreamNetwork:
@@ -71,18 +58,19 @@ class StreamNetwork:
             raise UserError(f"the features of the model's stream {name} cannot be made here: {error}") from error
         self.decoder = recorded_decoder(settings)
         self.joint_list = recorded_joint_list(settings) if self.input == "skeleton" else None
-        self._config = recorded_config(settings, _weights(name, model, weights), self.num_segments)
-        self._network = self._load(settings, device)
+        config = recorded_config(settings, _weights(name, model, weights), self.num_segments)
+        network = self._load(config, settings, device)
+        self._files = FileFeatures(network, config, self.decoder, self.joint_list)
 
-    def _load(self, settings: Mapping[str, Any], device: str) -> SegmentNetwork:
+    def _load(self, config: Extract, settings: Mapping[str, Any], device: str) -> SegmentNetwork:
         recorded = recorded_threads(settings)
         threads = recorded if recorded is not None and recorded <= usable_cores() else None
         compiled = bool(settings.get("compiled", False))
         machine = Machine(device=device, decoder=self.decoder, compiled=compiled, threads=threads)
-        network = load_segment_network(self._config, machine)
+        network = load_segment_network(config, machine)
         if self.input == "video":
             check_decoder(self.decoder)
-        here = feature_settings(self._config, machine, network, self.joint_list)
+        here = feature_settings(config, machine, network, self.joint_list)
         # The decoder may be another one than the recorded, see `recorded_decoder`.
         chosen = {"decoder": self.decoder} if "decoder" in settings and self.input == "video" else {}
         if differing := other_features({self.name: {**settings, **chosen}}, {self.name: {**here, **chosen}}):
@@ -110,9 +98,8 @@ class StreamNetwork:
             )
         if is_url(path):
             return None
-        folder, _, name = path.rpartition("/")
         try:
-            own = find_joint_list(folder or ("/" if path.startswith("/") else "."), [name])
+            own = joint_list_of_file(path)
         except UserError as error:
             return str(error)
         if own is None or own == self.joint_list:
@@ -127,47 +114,11 @@ class StreamNetwork:
             paths: local files, folders of images, or URLs.
             workers: decode processes. A damaged file cannot crash or block the caller.
         """
-        ready: dict[int, Features | str] = {}
-        for index, path in enumerate(paths):
-            if (reason := self.unsuitable(path)) is not None:
-                ready[index] = reason
-        tasks = [self._task(index, path) for index, path in enumerate(paths) if index not in ready]
-        done = 0
-        for clip_id, num_frames, values in self._network.stream(self._clips(tasks, workers, ready)):
-            finite = np.isfinite(values).all()
-            ready[int(clip_id)] = Features(values, num_frames) if finite else "a feature is not a finite number"
-            while done in ready:
-                yield ready.pop(done)
-                done += 1
-        for index in range(done, len(paths)):
-            yield ready.pop(index)
-
-    def _clips(
-        self, tasks: Iterable[DecodeTask], workers: int, failed: dict[int, Features | str]
-    ) -> Iterator[tuple[str, Clip]]:
-        """Yield the clips that can be decoded; write the reasons of the others into `failed`."""
-        joints = self._network.backbone.joints
-        for outcome in decode_all(tasks, workers=workers, deadline=Machine.deadline):
-            if isinstance(outcome, Failure):
-                failed[int(outcome.clip_id)] = outcome.reason
-            elif joints and (outcome[1].segments[..., 2] != joints).any():
-                failed[int(outcome[0])] = (
-                    f"its skeletons do not have the {joints} joints that the model has learnt from"
-                )
-            else:
-                yield outcome
-
-    def _task(self, index: int, path: str) -> DecodeTask:
-        return DecodeTask(
-            clip_id=str(index),
-            path=path,
-            num_segments=self.num_segments,
-            frames_per_segment=self._config.frames,
-            decoder=self.decoder if self.input == "video" else "skeleton",
-            expected=0,
-            legacy_sequence_actors=self._network.backbone.legacy_sequence_actors,
-            joint_list=self.joint_list,
-        )
+        reasons = [self.unsuitable(path) for path in paths]
+        suitable = [path for path, reason in zip(paths, reasons, strict=True) if reason is None]
+        made = self._files.make(suitable, workers)
+        for reason in reasons:
+            yield next(made) if reason is None else reason
 
 
 def local_weights(name: str, model: TrainedModel, given: Path | None = None) -> Path | None:

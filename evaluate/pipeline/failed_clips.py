@@ -1,5 +1,6 @@
 """The clips without features: an error that names them, or a run without them as a subset of the protocol."""
 
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def without_failed(plan: ExtractionPlan, streams: Mapping[str, Stream], notify: 
         count = f"{len(missing)} of {len(manifest.clips)} clips have no features{where}"
         counts.append(f"{count}: {_reasons(path, missing)}")
         here = RunFolder(path).is_planned
-        repairs.append(f"run `python -m extract retry {path}`" if here else f"extract them where {path} was made")
+        retry = f"run `python -m extract retry {shlex.quote(str(path))}`"
+        repairs.append(retry if here else f"extract them where {path} was made")
     if not plan.skip_failed:
         raise UserError(
             f"{'. '.join(counts)}. Repair them and {' and '.join(repairs)}, "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from common.errors import counted
 from common.exits import SOME_FAILED
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _print_failures(outcome: "RunOutcome") -> None:
         table.add_row(row.clip_id, row.stage, row.reason, str(row.attempt))
     Console(stderr=True, markup=False).print(table)
     print(
-        f"{len(outcome.failures)} clips failed; all are in {outcome.cache}.run/shards/*/failures.jsonl. "
-        f"`python -m extract retry {shlex.quote(outcome.cache)}` takes them again"
+        f"{counted(len(outcome.failures), 'clip')} failed; the reasons are in "
+        f"{outcome.cache}.run/shards/*/failures.jsonl. `python -m extract retry {shlex.quote(outcome.cache)}` "
+        "takes the failed clips again"
     )

@@ -1,6 +1,7 @@
 """The verbs that make a cache: `plan` writes a plan, `run` does it or a shard of it, `retry` takes the failed clips."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,7 +68,9 @@ def plan(
     if planned.changes:
         print(f"{out}: its list of clips changed: {planned.changes}; the features of the others are used again")
     print(f"{out}: {planned.clips} clips in {shards} shards of {min(sizes)} to {max(sizes)} clips")
-    print(f"each: python -m extract run --out {out} --shard I/{shards}    all of them: python -m extract submit {out}")
+    quoted = shlex.quote(str(out))
+    each = f"each: python -m extract run --out {quoted} --shard I/{shards}"
+    print(f"{each}    all of them: python -m extract submit {quoted}")
 
 
 @resumable

@@ -1,6 +1,7 @@
 """The verb `verify`: check a cache against its checksum."""
 
 import json
+import shlex
 from dataclasses import asdict
 
 from common.errors import UserError
@@ -33,4 +34,4 @@ def verify(out: CacheFile, as_json: Json = False) -> None:
         for key, value in sorted(facts.settings.items()):
             print(f"  {key}: {value}")
     if problems := found.problems():
-        raise UserError(f"{'; '.join(problems)}; `python -m extract run --out {out}` repairs it")
+        raise UserError(f"{'; '.join(problems)}; `python -m extract run --out {shlex.quote(str(out))}` repairs it")

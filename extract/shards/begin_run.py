@@ -1,5 +1,6 @@
 """Begin a run: write its plan, its clips and its settings into the run folder, or refuse what does not fit to them."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,8 @@ def begin_run(
             if existing.shards != plan.shards:
                 raise UserError(
                     f"{run.cache} was planned with {existing.shards} shards, not {plan.shards}; "
-                    f"`python -m extract run --out {run.cache}` continues as planned; else choose another output"
+                    f"`python -m extract run --out {shlex.quote(str(run.cache))}` continues as planned; "
+                    "else choose another output"
                 )
             if settings is None or not run.has_settings:
                 refuse_other_config(existing, plan, run.cache)

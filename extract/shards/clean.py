@@ -6,6 +6,7 @@ as finished, and `extract.shards.cleaned_parts` makes the parts again if clips a
 
 import contextlib
 import os
+import shlex
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def _refuse_unfinished(run: RunFolder, facts: CacheFacts) -> None:
     if unfinished := run.unfinished():
         raise UserError(
             f"{run.cache} is not finished: clips are missing in {len(unfinished)} shards; "
-            f"`python -m extract run --out {run.cache}` finishes it, then clean it"
+            f"`python -m extract run --out {shlex.quote(str(run.cache))}` finishes it, then clean it"
         )
     done = run.done()
     wanted = {**run.settings(), "manifest_sha256": run.plan.fingerprint}
@@ -99,7 +100,7 @@ def _refuse_unfinished(run: RunFolder, facts: CacheFacts) -> None:
     if not same or not is_merged(run, done):
         raise UserError(
             f"{run.cache} is not the cache that was merged of the parts in {run.folder}, so they stay; "
-            f"`python -m extract run --out {run.cache}` makes it again, then clean it"
+            f"`python -m extract run --out {shlex.quote(str(run.cache))}` makes it again, then clean it"
         )
 
 

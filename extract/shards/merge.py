@@ -96,8 +96,8 @@ def _refuse_incomplete(
     """Raise a UserError where parts are damaged, clips are missing, or every clip failed."""
     if damaged := run.damaged_parts():
         raise UserError(
-            f"{len(damaged)} parts in {run.folder} are damaged; `python -m extract run --out {run.cache}` "
-            "makes them again"
+            f"{len(damaged)} parts in {run.folder} are damaged; "
+            f"`python -m extract run --out {shlex.quote(str(run.cache))}` makes them again"
         )
     if missing := [clip_id for clip_id in clip_ids if clip_id not in done and clip_id not in failures]:
         raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to resume")

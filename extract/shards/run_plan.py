@@ -6,6 +6,7 @@ It is written once, as `plan.json` and `clips.csv`, and every worker reads it. W
 
 import hashlib
 import io
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,7 +138,8 @@ def refuse_other_config(existing: RunPlan, wanted: RunPlan, cache: Path) -> None
     old, new = (plan.model_dump(mode="json", include=decisive, exclude=free) for plan in (existing, wanted))
     if differing := differences(old, new):
         raise UserError(
-            f"{cache} was planned with other settings ({', '.join(differing)}); `python -m extract run --out {cache}` "
+            f"{cache} was planned with other settings ({', '.join(differing)}); "
+            f"`python -m extract run --out {shlex.quote(str(cache))}` "
             f"continues as planned; for these choose another output, or remove {cache}.run"
         )
 

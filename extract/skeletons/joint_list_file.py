@@ -74,6 +74,24 @@ def find_joint_list(root: str, paths: Iterable[str]) -> JointList | None:
     return None if found is None else read_joint_list(found)
 
 
+def joint_list_of_file(path: str) -> JointList | None:
+    """Return the joint list of one skeleton file; None: it has none, or the file is in no general format.
+
+    It is the one in the file's folder, or else in the nearest folder above it. Of a URL only the folder is searched.
+
+    Args:
+        path: a local path or a URL.
+
+    Raises:
+        UserError: the list is not valid.
+    """
+    if is_url(path):
+        folder, _, name = path.rpartition("/")
+        return find_joint_list(folder, [name])
+    whole = Path(path).absolute()
+    return find_joint_list(whole.anchor, [os.path.relpath(os.path.normpath(whole), whole.anchor)])
+
+
 def read_joint_list(path: Path) -> JointList:
     """Read a joint list.
 

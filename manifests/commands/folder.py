@@ -1,6 +1,7 @@
 """`manifests folder`: a manifest and a recipe from a folder of your own videos or skeleton files."""
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -69,7 +70,7 @@ def folder(
         print(sentence, file=sys.stderr)
     for note in notes:
         print(note)
-    print(f"next: python -m evaluate reproduce {out / RECIPE}")
+    print(f"next: python -m evaluate reproduce {shlex.quote(str(out / RECIPE))}")
 
 
 def _as_json(imported: "Imported") -> dict[str, object]:

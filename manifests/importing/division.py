@@ -141,8 +141,8 @@ def _place(seed: int, group: str) -> bytes:
 
 
 def split_counts(classes: Sequence[str], splits: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Return the number of clips by class and split, in the order of the names of the classes."""
-    counts: dict[str, dict[str, int]] = {name: dict.fromkeys(SPLITS, 0) for name in sorted(set(classes))}
+    """Return the number of clips by class and split; the classes are in the order in which they appear."""
+    counts: dict[str, dict[str, int]] = {name: dict.fromkeys(SPLITS, 0) for name in dict.fromkeys(classes)}
     for name, split in zip(classes, splits, strict=True):
         counts[name][split] += 1
     return counts

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.errors import UserError, first_few
+from common.errors import UserError, counted, first_few
 from common.files import refuse_no_folder
 from manifests.audit import refuse_unusable, remarks
 from manifests.file_kinds import SKELETON_SUFFIXES, suffix_of
 from manifests.importing.division import Shares, divide, split_counts
 from manifests.importing.found_files import LeftOut
 from manifests.importing.groups import Groups, groups_by_name, groups_by_regex
-from manifests.importing.labelled_clips import LabelledClips, read_folder
+from manifests.importing.labelled_clips import LabelledClips, class_order, read_folder
 from manifests.importing.labelled_list import read_list
 from manifests.manifest import COLUMNS, SPLITS, Manifest, check
 
@@ -78,7 +78,7 @@ def import_clips(
     groups = _groups(clips, group_regex)
     clips = clips.assign(group=groups.names)
     splits, how = _splits(clips, shares, groups)
-    classes = tuple(sorted(set(clips["class_name"])))
+    classes = class_order(clips["class_name"])
     index = {label: number for number, label in enumerate(classes)}
     clips = clips.assign(
         clip_id=_ids(list(clips["path"])),
@@ -125,9 +125,10 @@ def _refuse_mixed(paths: Sequence[str]) -> None:
     skeletons = [path for path in paths if suffix_of(path, SKELETON_SUFFIXES)]
     videos = [path for path in paths if not suffix_of(path, SKELETON_SUFFIXES)]
     if skeletons and videos:
+        kinds = (counted(len(videos), "video"), counted(len(skeletons), "skeleton file"))
         raise UserError(
-            f"{len(videos)} videos, such as {videos[0]}, and {len(skeletons)} skeleton files, such as {skeletons[0]}, "
-            "are mixed, and one backbone takes one kind; move one kind into a folder of its own"
+            f"{kinds[0]}, such as {videos[0]}, and {kinds[1]}, such as {skeletons[0]}, are mixed, and one backbone "
+            "takes one kind; move one kind into a folder of its own"
         )
 
 

@@ -4,12 +4,13 @@ A subfolder is a class. If the subfolders are `train`, `validation` and `test` (
 folders in them are the classes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from common.errors import UserError, first_few
+from common.errors import UserError, counted, first_few
 from manifests.importing.found_files import FoundFiles, LeftOut, find_files
 
 SPLIT_NAMES = {
@@ -64,8 +65,19 @@ def read_folder(folder: Path) -> LabelledClips:
     empty = sorted(
         {name.split("/")[depth] for name in found.folders if name.count("/") >= depth} - {*clips["class_name"]}
     )
-    remarks = (f"{len(empty)} class folders have no clips: {first_few(empty)}",) if empty else ()
+    remarks = (f"no clips in {counted(len(empty), 'class folder')}: {first_few(empty)}",) if empty else ()
     return LabelledClips(clips, folder, left_out, remarks)
+
+
+def class_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the classes in the order of their indices: sorted by name, or by value if all are whole numbers.
+
+    So the classes 0 to 26 of a list keep their numbers: 10 comes after 9, and not after 1.
+    """
+    different = sorted(set(names))
+    if all(name.isascii() and name.isdecimal() for name in different):
+        different.sort(key=int)
+    return tuple(different)
 
 
 def _are_splits(found: FoundFiles) -> bool:

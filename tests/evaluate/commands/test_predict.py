@@ -101,7 +101,7 @@ def test_two_streams(two_streams: Path, drawn: Path, tmp_path: Path, capsys: pyt
     assert out.is_file() and "data:image/jpeg" in page.read_text()
     assert call("predict", two_streams, video, "--device", "cpu") == 1
     error = capsys.readouterr().err
-    assert "write rgb=FILE,skeleton=FILE" in error and "error: none of the 1 inputs can be used" in error
+    assert "write rgb=FILE,skeleton=FILE" in error and "error: the input cannot be used" in error
     skeletons = two_streams / "runs" / "skeleton"
     assert call("predict", skeletons, skeleton, "--html", page, "--device", "cpu") == 0
     assert "data:image/svg+xml" in page.read_text()
@@ -150,7 +150,7 @@ def test_a_folder_that_is_no_model_and_an_empty_folder(
     assert "empty is no trained model" in capsys.readouterr().err
     assert call("predict", one_stream, tmp_path / "empty", "--device", "cpu") == 1
     error = capsys.readouterr().err
-    assert "there are no videos in it" in error and "none of the 1 inputs can be used" in error
+    assert "there are no videos in it" in error and "the input cannot be used" in error
 
 
 def test_an_exported_model_predicts_the_same(

@@ -109,7 +109,7 @@ def test_the_pods_make_the_same_bytes(
     video.write_text("not a video any more")
     third = pod(manifest, 1, command.environment)
     said = third.communicate(timeout=120)[0]
-    assert third.returncode == 0 and "1 clips failed" in said, said
+    assert third.returncode == 0 and "1 clip failed" in said, said
     video.write_bytes(intact)
     assert command("retry", out, "--device", "cpu").status == 0
     assert out.read_bytes() == whole

@@ -108,7 +108,7 @@ def test_skeleton_files_are_clips_too(videos: Path) -> None:
         (["é/1.mp4", "e\u0301/2.mp4"], "some machines take these classes for one"),
         (
             ["a/1.mp4", "b/1.mat", "b/2.mat"],
-            r"1 videos, such as a/1\.mp4, and 2 skeleton files, such as b/1\.mat, are m",
+            r"1 video, such as a/1\.mp4, and 2 skeleton files, such as b/1\.mat, are m",
         ),
         (["train/a/1.mp4", "test/a/1.mp4", "walk/1.mp4"], "test, train are splits, and walk beside them are not"),
         (["train/a/1.mp4", "test/b/1.mp4", "test/a/1.mp4"], "too few for the splits train, validation"),
@@ -139,7 +139,7 @@ def test_classes_that_lack_clips_are_named(videos: Path) -> None:
     assert imported.sentences() == [
         "left out, not a video or skeleton file: d/notes.txt",
         "left out, in no class folder: stray.mp4",
-        "2 class folders have no clips: d, e",
+        "no clips in 2 class folders: d, e",
         "1 of 3 classes have no validation clips: c; they have too few clips or groups",
         "1 of 3 classes have no test clips: c; they have too few clips or groups",
         BY_CLIP,
