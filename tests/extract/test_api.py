@@ -66,6 +66,13 @@ def test_a_files_features_are_the_bytes_of_a_run(
         assert found.tobytes() == expected.tobytes()
 
 
+def test_the_joint_list_in_a_folder_above_is_found(tmp_path: Path) -> None:
+    (tmp_path / "walk").mkdir()
+    np.save(tmp_path / "walk" / "a.npy", np.zeros((30, 3, 3), np.float32) + np.arange(3))
+    (tmp_path / "joints.toml").write_text('names = ["hip", "spine", "head"]\ncentre = "spine"\n')
+    assert extract.extract_video(tmp_path / "walk" / "a.npy", device="cpu", **SKELETON).shape[0] == 10
+
+
 def test_real_files(early_data: Path) -> None:
     clip = next((early_data / "ucf101_six").rglob("*.avi"))
     assert extract.extract_video(clip, device="cpu", **VIDEO).shape[0] == 10

@@ -132,7 +132,7 @@ def test_careless_options_are_refused_before_the_work(
     options: list[str],
     sentence: str,
 ) -> None:
-    monkeypatch.setattr("evaluate.live.stream_network.decode_all", None)  # no file is decoded
+    monkeypatch.setattr("extract.file_features.decode_all", None)  # no file is decoded
     (tmp_path / "file.txt").touch()
     before = (videos / "a.avi").read_bytes()
     places = {"file": tmp_path / "file.txt", "folder": tmp_path, "video": videos / "a.avi"}

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import UserError
 from extract.skeletons.joint_list import JointList
-from extract.skeletons.joint_list_file import find_joint_list, joint_settings, read_joint_list
+from extract.skeletons.joint_list_file import find_joint_list, joint_list_of_file, joint_settings, read_joint_list
 
 NAMES = 'names = ["hip", "spine", "head"]\n'
 VALID = NAMES + 'centre = "spine"\n'
@@ -90,6 +90,18 @@ def test_the_nearest_list_above_the_files_and_never_above_the_root(tmp_path: Pat
         find_joint_list(str(root), paths)
 
 
+def test_the_list_of_one_file_is_in_its_folder_or_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "skeletons" / "walk").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "skeletons")
+    (tmp_path / "joints.toml").write_text(VALID)
+    for path in ("walk/1.npy", "1.npy", str(tmp_path / "skeletons" / "walk" / "1.npy"), "../2.npy", "walk/../../2.npy"):
+        assert joint_list_of_file(path) == LIST
+    (tmp_path / "skeletons" / "joints.toml").write_text(VALID.replace("head", "neck"))
+    assert joint_list_of_file("walk/1.npy") == JointList(("hip", "spine", "neck"), 1)
+    assert joint_list_of_file("../2.npy") == LIST
+    assert joint_list_of_file("walk/1.mat") is None
+
+
 def test_only_general_formats_have_a_list(tmp_path: Path) -> None:
     (tmp_path / "joints.toml").write_text("not TOML")
     assert find_joint_list(str(tmp_path), ["a.skeleton", "b/c.mat", "d.avi"]) is None
@@ -118,6 +130,7 @@ def test_behind_a_url_the_root_is_searched() -> None:
     files.pipe("/lists/set/joints.toml", VALID.encode())
     assert find_joint_list("memory://lists/set", ["walk/a.npy"]) == LIST
     assert find_joint_list("memory://lists", ["set/a.npy"]) is None
+    assert joint_list_of_file("memory://lists/set/a.npy") == LIST and joint_list_of_file("memory://lists/a.npy") is None
     files.pipe("/lists/joints.toml", b"names")
     with pytest.raises(UserError, match=r"memory://lists/joints.toml is not TOML"):
         find_joint_list("memory://lists", ["set/a.npy"])
