@@ -52,9 +52,9 @@ class FileFeatures:
         """
         ready: dict[int, Features | str] = {}
         done = 0
-        for index, num_frames, values in self.network.stream(self._clips(paths, workers, ready)):
+        for number, num_frames, values in self.network.stream(self._clips(paths, workers, ready)):
             finite = np.isfinite(values).all()
-            ready[int(index)] = Features(values, num_frames) if finite else "a feature is not a finite number"
+            ready[int(number)] = Features(values, num_frames) if finite else "a feature is not a finite number"
             while done in ready:
                 yield ready.pop(done)
                 done += 1

@@ -182,6 +182,6 @@ def _lacking(counts: dict[str, dict[str, int]]) -> list[str]:
         if lacking:
             sentences.append(
                 f"{len(lacking)} of {len(counts)} classes have no {split} clips: {first_few(lacking)}; "
-                "they have too few clips or groups"
+                "they have too few clips or groups, or the given splits have none"
             )
     return sentences

@@ -22,7 +22,7 @@ NO_FILE = "neither a file nor a folder"
 UNPRINTABLE = "a name with a character that cannot be printed"
 LINK_OUT = "a link out of the folder (copy the file)"
 LINK_IN = "a second link to a clip, or a link to a clip that is in the folder itself"
-LINK_BROKEN = "a link to nothing"
+LINK_BROKEN = "a link to nothing or to itself"
 LINK_FOLDER = "a link to a folder (copy the folder)"
 
 JOINT_LIST = "joints.toml"  # names the joints of skeleton files; no clip, and rightly there
@@ -132,9 +132,9 @@ def _look_at_link(
     root: str, path: str, entry: "os.DirEntry[str]", found: FoundFiles, links: list[tuple[str, str]]
 ) -> None:
     target = os.path.realpath(entry.path)
-    if entry.is_dir():
+    if os.path.isdir(target):  # noqa: PTH112 - `entry` and pathlib raise an error for a link to itself
         reason = LINK_FOLDER
-    elif not Path(target).exists():
+    elif not os.path.exists(target):  # noqa: PTH110
         reason = LINK_BROKEN
     elif not target.startswith(f"{root}{os.sep}"):
         reason = LINK_OUT

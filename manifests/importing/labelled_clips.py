@@ -81,11 +81,16 @@ def class_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _are_splits(found: FoundFiles) -> bool:
-    """Return whether the subfolders that have clips are splits and not classes."""
+    """Return whether the subfolders that have clips are splits and not classes.
+
+    They are if `train` is alone or beside another split, or if all subfolders are splits and only `train` is missing.
+    """
     top = {path.split("/")[0] for path in found.clips if "/" in path}
     splits = {name for name in top if name.lower() in SPLIT_NAMES}
     kinds = {SPLIT_NAMES[name.lower()] for name in splits}
-    if "train" not in kinds or (len(kinds) < 2 and len(top) > 1):
+    if len(kinds) < 2 and (len(top) > 1 or "train" not in kinds):
+        return False
+    if "train" not in kinds and top - splits:
         return False
     if others := sorted(top - splits):
         raise UserError(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from common.errors import UserError, first_few, unknown_name
 from common.files import inside
-from manifests.csv_cells import read_cells
+from manifests.csv_cells import CLIP_LIST, read_cells
 from manifests.file_kinds import suffix_of
 from manifests.importing.found_files import UNPRINTABLE, LeftOut, find_files, shown, why_no_clip
 from manifests.importing.labelled_clips import SPLIT_NAMES, LabelledClips
@@ -30,7 +30,7 @@ def read_list(file: Path, videos: Path | None) -> LabelledClips:
             rows have a split and others do not, or there are no clips.
     """
     root = file.parent if videos is None else videos
-    cells = read_cells(file, ("path", "label", "youtube_id"))
+    cells = read_cells(file, ("path", "label", "youtube_id"), CLIP_LIST)
     kinetics = set(KINETICS) <= set(cells.columns)
     if not kinetics and not {"path", "label"} <= set(cells.columns):
         raise UserError(
@@ -41,6 +41,7 @@ def read_list(file: Path, videos: Path | None) -> LabelledClips:
     paths = _kinetics_paths(cells, root) if kinetics else [_relative(path, root) for path in cells["path"]]
     rows = []
     for path, row in zip(paths, cells.to_dict("records"), strict=True):
+        _refuse_outside(path, file, root)
         if reason := _why_left_out(path, str(row["label"]), root):
             left_out[reason].append(shown(path))
             continue
@@ -70,6 +71,15 @@ def _kinetics_paths(cells: pd.DataFrame, root: Path) -> list[str]:
     except ValueError as error:
         raise UserError(f"time_start and time_end must be seconds: {error}") from error
     return [by_name.get(name, f"{name}.mp4") for name in names]
+
+
+def _refuse_outside(path: str, file: Path, root: Path) -> None:
+    try:
+        inside(root, path)
+    except UserError as error:
+        raise UserError(
+            f"{file}: the path {shown(path)} leads out of {root}; --videos gives the folder that has all clips"
+        ) from error
 
 
 def _why_left_out(path: str, label: str, root: Path) -> str:

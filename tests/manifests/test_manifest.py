@@ -168,7 +168,7 @@ def test_rows_with_a_cell_too_many(tmp_path: Path) -> None:
     header, *rows = clips().to_csv(index=False).splitlines()
     path.write_text("\n".join([header, *(f"{row},more" for row in rows)]))
     classes_path(path).write_text("wave\ndrink\n")
-    with pytest.raises(UserError, match="cannot read the manifest"):
+    with pytest.raises(UserError, match="rows have more cells than the header"):
         read_manifest(path)
 
 

@@ -111,6 +111,7 @@ def test_skeleton_files_are_clips_too(videos: Path) -> None:
             r"1 video, such as a/1\.mp4, and 2 skeleton files, such as b/1\.mat, are m",
         ),
         (["train/a/1.mp4", "test/a/1.mp4", "walk/1.mp4"], "test, train are splits, and walk beside them are not"),
+        (["val/a/1.mp4", "test/a/1.mp4", "val/b/1.mp4"], "the given splits are test and validation, without training"),
         (["train/a/1.mp4", "test/b/1.mp4", "test/a/1.mp4"], "too few for the splits train, validation"),
         (["train/a/1.mp4", "train/b/1.mp4", "val/a/1.mp4", "test/c/2.mp4"], "no training clip of 1 of 3 classes: c"),
     ],
@@ -140,8 +141,8 @@ def test_classes_that_lack_clips_are_named(videos: Path) -> None:
         "left out, not a video or skeleton file: d/notes.txt",
         "left out, in no class folder: stray.mp4",
         "no clips in 2 class folders: d, e",
-        "1 of 3 classes have no validation clips: c; they have too few clips or groups",
-        "1 of 3 classes have no test clips: c; they have too few clips or groups",
+        "1 of 3 classes have no validation clips: c; they have too few clips or groups, or the given splits have none",
+        "1 of 3 classes have no test clips: c; they have too few clips or groups, or the given splits have none",
         BY_CLIP,
     ]
 

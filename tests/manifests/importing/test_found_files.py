@@ -42,6 +42,7 @@ def test_links_are_followed_only_inside_the_folder(videos: Path, tmp_path: Path)
         "pool.mp4": Path("../a/.pool/hidden.mp4"),
         "twice.mp4": Path("../a/.pool/hidden.mp4"),
         "gone.mp4": Path("nowhere.mp4"),
+        "circle.mp4": Path("circle.mp4"),
         "folder": Path("../a"),
         "loop": Path(),
         "notes.txt": Path("../a/own.mp4"),
@@ -52,7 +53,7 @@ def test_links_are_followed_only_inside_the_folder(videos: Path, tmp_path: Path)
     assert found.left_out == {
         "a link out of the folder (copy the file)": ["b/out.mp4", "b/up.mp4"],
         "a link to a folder (copy the folder)": ["b/folder", "b/loop"],
-        "a link to nothing": ["b/gone.mp4"],
+        "a link to nothing or to itself": ["b/circle.mp4", "b/gone.mp4"],
         "a second link to a clip, or a link to a clip that is in the folder itself": ["b/again.mp4", "b/twice.mp4"],
         "hidden": ["a/.pool/"],
         "not a video or skeleton file": ["b/notes.txt"],
