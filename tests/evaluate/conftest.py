@@ -38,7 +38,7 @@ epochs = 2
 """
 VIDEO = """
 [{section}]
-backbone = "timm:resnet10t"
+backbone = "timm:test_resnet"
 weights = "random"
 segments = 5
 frames_per_segment = 2
@@ -50,7 +50,7 @@ backbone = "va_cnn"
 weights = "train"
 column = "path_skeleton"
 segments = 5
-va_cnn = {network = "resnet10t", image_size = 40, epochs = 1, samples_per_clip = 1}
+va_cnn = {network = "test_resnet", image_size = 40, epochs = 1, samples_per_clip = 1}
 """
 
 

@@ -244,7 +244,7 @@ def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytes
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
         'name = "x"\nseeds = [0]\n[data]\ndataset = "ucf101"\nprotocol = "ucf101-early-15-3-7"\n'
-        '[extract]\nbackbone = "timm:resnet10t"\nweights = "random"\n[distillation]\nbeta = 0.5\n'
+        '[extract]\nbackbone = "timm:test_resnet"\nweights = "random"\n[distillation]\nbeta = 0.5\n'
     )
     options = ["--videos", videos, "--out", tmp_path / "out", "--device", "cpu", "--workers", 1]
     assert call(APPS["evaluate"], "reproduce", recipe, *options) == 1

@@ -35,9 +35,9 @@ def small(name: str) -> Recipe:
     text = read_recipe(Path(name)).model_dump()
     for stream in [text["extract"], *text["streams"].values()]:
         if stream and stream["weights"] == "train":
-            stream["va_cnn"] |= {"network": "resnet10t", "image_size": 40, "epochs": 1, "samples_per_clip": 1}
+            stream["va_cnn"] |= {"network": "test_resnet", "image_size": 40, "epochs": 1, "samples_per_clip": 1}
         elif stream:
-            stream |= {"backbone": "timm:resnet10t", "weights": "random", "image_size": 32, "frames_per_segment": 1}
+            stream |= {"backbone": "timm:test_resnet", "weights": "random", "image_size": 32, "frames_per_segment": 1}
     text["training"] |= {"epochs": 1, "batch_size": 4}
     text |= {"seeds": [0], "teacher": {"hidden": 4}, "student": {"hidden": 4}}
     return Recipe.model_validate(text)
@@ -61,7 +61,7 @@ def test_ntu_in_one_command(tmp_path: Path) -> None:
     assert "ntu60-xsub-subset" in table and "62.8" not in table, "no published row beside a subset"
     assert any("are not in" in line for line in notices) and "main network from scratch" in notices
     cache = read_cache(tmp_path / "out" / "features.h5")
-    assert cache.features.shape == (18, 10, 512) and cache.valid.all()
+    assert cache.features.shape == (18, 10, 96) and cache.valid.all()
     assert cache.settings["legacy_sequence_actors"] is False
     again, _ = run(small("ntu60"), files, tmp_path / "out")
     assert (

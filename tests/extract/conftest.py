@@ -168,7 +168,7 @@ decode.DECODERS["pyav"] = replace(pyav, count=held, read=read)
 
 LAUNCHER = """
 import json, os, signal, sys, traceback
-import extract.run, common.progress
+import extract.run, common.progress, timm  # every command is a fork and finds them loaded
 from extract.commands.app import app
 from common.command_line import run_cli
 

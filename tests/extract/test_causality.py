@@ -20,7 +20,7 @@ from extract.segments import frame_indices
 from manifests.recipes.recipe import Extract
 
 SEGMENTS = 10
-BACKBONES = ["tsm_resnet50", "tsm_mobilenetv2", "timm:resnet10t"]
+BACKBONES = ["tsm_resnet50", "tsm_mobilenetv2", "timm:test_resnet"]
 SIDE = 40
 Video = NDArray[np.uint8]  # (T, SIDE, SIDE, 3)
 

@@ -15,7 +15,7 @@ from extract.cache import read_cache
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
 
-QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
 
 # Parts of 3 clips, and the end of the process at the first call of a function with telling arguments.
 KILL_AT = """
@@ -220,7 +220,7 @@ def test_verify_and_merge(command: Any, drawn_footage: Path, out: Path, whole: b
     ("change", "sentence"),
     [
         (("--weights", "tsm-r50-9f-kinetics400"), "tsm-r50-9f-kinetics400"),
-        (("--weights", "tsm-r50-8f-kinetics400"), "belong to the backbone tsm_resnet50, not to timm:resnet10t"),
+        (("--weights", "tsm-r50-8f-kinetics400"), "belong to the backbone tsm_resnet50, not to timm:test_resnet"),
         (("--backbone", "tsm_resnet5"), "there is no backbone tsm_resnet5; near are"),
         (("--precision", "fp8"), "precision"),
         (("--segments", "0"), "segments"),

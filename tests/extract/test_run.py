@@ -31,7 +31,7 @@ from extract.shards.run_folder import RunFolder
 from manifests.manifest import read_manifest, write_manifest
 from manifests.recipes.recipe import Extract
 
-QUICK = Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=2, image_size=32)
+QUICK = Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=2, image_size=32)
 TSM = QUICK.model_copy(update={"backbone": "tsm_resnet50"})
 CLIPS = [f"c{index}" for index in range(8)]
 RETRY = RunControl(retry=True)
@@ -92,10 +92,10 @@ def test_what_is_in_the_cache(whole: bytes, out: Path) -> None:
     cache = read_cache(out)
     assert cache.clip_id == CLIPS
     assert cache.num_frames.tolist() == [12 + 3 * index for index in range(8)]
-    assert cache.valid.all() and cache.features.shape == (8, 10, 512)
+    assert cache.valid.all() and cache.features.shape == (8, 10, 96)
     assert np.isfinite(cache.features).all()
     assert len({features.tobytes() for features in cache.features}) == 8, "a mix-up of clips would be seen"
-    assert cache.settings["backbone"] == "timm:resnet10t" and cache.settings["segments"] == 10
+    assert cache.settings["backbone"] == "timm:test_resnet" and cache.settings["segments"] == 10
 
 
 @pytest.mark.parametrize("workers", [1, 3])

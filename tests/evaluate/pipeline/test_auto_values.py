@@ -95,8 +95,8 @@ def test_values_are_kept_when_weights_or_clips_are_added(tmp_path: Path) -> None
 
 def test_a_recipe_that_now_names_a_value_is_obeyed(tmp_path: Path) -> None:
     plans_of(make_data(tmp_path, frames=45, extra=AUTO))
-    named = '[extract]\nbackbone = "timm:resnet10t"\nweights = "random"\nframes_per_segment = "auto"\n'
-    assert chosen(plans_of(make_data(tmp_path, frames=25, extra=named))) == ("timm:resnet10t", "random", 2)
+    named = '[extract]\nbackbone = "timm:test_resnet"\nweights = "random"\nframes_per_segment = "auto"\n'
+    assert chosen(plans_of(make_data(tmp_path, frames=25, extra=named))) == ("timm:test_resnet", "random", 2)
 
 
 def test_skeletons_get_statistics_of_their_joints(tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_a_recipe_that_says_nothing_of_features_has_auto_for_all(tmp_path: Path)
 
 
 def test_nothing_is_chosen_or_written_where_the_recipe_says_all(tmp_path: Path) -> None:
-    named = '[extract]\nbackbone = "timm:resnet10t"\nweights = "random"\n'
-    assert chosen(plans_of(make_data(tmp_path, extra=named))) == ("timm:resnet10t", "random", 8)
+    named = '[extract]\nbackbone = "timm:test_resnet"\nweights = "random"\n'
+    assert chosen(plans_of(make_data(tmp_path, extra=named))) == ("timm:test_resnet", "random", 8)
     assert not (tmp_path / "out").exists()
 
 
@@ -134,7 +134,7 @@ def test_a_given_cache_is_taken_as_it_is(tmp_path: Path) -> None:
     recipe = read_recipe(make_data(tmp_path, extra=AUTO))
     clips = pd.read_csv(tmp_path / "m.csv")["clip_id"].tolist()
     rows = [Row(clip, np.zeros((10, 2), np.float32), 9, True) for clip in clips]
-    settings = {"backbone": "timm:resnet10t", "frames_per_segment": 3}
+    settings = {"backbone": "timm:test_resnet", "frames_per_segment": 3}
     write_cache(tmp_path / "f.h5", rows, clips, (10, 2), settings)
     plans = make_plans(recipe, PipelineInputs(tmp_path / "out", caches={"features": tmp_path / "f.h5"}))
     assert list(plans.extraction.given) == ["features"]

@@ -37,7 +37,7 @@ methods = ["with", "knn"]
 dataset = "{dataset}"
 protocol = "mine-v1"
 [extract]
-backbone = "timm:resnet10t"
+backbone = "timm:test_resnet"
 weights = "random"
 segments = 4
 [distillation]
@@ -94,7 +94,7 @@ def test_a_recipe_becomes_one_plan_for_each_stage(tmp_path: Path, inputs: Pipeli
 def test_given_caches_are_read_and_checked_in_the_plan(tmp_path: Path, inputs: PipelineInputs) -> None:
     clips = small_manifest().clips["clip_id"].tolist()
     rows = [Row(clip, np.zeros((3, 2), np.float32), 9, True) for clip in clips]
-    write_cache(tmp_path / "f.h5", rows, clips, (3, 2), {"backbone": "timm:resnet10t"})
+    write_cache(tmp_path / "f.h5", rows, clips, (3, 2), {"backbone": "timm:test_resnet"})
     given = PipelineInputs(inputs.out, manifest=inputs.manifest, caches={"features": tmp_path / "f.h5"})
     with pytest.raises(UserError, match=r"not the cache of recipe tiny \(segments: 3 there, 4 in the recipe\)"):
         make_plans(write_recipe(tmp_path), given)

@@ -49,7 +49,7 @@ seeds = [0, 1]
 dataset = "stick-figures"
 protocol = "stick-figures-v1"
 [extract]
-backbone = "timm:resnet10t"
+backbone = "timm:test_resnet"
 weights = "random"
 frames_per_segment = 1
 image_size = 32
@@ -133,7 +133,7 @@ def test_every_file_is_there(whole: Result) -> None:
 def test_the_table_has_a_caption_and_the_figure_shows_the_bound(whole: Result) -> None:
     caption = whole.table_file.read_text().splitlines()[0]
     assert caption.startswith("stick-figures-v1: 10 classes; 20 train, 10 validation, 20 test clips; 2 seeds; ")
-    assert "; backbone timm:resnet10t (random); random weights; synthetic data. " in caption
+    assert "; backbone timm:test_resnet (random); random weights; synthetic data. " in caption
     texts = ["".join(node.itertext()) for node in ElementTree.parse(whole.figure_file.with_suffix(".svg")).iter()]
     assert "Best any method can reach (expected)" in texts
     assert any("random weights · synthetic data" in text for text in texts)

@@ -22,7 +22,7 @@ from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.recipes.recipe import Extract
 
 CLIPS = 3
-RECIPE = Extract(backbone="timm:resnet10t", weights="random", image_size=32, frames_per_segment=1)
+RECIPE = Extract(backbone="timm:test_resnet", weights="random", image_size=32, frames_per_segment=1)
 MACHINE = Machine(device="cpu", workers=1)
 PHASES = ("decode", "transfer", "preprocess", "model")
 MAY_BE_ZERO = {"transfer_s_per_clip", "transfer_share"}  # a difference, and small clips are there at once
@@ -73,7 +73,7 @@ def test_every_number_is_there_and_positive(figures: Figures) -> None:
 
 def test_the_setting_is_told(figures: Figures) -> None:
     assert str(figures["device"]).startswith("cpu (")
-    assert figures["backbone"] == "timm:resnet10t (random), fp32"
+    assert figures["backbone"] == "timm:test_resnet (random), fp32"
     assert (figures["threads"], figures["workers"], figures["clips"], figures["images_per_clip"]) == (1, 1, CLIPS, 10)
 
 

@@ -18,7 +18,7 @@ import pytest
 from extract.shards.run_folder import RunFolder
 
 SHARDS = 3
-QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
 SLURM_PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 SLURM_CONF = """\
 ClusterName=tests

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-QUICK = ["--backbone", "timm:resnet10t", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,9 @@ def test_an_unknown_decoder_gets_the_nearest_name() -> None:
             refuse("decrd")
 
 
-def test_a_new_decoder_is_a_file_and_a_line(own_copy: Callable[..., str], drawn_footage: Path, tmp_path: Path) -> None:
+def test_a_new_decoder_is_a_file_and_a_line(
+    own_copy: Callable[..., str], command: Any, drawn_footage: Path, tmp_path: Path
+) -> None:
     files = {"extract/decoding/decoders/negative.py": NEGATIVE}
     dictionary = "extract/decoding/decoders/__init__.py"
     lines = {
@@ -53,11 +56,10 @@ def test_a_new_decoder_is_a_file_and_a_line(own_copy: Callable[..., str], drawn_
     }  # fmt: skip
     options = ["--videos", drawn_footage / "videos", "--backbone", "timm:test_resnet", "--weights", "random"]
     options += ["--frames-per-segment", "1", "--image-size", "32", "--workers", "1", "--device", "cpu"]
-    caches = {name: tmp_path / f"{name}.h5" for name in ("pyav", "negative")}
-    for name, out in caches.items():
-        added = (files, lines) if name == "pyav" else ({}, {})
-        own_copy(*added, "run", drawn_footage / "clips.csv", "--out", out, *options, "--decoder", name)
-    by_pyav, negative = (read_cache(out) for out in caches.values())
+    words = ["run", drawn_footage / "clips.csv", *options]
+    assert command(*words, "--out", tmp_path / "pyav.h5").status == 0
+    own_copy(files, lines, *words, "--out", tmp_path / "negative.h5", "--decoder", "negative")
+    by_pyav, negative = (read_cache(tmp_path / name) for name in ("pyav.h5", "negative.h5"))
     assert negative.settings["decoder"] == f"negative {version('av')}" and negative.valid.all()
     assert not np.array_equal(negative.features, by_pyav.features)
     verdicts = json.loads(own_copy({}, {}, "doctor", "--json"))["decoders"]

@@ -87,7 +87,7 @@ def test_without_nvdec_a_clip_fails_with_the_reason(h264: Path) -> None:
 
 
 def test_the_settings_say_who_decoded_what() -> None:
-    recipe = Extract(backbone="timm:resnet10t", weights="random")
+    recipe = Extract(backbone="timm:test_resnet", weights="random")
     assert recording_settings(recipe, "pyav", "video")["decoder"] == f"pyav {av.__version__}"
     said = recording_settings(recipe, "nvdec", "video")["decoder"]
     assert said == f"nvdec (h264 and hevc in yuv420p; others pyav) {av.__version__}"
@@ -95,6 +95,6 @@ def test_the_settings_say_who_decoded_what() -> None:
 
 def test_the_settings_say_by_which_rule_frames_are_shown() -> None:
     """A cache of before, when some files had other frames, is not continued."""
-    recipe = Extract(backbone="timm:resnet10t", weights="random")
+    recipe = Extract(backbone="timm:test_resnet", weights="random")
     assert recording_settings(recipe, "pyav", "video")["frames_rule"] == decode.FRAMES_RULE
     assert "frames_rule" not in recording_settings(recipe, "pyav", "skeleton")

@@ -66,13 +66,13 @@ def test_features_stay_and_every_normalisation_goes(name: str, assert_as_exact: 
 
 
 def test_a_network_says_that_its_norms_are_folded() -> None:
-    assert SegmentNetwork(backbone("timm:resnet10t"), device="cpu").settings["batch_norm"] == "folded"
+    assert SegmentNetwork(backbone("timm:test_resnet"), device="cpu").settings["batch_norm"] == "folded"
     vit = load_backbone(Extract(backbone="timm:test_vit", weights="random", frames_per_segment=1))
     assert "batch_norm" not in SegmentNetwork(vit, device="cpu").settings
 
 
 def test_two_networks_of_one_backbone_do_not_disturb_each_other() -> None:
-    given = backbone("timm:resnet10t")
+    given = backbone("timm:test_resnet")
     weights = {name: value.clone() for name, value in given.network.state_dict().items()}
     SegmentNetwork(given, device="cpu", precision="bf16")
     assert all(torch.equal(value, weights[name]) for name, value in given.network.state_dict().items())

@@ -77,7 +77,9 @@ def repeating(seed: int, distinct: int) -> Clip:
 @pytest.mark.parametrize("clips_at_once", [1, 3])
 def test_frames_one_by_one_are_each_computed_once(clips_at_once: int) -> None:
     per_frame = SegmentNetwork(
-        load_backbone(Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=FRAMES, image_size=SIDE)),
+        load_backbone(
+            Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=FRAMES, image_size=SIDE)
+        ),
         device="cpu",
     )
     batches = batches_of(per_frame, clips_at_once)

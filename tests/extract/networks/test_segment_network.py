@@ -42,7 +42,7 @@ def test_repeated_frames_give_the_same_bytes_computed_once(backbone: str, precis
 @pytest.mark.parametrize("num_frames", [1, 17, 60, 300])
 def test_batches_have_one_shape_whatever_the_clip(num_frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
     network = SegmentNetwork(
-        load_backbone(Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=8, image_size=32)),
+        load_backbone(Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=8, image_size=32)),
         device="cpu",
     )
     sizes: list[int] = []

@@ -24,7 +24,7 @@ from manifests.recipes.recipe import Extract
 
 IDS = [f"clip{index}" for index in range(12)]
 SETTINGS = {"backbone": "b", "device": "cpu"}
-RECIPE = Extract(backbone="timm:resnet10t", weights="random")
+RECIPE = Extract(backbone="timm:test_resnet", weights="random")
 
 
 def planned(clip_ids: Sequence[str] = IDS, shards: int = 3, recipe: Extract = RECIPE) -> tuple[RunPlan, pd.DataFrame]:

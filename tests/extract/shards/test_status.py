@@ -56,7 +56,7 @@ class Run:
         names = [f"clip{number}" for number in range(clips)]
         columns = {"clip_id": names, "path": [f"{name}.avi" for name in names], "archive": [""] * clips}
         table = pd.DataFrame({**columns, "frames": 100, "bytes": 0, "offset": 0})
-        recipe = Extract(backbone="timm:resnet10t", weights="random")
+        recipe = Extract(backbone="timm:test_resnet", weights="random")
         plan, self.clips = make_run_plan(
             "clips.csv", Listing(videos="videos", clips=table, fingerprint="f" * 64), recipe, Machine(), shards
         )

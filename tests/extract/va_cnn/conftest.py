@@ -7,4 +7,4 @@ from manifests.recipes.recipe import VaCnn
 
 @pytest.fixture
 def table() -> VaCnn:
-    return VaCnn(network="resnet10t", image_size=40, learning_rate=1e-3, batch_size=8, epochs=4, samples_per_clip=2)
+    return VaCnn(network="test_resnet", image_size=40, learning_rate=1e-3, batch_size=8, epochs=4, samples_per_clip=2)

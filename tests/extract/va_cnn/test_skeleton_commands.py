@@ -10,7 +10,7 @@ from extract.cache import read_cache
 from extract.commands.app import app
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-SMALL = "--network resnet10t --image-size 40 --batch-size 8 --epochs 1 --samples-per-clip 1 --device cpu --workers 1"
+SMALL = "--network test_resnet --image-size 40 --batch-size 8 --epochs 1 --samples-per-clip 1 --device cpu --workers 1"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_train_then_run(command, drawn_skeletons: Path, tmp_path: Path) -> None:
     weights = tmp_path / "va" / "weights.safetensors"
     status, out, _ = command("run", drawn_skeletons / "clips.csv", *words, "--weights", weights, "--workers", 1)
     assert status == 0 and "20 of 20 clips" in out
-    assert read_cache(tmp_path / "f.h5").features.shape == (20, 10, 512)
+    assert read_cache(tmp_path / "f.h5").features.shape == (20, 10, 96)
     status, out, _ = train(command, drawn_skeletons, tmp_path / "va", "--json")
     assert status == 0 and json.loads(out)["epochs"] == 1, "it is finished: said again at once"
 

@@ -69,7 +69,7 @@ def test_smaller_pictures_fit_too(size: int) -> None:
 
 def test_the_view_learns() -> None:
     torch.manual_seed(0)
-    network = VaCnnNetwork("resnet10t", 4, 40, -1.0, 1.0)
+    network = VaCnnNetwork("test_resnet", 4, 40, -1.0, 1.0)
     network(torch.rand(4, 3, 40, 40)).square().sum().backward()
     gradient = network.view_adaptation.view.bias.grad
     assert gradient is not None and gradient.abs().min() > 0

@@ -2,10 +2,9 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -112,7 +111,7 @@ def test_samples_are_cut_at_any_frame_of_their_segment(training: Samples) -> Non
 
 @pytest.mark.slow
 def test_it_learns_what_can_be_learned(training: Samples, validation: Samples, table: VaCnn) -> None:
-    more = table.model_copy(update={"epochs": 12, "samples_per_clip": 4})
+    more = table.model_copy(update={"network": "resnet10t", "epochs": 12, "samples_per_clip": 4})
     last = state_of(training, validation, more)[-1]
     assert last.selected.validation_whole == 1
     assert last.history[-1].loss < last.history[0].loss
@@ -166,7 +165,7 @@ def test_initial_weights_of_the_main_network(training: Samples, table: VaCnn, tm
     import timm
     from safetensors.torch import save_file
 
-    source = timm.create_model("resnet10t", num_classes=5)
+    source = timm.create_model("test_resnet", num_classes=5)
     save_file(source.state_dict(), tmp_path / "imagenet.safetensors")
     named = table.model_copy(update={"initial_weights": str(tmp_path / "imagenet.safetensors")})
     network, remark = initial_network(named, 2, training)
@@ -180,7 +179,7 @@ def test_initial_weights_of_the_main_network(training: Samples, table: VaCnn, tm
 def trained(drawn_skeletons: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with a finished training."""
     folder = tmp_path_factory.mktemp("trained") / "run"
-    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    table = VaCnn(network="test_resnet", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     manifest = read_manifest(drawn_skeletons / "clips.csv")
@@ -191,7 +190,7 @@ def trained(drawn_skeletons: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_a_finished_run_returns_at_once_and_others_are_refused(trained: Path, drawn_skeletons: Path) -> None:
     manifest = read_manifest(drawn_skeletons / "clips.csv")
-    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    table = VaCnn(network="test_resnet", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     empty = trained  # no skeletons in it
     assert train_va_cnn(trained, data_of(manifest, empty), table, CPU) == trained / "weights.safetensors"
     with pytest.raises(UserError, match=r"other settings \(va_cnn.epochs: 1 there, 2 wanted\)"):
@@ -207,7 +206,7 @@ def test_test_clips_play_no_part(trained: Path, drawn_skeletons: Path, tmp_path:
     clips.loc[test, "class_name"] = [manifest.classes[label] for label in clips.loc[test, "label"]]
     for path in clips.loc[~test, "path"]:
         shutil.copy(drawn_skeletons / path, tmp_path / path)
-    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    table = VaCnn(network="test_resnet", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     weights = train_va_cnn(tmp_path / "run", data_of(Manifest(clips, manifest.classes), tmp_path), table, CPU)
     assert weights.read_bytes() == (trained / "weights.safetensors").read_bytes()
 
@@ -216,7 +215,7 @@ def test_files_that_cannot_be_read_are_refused_or_named(drawn_skeletons: Path, t
     folder = Path(shutil.copytree(drawn_skeletons, tmp_path / "damaged"))
     (folder / "s4.npy").write_bytes(b"no array")
     said: list[str] = []
-    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    table = VaCnn(network="test_resnet", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     manifest = read_manifest(folder / "clips.csv")
     with pytest.raises(UserError, match=r"1 of 12 skeletons of split train cannot be read; .*s4.npy: .*--skip-failed"):
         train_va_cnn(tmp_path / "run", data_of(manifest, folder), table, CPU)
@@ -232,7 +231,7 @@ def test_files_that_cannot_be_read_are_refused_or_named(drawn_skeletons: Path, t
 
 def test_a_training_does_not_go_on_with_other_files(drawn_skeletons: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(drawn_skeletons, tmp_path / "replaced"))
-    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=3, samples_per_clip=1)
+    table = VaCnn(network="test_resnet", image_size=40, batch_size=8, epochs=3, samples_per_clip=1)
     manifest = read_manifest(folder / "clips.csv")
 
     def interrupt(done: int, total: int) -> None:
@@ -247,7 +246,7 @@ def test_a_training_does_not_go_on_with_other_files(drawn_skeletons: Path, tmp_p
 
 
 def test_a_typo_claims_nothing(drawn_skeletons: Path, tmp_path: Path) -> None:
-    table = VaCnn(network="resnet10t", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
+    table = VaCnn(network="test_resnet", image_size=40, batch_size=8, epochs=1, samples_per_clip=1)
     manifest = read_manifest(drawn_skeletons / "clips.csv")
     wrong = [
         ({"network": "resnet10"}, "timm has no model 'resnet10'"),
@@ -311,7 +310,7 @@ def test_coordinates_stay_exact_in_half_precision(training: Samples, table: VaCn
 
 def test_the_weights_tell_how_they_were_made(trained: Path) -> None:
     network, made = load_va_cnn(trained / "weights.safetensors")
-    assert made["va_cnn"]["network"] == "resnet10t" and made["segments"] == SEGMENTS
+    assert made["va_cnn"]["network"] == "test_resnet" and made["segments"] == SEGMENTS
     assert made["initial_weights"] == "main network from scratch" and made["protocol"] == "made-up"
     assert not network.training
     curves = pd.read_csv(trained / "metrics.csv")
@@ -328,7 +327,7 @@ def test_what_is_no_weights_file_is_a_sentence(trained: Path, tmp_path: Path) ->
             load_va_cnn(tmp_path / "bad")
 
 
-@pytest.mark.parametrize(("pictures", "dim"), [("segment", 512), ("beginning", 512), ("both", 1024)])
+@pytest.mark.parametrize(("pictures", "dim"), [("segment", 96), ("beginning", 96), ("both", 192)])
 def test_features_are_extracted_with_it(
     trained: Path, drawn_skeletons: Path, tmp_path: Path, pictures: str, dim: int
 ) -> None:
@@ -365,42 +364,27 @@ def test_both_is_segment_and_beginning_side_by_side(trained: Path, drawn_skeleto
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_bytes(drawn_skeletons: Path, tmp_path: Path) -> None:
-    """kill -9 after the second epoch's curves are on disk; the command again; the weights of an undisturbed run."""
-
-    def command(out: str) -> list[str]:
-        words = (
-            f"train-vacnn {drawn_skeletons}/clips.csv --videos {drawn_skeletons} --out {tmp_path / out} --device cpu"
-        )
-        small = "--network resnet10t --image-size 40 --batch-size 8 --epochs 6 --samples-per-clip 3 --segments 4"
-        return [sys.executable, "-c", _EAGER, *words.split(), *small.split(), "--workers", "1"]
-
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(command("whole"), check=True, env=environment, capture_output=True, timeout=300)
-    with subprocess.Popen(
-        command("killed"), env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        until = time.monotonic() + 240
-        while not (tmp_path / "killed" / "resume.safetensors").exists():
-            assert time.monotonic() < until and process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-    subprocess.run(command("killed"), check=True, env=environment, capture_output=True, timeout=300)
+def test_a_killed_training_goes_on_to_the_same_bytes(command: Any, drawn_skeletons: Path, tmp_path: Path) -> None:
+    """kill -9 after the first state is on disk; the command again; the weights of an undisturbed run."""
+    small = "--network test_resnet --image-size 40 --batch-size 8 --epochs 6 --samples-per-clip 3 --segments 4"
+    words = ["train-vacnn", drawn_skeletons / "clips.csv", "--videos", drawn_skeletons, "--device", "cpu"]
+    words += [*small.split(), "--workers", "1", "--out"]
+    assert command(*words, tmp_path / "whole", before=EAGER).status == 0
+    running = command.start(*words, tmp_path / "killed", before=EAGER)
+    until = time.monotonic() + 240
+    while not (tmp_path / "killed" / "resume.safetensors").exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.kill(running.pid, signal.SIGKILL)
+    assert running.wait().status == -signal.SIGKILL, "it was in the middle"
+    assert command(*words, tmp_path / "killed", before=EAGER).status == 0
     a, b = (load_file(tmp_path / name / "weights.safetensors") for name in ("whole", "killed"))
     assert equal(a, b)
     assert (tmp_path / "whole/metrics.csv").read_bytes() == (tmp_path / "killed/metrics.csv").read_bytes()
 
 
 # The state is written after every epoch here, not every 20 s.
-_EAGER = """
-import sys
-from extract.va_cnn import run_folder
-run_folder.SAVE_SECONDS = 0
-from extract.commands.app import app
-from common.command_line import run_cli
-if __name__ == "__main__":
-    run_cli(app)
-"""
+EAGER = "from extract.va_cnn import run_folder; run_folder.SAVE_SECONDS = 0"
 
 
 def test_the_selected_epoch_is_the_best_then_the_surest_then_the_first() -> None:
