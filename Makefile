@@ -4,10 +4,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 TESTERS ?= 2
-ALONE := slurm or ray or browser
+WAITING := slurm or ray or browser
 EXTRAS := lite0 openvino decord http rar ray dev docs  # what the lock holds; s3 and gcs bring many packages for few users
 
-.PHONY: setup demo test quick lint docs lock clean
+.PHONY: setup demo test test-files test-waiting quick lint docs lock clean
 
 setup: $(VENV)/.ready
 
@@ -27,15 +27,21 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: setup
 	$(RUN) -m evaluate reproduce stick-figures --out out/demo
 
-# Runs every test: files side by side on TESTERS cores with one thread each, then those that need a cluster or a browser.
-test quick: export OMP_NUM_THREADS = 1
+# Runs every test: files side by side on TESTERS cores with one thread each; beside them, one after the other, those
+# that wait for a cluster or a browser. All are run, also if some fail.
+test test-files test-waiting quick: export OMP_NUM_THREADS = 1
 test: setup
-	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not ($(ALONE))"
-	$(RUN) -m pytest -m "$(ALONE)"
+	+$(MAKE) --no-print-directory --keep-going --jobs 2 test-files test-waiting
+
+test-files:
+	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not ($(WAITING))"
+
+test-waiting:
+	$(RUN) -m pytest -m "$(WAITING)"
 
 # Runs the tests that are not slow.
 quick: setup
-	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not slow and not ($(ALONE))"
+	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not slow and not ($(WAITING))"
 
 lint: setup
 	$(RUN) -m ruff format --check .
