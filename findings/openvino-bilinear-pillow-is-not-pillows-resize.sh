@@ -2,7 +2,7 @@
 # openvino 2026.4.1: Interpolate with mode "bilinear_pillow" or "bicubic_pillow" does not give Pillow's grey levels.
 #
 # The modes are named after Pillow, and on uint8 images of a video's size (240 x 320 to 256 x 341, as for networks of
-# 224 x 224) most values are the same; but 1 to 2 % (bilinear) and about 0.15 % (bicubic) of them are others, by up to 2
+# 224 x 224) most values are the same; but nearly 2 % (bilinear) and 0.15 % (bicubic) of them are others, by 1, seldom by 2
 # grey levels. Networks whose input was prepared with Pillow so get other images when the resize moves into the model.
 # Shrinking 1080 x 1920 differs too, by 1. The device is the CPU plugin; the shape is static, so is the mode.
 #
