@@ -2,8 +2,9 @@
 # openvino 2026.4.1: Interpolate with mode "bilinear_pillow" or "bicubic_pillow" does not give Pillow's grey levels.
 #
 # The modes are named after Pillow, and on uint8 images of a video's size (240 x 320 to 256 x 341, as for networks of
-# 224 x 224) most values are the same; but nearly 2 % (bilinear) and 0.15 % (bicubic) of them are others, by 1, seldom by 2
-# grey levels. Networks whose input was prepared with Pillow so get other images when the resize moves into the model.
+# 224 x 224) most values are the same; but nearly 2 % (bilinear) and 0.15 % (bicubic) of them are others, by 1 grey
+# level, seldom by 2. Networks whose input was prepared with Pillow get other images when the resize moves into the
+# model.
 # Shrinking 1080 x 1920 differs too, by 1. The device is the CPU plugin; the shape is static, so is the mode.
 #
 # Needs python3 with venv, on x86. Exits 0 while this is so, 1 once it has changed, 2 if it could not be tried.
