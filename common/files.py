@@ -27,7 +27,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        in_the_way = next((f"{folder} is a file and not a folder" for folder in path.parents if folder.is_file()), "")
+        raise UserError(f"cannot write {path}: {in_the_way or error.strerror or error}") from error
     os.close(handle)
     temporary = Path(name)
     try:

@@ -47,7 +47,9 @@ def _with_streams(text: str, streams: Sequence[str]) -> Recording | Unusable:
 
 
 def _of_one_stream(text: str, stream: str, kind: str) -> Iterator[Recording | Unusable]:
-    if is_url(text) and suffix_of(text.partition("?")[0], SUFFIXES):
+    if not text:
+        yield Unusable("''", "the input is empty")
+    elif is_url(text) and suffix_of(text.partition("?")[0], SUFFIXES):
         yield Recording(text, {stream: text})
     elif is_url(text) or Path(text).is_dir():
         yield from _of_folder(text, stream, kind)

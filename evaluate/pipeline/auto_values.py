@@ -16,7 +16,7 @@ from common.errors import UserError
 from common.files import write_text
 from common.run_record import read_record
 from evaluate.pipeline.clips import Clips
-from evaluate.pipeline.extraction_plan import refuse_no_files
+from evaluate.pipeline.extraction_plan import refuse_no_files, refuse_no_video_folder
 from evaluate.pipeline.inputs import PipelineInputs
 from extract.backbones import BACKBONES, BackboneEntry, find_backbone
 from extract.backbones.frame_network import FrameNetwork
@@ -62,8 +62,8 @@ def replace_auto(
         notify: gets a sentence about the values.
 
     Raises:
-        UserError: the manifest lacks the column of a stream or mixes videos and skeletons in it, or the record is
-            damaged.
+        UserError: the manifest lacks the column of a stream or mixes videos and skeletons in it, the folder of its
+            files does not exist, or the record is damaged.
     """
     if not recipe.stream_configs and not inputs.caches and clips.root is not None and recipe.data.dataset == OTHER:
         recipe = recipe.model_copy(update={"extract": Extract(frames_per_segment=AUTO)})
@@ -78,6 +78,7 @@ def replace_auto(
         refuse_no_files(recipe.name, name, config, clips.manifest)
     if clips.root is None:
         return recipe  # `plan_extraction` refuses it
+    refuse_no_video_folder(recipe, inputs, clips)  # before anything is chosen for files that are not there
     record = inputs.out / RECORD
     recorded = _read(record)
     kept = {name: values for name, values in recorded.items() if name in wanted and _agrees(values, wanted[name])}

@@ -79,10 +79,8 @@ def plan_extraction(recipe: Recipe, inputs: PipelineInputs, clips: Clips) -> Ext
         refuse_no_files(recipe.name, name, config, clips.manifest)
     if wanted and clips.root is None:
         raise UserError(f"give --videos, the folder of the files that {' and '.join(wanted)} are made of")
-    if wanted and clips.root is not None and inputs.videos is None and recipe.data.videos is not None:
-        refuse_no_folder(
-            clips.root, "the video folder", f"correct data.videos in recipe {recipe.name}, or give --videos"
-        )
+    if wanted:
+        refuse_no_video_folder(recipe, inputs, clips)
     return ExtractionPlan(
         clips=clips,
         given=given,
@@ -96,6 +94,18 @@ def plan_extraction(recipe: Recipe, inputs: PipelineInputs, clips: Clips) -> Ext
         skip_failed=inputs.skip_failed,
         get_weights=inputs.get_weights,
     )
+
+
+def refuse_no_video_folder(recipe: Recipe, inputs: PipelineInputs, clips: Clips) -> None:
+    """Refuse a video folder that the recipe names and that is not there. One that the user gave is checked before.
+
+    Raises:
+        UserError: it does not exist, or is a file.
+    """
+    if clips.root is not None and inputs.videos is None and recipe.data.videos is not None:
+        refuse_no_folder(
+            clips.root, "the video folder", f"correct data.videos in recipe {recipe.name}, or give --videos"
+        )
 
 
 def refuse_no_files(recipe: str, name: str, config: Extract | None, manifest: Manifest) -> None:

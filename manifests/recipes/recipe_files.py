@@ -68,6 +68,8 @@ def find_recipe_file(name: Path, folder: Path) -> Path:
         raise UserError(f"{folder / name} is not a recipe but a folder; give a TOML file or the name of a recipe")
     if (RECIPES / "suites" / f"{name}.toml").is_file():
         raise UserError(f"{name} is a suite and not one recipe; give one of its rows, or `reproduce` the suite")
+    if name.suffix == ".toml":
+        raise UserError(f"the recipe {folder / name} does not exist; correct the path, or give the name of a recipe")
     known = sorted(path.stem for place in shipped for path in place.glob("*.toml"))
     suites = sorted(path.stem for path in (RECIPES / "suites").glob("*.toml"))
     nearest = difflib.get_close_matches(str(name), [*known, *suites], n=1)

@@ -102,3 +102,8 @@ def test_urls(server: str) -> None:
     assert names(find_recordings([f"{server}/deep"], VIDEO), Path(server)) == [f"{server}/deep/c.mkv"]
     (unusable,) = find_recordings([f"{server}/nowhere"], VIDEO)
     assert isinstance(unusable, Unusable) and "does not exist" in unusable.reason
+
+
+def test_an_empty_input_is_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    assert find_recordings([""], VIDEO) == [Unusable("''", "the input is empty")]

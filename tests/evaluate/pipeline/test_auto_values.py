@@ -166,6 +166,7 @@ def test_the_files_that_a_recipe_names_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "v").rmdir()
     with pytest.raises(UserError, match=r"the video folder .*/v does not exist; correct data\.videos in recipe r, or"):
         plans_of(recipe)
+    assert not (tmp_path / "out").exists()  # nothing was chosen for files that are not there
     (tmp_path / "m.csv").unlink()
     with pytest.raises(UserError, match=r"m\.csv is missing"):
         plans_of(recipe)

@@ -18,6 +18,8 @@ def test_the_counts_and_the_next_command_are_printed(tmp_path: Path) -> None:
     write_clips(tmp_path / "v", [*clips_of(["walk", "[run]"], 10), *(f"walk/n{number}.txt" for number in range(5))])
     code, out, err = run(tmp_path / "v", "--out", tmp_path / "mine")
     assert code == 0
+    spaces = run(tmp_path / "v", "--out", tmp_path / "it is mine")[1]
+    assert f"next: python -m evaluate reproduce '{tmp_path}/it is mine/recipe.toml'" in spaces
     rows = [line.split() for line in out.splitlines() if line.strip().startswith(("walk", "[run]"))]
     assert [row[:2] for row in rows] == [["[run]", "6"], ["walk", "6"]]
     assert "20 clips (12 train / 3 validation / 5 test), 2 classes" in out

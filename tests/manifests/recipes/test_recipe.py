@@ -200,6 +200,8 @@ def test_lists_and_sizes_that_cannot_work_are_refused(key: str, value: object, m
 
 
 def test_no_such_recipe_lists_the_known() -> None:
+    with pytest.raises(UserError, match=r"the recipe .*mine/recpie\.toml does not exist; correct the path, or give"):
+        read_recipe(Path("mine/recpie.toml"))
     with pytest.raises(UserError, match=r"no recipe nowhere; give a file, or one of: .*ucf101"):
         read_recipe(Path("nowhere"))
 
