@@ -3,6 +3,7 @@
 It is a run folder, the folder of a reproduction, or a folder that `export` wrote. Every file is checked here.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,8 @@ def find_model(folder: Path, method: str | None = None, seed: int | None = None)
         return _of_runs(folder, chosen_runs(folder, method, seed))
     below = sorted(path.parent for path in folder.glob(f"*/{RUNS}"))
     hint = f"; in it are {first_few([*map(str, below)])}: give one of these" if below else ""
+    if (recipe := folder / "recipe.toml").is_file():
+        hint = f"; `python -m evaluate reproduce {shlex.quote(str(recipe))}` trains one, and says where it is"
     raise UserError(f"{folder} is no trained model: neither a run folder, nor what `reproduce` or `export` wrote{hint}")
 
 

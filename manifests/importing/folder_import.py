@@ -15,7 +15,7 @@ from manifests.file_kinds import SKELETON_SUFFIXES, suffix_of
 from manifests.importing.division import Shares, divide, split_counts
 from manifests.importing.found_files import LeftOut
 from manifests.importing.groups import Groups, groups_by_name, groups_by_regex
-from manifests.importing.labelled_clips import LabelledClips, class_order, read_folder
+from manifests.importing.labelled_clips import LabelledClips, are_numbers, class_order, read_folder
 from manifests.importing.labelled_list import read_list
 from manifests.manifest import COLUMNS, SPLITS, Manifest, check
 
@@ -109,16 +109,22 @@ def _read(source: Path, videos: Path | None) -> LabelledClips:
 
 
 def _refuse_classes(names: Sequence[str]) -> None:
-    """Refuse one class, names that cannot be printed, and names that differ only in case or in accents' encoding."""
+    """Refuse one class, names that cannot be printed or have a space at an end, and names that are nearly the same.
+
+    These differ in case or in accents' encoding only, or all classes are numbers and two of them are equal.
+    """
     if len(names) == 1:
         raise UserError(f"all clips are of one class, {names[0]}, so there is nothing to learn; two classes are needed")
     same = defaultdict(list)
+    numbers = are_numbers(names)
     for name in names:
         if not name.isprintable():
             raise UserError(f"the class {name!r} has a character that cannot be printed; rename it")
-        same[unicodedata.normalize("NFC", name).casefold()].append(name)
+        if name != name.strip():
+            raise UserError(f"the class {name!r} has a space at its beginning or end; remove the space")
+        same[str(int(name)) if numbers else unicodedata.normalize("NFC", name).casefold()].append(name)
     if alike := [" and ".join(own) for own in same.values() if len(own) > 1]:
-        raise UserError(f"some machines take these classes for one: {first_few(alike)}; join or rename them")
+        raise UserError(f"these classes have nearly the same name: {first_few(alike)}; join or rename them")
 
 
 def _refuse_mixed(paths: Sequence[str]) -> None:

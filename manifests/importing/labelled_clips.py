@@ -75,9 +75,12 @@ def class_order(names: Iterable[str]) -> tuple[str, ...]:
     So the classes 0 to 26 of a list keep their numbers: 10 comes after 9, and not after 1.
     """
     different = sorted(set(names))
-    if all(name.isascii() and name.isdecimal() for name in different):
-        different.sort(key=int)
-    return tuple(different)
+    return tuple(sorted(different, key=int) if are_numbers(different) else different)
+
+
+def are_numbers(names: Iterable[str]) -> bool:
+    """Return whether all names are whole numbers."""
+    return all(name.isascii() and name.isdecimal() for name in names)
 
 
 def _are_splits(found: FoundFiles) -> bool:

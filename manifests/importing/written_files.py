@@ -75,9 +75,14 @@ def write_import(imported: Imported, out: Path, force: bool) -> list[str]:
 
 
 def recipe_text(imported: Imported, out: Path) -> str:
-    """Return the recipe of an import, for a folder. A relative path to the files stays relative."""
+    """Return the recipe of an import, for a folder. A relative path to the files stays relative.
+
+    If a link in the path of the folder makes a relative path lead elsewhere, the path becomes absolute.
+    """
     root = imported.root
     videos = str(root) if root.is_absolute() else os.path.relpath(root, out)
+    if (out / videos).resolve() != root.resolve():
+        videos = str(root.absolute())
     training = Training()
     clips = int((imported.manifest.clips["split"] == "train").sum())
     in_epoch = math.ceil(clips / training.batch_size)

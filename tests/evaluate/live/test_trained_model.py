@@ -80,6 +80,11 @@ def test_what_is_no_model_is_refused(tmp_path: Path, copied: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="empty is no trained model: neither a run folder, nor what"):
         find_model(tmp_path / "empty")
+    (tmp_path / "empty" / "recipe.toml").touch()
+    with pytest.raises(
+        UserError, match=r"empty is no .*`python -m evaluate reproduce .*empty/recipe\.toml` trains one"
+    ):
+        find_model(tmp_path / "empty")
     with pytest.raises(UserError, match=f"no trained model.*in it are {copied}: give one of these"):
         find_model(tmp_path)
     with pytest.raises(UserError, match="is a file and not a folder"):

@@ -104,8 +104,10 @@ def test_skeleton_files_are_clips_too(videos: Path) -> None:
         (["a/notes.txt", "a/x.jpg"], "no clips in .*; 2 not a video or skeleton file: a/notes.txt, a/x.jpg"),
         (["walk/1.mp4", "walk/2.mp4"], "all clips are of one class, walk, so there is nothing to learn"),
         (["a/1.mp4", "b/1.mp4"], "2 groups or single clips of 2 classes are too few"),
-        (["Walk/1.mp4", "walk/2.mp4"], "some machines take these classes for one: Walk and walk; join or rename"),
-        (["é/1.mp4", "e\u0301/2.mp4"], "some machines take these classes for one"),
+        (["Walk/1.mp4", "walk/2.mp4"], "these classes have nearly the same name: Walk and walk; join or rename"),
+        (["é/1.mp4", "e\u0301/2.mp4"], "these classes have nearly the same name"),
+        (["1/1.mp4", "01/2.mp4", "2/3.mp4"], "these classes have nearly the same name: 01 and 1; join or rename"),
+        (["walk/1.mp4", "walk /2.mp4"], "the class 'walk ' has a space at its beginning or end; remove the space"),
         (
             ["a/1.mp4", "b/1.mat", "b/2.mat"],
             r"1 video, such as a/1\.mp4, and 2 skeleton files, such as b/1\.mat, are m",

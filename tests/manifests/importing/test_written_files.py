@@ -36,6 +36,18 @@ def test_few_clips_are_trained_for_more_epochs(videos: Path, tmp_path: Path, cli
     assert read_recipe(tmp_path / "mine" / "recipe.toml").training.epochs == epochs
 
 
+def test_behind_a_link_the_path_to_the_files_is_absolute(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clips(videos, clips_of("ab", 5))
+    (tmp_path / "deep" / "real").mkdir(parents=True)
+    (tmp_path / "mine").symlink_to("deep/real")
+    monkeypatch.chdir(tmp_path)
+    from_folder("videos", "mine")
+    recipe = read_recipe(Path("mine/recipe.toml"))
+    assert recipe.data.videos is not None and recipe.data.videos.resolve() == videos.resolve()
+
+
 def test_a_relative_folder_stays_relative(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_clips(videos, clips_of("ab", 5))
     monkeypatch.chdir(tmp_path)
