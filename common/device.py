@@ -37,14 +37,19 @@ def check_device_name(name: str) -> None:
         raise UserError(f"no device {name!r}; {hint}known: auto, cpu, cuda, cuda:1 (--device)")
 
 
-def device_name(device: torch.device) -> str:
+def device_name(device: torch.device, threads: int | None = None) -> str:
     """Return the properties of a device that the last bits of results depend on.
 
     These are the model of a GPU, or the model, instruction set and number of threads of a CPU.
+
+    Args:
+        device: the device.
+        threads: on a CPU; None: torch's.
     """
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads)"
+    threads = threads or torch.get_num_threads()
+    return f"cpu ({_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {threads} threads)"
 
 
 def _cpu_model() -> str:

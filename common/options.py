@@ -11,6 +11,9 @@ import typer
 from common.log import LogConfig, logging_to
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")]
+Runtime = Annotated[
+    str, typer.Option(help="Of the network on a CPU: torch, openvino, or auto, the faster one. On a GPU it is torch.")
+]
 Workers = Annotated[int | None, typer.Option(min=1, help="Number of decode processes; default: one per core.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 

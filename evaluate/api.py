@@ -84,6 +84,7 @@ def reproduce(
     out: str | Path | None = None,
     seeds: Sequence[int] | None = None,
     device: str = "auto",
+    runtime: str = "auto",
     workers: int | None = None,
     skip_failed: bool = False,
     get_weights: bool = False,
@@ -102,6 +103,7 @@ def reproduce(
         out: the folder for everything that is made; None: out/NAME of the recipe.
         seeds: seeds instead of the recipe's.
         device: "auto", "cpu", "cuda" or "cuda:1".
+        runtime: what computes networks on a CPU: "torch", "openvino", or "auto", the faster one that can.
         workers: decode processes; None: one for each core, but not more than 8.
         skip_failed: continue without the clips that failed; the protocol is then named a subset.
         get_weights: download released weights that are needed and missing.
@@ -122,7 +124,7 @@ def reproduce(
         skip_failed=skip_failed,
         get_weights=get_weights,
     )
-    machine = Machine(device=device, workers=workers or default_workers())
+    machine = Machine(device=device, workers=workers or default_workers(), runtime=runtime)
     result = reproduce_recipe(chosen, inputs, machine, notify, progress)
     return Reproduction(
         table=results_frame(result.scores, published_beside(result.manifest, result.scores)),

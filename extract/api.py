@@ -58,14 +58,15 @@ def extract_video(
     pictures: Pictures = "segment",
     precision: Literal["fp32", "bf16", "fp16"] = "fp32",
     device: str = "auto",
+    runtime: str = "auto",
     decoder: str = "pyav",
     joint_list: str | Path | None = None,
 ) -> NDArray[np.float32]:
     """Return the segment features of one video or one skeleton file.
 
-    They are the same bytes as those that `python -m extract run` writes with the same settings, if torch has the same
-    number of threads. The file is decoded in a process of its own, so a damaged file cannot crash or block the caller.
-    The network of the last call stays in memory, and a call with the same settings uses it again.
+    They are the same bytes as those that `python -m extract run` writes with the same settings, if the network has the
+    same number of threads. The file is decoded in a process of its own, so a damaged file cannot crash or block the
+    caller. The network of the last call stays in memory, and a call with the same settings uses it again.
 
     Args:
         path: a video, a folder with its frames as images, or, for a backbone of skeletons, a skeleton file.
@@ -78,6 +79,8 @@ def extract_video(
         pictures: what `va_cnn` draws: each segment, the beginning up to its end, or both.
         precision: of the network's arithmetic.
         device: "auto", "cpu", "cuda" or "cuda:1".
+        runtime: what computes the network on a CPU: a name of `extract.runtimes.RUNTIMES`, or "auto", the first of them
+            that can. On a GPU it is torch.
         decoder: a name of `extract.decoding.decoders.DECODERS`, for videos.
         joint_list: the `joints.toml` of a skeleton in a general format; None: the one in the file's folder, or else in
             the nearest folder above it, if there is one.
@@ -102,7 +105,7 @@ def extract_video(
         "precision": precision,
     }
     config = parse_config(Extract, arguments, "arguments of extract_video", {"segments": "num_segments"})
-    network = _network(config, device, decoder, _state_of(chosen))
+    network = _network(config, Machine(device=device, decoder=decoder, runtime=runtime), _state_of(chosen))
     joints = _joints_of(str(path), network, joint_list)
     (made,) = FileFeatures(network, config, decoder, joints).make([str(path)])
     if isinstance(made, str):
@@ -146,14 +149,14 @@ def load_features(cache: str | Path, format: str = "numpy") -> CacheFeatures[Any
 
 
 @functools.lru_cache(maxsize=1)
-def _network(config: Extract, device: str, decoder: str, weights_state: Sequence[int]) -> "SegmentNetwork":
+def _network(config: Extract, machine: Machine, weights_state: Sequence[int]) -> "SegmentNetwork":
     """Load a network once. `weights_state` makes a file of weights that was replaced count as another one."""
     from extract.doctor import check_decoder
     from extract.network_loader import load_segment_network
 
-    network = load_segment_network(config, Machine(device=device, decoder=decoder))
+    network = load_segment_network(config, machine)
     if network.backbone.input == "video":
-        check_decoder(decoder)
+        check_decoder(machine.decoder)
     return network
 
 

@@ -19,7 +19,7 @@ from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, refuse_other_config
 from extract.shards.run_shards import finish_shards
-from extract.shards.settings import refuse_other_content
+from extract.shards.settings import recorded_threads, refuse_other_content
 from extract.skeletons.joint_list_file import joint_settings
 
 
@@ -62,7 +62,7 @@ def notify_changes(run: RunFolder, changes: ClipChanges, notify: Notify) -> None
 
 def _refuse_other_content(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> None:
     """Refuse a finished run whose features are others than the plan's; where they were computed does not matter."""
-    machine = replace(plan.machine, device="cpu", compiled=False, threads=None)
+    machine = replace(plan.machine, device="cpu", compiled=False, threads=None, runtime="torch")
     try:
         network = load_segment_network(plan.recipe, machine)
         settings = feature_settings(plan.recipe, machine, network)
@@ -71,4 +71,8 @@ def _refuse_other_content(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) ->
         refuse_other_config(run.plan, plan.model_copy(update={"machine": as_planned}), run.cache)
     else:
         settings |= joint_settings(find_joints(network.backbone, plan.videos, clips["path"]))
-        refuse_other_content(run.settings(), settings | {"compiled": plan.machine.compiled}, run.cache)
+        there = run.settings()
+        settings["compiled"] = plan.machine.compiled
+        if plan.machine.runtime != "torch" and recorded_threads(there) is not None:  # on a GPU it was torch
+            settings["runtime"] = plan.machine.runtime
+        refuse_other_content(there, settings, run.cache)

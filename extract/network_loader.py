@@ -5,11 +5,14 @@ import torch
 
 from common.device import choose_device
 from common.errors import UserError
+from common.log import LOGGER
 from extract.backbones import load_backbone
 from extract.clip import Clip
 from extract.machine import Machine
+from extract.networks.backbone import Backbone
 from extract.networks.segment_network import SegmentNetwork
 from extract.networks.timm_models import first_line
+from extract.runtimes import CannotPrepare, Runtime, candidates
 from manifests.recipes.recipe import Extract
 
 
@@ -20,6 +23,7 @@ def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
         UserError: the backbone, the weights or the device do not exist, or the network fails on the device.
     """
     device = choose_device(machine.device)
+    runtimes = candidates(machine, device)
     if machine.threads is not None:
         torch.set_num_threads(machine.threads)
     if config.weights == "train":
@@ -29,9 +33,7 @@ def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
         )
     backbone = load_backbone(config, machine.weights_folder)
     try:
-        network = SegmentNetwork(
-            backbone, device=device, precision=config.precision, compiled=machine.compiled, num_segments=config.segments
-        )
+        network = _prepared(backbone, config, machine, device, runtimes)
         if backbone.input == "video" and network.batches is None and _needs_trial(config, machine):
             network(_blank_clip(config))
     except UserError:
@@ -40,6 +42,32 @@ def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
         how = f"{config.precision}{', compiled' if machine.compiled else ''}"
         raise UserError(f"{config.backbone} does not run on {device} in {how}: {first_line(error)}") from error
     return network
+
+
+def _prepared(
+    backbone: Backbone, config: Extract, machine: Machine, device: str, runtimes: dict[str, Runtime]
+) -> SegmentNetwork:
+    """Return the network in the first of the runtimes that can compute it.
+
+    Raises:
+        UserError: none of them can.
+    """
+    reasons = []
+    for name, runtime in runtimes.items():
+        try:
+            return SegmentNetwork(
+                backbone,
+                device=device,
+                precision=config.precision,
+                compiled=machine.compiled,
+                num_segments=config.segments,
+                runtime=runtime,
+                threads=machine.threads,
+            )
+        except CannotPrepare as error:
+            reasons.append(f"the runtime {name} cannot compute {config.backbone} here: {error}")
+            LOGGER.debug(reasons[-1])
+    raise UserError(f"{'; '.join(reasons)}; or choose another output with the runtime torch (--runtime torch)")
 
 
 def _needs_trial(config: Extract, machine: Machine) -> bool:

@@ -13,14 +13,18 @@ from extract.decoding.decoders import find_decoder
 from extract.doctor import check_decoder
 from extract.extraction import Extraction
 from extract.feature_settings import find_joints
+from extract.machine import Machine
 from extract.network_loader import load_segment_network
+from extract.runtimes import check_runtime
 from extract.shards.begin_run import begin_run, keep_shards
 from extract.shards.clip_changes import ClipChanges
 from extract.shards.missing_files import found_again, refuse_missing_videos, take_again
 from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, make_run_plan
+from extract.shards.settings import recorded_runtime
 from extract.sources.listing import list_clips
+from manifests.recipes.recipe import AUTO
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,15 @@ def plan_run(extraction: Extraction) -> PlannedRun:
     Raises:
         UserError: the weights, the backbone or the decoder cannot be used, or the output belongs to other settings.
     """
-    on_cpu = replace(extraction.machine, device="cpu", compiled=False)
-    backbone = load_segment_network(extraction.config, on_cpu).backbone
+    run = RunFolder(extraction.cache)
+    machine = with_planned_runtime(run, extraction.machine)
+    network = load_segment_network(extraction.config, replace(machine, device="cpu", compiled=False))
+    backbone = network.backbone
+    if machine.runtime == AUTO:
+        machine = replace(machine, runtime=recorded_runtime(network.settings))
+    extraction = replace(extraction, machine=machine)
     if backbone.input == "video":
         check_decoder(extraction.machine.decoder)  # a wrong name fails here and not in every worker
-    run = RunFolder(extraction.cache)
     plan, clips = planned_clips(run, extraction)
     find_joints(backbone, plan.videos, clips["path"])  # as the decoder: a wrong joint list fails here
     refuse_replaced_files(run, clips, plan)
@@ -66,12 +74,25 @@ def planned_clips(run: RunFolder, extraction: Extraction) -> tuple[RunPlan, pd.D
     """Return the plan of an extraction and its clips, each in the shard where the run folder has it already.
 
     Raises:
-        UserError: the backbone, the decoder or the device has an unknown name, or the clips cannot be listed.
+        UserError: the backbone, the decoder, the device or the runtime has an unknown name, or the clips cannot be
+            listed.
     """
     find_backbone(extraction.config.backbone)  # also where a finished run needs no network
     find_decoder(extraction.machine.decoder)
+    check_runtime(extraction.machine)
     check_device_name(extraction.machine.device)
     videos = None if extraction.videos is None else str(extraction.videos)
     listing = list_clips(str(extraction.clips), videos, extraction.config.column)
     plan = make_run_plan(str(extraction.clips), listing, extraction.config, extraction.machine, extraction.num_shards)
     return keep_shards(run, *plan)
+
+
+def with_planned_runtime(run: RunFolder, machine: Machine) -> Machine:
+    """Return a machine with the runtime of the run, if it leaves the choice to the program and the run was begun."""
+    if machine.runtime != AUTO:
+        return machine
+    if machine.compiled:
+        return replace(machine, runtime="torch")
+    if run.is_planned:
+        return replace(machine, runtime=run.plan.machine.runtime)
+    return replace(machine, runtime=recorded_runtime(run.settings())) if run.has_settings else machine

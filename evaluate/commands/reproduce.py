@@ -10,7 +10,7 @@ import typer
 from common.callbacks import ProgressCallback
 from common.exits import resumable
 from common.log import notify
-from common.options import Device, Json, with_logs
+from common.options import Device, Json, Runtime, with_logs
 
 if TYPE_CHECKING:  # they load torch, which --help does without
     from evaluate.pipeline.inputs import StageProgress
@@ -45,6 +45,7 @@ def reproduce(
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds instead of the recipe's, as in 0,1,2.")] = None,
     device: Device = "auto",
+    runtime: Runtime = "auto",
     workers: Annotated[
         int | None, typer.Option(min=1, help="Decode processes; default: one a core, at most 8.")
     ] = None,
@@ -93,7 +94,7 @@ def reproduce(
     from extract.machine import Machine
 
     options = InputOptions(videos or [], manifest or [], cache or [], skip_failed, get_weights)
-    machine = Machine(device=device, workers=workers or default_workers(), deadline=deadline)
+    machine = Machine(device=device, workers=workers or default_workers(), deadline=deadline, runtime=runtime)
     folder = out or Path("out") / (rows[0] if suite is None else suite).name
     if suite is None:
         complete_recipe(rows[0], recipe)  # checks the methods; its messages name the file

@@ -28,7 +28,7 @@ from extract.recorded_features import (
     recorded_joint_list,
     recorded_weights_name,
 )
-from extract.shards.settings import recorded_threads
+from extract.shards.settings import recorded_runtime, recorded_threads
 from extract.skeletons.joint_list_file import GENERAL_SUFFIXES, joint_list_of_file, joint_settings
 from extract.skeletons.readers import READERS, is_skeleton_file
 from extract.sources.location import is_url
@@ -66,13 +66,16 @@ class StreamNetwork:
         recorded = recorded_threads(settings)
         threads = recorded if recorded is not None and recorded <= usable_cores() else None
         compiled = bool(settings.get("compiled", False))
-        machine = Machine(device=device, decoder=self.decoder, compiled=compiled, threads=threads)
+        runtime = recorded_runtime(settings)
+        machine = Machine(device=device, decoder=self.decoder, compiled=compiled, threads=threads, runtime=runtime)
         network = load_segment_network(config, machine)
         if self.input == "video":
             check_decoder(self.decoder)
         here = feature_settings(config, machine, network, self.joint_list)
-        # The decoder may be another one than the recorded, see `recorded_decoder`.
+        # The decoder may be another one than the recorded, see `recorded_decoder`. On a GPU the runtime is torch.
         chosen = {"decoder": self.decoder} if "decoder" in settings and self.input == "video" else {}
+        if network.device.type != "cpu":
+            chosen["runtime"] = runtime
         if differing := other_features({self.name: {**settings, **chosen}}, {self.name: {**here, **chosen}}):
             raise UserError(
                 f"the backbone of stream {self.name} does not fit the model ({', '.join(differing)}, where `there` is "

@@ -41,6 +41,7 @@ def peak_memory(paths: list[Path], config: Extract, machine: Machine, clips: int
         "--workers": machine.workers,
         "--decoder": machine.decoder,
         "--device": machine.device,
+        "--runtime": machine.runtime,
     }
     command = [sys.executable, *safe_path_option(), "-m", "extract", "run", str(manifest)]
     command += [str(word) for option in options.items() for word in option]

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from common.device import device_name
 from common.errors import UserError
 from extract.benchmark.gpu_load import GpuLoad
 from extract.benchmark.peak_memory import peak_memory
@@ -31,6 +30,7 @@ from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.networks.backbone import Input
 from extract.networks.segment_network import SegmentNetwork
+from extract.shards.settings import recorded_runtime, recorded_threads
 from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.recipes.recipe import Extract
 
@@ -65,15 +65,16 @@ def measure_throughput(config: Extract, machine: Machine, clips: int) -> dict[st
         rates, gpu = _measure_rates(network, tasks, clip, machine)
         phases = measure_phases(network, tasks)
         plain_network = load_segment_network(
-            config.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False)
+            config.model_copy(update={"precision": "fp32"}), replace(machine, compiled=False, runtime="torch")
         )
         plain = _plain_rate(plain_network, tasks[:PLAIN_CLIPS], clip)
         memory = _measure_memory(paths, config, machine, clips) if LINUX and kind == "video" else {}
     end_to_end = rates["end_to_end_clips_per_s"]
     return {
-        "device": device_name(network.device),
-        "threads": torch.get_num_threads(),
+        "device": str(network.settings["device"]),
+        "threads": recorded_threads(network.settings) or torch.get_num_threads(),
         "workers": machine.workers,
+        "runtime": recorded_runtime(network.settings),
         "backbone": f"{config.backbone} ({config.weights}), {config.precision}",
         "images_per_clip": network.images(clip).shape[:2].numel(),
         "clips": clips,

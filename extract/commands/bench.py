@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from common.cores import usable_cores
-from common.options import Device, Json, Workers
+from common.options import Device, Json, Runtime, Workers
 from extract.commands.options import (
     Backbone,
     Compile,
@@ -31,6 +31,7 @@ def bench(
     device: Device = "auto",
     workers: Workers = None,
     decoder: Decoder = "pyav",
+    runtime: Runtime = "auto",
     compile_: Compile = False,
     clips: Annotated[int | None, typer.Option(min=2, help=CLIPS)] = None,
     as_json: Json = False,
@@ -50,7 +51,9 @@ def bench(
         image_size=image_size,
         precision=precision,
     )
-    machine = Machine(device=device, workers=workers or usable_cores(), decoder=decoder, compiled=compile_)
+    machine = Machine(
+        device=device, workers=workers or usable_cores(), decoder=decoder, compiled=compile_, runtime=runtime
+    )
     count = clips or (CPU_CLIPS if choose_device(device) == "cpu" else GPU_CLIPS)
     figures = measure_throughput(config, machine, count)
     if as_json:

@@ -44,7 +44,7 @@ Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper ha
 ImageSize = Annotated[int | None, typer.Option(help="Side of the network's square input; default: its own.")]
 Precision = Annotated[str, typer.Option(help="fp32, bf16 or fp16.")]
 Decoder = Annotated[str, typer.Option(help="pyav, or another decoder that `doctor` finds exact.")]
-Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile.")]
+Compile = Annotated[bool, typer.Option("--compile", help="Run the network through torch.compile: runtime torch.")]
 
 FEATURE_OPTIONS: dict[str, tuple[Any, Any]] = {  # annotation, default
     "backbone": (Backbone, "tsm_resnet50"),

@@ -11,7 +11,7 @@ from common.cores import usable_cores
 from common.errors import UserError
 from common.exits import resumable
 from common.log import notify
-from common.options import LOG_OPTIONS, Device, Json, Workers, with_logs
+from common.options import LOG_OPTIONS, Device, Json, Runtime, Workers, with_logs
 from extract.commands.options import (
     CLIPS,
     CacheFile,
@@ -29,7 +29,7 @@ from extract.commands.stop_signals import stop_signals
 if TYPE_CHECKING:
     from extract.extraction import Extraction, MachineChanges
 
-THREADS = "torch's threads on a CPU; they decide the last bits."
+THREADS = "Threads of the network on a CPU; they decide the last bits."
 DEADLINE = "Seconds without a new frame before a clip's decoder is killed."
 FREE_OPTIONS = {"context", "out", "shard", "device", "workers", "deadline", "as_json", *LOG_OPTIONS}  # not of a plan
 
@@ -41,6 +41,7 @@ def plan(
     shards: Annotated[int, typer.Option(min=1, help="Number of shards; each is one job of a cluster.")],
     videos: Videos = None,
     decoder: Decoder = "pyav",
+    runtime: Runtime = "auto",
     compile_: Compile = False,
     threads: Annotated[int, typer.Option(min=1, help=THREADS)] = 1,
     as_json: Json = False,
@@ -58,7 +59,7 @@ def plan(
     from extract.planning import plan_run
 
     config = feature_config(**features)
-    machine = Machine(workers=usable_cores(), decoder=decoder, compiled=compile_, threads=threads)
+    machine = Machine(workers=usable_cores(), decoder=decoder, compiled=compile_, threads=threads, runtime=runtime)
     planned = plan_run(Extraction(clips, videos, out, config, machine, num_shards=shards))
     sizes = planned.shard_sizes
     if as_json:
@@ -83,6 +84,7 @@ def run(
     videos: Videos = None,
     shard: Shard = None,
     decoder: Decoder = "pyav",
+    runtime: Runtime = "auto",
     compile_: Compile = False,
     threads: Annotated[int | None, typer.Option(min=1, help=THREADS)] = None,
     device: Device = "auto",
@@ -113,7 +115,7 @@ def run(
         _resume(out, shard, changes, as_json=as_json)
         return
     config = feature_config(**features)
-    machine = Machine(device, workers or usable_cores(), deadline, decoder, compile_, threads)
+    machine = Machine(device, workers or usable_cores(), deadline, decoder, compile_, threads, runtime=runtime)
     only, shards = parse_shard(shard) if shard else (None, 1)
     _extract(Extraction(clips, videos, out, config, machine, num_shards=shards), only, as_json=as_json)
 

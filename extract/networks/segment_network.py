@@ -20,8 +20,8 @@ from extract.clip import Clip
 from extract.networks.backbone import CPU_FRAMES, Backbone
 from extract.networks.batch_norm import fold_batch_norm
 from extract.networks.clip_batches import ClipBatches, Features, choose_batches
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+from extract.runtimes.runtime import Preparation, Runtime
+from extract.runtimes.torch import DTYPES, TORCH
 
 
 class SegmentNetwork:
@@ -32,7 +32,13 @@ class SegmentNetwork:
         device: "cpu", "cuda" or "cuda:1"; see `common.device.choose_device`.
         precision: "fp32" (true fp32, without TF32), "bf16" or "fp16". Features are always float32.
         compiled: run the network through `torch.compile`.
-        num_segments: N. On a GPU batches are sized for it.
+        num_segments: N. Batches are sized for it.
+        runtime: what computes the network.
+        threads: of the runtime on a CPU; None: its own default. torch has one number for the whole process, which is
+            not set here.
+
+    Raises:
+        CannotPrepare: the runtime cannot compute the network.
     """
 
     def __init__(
@@ -43,6 +49,8 @@ class SegmentNetwork:
         precision: str = "fp32",
         compiled: bool = False,
         num_segments: int = 10,
+        runtime: Runtime = TORCH,
+        threads: int | None = None,
     ) -> None:
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -51,25 +59,24 @@ class SegmentNetwork:
         _keep_freed_memory()
         self.backbone = backbone
         self.device = torch.device(device)
-        self.dtype = DTYPES[precision]
         example = _example_images(backbone)  # (1, F, …)
         network, folded = fold_batch_norm(backbone.network, example[0])
-        network = network.to(self.device, self.dtype)
-        for weight in network.parameters():
-            if weight.dim() == 4:  # `network.to(memory_format=…)` fails on the 5-D weights of non-local blocks
-                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
-        # With dynamic shapes the kernels of a shape would depend on the shapes before it.
-        self.network = torch.compile(network, dynamic=False) if compiled else network
+        frames = example.shape[1]
+        at_once = _even_share(num_segments, CPU_FRAMES // frames) * frames
+        how = Preparation(self.device, precision, backbone.input == "video", threads, compiled)
+        prepared = runtime.prepare(network, example.new_zeros((at_once, *example.shape[2:])), how)
+        self._compute = prepared.compute
         self.settings: dict[str, object] = {
             "precision": precision,
             "compiled": compiled,
-            "device": device_name(self.device),
+            "device": device_name(self.device, prepared.threads),
             **({"batch_norm": "folded"} if folded else {}),
+            **prepared.settings,
         }
         self.batches: ClipBatches | None = None
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device.index or 0)
-            dtype = self.dtype if backbone.input == "video" else torch.float32
+            dtype = DTYPES[precision] if backbone.input == "video" else torch.float32
             self.batches = choose_batches(self.pooled, backbone, (num_segments, *example.shape[1:]), dtype, self.device)
             self.settings["clips_at_once"] = self.batches.clips_at_once
 
@@ -121,12 +128,8 @@ class SegmentNetwork:
 
     def pooled(self, images: Tensor) -> Tensor:
         """Return the features (B, D), float32, of the images (B, F, …) of B segments."""
-        flat = images.flatten(0, 1)
-        if self.backbone.input == "video":
-            flat = flat.to(self.dtype)
-        if flat.dim() == 4:
-            flat = flat.contiguous(memory_format=torch.channels_last)
-        return self.backbone.pool(self.network(flat).float().view(*images.shape[:2], -1))  # from (B, F, D)
+        every = self._compute(images.flatten(0, 1)).float().view(*images.shape[:2], -1)  # (B, F, D)
+        return self.backbone.pool(every)
 
     def _fitting(self, clip: Clip) -> Clip:
         joints = self.backbone.joints

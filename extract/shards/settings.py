@@ -11,14 +11,21 @@ from typing import Any
 
 from common.errors import UserError
 
-COMPUTED_WITH = frozenset({"device", "clips_at_once", "torch", "timm", "code", "libavcodec", "pictures_decoder"})
+COMPUTED_WITH = frozenset(
+    {"device", "clips_at_once", "torch", "openvino", "timm", "code", "libavcodec", "pictures_decoder"}
+)
 THREADS = re.compile(r", (\d+) threads\)$")  # at the end of a CPU's name, see `common.device.device_name`
 
 
 def recorded_threads(settings: Mapping[str, Any]) -> int | None:
-    """Return the number of torch's threads that a run was begun with; None if it was begun on a GPU."""
+    """Return the number of the network's threads that a run was begun with; None if it was begun on a GPU."""
     found = THREADS.search(str(settings.get("device", "")))
     return int(found[1]) if found else None
+
+
+def recorded_runtime(settings: Mapping[str, Any]) -> str:
+    """Return the runtime that computed the features. Where none is recorded it was torch."""
+    return str(settings.get("runtime", "torch"))
 
 
 def refuse_other_content(existing: Mapping[str, Any], wanted: Mapping[str, Any], cache: Path) -> None:

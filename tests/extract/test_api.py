@@ -54,14 +54,17 @@ def test_a_files_features_are_the_bytes_of_a_run(
     folder = drawn_skeletons if skeleton else drawn_footage
     videos = folder if skeleton else folder / "videos"
     out = tmp_path / "run.h5"
-    machine = Machine(device="cpu", workers=1)
+    runtime = "auto" if options is VIDEO else "torch"  # a large network is exported slowly
+    machine = Machine(device="cpu", workers=1, runtime=runtime)
     assert not extract_all(
         Extraction(folder / "clips.csv", videos, out, Extract(**options, segments=num_segments), machine)
     )
     run = read_cache(out)
     for clip_id, expected in list(zip(run.clip_id, run.features, strict=True))[2:5]:
         path = videos / f"{clip_id}{'.npy' if skeleton else '.avi'}"
-        found = extract.extract_video(as_type(path), num_segments=num_segments, device="cpu", **options)
+        found = extract.extract_video(
+            as_type(path), num_segments=num_segments, device="cpu", runtime=runtime, **options
+        )
         assert found.dtype == np.float32 and found.shape == expected.shape
         assert found.tobytes() == expected.tobytes()
 
@@ -82,7 +85,7 @@ def test_real_files(early_data: Path) -> None:
 
 def test_the_network_is_loaded_once_and_again_when_its_file_changes(drawn_footage: Path, tmp_path: Path) -> None:
     path, weights = drawn_footage / "videos" / "c1.avi", tmp_path / "own.pth"
-    options = VIDEO | {"weights": weights, "device": "cpu"}
+    options = VIDEO | {"weights": weights, "device": "cpu", "runtime": "torch"}
     networks = [extract.backbones.load_backbone(Extract(**VIDEO), seed=seed).network for seed in (0, 1)]
     torch.save(networks[0].state_dict(), weights)
     _network.cache_clear()
@@ -112,6 +115,7 @@ def test_weights_that_belong_to_the_backbone_are_the_default(drawn_footage: Path
         ("c1.avi", {"num_segments": 0}, "arguments of extract_video: num_segments: "),
         ("c1.avi", {"precision": "fp8"}, "arguments of extract_video.*precision"),
         ("c1.avi", {"device": "abacus"}, "abacus"),
+        ("c1.avi", {"runtime": "openvin"}, "no runtime 'openvin'; did you mean 'openvino'[?]"),
         ("c1.avi", {"weights": "pretraind"}, "neither a file nor the name of known weights"),
         ("c1.avi", SKELETON, "no skeleton file"),
     ],

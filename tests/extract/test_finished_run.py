@@ -68,7 +68,7 @@ def interrupted(make: Callable[..., object], out: Path) -> Path:
 
 
 def another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "device_name", lambda device: "cpu (Another CPU, AVX2, 7 threads)")
+    monkeypatch.setattr(network, "device_name", lambda device, threads: "cpu (Another CPU, AVX2, 7 threads)")
     monkeypatch.setattr("extract.feature_settings.version", lambda package: "0.0.1")
 
 

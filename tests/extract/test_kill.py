@@ -15,7 +15,13 @@ from extract.cache import read_cache
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
 
-QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = [
+    "--backbone=timm:test_resnet",
+    "--weights=random",
+    "--frames-per-segment=2",
+    "--image-size=32",
+    "--runtime=torch",
+]
 
 # Parts of 3 clips, and the end of the process at the first call of a function with telling arguments.
 KILL_AT = """

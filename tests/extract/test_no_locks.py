@@ -12,7 +12,13 @@ import pytest
 from extract.shards.run_folder import RunFolder
 
 ERRORS = ("ENOLCK", "EOPNOTSUPP", "ENOSYS")
-QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = [
+    "--backbone=timm:test_resnet",
+    "--weights=random",
+    "--frames-per-segment=2",
+    "--image-size=32",
+    "--runtime=torch",
+]
 RECIPE = """
 name = "tiny"
 seeds = [0]

@@ -63,7 +63,7 @@ def figures(small_clips: None) -> Figures:
 
 
 def test_every_number_is_there_and_positive(figures: Figures) -> None:
-    settings = {"device", "threads", "workers", "backbone", "images_per_clip", "clips"}
+    settings = {"device", "threads", "workers", "runtime", "backbone", "images_per_clip", "clips"}
     assert figures.keys() == NUMBERS | settings
     for name in NUMBERS:
         assert isinstance(figures[name], float), name

@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = [
+    "--backbone=timm:test_resnet",
+    "--weights=random",
+    "--frames-per-segment=2",
+    "--image-size=32",
+    "--runtime=torch",
+]
 
 
 @pytest.fixture

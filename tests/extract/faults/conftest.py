@@ -29,7 +29,13 @@ from manifests.manifest import COLUMNS, Manifest, write_manifest
 FULL = os.environ.get("EARLY_FAULTS") == "full"
 SEED = os.environ.get("EARLY_FAULTS_SEED", "0")
 TABLE = os.environ.get("EARLY_FAULTS_TABLE", "")
-QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = [
+    "--backbone=timm:test_resnet",
+    "--weights=random",
+    "--frames-per-segment=2",
+    "--image-size=32",
+    "--runtime=torch",
+]
 TROUBLES = ("lost", "wrong", "hung", "traceback", "left behind")
 LIMIT = 120.0  # seconds, for any command
 SHARDS = 3

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from extract.cache import read_cache
 
 ROOT = Path(__file__).parent.parent.parent.parent
-QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = [
+    "--backbone=timm:test_resnet",
+    "--weights=random",
+    "--frames-per-segment=2",
+    "--image-size=32",
+    "--runtime=torch",
+]
 
 
 def cut(content: bytearray, chance: random.Random) -> None:

@@ -15,7 +15,13 @@ from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
 from manifests.manifest import read_manifest
 
-QUICK = ["--backbone", "timm:test_resnet", "--weights", "random", "--frames-per-segment", "2", "--image-size", "32"]
+QUICK = [
+    "--backbone=timm:test_resnet",
+    "--weights=random",
+    "--frames-per-segment=2",
+    "--image-size=32",
+    "--runtime=torch",
+]
 SHARDS = 3
 
 
