@@ -69,5 +69,6 @@ def decisive_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differing(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    existing, wanted = ({**settings, "runtime": recorded_runtime(settings)} for settings in (existing, wanted))
     keys = sorted(key for key in existing.keys() | wanted.keys() if existing.get(key) != wanted.get(key))
     return "; ".join(f"{key}: {existing.get(key)!r} there, {wanted.get(key)!r} now" for key in keys)
