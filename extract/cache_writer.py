@@ -2,10 +2,10 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
@@ -15,8 +15,16 @@ from common.hdf5 import open_hdf5
 from extract.cache_rows import Row, Rows, digest_rows, rows_at_once, start_digest
 
 
+class ClipNames(Protocol):
+    """The names of clips: a list, or an object that reads them in pieces each time."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
 def write_cache(
-    path: Path, rows: Iterable[Row], clip_ids: list[str], shape: tuple[int, int], settings: dict[str, Any]
+    path: Path, rows: Iterable[Row], clip_ids: ClipNames, shape: tuple[int, int], settings: dict[str, Any]
 ) -> None:
     """Write a cache atomically, a block of rows at a time: memory does not grow with the number of clips.
 

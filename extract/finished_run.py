@@ -18,6 +18,7 @@ from extract.shards.missing_files import found_again
 from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, refuse_other_config
+from extract.shards.run_rows import read_run_rows
 from extract.shards.run_shards import finish_shards
 from extract.shards.settings import recorded_threads, refuse_other_content
 from extract.skeletons.joint_list_file import joint_settings
@@ -45,10 +46,9 @@ def read_finished(run: RunFolder, plan: RunPlan, clips: pd.DataFrame, control: R
     refuse_replaced_files(run, clips, plan)
     existing = run.plan
     if run.has_planned_clips and existing.fingerprint == plan.fingerprint:
-        done = run.done()
-        failures = run.failures(done)
-        if is_merged(run, done) and (not failures or existing.videos == plan.videos):
-            return failures  # nothing is written: the files may be another user's, or on a read-only disk
+        found = read_run_rows(run)
+        if is_merged(run, found.done) and (not found.failures or existing.videos == plan.videos):
+            return found.failures  # nothing is written: the files may be another user's, or on a read-only disk
     plan = plan.model_copy(update={"recipe": existing.recipe, "machine": existing.machine})
     notify_changes(run, begin_run(run, plan, clips), control.notify)
     return finish_shards(run, control.shard)

@@ -18,7 +18,7 @@ from extract.networks.segment_network import SegmentNetwork
 from extract.planning import planned_clips, with_planned_runtime
 from extract.shards.begin_run import begin_run, write_settings
 from extract.shards.ledger import LedgerRow
-from extract.shards.missing_files import found_again, refuse_missing_videos, take_again
+from extract.shards.missing_files import found_again, has_videos, refuse_missing_videos, take_again
 from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import extract_shards, finish_shards
@@ -95,15 +95,16 @@ def resume(
         check_device_name(changes.device)
     if shard is not None:
         run.shard(shard)  # an unknown number is refused before a network is loaded
-    chosen = run.clips if shard is None else run.clips[run.clips["shard"] == shard]
+    chosen = run.clips if shard is None else run.clips_of(shard)
     refuse_replaced_files(run, chosen, run.plan)
     found = {} if control.retry else found_again(run, run.plan, chosen)
     if not control.retry and not found and run.has_settings and run.is_finished(chosen):
         return finish_shards(run, shard)
-    refuse_missing_videos(run.plan, run.clips)
+    if shard is None or not has_videos(run.plan, chosen):
+        refuse_missing_videos(run.plan, run.clips)
     machine = changes.apply(_with_recorded_threads(run, run.plan.machine))
     network = _checked_network(run.plan.recipe, machine)
-    joint_list = find_joints(network.backbone, run.plan.videos, run.clips["path"])
+    joint_list = find_joints(network.backbone, run.plan.videos, run.paths())
     settings = feature_settings(run.plan.recipe, machine, network, joint_list)
     write_settings(run, settings)
     take_again(run, found)

@@ -57,10 +57,8 @@ class Manifest:
         columns = path_columns(self.clips)
         if column not in columns:
             raise UserError(f"no column {column!r} of paths in the manifest; there is {', '.join(columns)}")
-        rows = "\n".join(
-            f"{clip}\t{path}" for clip, path in zip(self.clips["clip_id"], self.clips[column], strict=True)
-        )
-        return hashlib.sha256(rows.encode()).hexdigest()
+        pairs = zip(self.clips["clip_id"].tolist(), self.clips[column].tolist(), strict=True)
+        return hashlib.sha256("\n".join(f"{clip}\t{path}" for clip, path in pairs).encode()).hexdigest()
 
     def split(self, name: str) -> pd.DataFrame:
         """Return the clips of one split.

@@ -4,6 +4,7 @@
 command line loads the engines for every `--help`.
 """
 
+import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,10 +94,11 @@ def prepare_submission(out: Path, config: SubmitConfig) -> Submission:
         check_device_name(config.device)
     run = RunFolder(out)
     if config.retry:
-        failed = run.clips["clip_id"].isin(run.failures().keys())
-        shards = sorted({int(number) for number in run.clips.loc[failed, "shard"]})
+        shards = [number for number in range(run.plan.shards) if run.failures_of(number)]
     else:
-        shards = sorted({*run.unfinished(), *found_again(run, run.plan, run.clips)})
+        begun = [number for number, shard in enumerate(run.shards()) if shard.failures(())]
+        found = (found_again(run, run.plan, run.clips_of(number)) for number in begun)
+        shards = sorted({*run.unfinished(), *itertools.chain.from_iterable(found)})
     return Submission(
         out.absolute(),
         tuple(shards),

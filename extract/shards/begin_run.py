@@ -10,15 +10,16 @@ from common.errors import UserError, first_few
 from common.files import sha256_of, write_text
 from extract.shards.checked_json import dump_checked
 from extract.shards.clip_changes import ClipChanges, compare_clips
-from extract.shards.run_folder import RunFolder
-from extract.shards.run_plan import (
-    RunPlan,
-    clips_sha256,
+from extract.shards.clip_lists import (
+    clip_lines,
     clips_text,
     read_planned_clips,
-    read_run_plan,
-    refuse_other_config,
+    read_shard_lists,
+    text_sha256,
+    write_shard_lists,
 )
+from extract.shards.run_folder import RunFolder
+from extract.shards.run_plan import RunPlan, read_run_plan, refuse_other_config
 from extract.shards.settings import refuse_other_settings
 
 
@@ -57,9 +58,14 @@ def begin_run(
             if settings is None or not run.has_settings:
                 refuse_other_config(existing, plan, run.cache)
             plan, clips = keep_shards(run, plan, clips)
+        text = clips_text(lines := clip_lines(clips))
+        plan = plan.model_copy(update={"clips_sha256": text_sha256(text)})
+        if existing is not None:
             changes = clip_changes(run, plan, clips)
         if not run.clips_file.exists() or sha256_of(run.clips_file) != plan.clips_sha256:
-            write_text(run.clips_file, clips_text(clips))
+            write_text(run.clips_file, text)
+        if read_shard_lists(run.folder, plan.clips_sha256) is None:
+            write_shard_lists(run.folder, clips, lines, plan.clips_sha256, plan.shards)
         if existing != plan:
             write_text(run.plan_file, dump_checked(plan.model_dump(mode="json"), indent=1))
     run.reread()
@@ -108,7 +114,7 @@ def keep_shards(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> tuple[Run
         before = {clip: shard for clip, shard in done.items() if shard < plan.shards} | before
     rows = zip(clips["clip_id"].tolist(), clips["shard"].tolist(), strict=True)
     kept = clips.assign(shard=[before.get(clip, shard) for clip, shard in rows])
-    return plan.model_copy(update={"clips_sha256": clips_sha256(kept)}), kept
+    return plan.model_copy(update={"clips_sha256": text_sha256(clips_text(clip_lines(kept)))}), kept
 
 
 def clip_changes(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> ClipChanges:

@@ -24,6 +24,7 @@ from extract.shards.cleaned_parts import features_of, rows_of_clips
 from extract.shards.cleaned_record import part_name, write_cleaned
 from extract.shards.merge import hold_merge_lock, is_merged
 from extract.shards.run_folder import RunFolder
+from extract.shards.run_rows import read_run_rows
 from extract.shards.shard_folder import read_part_record
 
 
@@ -93,10 +94,9 @@ def _refuse_unfinished(run: RunFolder, facts: CacheFacts) -> None:
             f"{run.cache} is not finished: clips are missing in {len(unfinished)} shards; "
             f"`python -m extract run --out {shlex.quote(str(run.cache))}` finishes it, then clean it"
         )
-    done = run.done()
+    done = read_run_rows(run).done
     wanted = {**run.settings(), "manifest_sha256": run.plan.fingerprint}
-    valid = sum(clip_id in done for clip_id in run.clips["clip_id"])
-    same = facts.settings == wanted and (facts.clips, facts.valid) == (len(run.clips), valid)
+    same = facts.settings == wanted and (facts.clips, facts.valid) == (len(run.clip_ids()), done)
     if not same or not is_merged(run, done):
         raise UserError(
             f"{run.cache} is not the cache that was merged of the parts in {run.folder}, so they stay; "

@@ -5,10 +5,11 @@ The worker that finds no clip missing merges, under one lock. What is planned an
 
 import contextlib
 import glob
+import itertools
 import json
 import shlex
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from extract.shards.failure_reasons import describe_failures
 from extract.shards.folder_lock import hold_lock
 from extract.shards.ledger import LedgerRow
 from extract.shards.run_folder import RunFolder
-from extract.shards.shard_folder import RowPlace
+from extract.shards.run_rows import NOT_DONE, RunRows, read_run_rows
 
 MERGE_SECONDS = 600.0  # to wait for another worker's merge
 OPEN_PARTS = 256  # files held open while merging: clips that follow each other in the manifest are in different shards
@@ -56,23 +57,17 @@ def merge(run: RunFolder, progress: ProgressCallback = no_progress) -> dict[str,
         settings = {**run.settings(), "manifest_sha256": run.plan.fingerprint}
         if held:  # otherwise they may be those of another worker that merges too
             remove_leftovers(run.cache.parent, glob.escape(run.cache.name))
-        done = run.done()
-        failures = run.failures(done)
-        if is_merged(run, done):
-            return failures
-        clip_ids = run.clips["clip_id"].tolist()
+        found = read_run_rows(run)
+        if is_merged(run, found.done):
+            return found.failures
         restore_parts(run)
-        _refuse_incomplete(run, clip_ids, done, failures)
+        _refuse_incomplete(run, found)
         began = time.monotonic()
-        _write_cache(run.cache, clip_ids, done, settings, progress)
-        record = {
-            "clips_done": _count_planned(run, done),
-            "fingerprint": run.plan.fingerprint,
-            "sha256": sha256_of(run.cache),
-        }
+        _write_cache(run, found, settings, progress)
+        record = {"clips_done": found.done, "fingerprint": run.plan.fingerprint, "sha256": sha256_of(run.cache)}
         write_text(_record(run), json.dumps(record) + "\n")
-        LOGGER.debug(f"{run.cache} merged of {len(clip_ids)} clips in {time.monotonic() - began:.1f} s")
-    return failures
+        LOGGER.debug(f"{run.cache} merged of {len(found.part)} clips in {time.monotonic() - began:.1f} s")
+    return found.failures
 
 
 def hold_merge_lock(run: RunFolder, patience: float) -> contextlib.AbstractContextManager[bool]:
@@ -80,31 +75,30 @@ def hold_merge_lock(run: RunFolder, patience: float) -> contextlib.AbstractConte
     return hold_lock(run.folder / "merge.lock", f"merging {run.cache}", patience, [_record(run).name])
 
 
-def is_merged(run: RunFolder, done: Container[str]) -> bool:
-    """Tell whether a run's cache exists, is not damaged, and holds everything that is planned and done."""
+def is_merged(run: RunFolder, clips_done: int) -> bool:
+    """Tell whether a run's cache exists, is not damaged, and holds the planned clips that are done, `clips_done`."""
     try:
         record = json.loads(_record(run).read_bytes())
         promised = record["clips_done"], record["fingerprint"], record["sha256"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return run.cache.exists() and promised == (_count_planned(run, done), run.plan.fingerprint, sha256_of(run.cache))
+    return run.cache.exists() and promised == (clips_done, run.plan.fingerprint, sha256_of(run.cache))
 
 
-def _refuse_incomplete(
-    run: RunFolder, clip_ids: list[str], done: dict[str, RowPlace], failures: dict[str, LedgerRow]
-) -> None:
+def _refuse_incomplete(run: RunFolder, found: RunRows) -> None:
     """Raise a UserError where parts are damaged, clips are missing, or every clip failed."""
     if damaged := run.damaged_parts():
         raise UserError(
             f"{len(damaged)} parts in {run.folder} are damaged; "
             f"`python -m extract run --out {shlex.quote(str(run.cache))}` makes them again"
         )
-    if missing := [clip_id for clip_id in clip_ids if clip_id not in done and clip_id not in failures]:
-        raise UserError(f"{len(missing)} clips are not extracted yet (first: {missing[0]}); run again to resume")
-    if done.keys().isdisjoint(clip_ids):
-        in_order = {clip_id: failures[clip_id] for clip_id in clip_ids}
+    if missing := set(found.missing):
+        first = next(clip_id for clip_id in run.clip_ids() if clip_id in missing)
+        raise UserError(f"{len(missing)} clips are not extracted yet (first: {first}); run again to resume")
+    if not found.done:
+        in_order = {clip_id: found.failures[clip_id] for clip_id in run.clip_ids()}
         raise UserError(
-            f"every one of the {len(clip_ids)} clips failed: {describe_failures(in_order, run.folder)}. "
+            f"every one of the {len(in_order)} clips failed: {describe_failures(in_order, run.folder)}. "
             f"`python -m extract retry {shlex.quote(str(run.cache))}` takes them again"
         )
 
@@ -113,38 +107,39 @@ def _record(run: RunFolder) -> Path:
     return run.folder / "merged.json"
 
 
-def _count_planned(run: RunFolder, done: Container[str]) -> int:
-    """Count the planned clips that are done: the folder also keeps those of clips that were removed."""
-    return sum(clip_id in done for clip_id in run.clips["clip_id"])
+def _in_order(run: RunFolder) -> Iterator[tuple[str, int]]:
+    """Yield every clip in the manifest's order, with its place in `RunRows`."""
+    places = list(itertools.accumulate((own.clips for own in run.shard_lists), initial=0))  # the next of each shard
+    for clip_id, shard in run.clip_ids().with_shards():
+        yield clip_id, places[shard]
+        places[shard] += 1
 
 
-def _write_cache(
-    cache: Path, clip_ids: list[str], done: dict[str, RowPlace], settings: dict[str, Any], progress: ProgressCallback
-) -> None:
+def _write_cache(run: RunFolder, found: RunRows, settings: dict[str, Any], progress: ProgressCallback) -> None:
     with contextlib.ExitStack() as files:
 
         @lru_cache(maxsize=OPEN_PARTS)
-        def opened(part: Path) -> Any:
+        def opened(part: int) -> Any:
             # a row is read from the file, not the whole part
-            return safe_open(part, framework="numpy").get_slice("features")  # type: ignore[no-untyped-call]
+            return safe_open(found.parts[part], framework="numpy").get_slice("features")  # type: ignore[no-untyped-call]
 
-        first = next(done[clip_id] for clip_id in clip_ids if clip_id in done)
-        shape = opened(first.part)[first.row].shape
         files.callback(opened.cache_clear)
+        first = next(place for _, place in _in_order(run) if found.part[place] != NOT_DONE)
+        shape = opened(int(found.part[first]))[int(found.row[first])].shape
 
         def rows() -> Iterator[Row]:
             zeros: NDArray[np.float32] = np.zeros(shape, np.float32)
-            for number, clip_id in enumerate(clip_ids, 1):
-                progress(number, len(clip_ids))
-                if place := done.get(clip_id):
-                    features = opened(place.part)[place.row]
-                    if features.shape != shape:
-                        raise UserError(
-                            f"the features of {clip_id} have the shape {features.shape}, and those before it {shape}: "
-                            "its file is of another kind, as a skeleton with other joints; leave it out and run again"
-                        )
-                    yield Row(clip_id, features, place.num_frames, True)
-                else:
+            for number, (clip_id, place) in enumerate(_in_order(run), 1):
+                progress(number, len(found.part))
+                if (part := int(found.part[place])) == NOT_DONE:
                     yield Row(clip_id, zeros, 0, False)
+                    continue
+                features = opened(part)[int(found.row[place])]
+                if features.shape != shape:
+                    raise UserError(
+                        f"the features of {clip_id} have the shape {features.shape}, and those before it {shape}: "
+                        "its file is of another kind, as a skeleton with other joints; leave it out and run again"
+                    )
+                yield Row(clip_id, features, int(found.num_frames[place]), True)
 
-        write_cache(cache, rows(), clip_ids, shape, settings)
+        write_cache(run.cache, rows(), run.clip_ids(), shape, settings)

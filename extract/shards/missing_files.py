@@ -26,12 +26,17 @@ def refuse_missing_videos(plan: RunPlan, clips: pd.DataFrame) -> None:
         return
     if not Path(plan.videos).is_dir():
         raise UserError(f"the video folder {plan.videos} is not there; is it mounted on {platform.node()}?")
-    if not any(_exists(place) for _, place in _places(plan, clips)):  # it ends at the first file that is there
+    if not has_videos(plan, clips):
         _, first = next(_places(plan, clips))
         raise UserError(
             f"none of the {len(clips)} clips is in the video folder {plan.videos}: the first one would be {first}; "
             "give the folder (--videos) that the paths of the clips are relative to"
         )
+
+
+def has_videos(plan: RunPlan, clips: pd.DataFrame) -> bool:
+    """Tell whether one of these clips has a file; a URL counts as one. The search ends at the first file."""
+    return is_url(plan.videos) or any(_exists(place) for _, place in _places(plan, clips))
 
 
 def found_again(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> dict[int, list[str]]:

@@ -4,7 +4,7 @@
 """
 
 import contextlib
-from collections.abc import Container
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,19 @@ from common.errors import UserError
 from common.files import sha256_of
 from extract.shards.checked_json import load_checked
 from extract.shards.cleaned_record import part_name, read_cleaned
+from extract.shards.clip_lists import (
+    SHARD_INDEX,
+    SHARD_ROWS,
+    PlannedIds,
+    ShardList,
+    read_planned_clips,
+    read_shard_lists,
+    read_shard_rows,
+    shard_sha256,
+)
 from extract.shards.folder_lock import LOCK_SECONDS, hold_lock
 from extract.shards.ledger import LedgerRow
-from extract.shards.run_plan import RunPlan, read_planned_clips, read_run_plan, shard_sha256
+from extract.shards.run_plan import RunPlan, read_run_plan
 from extract.shards.shard_folder import RowPlace, ShardFolder, read_part_record
 
 
@@ -69,8 +79,36 @@ class RunFolder:
 
     @cached_property
     def clips(self) -> pd.DataFrame:
-        """The clips, one row each, in the manifest's order."""
+        """All clips, one row each, in the manifest's order. What needs one shard alone reads `clips_of`."""
         return read_planned_clips(self.clips_file, self.plan.clips_sha256)
+
+    def clip_ids(self) -> PlannedIds:
+        """Return the ids of all clips, in the manifest's order. They are read in pieces."""
+        count = sum(own.clips for own in self.shard_lists)
+        return PlannedIds(self.clips_file, self.plan.clips_sha256, count)
+
+    def paths(self) -> Iterator[str]:
+        """Yield the paths of all clips, shard by shard."""
+        for number in range(self.plan.shards):
+            yield from self.clips_of(number)["path"].tolist()
+
+    def clips_of(self, shard: int) -> pd.DataFrame:
+        """Return the clips of one shard, in the manifest's order. The other shards' clips are not read."""
+        own = None if self._lists is None else read_shard_rows(self.folder, self._lists[shard])
+        return self.clips[self.clips["shard"] == shard] if own is None else own
+
+    @cached_property
+    def shard_lists(self) -> tuple[ShardList, ...]:
+        """The number of clips of each shard, and their fingerprint."""
+        if self._lists is not None:
+            return self._lists
+        rows = self.clips.groupby("shard").indices
+        own = (self.clips.iloc[rows.get(number, [])] for number in range(self.plan.shards))
+        return tuple(ShardList(clips=len(clips), fingerprint=shard_sha256(clips)) for clips in own)
+
+    @cached_property
+    def _lists(self) -> tuple[ShardList, ...] | None:
+        return read_shard_lists(self.folder, self.plan.clips_sha256)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings that the run was begun with."""
@@ -85,9 +123,8 @@ class RunFolder:
 
     def reread(self) -> None:
         """Read plan and clips again when they are next needed: another process may have planned more."""
-        self.__dict__.pop("plan", None)
-        self.__dict__.pop("clips", None)
-        self.__dict__.pop("_cleaned", None)
+        for read in ("plan", "clips", "shard_lists", "_lists", "_cleaned"):
+            self.__dict__.pop(read, None)
 
     def is_cleaned(self, record: Path) -> bool:
         """Tell whether `clean` has removed the part of a completion record, and its features are in the cache."""
@@ -101,6 +138,7 @@ class RunFolder:
     def lock(self) -> contextlib.AbstractContextManager[bool]:
         """Return a context that holds the lock of the plan, the clips and the settings."""
         names = [path.name for path in (self.plan_file, self.clips_file, self.settings_file)]
+        names += [SHARD_ROWS, SHARD_INDEX]
         return hold_lock(self.folder / "lock", f"beginning {self.cache}", LOCK_SECONDS, names)
 
     def shard(self, number: int, patience: float = 0.0) -> ShardFolder:
@@ -126,8 +164,8 @@ class RunFolder:
         """Return the shards that have missing clips, by their completion records."""
         return [
             number
-            for number, clips in enumerate(self._clips_by_shard())
-            if len(clips) and self.shard(number).completion().get("clips_sha256") != shard_sha256(clips)
+            for number, own in enumerate(self.shard_lists)
+            if own.clips and self.shard(number).completion().get("clips_sha256") != own.fingerprint
         ]
 
     def damaged_parts(self, progress: ProgressCallback = no_progress) -> list[Path]:
@@ -146,22 +184,15 @@ class RunFolder:
         """Return where the features of each finished clip are."""
         return {clip_id: place for shard in self.shards() for clip_id, place in shard.done().items()}
 
-    def failures(self, done: Container[str] | None = None) -> dict[str, LedgerRow]:
-        """Return the last failed attempt of every planned clip that is not done.
+    def failures(self) -> dict[str, LedgerRow]:
+        """Return the last failed attempt of every planned clip that is not done."""
+        return {clip_id: row for number in range(self.plan.shards) for clip_id, row in self.failures_of(number).items()}
 
-        Args:
-            done: the clips that are done; None: look them up.
-        """
-        done, planned = self.done() if done is None else done, set(self.clips["clip_id"])
-        rows = {clip_id: row for shard in self.shards() for clip_id, row in shard.failures(done).items()}
-        return {clip_id: row for clip_id, row in rows.items() if clip_id in planned}
-
-    def missing(self) -> list[str]:
-        """Return the clips that are neither done nor failed."""
-        done = self.done()
-        failures = self.failures(done)
-        return [clip for clip in self.clips["clip_id"].tolist() if clip not in done and clip not in failures]
-
-    def _clips_by_shard(self) -> list[pd.DataFrame]:
-        groups = self.clips.groupby("shard").indices
-        return [self.clips.iloc[groups.get(number, [])] for number in range(self.plan.shards)]
+    def failures_of(self, number: int) -> dict[str, LedgerRow]:
+        """Return the last failed attempt of every planned clip of a shard that is not done."""
+        shard = self.shard(number)
+        attempts = shard.failures(())
+        if not attempts:  # as in most shards, whose parts need not be read
+            return {}
+        _, failed = shard.state(self.clips_of(number)["clip_id"])
+        return {clip_id: row for clip_id, row in attempts.items() if clip_id in failed}

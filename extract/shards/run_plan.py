@@ -1,11 +1,9 @@
 """The plan of a run: its clips in their order, the shard of each, and how their features are made.
 
-It is written once, as `plan.json` and `clips.csv`, and every worker reads it. What workers have done is in
-`run_folder`.
+It is written once, as `plan.json` and the lists of `clip_lists`, and every worker reads it. What workers have done is
+in `run_folder`.
 """
 
-import hashlib
-import io
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +15,11 @@ from common.errors import UserError
 from common.run_record import differences
 from extract.machine import Machine
 from extract.shards.checked_json import load_checked
+from extract.shards.clip_lists import COLUMNS
 from extract.shards.shard_assignment import assign_shards
 from extract.sources.listing import Listing
 from extract.sources.location import is_url
 from manifests.recipes.recipe import Extract
-
-NUMBERS = ("frames", "bytes", "offset", "shard")
-COLUMNS = ("clip_id", "path", "frames", "bytes", "archive", "offset", "shard")
 
 
 class RunPlan(BaseModel):
@@ -35,7 +31,7 @@ class RunPlan(BaseModel):
         recipe: the config that decides the features.
         machine: what they are made with; a worker may have another device and other processes.
         shards: number of pieces that the run is cut into.
-        clips_sha256: checksum of `clips.csv`.
+        clips_sha256: checksum of `clips.csv`; "" before the run is begun.
         fingerprint: of clip ids and paths, as the cache keeps it (`Manifest.fingerprint`).
     """
 
@@ -46,7 +42,7 @@ class RunPlan(BaseModel):
     recipe: Extract
     machine: Machine
     shards: int
-    clips_sha256: str
+    clips_sha256: str = ""
     fingerprint: str
 
 
@@ -85,15 +81,9 @@ def make_run_plan(
         recipe=config,
         machine=machine,
         shards=num_shards,
-        clips_sha256=clips_sha256(clips),
         fingerprint=listing.fingerprint,
     )
     return plan, clips
-
-
-def clips_text(clips: pd.DataFrame) -> str:
-    """Return the text of `clips.csv`."""
-    return clips.to_csv(index=False, lineterminator="\n")
 
 
 def read_run_plan(path: Path) -> RunPlan:
@@ -111,22 +101,6 @@ def read_run_plan(path: Path) -> RunPlan:
         ) from error
 
 
-def read_planned_clips(path: Path, sha256: str) -> pd.DataFrame:
-    """Read `clips.csv` and verify its checksum.
-
-    Raises:
-        UserError: the file cannot be read, or does not have the checksum that the plan gives.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; plan again with the same clips") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise UserError(f"{path} is not what was planned; plan again with the same clips, and it is written anew")
-    kinds = {column: "int64" if column in NUMBERS else "str" for column in COLUMNS}
-    return pd.read_csv(io.BytesIO(content), dtype=kinds, keep_default_na=False)
-
-
 def refuse_other_config(existing: RunPlan, wanted: RunPlan, cache: Path) -> None:
     """Refuse to continue with a plan that is for other features.
 
@@ -142,15 +116,3 @@ def refuse_other_config(existing: RunPlan, wanted: RunPlan, cache: Path) -> None
             f"`python -m extract run --out {shlex.quote(str(cache))}` "
             f"continues as planned; for these choose another output, or remove {cache}.run"
         )
-
-
-def clips_sha256(clips: pd.DataFrame) -> str:
-    """Return the checksum of `clips.csv`."""
-    return hashlib.sha256(clips_text(clips).encode()).hexdigest()
-
-
-def shard_sha256(clips: pd.DataFrame) -> str:
-    """Return the fingerprint of a shard's clips. The shard's completion record is valid only for these clips."""
-    pairs = zip(clips["clip_id"].tolist(), clips["path"].tolist(), strict=True)
-    rows = "".join(f"{clip}\t{path}\n" for clip, path in pairs)
-    return hashlib.sha256(rows.encode()).hexdigest()

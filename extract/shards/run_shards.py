@@ -14,12 +14,13 @@ from extract.extraction import RunControl
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
 from extract.shards.begin_run import remove_unfinished_files
+from extract.shards.clip_lists import shard_sha256
 from extract.shards.folder_lock import LOCK_SECONDS, BusyError
 from extract.shards.heartbeat import Heartbeat
 from extract.shards.ledger import LedgerRow
 from extract.shards.merge import merge
 from extract.shards.run_folder import RunFolder
-from extract.shards.run_plan import RunPlan, shard_sha256
+from extract.shards.run_plan import RunPlan
 from extract.shards.shard_folder import ShardFolder
 from extract.shards.shard_worker import ShardWorker
 from extract.skeletons.joint_list import JointList
@@ -54,19 +55,16 @@ def extract_shards(
         Stopped: `control.stop` was set.
         UserError: the disk cannot be written.
     """
-    if is_url(run.plan.videos) or (run.clips["archive"] != "").any():
-        check_scratch()
     numbers = range(run.plan.shards) if control.shard is None else [control.shard]
-    shards = {number: run.clips[run.clips["shard"] == number] for number in numbers}
-    total = int(run.clips["shard"].isin(numbers).sum())
+    if is_url(run.plan.videos) or any((run.clips_of(number)["archive"] != "").any() for number in numbers):
+        check_scratch()
+    total = sum(run.shard_lists[number].clips for number in numbers)
     # What later shards have done already counts from the beginning, or else it would count as speed.
-    skipped = {
-        number: len(clips) - len(_to_do(clips, *run.shard(number).state(clips["clip_id"]), control))
-        for number, clips in shards.items()
-    }
+    skipped = {number: _count_skipped(run, number, control) for number in numbers}
     job = _Job(run.plan, network, machine, control, joint_list, total, skipped)
     failures: dict[str, LedgerRow] = {}
-    for number, clips in shards.items():
+    for number in numbers:
+        clips = run.clips_of(number)
         with run.shard(number, LOCK_SECONDS if control.shard is not None else 0.0) as shard:
             _extract_missing(job, number, shard, clips)
             failures.update(_complete(shard, clips))
@@ -86,7 +84,7 @@ def finish_shards(run: RunFolder, only: int | None) -> dict[str, LedgerRow]:
         with run.shard(number, LOCK_SECONDS if only is not None else 0.0) as shard:
             with contextlib.suppress(OSError):  # the disk may be read-only now
                 shard.heartbeat.unlink(missing_ok=True)  # of a worker that was killed
-            failures.update(_complete(shard, run.clips[run.clips["shard"] == number]))
+            failures.update(_complete(shard, run.clips_of(number)))
     return _merge(run, only, failures)
 
 
@@ -112,6 +110,12 @@ class _Job:
         if (finished := sum(self.skipped.values()) + self.extracted) != self.shown:
             self.shown = finished
             self.control.progress(finished, self.total)
+
+
+def _count_skipped(run: RunFolder, number: int, control: RunControl) -> int:
+    """Count the clips of a shard that need no work."""
+    clips = run.clips_of(number)
+    return len(clips) - len(_to_do(clips, *run.shard(number).state(clips["clip_id"]), control))
 
 
 def _to_do(clips: pd.DataFrame, done: set[str], failed: set[str], control: RunControl) -> set[str]:

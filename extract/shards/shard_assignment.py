@@ -28,20 +28,23 @@ def assign_shards(clip_ids: Sequence[str], costs: Sequence[float], num_shards: i
     usual = sum(known) / len(known) if known else 1.0
     weights = [cost if cost > 0 else usual for cost in costs]
     full = (1 + SLACK) * sum(weights) / num_shards
-    digests = [hashlib.sha256(clip_id.encode()).digest() for clip_id in clip_ids]
-    loads = [0.0] * num_shards
-    chosen = np.empty(len(clip_ids), np.int64)
-    for index in sorted(range(len(clip_ids)), key=digests.__getitem__):
-        shard = _first_not_full(digests[index], loads, full)
+    digests = b"".join(hashlib.sha256(clip_id.encode()).digest() for clip_id in clip_ids)
+    words = np.frombuffer(digests, ">u8").reshape(-1, 4)  # big-endian: they sort as the bytes do
+    order = np.lexsort(words.T[::-1])
+    firsts, steps = (words[order, :2] % np.uint64(num_shards)).T.tolist()
+    loads, chosen = [0.0] * num_shards, []
+    for index, first, step in zip(order.tolist(), firsts, steps, strict=True):
+        shard = first if loads[first] < full else _first_not_full(first, step, loads, full)
         loads[shard] += weights[index]
-        chosen[index] = shard
-    return chosen
+        chosen.append(shard)
+    shards = np.empty(len(clip_ids), np.int64)
+    shards[order] = chosen
+    return shards
 
 
-def _first_not_full(digest: bytes, loads: list[float], full: float) -> int:
+def _first_not_full(first: int, step: int, loads: list[float], full: float) -> int:
     """Return the first shard with free capacity in a clip's order of preference; one below the mean always exists."""
     num_shards = len(loads)
-    first, step = int.from_bytes(digest[:8]), int.from_bytes(digest[8:16])
     for choice in range(num_shards):
         shard = (first + choice * step) % num_shards
         if loads[shard] < full:

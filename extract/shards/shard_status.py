@@ -7,7 +7,7 @@ write.
 import os
 import tempfile
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -55,13 +55,17 @@ class ShardStatus:
 
 @dataclass(frozen=True)
 class ShardClips:
-    """The clips of one shard, and the fingerprint that the shard's completion record must have for them."""
+    """The clips of one shard.
 
-    clip_ids: frozenset[str]
+    Attributes:
+        clips: their number.
+        sha256: the fingerprint that the shard's completion record must have for them.
+        ids: returns their ids. It is called only where they are needed, as not for a complete shard.
+    """
+
+    clips: int
     sha256: str
-
-
-NO_CLIPS = ShardClips(frozenset(), "")
+    ids: Callable[[], frozenset[str]]
 
 
 class _Heartbeat(BaseModel):
@@ -90,7 +94,7 @@ def read_shard_status(
         own: its clips.
         now: the time by the clock of the folder, see `clock_of`.
     """
-    clips = len(own.clip_ids)
+    clips = own.clips
     completion = read_record(_Completion, folder.folder / "complete.json")
     if not clips or (completion and completion.clips_sha256 == own.sha256):
         failed = min(completion.failed, clips) if completion else 0
@@ -105,7 +109,7 @@ def read_shard_status(
     else:  # what a dead worker had not written to disk is lost, whatever its heartbeat says
         finished = _done(folder)
         failures = _ledger(folder, own, finished)
-        done, failed = len(own.clip_ids & finished), len(failures)
+        done, failed = len(own.ids() & finished) if finished else 0, len(failures)
     state: State = "running" if running else "waiting" if age is None and not done + failed else "stopped"
     shard = ShardStatus(number, state, clips, done, failed, clips - done - failed)
     if beat:
@@ -154,4 +158,6 @@ def _failures(folder: ShardFolder, own: ShardClips, failed: int) -> list[LedgerR
 
 
 def _ledger(folder: ShardFolder, own: ShardClips, done: Container[str]) -> list[LedgerRow]:
-    return [row for clip_id, row in folder.failures(done).items() if clip_id in own.clip_ids]
+    rows = folder.failures(done)
+    planned = own.ids() if rows else frozenset()
+    return [row for clip_id, row in rows.items() if clip_id in planned]

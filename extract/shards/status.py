@@ -6,15 +6,13 @@ All of it is read from the run folder; no scheduler is asked. The state of one s
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from extract.shards.run_folder import RunFolder
-from extract.shards.run_plan import read_planned_clips, shard_sha256
 from extract.shards.shard_status import (
-    NO_CLIPS,
     ShardClips,
     ShardStatus,
     State,
@@ -84,12 +82,12 @@ def read_status(out: Path) -> Status:
         UserError: nothing was begun, or its plan is damaged.
     """
     run = RunFolder(out)
-    shards_clips = _clips_of_shards(run.folder / "clips.csv", run.plan.clips_sha256)
     now = clock_of(run.folder)
     shards, failures = [], Counter[tuple[str, str]]()
     examples: dict[tuple[str, str], str] = {}
-    for number in range(run.plan.shards):
-        shard, failed = read_shard_status(number, run.shard(number), shards_clips.get(number, NO_CLIPS), now)
+    for number, own in enumerate(run.shard_lists):
+        clips = ShardClips(own.clips, own.fingerprint, partial(_clip_ids, run, number))
+        shard, failed = read_shard_status(number, run.shard(number), clips, now)
         shards.append(shard)
         for row in failed:
             failures[row.stage, row.reason] += 1
@@ -116,10 +114,5 @@ class _Merged(BaseModel):
     fingerprint: str
 
 
-@lru_cache(maxsize=1)  # `--watch` reads a run again and again, and its clips may be a million
-def _clips_of_shards(clips_csv: Path, sha256: str) -> dict[int, ShardClips]:
-    shards = read_planned_clips(clips_csv, sha256).groupby("shard")
-    return {
-        int(str(number)): ShardClips(frozenset(clips["clip_id"].tolist()), shard_sha256(clips))
-        for number, clips in shards
-    }
+def _clip_ids(run: RunFolder, shard: int) -> frozenset[str]:
+    return frozenset(run.clips_of(shard)["clip_id"].tolist())

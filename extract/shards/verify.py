@@ -7,6 +7,7 @@ from common.callbacks import ProgressCallback, no_progress
 from extract.cache import CacheFacts, check_cache
 from extract.shards.merge import is_merged
 from extract.shards.run_folder import RunFolder
+from extract.shards.run_rows import read_run_rows
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,10 @@ def verify_cache(
     facts, run = check_cache(cache, progress), RunFolder(cache)
     if not run.folder.exists():  # the user may remove it once the cache is made
         return Verification(facts, [], [], True)
+    damaged, found = run.damaged_parts(parts_progress), read_run_rows(run)
     return Verification(
         facts,
-        damaged_parts=[str(record.relative_to(run.folder)) for record in run.damaged_parts(parts_progress)],
-        missing_clips=run.missing(),
-        as_merged=is_merged(run, run.done()),
+        damaged_parts=[str(record.relative_to(run.folder)) for record in damaged],
+        missing_clips=found.missing,
+        as_merged=is_merged(run, found.done),
     )

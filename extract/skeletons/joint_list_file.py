@@ -55,14 +55,14 @@ def find_joint_list(root: str, paths: Iterable[str]) -> JointList | None:
     Raises:
         UserError: the list is not valid, or files of the set have different lists.
     """
-    general = [path for path in paths if path.lower().endswith(GENERAL_SUFFIXES)]
-    if not general:
+    first: dict[str, str] = {}  # a file in a general format of each folder
+    for path in paths:
+        if path.lower().endswith(GENERAL_SUFFIXES):
+            first.setdefault(path.rpartition("/")[0], path)
+    if not first:
         return None
     if is_url(root):
         return _parse(content, join(root, FILE_NAME)) if (content := _download(root)) is not None else None
-    first: dict[PurePosixPath, str] = {}
-    for path in general:
-        first.setdefault(PurePosixPath(path).parent, path)
     places = {path: _nearest_list(Path(root), path) for path in first.values()}
     example, found = next(iter(places.items()))
     if other := next((path for path, place in places.items() if place != found), None):

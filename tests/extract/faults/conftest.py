@@ -24,6 +24,7 @@ import pytest
 
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
+from extract.shards.run_rows import read_run_rows
 from manifests.manifest import COLUMNS, Manifest, write_manifest
 
 FULL = os.environ.get("EARLY_FAULTS") == "full"
@@ -185,7 +186,7 @@ class Trial:
     def look(self) -> None:
         """Look at a finished run: is all of it there, right, and nothing else?"""
         self.fault.clips += len(self.run.clips)
-        if missing := self.run.missing():
+        if missing := read_run_rows(self.run).missing:
             self.fault.trouble("lost", missing, len(missing))
         if not self.out.exists() or self.out.read_bytes() != self.whole:
             self.fault.trouble("wrong", f"other bytes in {self.out}")

@@ -107,7 +107,7 @@ def test_corrupted_copies(
         disturbed.end(running)
     disturbed.finish(status=3)
     features, found = features_of(disturbed.out)
-    failures = disturbed.run.failures(disturbed.run.done())
+    failures = disturbed.run.failures()
     for name in corrupted["none"]:
         if features[name].tobytes() != healthy[name].tobytes():
             every.trouble("wrong", f"the features of {name}, which is healthy")

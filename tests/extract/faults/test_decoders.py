@@ -64,7 +64,7 @@ def test_a_decoder(campaign: Any, trial: Callable[..., Any], clips: Path, tmp_pa
         before = f"import sys; sys.path.insert(0, {str(tmp_path / 'path')!r})"
         finished = disturbed.end(disturbed.start("--deadline", str(DEADLINE), before=before))
         fault.times += len(chosen)
-        failures = disturbed.run.failures(disturbed.run.done())
+        failures = disturbed.run.failures()
         if finished.status != 3 or failures.keys() != {video.stem for video in chosen}:
             fault.trouble("wrong", f"{finished}, {failures}")
         if not all(REASONS[kind] in row.reason for row in failures.values()):
@@ -121,7 +121,7 @@ def test_a_fetch_that_stalls(campaign: Any, trial: Callable[..., Any], clips: Pa
             disturbed = trial(fault, of=[clips / "clips.csv", "--videos", url])
             finished = disturbed.end(disturbed.start("--deadline", str(DEADLINE)))
             fault.times += len(chosen)
-            failures = disturbed.run.failures(disturbed.run.done())
+            failures = disturbed.run.failures()
             if finished.status != 3 or failures.keys() != chosen:
                 fault.trouble("wrong", f"{finished}, {failures}")
             stalled.clear()

@@ -16,9 +16,11 @@ from extract.cache_rows import Row
 from extract.decoding.decode_process import Failure
 from extract.machine import Machine
 from extract.shards.begin_run import begin_run, write_settings
+from extract.shards.clip_lists import shard_sha256
 from extract.shards.merge import is_merged, merge
 from extract.shards.run_folder import RunFolder
-from extract.shards.run_plan import RunPlan, make_run_plan, shard_sha256
+from extract.shards.run_plan import RunPlan, make_run_plan
+from extract.shards.run_rows import read_run_rows
 from extract.sources.listing import Listing
 from manifests.recipes.recipe import Extract
 
@@ -101,7 +103,7 @@ def test_what_is_in_the_cache(out: Path) -> None:
 def test_merge_wants_every_clip(out: Path) -> None:
     run = begun(out)
     work(run, leave=["clip4", "clip5"])
-    assert run.missing() == ["clip4", "clip5"]
+    assert sorted(read_run_rows(run).missing) == ["clip4", "clip5"]
     assert set(run.unfinished()) == set(run.clips.set_index("clip_id").loc[["clip4", "clip5"], "shard"])
     with pytest.raises(UserError, match=r"2 clips are not extracted yet \(first: clip4\)"):
         merge(run)
@@ -120,11 +122,11 @@ def test_a_merge_is_made_again_only_when_there_is_more_or_it_was_touched(out: Pa
     merge(run)
     assert out.stat() == before
     work(run)  # clip7 is mended
-    assert not is_merged(run, run.done())
+    assert not is_merged(run, read_run_rows(run).done)
     merge(run)
     assert out.read_bytes() == whole
     out.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert not is_merged(run, run.done())
+    assert not is_merged(run, read_run_rows(run).done)
     merge(run)
     assert out.read_bytes() == whole
 
@@ -175,8 +177,8 @@ def test_a_list_that_grows(out: Path, whole: bytes, stopped: str, monkeypatch: p
     run = begun(out)
     if stopped == "after":
         run = begun(out)
-    assert run.missing() == [clip for clip in IDS if clip not in IDS[3:8]]
-    assert not is_merged(run, run.done())
+    assert sorted(read_run_rows(run).missing) == sorted(clip for clip in IDS if clip not in IDS[3:8])
+    assert not is_merged(run, read_run_rows(run).done)
     work(run)
     merge(run)
     assert out.read_bytes() == whole
@@ -190,7 +192,7 @@ def test_a_list_that_shrinks_and_grows_again(out: Path, whole: bytes) -> None:
     before = run.clips.set_index("clip_id")["shard"]
     few = RunFolder(out)
     assert begin_run(few, *planned(IDS[4:6], 5)).removed == (*IDS[:4], *IDS[6:])
-    assert not is_merged(few, few.done()) and few.is_finished(few.clips)
+    assert not is_merged(few, read_run_rows(few).done) and few.is_finished(few.clips)
     work(few)
     merge(few)
     assert read_cache(out).clip_id == IDS[4:6]

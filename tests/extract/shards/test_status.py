@@ -24,8 +24,9 @@ from extract.commands import status as status_module
 from extract.decoding.decode_process import Failure
 from extract.machine import Machine
 from extract.shards.begin_run import begin_run
+from extract.shards.clip_lists import shard_sha256
 from extract.shards.run_folder import RunFolder
-from extract.shards.run_plan import make_run_plan, shard_sha256
+from extract.shards.run_plan import make_run_plan
 from extract.shards.shard_folder import ShardFolder
 from extract.shards.shard_status import ShardStatus, State
 from extract.shards.status import Status, read_status
