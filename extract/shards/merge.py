@@ -116,12 +116,13 @@ def _in_order(run: RunFolder) -> Iterator[tuple[str, int]]:
 
 
 def _write_cache(run: RunFolder, found: RunRows, settings: dict[str, Any], progress: ProgressCallback) -> None:
+    parts = list(found.parts)
     with contextlib.ExitStack() as files:
 
         @lru_cache(maxsize=OPEN_PARTS)
         def opened(part: int) -> Any:
             # a row is read from the file, not the whole part
-            return safe_open(found.parts[part], framework="numpy").get_slice("features")  # type: ignore[no-untyped-call]
+            return safe_open(parts[part], framework="numpy").get_slice("features")  # type: ignore[no-untyped-call]
 
         files.callback(opened.cache_clear)
         first = next(place for _, place in _in_order(run) if found.part[place] != NOT_DONE)

@@ -21,15 +21,15 @@ class RunRows:
     """The clips of a run, by shard, and within a shard in the manifest's order.
 
     Attributes:
-        parts: files with features; one may be there twice.
-        part: (clips,) index into `parts`; `NOT_DONE`: the clip has no features.
+        parts: the files with features, and their numbers.
+        part: (clips,) number of its part; `NOT_DONE`: the clip has no features.
         row: (clips,) of the features in their part.
         num_frames: (clips,) frames of the recording.
         failures: the last attempt at each clip that failed.
         missing: the clips that are neither done nor failed.
     """
 
-    parts: list[Path]
+    parts: dict[Path, int]
     part: NDArray[np.int32]
     row: NDArray[np.int32]
     num_frames: NDArray[np.int64]
@@ -50,7 +50,7 @@ def read_run_rows(run: RunFolder) -> RunRows:
     """
     total = sum(own.clips for own in run.shard_lists)
     part, row = np.full(total, NOT_DONE, np.int32), np.zeros(total, np.int32)
-    found = RunRows([], part, row, np.zeros(total, np.int64), {}, [])
+    found = RunRows({}, part, row, np.zeros(total, np.int64), {}, [])
     start, moved, not_done = 0, dict[str, RowPlace](), dict[str, int]()
     for number, own in enumerate(run.shard_lists):
         _read_shard(run, number, start, found, (moved, not_done))
@@ -92,7 +92,5 @@ def _read_shard(
 
 
 def _fill_in(found: RunRows, place: int, features: RowPlace) -> None:
-    if not found.parts or found.parts[-1] != features.part:
-        found.parts.append(features.part)
-    found.part[place], found.row[place] = len(found.parts) - 1, features.row
+    found.part[place], found.row[place] = found.parts.setdefault(features.part, len(found.parts)), features.row
     found.num_frames[place] = features.num_frames
