@@ -90,25 +90,48 @@ def resume(
         Stopped: `control.stop` was set.
         UserError: nothing is planned, and all that `extract` raises.
     """
-    run, shard = RunFolder(cache), control.shard
-    if changes.device is not None:
-        check_device_name(changes.device)
-    if shard is not None:
-        run.shard(shard)  # an unknown number is refused before a network is loaded
-    chosen = run.clips if shard is None else run.clips_of(shard)
-    refuse_replaced_files(run, chosen, run.plan)
-    found = {} if control.retry else found_again(run, run.plan, chosen)
-    if not control.retry and not found and run.has_settings and run.is_finished(chosen):
-        return finish_shards(run, shard)
-    if shard is None or not has_videos(run.plan, chosen):
-        refuse_missing_videos(run.plan, run.clips)
-    machine = changes.apply(_with_recorded_threads(run, run.plan.machine))
-    network = _checked_network(run.plan.recipe, machine)
-    joint_list = find_joints(network.backbone, run.plan.videos, run.paths())
-    settings = feature_settings(run.plan.recipe, machine, network, joint_list)
-    write_settings(run, settings)
-    take_again(run, found)
-    return extract_shards(run, network, machine, control, joint_list)
+    return ResumedRun(cache, changes).work(control)
+
+
+class ResumedRun:
+    """A planned run that this process continues, all of it or one shard after the other with the same network.
+
+    Args:
+        cache: the HDF5 file to make.
+        changes: device, processes and deadline of this process, where they differ from the plan.
+    """
+
+    def __init__(self, cache: Path, changes: MachineChanges = AS_PLANNED) -> None:
+        self.cache, self.changes = cache, changes
+        self._loaded: tuple[Extract, Machine, SegmentNetwork] | None = None
+
+    def work(self, control: RunControl = DEFAULT_CONTROL) -> dict[str, LedgerRow]:
+        """Do what `resume` does. The plan is read again each time."""
+        run, shard = RunFolder(self.cache), control.shard
+        if self.changes.device is not None:
+            check_device_name(self.changes.device)
+        if shard is not None:
+            run.shard(shard)  # an unknown number is refused before a network is loaded
+        chosen = run.clips if shard is None else run.clips_of(shard)
+        refuse_replaced_files(run, chosen, run.plan)
+        found = {} if control.retry else found_again(run, run.plan, chosen)
+        if not control.retry and not found and run.has_settings and run.is_finished(chosen):
+            return finish_shards(run, shard)
+        if shard is None or not has_videos(run.plan, chosen):
+            refuse_missing_videos(run.plan, run.clips)
+        machine = self.changes.apply(_with_recorded_threads(run, run.plan.machine))
+        network = self._network(run.plan.recipe, machine)
+        joint_list = find_joints(network.backbone, run.plan.videos, run.paths())
+        settings = feature_settings(run.plan.recipe, machine, network, joint_list)
+        write_settings(run, settings)
+        take_again(run, found)
+        return extract_shards(run, network, machine, control, joint_list)
+
+    def _network(self, config: Extract, machine: Machine) -> SegmentNetwork:
+        """Return the network; it is loaded again only if a new plan needs another one."""
+        if self._loaded is None or self._loaded[:2] != (config, machine):
+            self._loaded = config, machine, _checked_network(config, machine)
+        return self._loaded[2]
 
 
 def _checked_network(config: Extract, machine: Machine) -> SegmentNetwork:

@@ -1,6 +1,6 @@
 """The engine that runs shards on this machine: one worker process per GPU, or a given number of them on its CPU.
 
-How a worker is started and ended is in `worker`.
+Each worker takes one shard after the other. How a worker is started and ended is in `worker`.
 """
 
 import os
@@ -31,24 +31,21 @@ def run_locally(submission: Submission, follow: Callable[[], None]) -> None:
     slots = _slots(submission)
     submission = replace(submission, workers=submission.workers or max(1, usable_cores() // len(slots)))
     waiting, ends = deque(submission.shards), list[End]()
-    running = dict[int, Worker]()  # by slot
+    workers = [Worker(submission, f"local-{slot}", environment) for slot, environment in enumerate(slots)]
     try:
-        while waiting or running:
-            for slot in range(len(slots)):
-                if waiting and slot not in running:
-                    running[slot] = Worker(submission, waiting.popleft(), "local", slots[slot])
+        while waiting or any(worker.shard is not None for worker in workers):
+            for worker in workers:
+                if waiting and worker.shard is None:
+                    worker.give(waiting.popleft())
             time.sleep(POLL)
-            for slot, worker in list(running.items()):
-                if end := worker.poll():
-                    del running[slot]
-                    ends.append(end)
+            ends += [end for worker in workers if (end := worker.poll())]
             if sum(end.status not in NORMAL_ENDS for end in ends) >= MOST_ERRORS:
                 waiting.clear()
             follow()
     finally:  # also on Ctrl-C: workers finish their clips
-        for worker in running.values():
+        for worker in workers:
             worker.end()
-        for worker in running.values():
+        for worker in workers:
             worker.wait()
     raise_errors(ends, submission)
 

@@ -84,8 +84,9 @@ def _run_tasks(ray: Any, task: Any, submission: Submission, callbacks: EngineCal
 
 def run_shard(submission: Submission, shard: int) -> End:
     """Run a shard's worker to its end. This is the task, which runs on a node of the cluster."""
-    worker = Worker(submission, shard, "ray")
+    worker = Worker(submission, f"ray-{shard:05d}")
     try:
+        worker.give(shard)
         while (end := worker.poll()) is None:
             time.sleep(POLL)
         return end

@@ -1,13 +1,17 @@
 """A worker as a child process. It is started again when it is killed, and it ends when its parent is killed.
 
+It is `run --shard -`: it reads the numbers of its shards from a pipe, so it loads torch and its network once.
+
 The engines that start processes by themselves use it, `local` and `ray_queue`.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from common.errors import UserError
 from extract.cluster.submission import Submission
@@ -42,65 +46,126 @@ class End:
 
 
 class Worker:
-    """The worker of one shard. The constructor starts it.
+    """A process that takes one shard after the other. It is started when it is given a shard and none runs.
+
+    Its log, `jobs/NAME.log`, has a line `shard I/N` before the lines of each shard.
 
     Args:
         submission: the run.
-        shard: the number of the shard.
-        engine: the first part of the name of its log in the folder of jobs.
+        name: of its log in the folder of jobs, without the suffix.
         environment: variables that it gets beside those of this process.
+
+    Attributes:
+        shard: the number of the shard that it works on; None: it has nothing to do.
     """
 
-    def __init__(
-        self, submission: Submission, shard: int, engine: str, environment: dict[str, str] | None = None
-    ) -> None:
-        self.submission, self.shard = submission, shard
-        self.log = submission.jobs / f"{engine}-{shard:05d}.log"
+    def __init__(self, submission: Submission, name: str, environment: dict[str, str] | None = None) -> None:
+        self.submission = submission
+        self.shard: int | None = None
+        self.log = submission.jobs / f"{name}.log"
         self._environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             **(environment or {}),
         }
-        self._attempts, self._stopped = 0, False
-        self._process = self._start()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._attempts, self._stopped, self._answer, self._log_start = 0, False, b"", 0
+
+    def give(self, shard: int) -> None:
+        """Let it work on a shard.
+
+        Raises:
+            UserError: it cannot be started.
+        """
+        self.shard, self._attempts = shard, 0
+        self._begin()
 
     def poll(self) -> End | None:
-        """Return how it ended, if it has. A worker that was killed is started again."""
-        status = self._process.poll()
-        if status is not None and status < 0 and not self._stopped and self._attempts < ATTEMPTS:
-            self._process = self._start()
+        """Return how its shard ended, if it has. A process that was killed is started again with the same shard."""
+        process, shard = self._process, self.shard
+        if process is None or shard is None:
             return None
-        return None if status is None else End(self.shard, status, _last_line(self.log))
+        status = process.poll()  # before the pipe is read, which then has all that the process wrote
+        with contextlib.suppress(BlockingIOError):
+            self._answer += os.read(_pipe(process.stdout), 4096)
+        if self._answer.endswith(b"\n"):
+            end = End(shard, int(self._answer.split()[-1]), "")
+        elif status is None:
+            return None
+        elif status < 0 and not self._stopped and self._attempts < ATTEMPTS:
+            self._begin()
+            return None
+        else:
+            end = End(shard, status, _last_line(self.log, self._log_start))
+        self.shard = None
+        return end
 
     def end(self) -> None:
-        """Ask it to finish its clip and to end."""
+        """Ask it to finish its clip and to end. Without a shard it ends at once."""
         self._stopped = True
-        self._process.terminate()
+        if self._process is not None:
+            _file(self._process.stdin).close()
+            if self.shard is not None:
+                self._process.terminate()
 
     def wait(self) -> None:
         """Wait until it has ended. If waiting is interrupted, it is killed."""
+        if self._process is None:
+            return
         try:
             self._process.wait()
         except BaseException:
             self._process.kill()
             raise
+        finally:
+            _close(self._process)
 
-    def _start(self) -> "subprocess.Popen[bytes]":
+    def _begin(self) -> None:
         self._attempts += 1
-        worker = [*self.submission.command(), "--shard", f"{self.shard}/{self.submission.num_shards}"]
+        self._answer = b""
+        name = f"{self.shard}/{self.submission.num_shards}"
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             with self.log.open("ab") as log:
-                return subprocess.Popen(
-                    [sys.executable, "-c", SHIM, str(os.getpid()), *worker],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=self._environment,
-                    start_new_session=True,  # Ctrl-C on the terminal reaches the parent only
-                )
+                log.write(f"shard {name}\n".encode())
+                self._log_start = log.tell()
+            if self._process is not None and self._process.poll() is not None:
+                _close(self._process)
+                self._process = None
+            if self._process is None:
+                self._process = self._start()
         except OSError as error:
             raise UserError(f"cannot start a worker with its log {self.log}: {error.strerror or error}") from error
+        with contextlib.suppress(OSError):  # it has just ended, and `poll` finds that
+            os.write(_pipe(self._process.stdin), f"{name}\n".encode())
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-c", SHIM, str(os.getpid()), *self.submission.command(), "--shard", "-"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,  # Ctrl-C on the terminal reaches the parent only
+            )
+        os.set_blocking(_pipe(process.stdout), False)
+        return process
+
+
+def _file(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None
+    return pipe
+
+
+def _close(process: "subprocess.Popen[bytes]") -> None:
+    _file(process.stdin).close()
+    _file(process.stdout).close()
+
+
+def _pipe(pipe: IO[bytes] | None) -> int:
+    return _file(pipe).fileno()
 
 
 def raise_errors(ends: list[End], submission: Submission) -> None:
@@ -127,6 +192,6 @@ def _describe_end(end: End) -> str:
     return signal_name(-end.status) + (f" after the line: {end.words}" if end.words else "")
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_bytes()[-4096:].decode(errors="replace").strip().splitlines()
+def _last_line(log: Path, start: int) -> str:
+    lines = log.read_bytes()[start:][-4096:].decode(errors="replace").strip().splitlines()
     return lines[-1].strip() if lines else ""

@@ -12,6 +12,7 @@ from common.errors import UserError
 from common.exits import resumable
 from common.log import notify
 from common.options import LOG_OPTIONS, Device, Json, Runtime, Workers, with_logs
+from extract.commands.given_shards import GIVEN, take_given_shards
 from extract.commands.options import (
     CLIPS,
     CacheFile,
@@ -155,13 +156,23 @@ def _resume(out: Path, shard: str | None, changes: "MachineChanges", *, retry: b
     """Resume a planned run."""
     from common.progress import progress_bars
     from extract.extraction import RunControl
-    from extract.run import resume
+    from extract.run import ResumedRun
+    from extract.shards.ledger import LedgerRow
     from extract.shards.run_folder import RunFolder
 
-    only = shard_of_plan(shard, RunFolder(out).plan.shards)
-    with stop_signals() as stop, progress_bars() as bar:
-        progress = bar("retry" if retry else "extract", "clips")
-        failures = resume(out, changes, RunControl(only, retry=retry, stop=stop, progress=progress))
+    run = ResumedRun(out, changes)
+
+    def work(only: int | None) -> dict[str, LedgerRow]:
+        with progress_bars() as bar:
+            progress = bar("retry" if retry else "extract", "clips")
+            return run.work(RunControl(only, retry=retry, stop=stop, progress=progress))
+
+    with stop_signals() as stop:
+        if shard == GIVEN:
+            take_given_shards(out, stop, work)
+            return
+        only = shard_of_plan(shard, RunFolder(out).plan.shards)
+        failures = work(only)
     print_outcome(out, failures, only, as_json=as_json)
 
 

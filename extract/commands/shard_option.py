@@ -8,7 +8,10 @@ import typer
 
 from common.errors import UserError
 
-SHARD = "I/N, from 0/N: only this shard. Default: SLURM's or Kubernetes' index if the plan has several, else all."
+SHARD = (
+    "I/N, from 0/N: only this shard. -: one after the other as the standard input names them, one a line. "
+    "Default: SLURM's or Kubernetes' index if the plan has several, else all."
+)
 INDEX_VARIABLES = ("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX")
 
 Shard = Annotated[str | None, typer.Option(help=SHARD)]
