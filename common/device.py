@@ -1,12 +1,17 @@
-"""The processor that torch runs on: the choice of a device, and its name in settings."""
+"""The processor that torch runs on: the choice of a device, and its name in settings.
+
+torch is imported in functions, because `submit` checks a device's name and needs no torch.
+"""
 
 import platform
 import re
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from common.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def choose_device(name: str) -> str:
@@ -18,6 +23,8 @@ def choose_device(name: str) -> str:
     Raises:
         UserError: there is no such device.
     """
+    import torch
+
     check_device_name(name)
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -37,7 +44,7 @@ def check_device_name(name: str) -> None:
         raise UserError(f"no device {name!r}; {hint}known: auto, cpu, cuda, cuda:1 (--device)")
 
 
-def device_name(device: torch.device, threads: int | None = None) -> str:
+def device_name(device: "torch.device", threads: int | None = None) -> str:
     """Return the properties of a device that the last bits of results depend on.
 
     These are the model of a GPU, or the model, instruction set and number of threads of a CPU.
@@ -46,6 +53,8 @@ def device_name(device: torch.device, threads: int | None = None) -> str:
         device: the device.
         threads: on a CPU; None: torch's.
     """
+    import torch
+
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     threads = threads or torch.get_num_threads()

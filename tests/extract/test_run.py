@@ -413,7 +413,7 @@ def test_a_full_disk_loses_nothing(
             assert not list(small_disk.rglob("*.tmp"))
         (small_disk / "filler").unlink()
 
-    fill_up(lambda: extract_quickly(footage, full, workers=1), [0, 4, 8, 0, 4, 30, 64, 64, 4, 100, 8, 150])
+    fill_up(lambda: extract_quickly(footage, full, workers=1), [0, 8, 4, 8, 0, 4, 30, 64, 64, 4, 100, 8, 150])
     assert not full.exists()
     assert list(extract_quickly(footage, full)) == ["c0"]
     assert full.read_bytes() == out.read_bytes()

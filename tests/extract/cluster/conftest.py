@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 
+from extract.extraction import Extraction
+from extract.machine import Machine
+from extract.planning import plan_run
 from extract.shards.run_folder import RunFolder
+from manifests.recipes.recipe import Extract
 
 SHARDS = 3
 QUICK = [
@@ -55,8 +59,8 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 def whole(command: Any, drawn_footage: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The cache of one process, in one piece."""
     out = tmp_path_factory.mktemp("whole") / "features.h5"
-    assert command(*plan_of(drawn_footage, out, 1)).status == 0
-    finished = command("run", "--out", out, "--device", "cpu")
+    where = ["--videos", drawn_footage / "videos", "--out", out]
+    finished = command("run", drawn_footage / "clips.csv", *where, *QUICK, "--threads", "1", "--device", "cpu")
     assert finished.status == 0, finished.stderr
     return out.read_bytes()
 
@@ -68,10 +72,11 @@ def wait_until(wait_until: Callable[..., None]) -> Callable[..., None]:
 
 
 @pytest.fixture
-def out(command: Any, footage: Path, tmp_path: Path) -> Path:
+def out(footage: Path, tmp_path: Path, one_thread: None) -> Path:
     """A planned run of `footage` in three shards, in a folder whose name has a blank."""
     out = tmp_path / "the run" / "features.h5"
-    assert command(*plan_of(footage, out, SHARDS)).status == 0
+    recipe = Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=2, image_size=32)  # as QUICK
+    plan_run(Extraction(footage / "clips.csv", footage / "videos", out, recipe, Machine(threads=1), SHARDS))
     return out
 
 
@@ -79,11 +84,6 @@ def out(command: Any, footage: Path, tmp_path: Path) -> Path:
 def last_clip(out: Path) -> Callable[[int], str]:
     """A function that names the clip of a shard which is decoded last."""
     return lambda shard: str(RunFolder(out).clips.query(f"shard == {shard}")["clip_id"].iloc[-1])
-
-
-def plan_of(footage: Path, out: Path, shards: int) -> list[str | Path]:
-    where = ["--videos", footage / "videos", "--out", out, "--shards", str(shards)]
-    return ["plan", footage / "clips.csv", *where, *QUICK]
 
 
 @pytest.fixture(scope="session")

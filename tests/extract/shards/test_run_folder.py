@@ -15,8 +15,9 @@ from extract.cache import read_cache
 from extract.cache_rows import Row
 from extract.decoding.decode_process import Failure
 from extract.machine import Machine
+from extract.shards import run_folder
 from extract.shards.begin_run import begin_run, write_settings
-from extract.shards.clip_lists import shard_sha256
+from extract.shards.clip_lists import COLUMNS, clip_lines, clips_text, read_shard_rows, shard_sha256
 from extract.shards.merge import is_merged, merge
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, make_run_plan
@@ -262,3 +263,69 @@ def test_a_shard_that_is_not_there(out: Path) -> None:
         run.shard(3)
     with pytest.raises(UserError, match="no extraction of .* was begun"):
         _ = RunFolder(out.with_name("other.h5")).plan
+
+
+def test_a_worker_reads_the_clips_of_its_shard_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = begun(tmp_path / "f.h5")
+    work(run)
+    expected = [run.clips[run.clips["shard"] == number].reset_index(drop=True) for number in range(3)]
+    monkeypatch.setattr(run_folder, "read_planned_clips", None)
+    again = RunFolder(tmp_path / "f.h5")
+    for number in range(3):
+        pd.testing.assert_frame_equal(again.clips_of(number), expected[number])
+    assert again.unfinished() == [] and sorted(again.paths()) == sorted(f"{clip}.avi" for clip in IDS)
+    assert list(again.clip_ids()) == IDS and read_run_rows(again).done == 12
+    merge(again)
+    assert read_cache(tmp_path / "f.h5").clip_id == IDS
+
+
+@pytest.mark.parametrize("damage", ["missing", "of another plan", "cut", "one letter", "an index without rows"])
+def test_a_run_without_lists_by_shard_continues_from_its_list(tmp_path: Path, damage: str) -> None:
+    """A run of an older version has none, and a kill between two files leaves those of another plan."""
+    run = begun(tmp_path / "f.h5")
+    rows, index = run.folder / "shards.csv", run.folder / "shards.json"
+    expected = [run.clips_of(number).to_csv() for number in range(3)]
+    if damage == "missing":
+        rows.unlink(), index.unlink()
+    elif damage == "of another plan":
+        other = begun(tmp_path / "other.h5", [*IDS[::-1], "clip12"])
+        rows.write_bytes((other.folder / "shards.csv").read_bytes())
+        index.write_bytes((other.folder / "shards.json").read_bytes())
+    elif damage == "cut":
+        rows.write_bytes(rows.read_bytes()[:-9])
+    elif damage == "one letter":
+        rows.write_bytes(rows.read_bytes().replace(b"clip7.avi", b"clip8.avi"))
+    else:
+        rows.unlink()
+    again = RunFolder(tmp_path / "f.h5")
+    assert [again.clips_of(number).reset_index(drop=True).to_csv() for number in range(3)] == expected
+    work(again)
+    merge(again)
+    assert read_cache(tmp_path / "f.h5").clip_id == IDS
+    begin_run(again, *planned())  # the same plan again
+    if damage != "one letter":  # its size and its index are right, and `clips_of` does not need it
+        assert [read_shard_rows(again.folder, own).to_csv() for own in again.shard_lists] == expected
+
+
+@given(st.lists(st.tuples(*[st.text(st.characters(codec="utf-8"), max_size=6)] * 3), min_size=1, max_size=9))
+def test_the_list_is_what_pandas_writes(cells: list[tuple[str, str, str]]) -> None:
+    clip_ids, paths, archives = zip(*cells, strict=True)
+    names = {"clip_id": clip_ids, "path": paths, "archive": archives}
+    clips = pd.DataFrame({**names, "frames": 7, "bytes": 0, "offset": 5, "shard": range(len(cells))})[list(COLUMNS)]
+    assert clips_text(clip_lines(clips)) == clips.to_csv(index=False, lineterminator="\n")
+
+
+def test_features_that_are_in_another_shard_of_the_plan_are_found(tmp_path: Path) -> None:
+    run = begun(tmp_path / "f.h5")
+    work(run)
+    merge(run)
+    whole, moved = (tmp_path / "f.h5").read_bytes(), tmp_path / "moved.h5"
+    other = begun(moved)
+    for number in range(3):
+        files = (run.folder / "shards" / f"{number:05d}").iterdir()
+        folder = other.folder / "shards" / f"{(number + 1) % 3:05d}"
+        folder.mkdir(parents=True)
+        for file in files:
+            (folder / file.name).write_bytes(file.read_bytes())
+    merge(other)
+    assert moved.read_bytes() == whole
