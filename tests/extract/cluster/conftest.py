@@ -75,7 +75,7 @@ def wait_until(wait_until: Callable[..., None]) -> Callable[..., None]:
 def out(footage: Path, tmp_path: Path, one_thread: None) -> Path:
     """A planned run of `footage` in three shards, in a folder whose name has a blank."""
     out = tmp_path / "the run" / "features.h5"
-    recipe = Extract(backbone="timm:resnet10t", weights="random", frames_per_segment=2, image_size=32)  # as QUICK
+    recipe = Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=2, image_size=32)  # as QUICK
     plan_run(Extraction(footage / "clips.csv", footage / "videos", out, recipe, Machine(threads=1), SHARDS))
     return out
 
