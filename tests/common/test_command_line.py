@@ -1,6 +1,7 @@
 """How every command line ends: in a sentence, whatever the reason."""
 
 import errno
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -43,6 +44,18 @@ def test_errors_are_sentences(error: Exception, sentence: str, capsys: pytest.Ca
         run_cli(app)
     assert end.value.code == 1
     assert capsys.readouterr().err.startswith(sentence)
+
+
+@pytest.mark.parametrize(("given", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_leave_the_cores_to_others(
+    given: str | None, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", given or "")
+    if given is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    seen = []
+    run_cli(lambda: seen.append(os.environ["OMP_WAIT_POLICY"]))
+    assert seen == [found]
 
 
 @pytest.fixture
