@@ -30,7 +30,7 @@ def run_cli(app: Callable[[], None]) -> None:
     exception that is no `UserError` is raised again.
     """
     # OpenMP reads this when torch is imported. By default its threads wait for each other in busy loops. If other
-    # processes need the cores too, a training then takes three to four times as long (measured). No result depends on it.
+    # processes need the cores too, a training then takes three times as long (measured). No result depends on it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with exit_on_sigterm():
