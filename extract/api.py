@@ -77,7 +77,7 @@ def extract_video(
         frames_per_segment: F.
         image_size: the side of the square that the network sees; None: the backbone's own.
         pictures: what `va_cnn` draws: each segment, the beginning up to its end, or both.
-        precision: of the network's arithmetic.
+        precision: of the network's arithmetic; "auto" is for runs only.
         device: "auto", "cpu", "cuda" or "cuda:1".
         runtime: what computes the network on a CPU: a name of `extract.runtimes.RUNTIMES`, or "auto", the first of them
             that can. On a GPU it is torch.

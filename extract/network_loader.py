@@ -13,15 +13,18 @@ from extract.networks.backbone import Backbone
 from extract.networks.segment_network import SegmentNetwork
 from extract.networks.timm_models import first_line
 from extract.runtimes import CannotPrepare, Runtime, candidates
-from manifests.recipes.recipe import Extract
+from manifests.recipes.recipe import AUTO, Extract
 
 
 def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
     """Return the network of a config on a machine's device, with its weights.
 
     Raises:
-        UserError: the backbone, the weights or the device do not exist, or the network fails on the device.
+        UserError: the backbone, the weights or the device do not exist, the precision is "auto", or the network fails on
+            the device.
     """
+    if config.precision == AUTO:
+        raise UserError("the precision auto is chosen for the clips of a run; name one here: fp32, bf16 or fp16")
     device = choose_device(machine.device)
     runtimes = candidates(machine, device)
     if machine.threads is not None:

@@ -1,6 +1,7 @@
 """Plan a run: list its clips, give each of them a shard, and write down how features are made.
 
-No video is decoded and no feature is computed here. The format of a plan is in `extract.shards.run_plan`.
+Only the choice of a precision decodes videos and computes features here. The format of a plan is in
+`extract.shards.run_plan`.
 """
 
 from dataclasses import dataclass, replace
@@ -13,8 +14,9 @@ from extract.decoding.decoders import find_decoder
 from extract.doctor import check_decoder
 from extract.extraction import Extraction
 from extract.feature_settings import find_joints
-from extract.machine import Machine
 from extract.network_loader import load_segment_network
+from extract.networks.segment_network import SegmentNetwork
+from extract.precision import fastest_network
 from extract.runtimes import check_runtime
 from extract.shards.begin_run import begin_run, keep_shards
 from extract.shards.clip_changes import ClipChanges
@@ -24,7 +26,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, make_run_plan
 from extract.shards.settings import recorded_runtime
 from extract.sources.listing import list_clips
-from manifests.recipes.recipe import AUTO
+from manifests.recipes.recipe import AUTO, Extract
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,19 @@ def plan_run(extraction: Extraction) -> PlannedRun:
         UserError: the weights, the backbone or the decoder cannot be used, or the output belongs to other settings.
     """
     run = RunFolder(extraction.cache)
-    machine = with_planned_runtime(run, extraction.machine)
-    network = load_segment_network(extraction.config, replace(machine, device="cpu", compiled=False))
+    extraction = as_begun(run, extraction)
+    on_cpu = replace(extraction.machine, device="cpu", compiled=False)
+    network = load_segment_network(at_fp32(extraction.config), on_cpu)
     backbone = network.backbone
-    if machine.runtime == AUTO:
-        machine = replace(machine, runtime=recorded_runtime(network.settings))
-    extraction = replace(extraction, machine=machine)
     if backbone.input == "video":
         check_decoder(extraction.machine.decoder)  # a wrong name fails here and not in every worker
     plan, clips = planned_clips(run, extraction)
     find_joints(backbone, plan.videos, clips["path"])  # as the decoder: a wrong joint list fails here
     refuse_replaced_files(run, clips, plan)
     refuse_missing_videos(plan, clips)
+    if plan.recipe.precision == AUTO:
+        network = fastest_network(network, plan, clips, on_cpu)
+    plan = with_choices(plan, network)
     found = found_again(run, plan, clips)
     changes = begin_run(run, plan, clips)
     take_again(run, found)
@@ -87,12 +90,36 @@ def planned_clips(run: RunFolder, extraction: Extraction) -> tuple[RunPlan, pd.D
     return keep_shards(run, *plan)
 
 
-def with_planned_runtime(run: RunFolder, machine: Machine) -> Machine:
-    """Return a machine with the runtime of the run, if it leaves the choice to the program and the run was begun."""
-    if machine.runtime != AUTO:
-        return machine
-    if machine.compiled:
-        return replace(machine, runtime="torch")
+def as_begun(run: RunFolder, extraction: Extraction) -> Extraction:
+    """Return an extraction with the runtime and the precision that were chosen when the run was begun.
+
+    Where the extraction names them itself, or the run was not begun, they stay as they are.
+    """
+    config, machine = extraction.config, extraction.machine
     if run.is_planned:
-        return replace(machine, runtime=run.plan.machine.runtime)
-    return replace(machine, runtime=recorded_runtime(run.settings())) if run.has_settings else machine
+        precision, runtime = run.plan.recipe.precision, run.plan.machine.runtime
+    elif run.has_settings:
+        settings = run.settings()
+        precision, runtime = settings.get("precision", config.precision), recorded_runtime(settings)
+    else:
+        precision, runtime = config.precision, machine.runtime
+    if machine.runtime == AUTO:
+        machine = replace(machine, runtime="torch" if machine.compiled else runtime)
+    if config.precision == AUTO:
+        config = config.model_copy(update={"precision": precision})
+    return replace(extraction, config=config, machine=machine)
+
+
+def at_fp32(config: Extract) -> Extract:
+    """Return a config with the precision fp32 in place of "auto"."""
+    return config.model_copy(update={"precision": "fp32"}) if config.precision == AUTO else config
+
+
+def with_choices(plan: RunPlan, network: SegmentNetwork) -> RunPlan:
+    """Return a plan with the runtime and the precision of the network in place of "auto"."""
+    recipe, machine = plan.recipe, plan.machine
+    if recipe.precision == AUTO:
+        recipe = recipe.model_copy(update={"precision": network.settings["precision"]})
+    if machine.runtime == AUTO:
+        machine = replace(machine, runtime=recorded_runtime(network.settings))
+    return plan.model_copy(update={"recipe": recipe, "machine": machine})

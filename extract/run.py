@@ -15,14 +15,15 @@ from extract.finished_run import is_finished, notify_changes, read_finished
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.networks.segment_network import SegmentNetwork
-from extract.planning import planned_clips, with_planned_runtime
+from extract.planning import as_begun, at_fp32, planned_clips, with_choices
+from extract.precision import fastest_network
 from extract.shards.begin_run import begin_run, write_settings
 from extract.shards.ledger import LedgerRow
 from extract.shards.missing_files import found_again, has_videos, refuse_missing_videos, take_again
 from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import extract_shards, finish_shards
-from extract.shards.settings import recorded_runtime, recorded_threads
+from extract.shards.settings import recorded_threads
 from manifests.recipes.recipe import AUTO, Extract
 
 DEFAULT_CONTROL = RunControl()
@@ -43,19 +44,21 @@ def extract(extraction: Extraction, control: RunControl = DEFAULT_CONTROL) -> di
             cannot be written.
     """
     run = RunFolder(extraction.cache)
-    extraction = replace(extraction, machine=with_planned_runtime(run, extraction.machine))
+    extraction = as_begun(run, extraction)
     plan, clips = planned_clips(run, extraction)
     if is_finished(run, plan, clips):
         return read_finished(run, plan, clips, control)
     refuse_missing_videos(plan, clips)
     found = found_again(run, plan, clips)
     machine = _with_recorded_threads(run, extraction.machine)
-    network = _checked_network(extraction.config, machine)
-    runtime = recorded_runtime(network.settings) if machine.runtime == AUTO else machine.runtime
-    plan = plan.model_copy(update={"machine": replace(plan.machine, threads=machine.threads, runtime=runtime)})
+    network = _checked_network(at_fp32(extraction.config), machine)
+    if plan.recipe.precision == AUTO:
+        network = fastest_network(network, plan, clips, machine)
+    plan = plan.model_copy(update={"machine": replace(plan.machine, threads=machine.threads)})
+    plan = with_choices(plan, network)
     refuse_replaced_files(run, clips, plan)  # before the new list of clips is written
     joint_list = find_joints(network.backbone, plan.videos, clips["path"])
-    settings = feature_settings(extraction.config, machine, network, joint_list)
+    settings = feature_settings(plan.recipe, machine, network, joint_list)
     notify_changes(run, begin_run(run, plan, clips, settings), control.notify)
     write_settings(run, settings)
     take_again(run, found)

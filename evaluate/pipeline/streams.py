@@ -3,6 +3,7 @@
 If a stream trains a VA-CNN, that is done before any extraction.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from common.callbacks import Notify, ProgressCallback, in_megabytes
@@ -13,9 +14,10 @@ from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.networks.weights import get_weights
+from extract.planning import at_fp32
 from extract.run import extract, nothing_to_extract
 from extract.va_cnn.run_folder import VaCnnData, train_va_cnn
-from manifests.recipes.recipe import TRAIN, Extract
+from manifests.recipes.recipe import AUTO, TRAIN, Extract
 from manifests.released_weights import read_weights
 
 
@@ -47,7 +49,12 @@ def _prepare_weights(plan: ExtractionPlan, machine: Machine, progress: ProgressC
             continue  # its network is not needed
         if plan.get_weights and config.weights in read_weights():
             get_weights(config.weights, machine.weights_folder, progress=in_megabytes(progress))
-        load_segment_network(config, machine)
+        load_segment_network(at_fp32(config), _quick_to_load(machine))
+
+
+def _quick_to_load(machine: Machine) -> Machine:
+    """Return a machine with torch in place of "auto": another runtime takes seconds, and this is only a trial."""
+    return replace(machine, runtime="torch") if machine.runtime == AUTO else machine
 
 
 def _train_va_cnns(

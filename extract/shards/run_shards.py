@@ -12,6 +12,7 @@ import pandas as pd
 from extract.decoding.decode_process import DecodeTask
 from extract.extraction import RunControl
 from extract.machine import Machine
+from extract.networks.backbone import Backbone
 from extract.networks.segment_network import SegmentNetwork
 from extract.shards.begin_run import remove_unfinished_files
 from extract.shards.clip_lists import shard_sha256
@@ -133,7 +134,10 @@ def _extract_missing(job: _Job, number: int, shard: ShardFolder, clips: pd.DataF
     if dropped or len(todo):
         shard.incomplete()
     with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
-        tasks = (_task(clip, job) for clip in todo.itertuples())
+        tasks = (
+            task_of_clip(clip, job.plan, job.machine.decoder, job.network.backbone, job.joint_list)
+            for clip in todo.itertuples()
+        )
         ShardWorker(shard, job.network, job.machine, job.control.stop, heartbeat, job.clip_done).work(tasks)
     if job.extracted:
         job.show()
@@ -160,19 +164,28 @@ def _merge(run: RunFolder, only: int | None, failures: dict[str, LedgerRow]) -> 
     return every if only is None else failures
 
 
-def _task(clip: Any, job: _Job) -> DecodeTask:
-    """Return what a decoder needs to know of a row of `clips.csv`."""
-    config, backbone = job.plan.recipe, job.network.backbone
+def task_of_clip(
+    clip: Any, plan: RunPlan, decoder: str, backbone: Backbone, joint_list: JointList | None = None
+) -> DecodeTask:
+    """Return what a decoder needs to know of a clip.
+
+    Args:
+        clip: a row of `clips.csv`.
+        plan: of the run.
+        decoder: of videos.
+        backbone: gets the clip.
+        joint_list: of skeletons in a general format; None: there is none.
+    """
     return DecodeTask(
         clip.clip_id,
-        join(job.plan.videos, clip.archive or clip.path),
-        config.segments,
-        config.frames,
-        job.machine.decoder if backbone.input == "video" else "skeleton",
+        join(plan.videos, clip.archive or clip.path),
+        plan.recipe.segments,
+        plan.recipe.frames,
+        decoder if backbone.input == "video" else "skeleton",
         clip.frames,
         backbone.legacy_sequence_actors,
         offset=clip.offset if clip.archive else 0,
         size=clip.bytes if clip.archive else 0,
         name=clip.path,
-        joint_list=job.joint_list,
+        joint_list=joint_list,
     )

@@ -228,7 +228,18 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
 
 def test_describe_has_versions_and_devices() -> None:
     facts = doctor.describe_machine()
-    assert {"early-recognition", "python", "machine", "gpu", "torch", "timm", "av", "decord", "h5py"} <= facts.keys()
+    assert {
+        "early-recognition",
+        "python",
+        "machine",
+        "gpu",
+        "torch",
+        "openvino",
+        "timm",
+        "av",
+        "decord",
+        "h5py",
+    } <= facts.keys()
     for name in ("early-recognition", "python", "torch", "timm", "av", "h5py"):
         assert facts[name][0].isdigit(), name
     assert "torch threads" in facts["machine"]
