@@ -20,8 +20,8 @@ def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
     """Return the network of a config on a machine's device, with its weights.
 
     Raises:
-        UserError: the backbone, the weights or the device do not exist, the precision is "auto", or the network fails on
-            the device.
+        UserError: the backbone, the weights or the device do not exist, the precision is "auto", or the network fails
+            on the device.
     """
     if config.precision == AUTO:
         raise UserError("the precision auto is chosen for the clips of a run; name one here: fp32, bf16 or fp16")

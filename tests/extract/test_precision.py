@@ -1,9 +1,13 @@
 """`precision = "auto"`: chosen on the first clips where the processor has a faster one, recorded, the same for all."""
 
+from copy import copy
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from common.config import parse_config
 from common.errors import UserError
@@ -12,7 +16,9 @@ from extract.api import extract_video
 from extract.cache import read_cache
 from extract.extraction import Extraction
 from extract.machine import Machine
-from extract.planning import as_begun, plan_run
+from extract.network_loader import load_segment_network
+from extract.planning import as_begun, at_fp32, plan_run, planned_clips
+from extract.precision import fastest_network
 from extract.run import extract, nothing_to_extract, resume
 from extract.runtimes import CannotPrepare, Preparation
 from extract.runtimes.openvino import OpenVinoRuntime
@@ -44,22 +50,31 @@ def refuse(monkeypatch: pytest.MonkeyPatch, *refused: str) -> None:
 
 
 @pytest.mark.skipif(find_spec("openvino") is None, reason="the package openvino is not installed")
-@pytest.mark.parametrize("least", [0.9, 2.0])
-def test_a_faster_precision_is_taken_if_it_agrees(
-    extraction: Extraction, least: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "LEAST_COSINE", least)
+def test_a_faster_precision_is_taken_and_kept(extraction: Extraction, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAST_COSINE", 0.9)
     monkeypatch.setattr("extract.runtimes.openvino.CAPABILITIES", dict.fromkeys(("fp32", "bf16", "fp16"), "FP32"))
     monkeypatch.setattr("extract.runtimes.openvino._refuse_other_precision", lambda *_: None)
     plan_run(extraction)
     run = RunFolder(extraction.cache)
-    chosen = "bf16" if least < 1 else "fp32"
-    assert run.plan.recipe.precision == chosen and run.plan.machine.runtime == "openvino"
-    monkeypatch.setattr(module, "LEAST_COSINE", 3 - least)  # it is not chosen again
-    assert as_begun(run, extraction).config.precision == chosen
+    assert run.plan.recipe.precision == "bf16" and run.plan.machine.runtime == "openvino"
+    monkeypatch.setattr(module, "LEAST_COSINE", 2)  # it is not chosen again
+    assert as_begun(run, extraction).config.precision == "bf16"
     assert not resume(extraction.cache)
-    assert read_cache(extraction.cache).settings["precision"] == chosen
+    assert read_cache(extraction.cache).settings["precision"] == "bf16"
     assert nothing_to_extract(extraction) and not extract(extraction)
+
+
+@pytest.mark.parametrize(("noise", "taken"), [(0.0, True), (0.02, True), (0.1, False), (np.nan, False)])
+def test_a_precision_has_to_agree(
+    extraction: Extraction, noise: float, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, clips = planned_clips(RunFolder(extraction.cache), extraction)
+    exact = load_segment_network(at_fp32(CONFIG), replace(extraction.machine, runtime="torch"))
+    exact.settings["runtime"] = "openvino"
+    other = copy(exact)
+    monkeypatch.setattr(module, "load_segment_network", lambda *_: other)
+    other._compute = lambda images: (found := exact._compute(images)) * (1 + noise * torch.randn(found.shape))
+    assert fastest_network(exact, plan, clips, extraction.machine) is (other if taken else exact)
 
 
 def test_the_precision_stays_fp32_where_no_other_is_of_use(
