@@ -111,13 +111,21 @@ class PlannedIds:
         """
         return (clip_id for clip_id, _ in self.with_shards())
 
+    def verify(self) -> None:
+        """Verify the checksum of the file.
+
+        Raises:
+            UserError: as `read_planned_clips`.
+        """
+        _verify(self.path, self.sha256)
+
     def with_shards(self) -> Iterator[tuple[str, int]]:
         """Yield each id and the clip's shard.
 
         Raises:
             UserError: as `read_planned_clips`.
         """
-        _verify(self.path, self.sha256)
+        self.verify()
         kinds = {column: KINDS[column] for column in ("clip_id", "shard")}
         with pd.read_csv(
             self.path, usecols=list(kinds), dtype=kinds, keep_default_na=False, chunksize=ROWS_AT_ONCE

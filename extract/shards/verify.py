@@ -48,11 +48,12 @@ def verify_cache(
         parts_progress: called with the number of shards whose parts are read and of all shards.
 
     Raises:
-        UserError: the cache is missing or damaged.
+        UserError: the cache is missing or damaged, or the plan or its list of clips is.
     """
     facts, run = check_cache(cache, progress), RunFolder(cache)
     if not run.folder.exists():  # the user may remove it once the cache is made
         return Verification(facts, [], [], True)
+    run.clip_ids().verify()
     damaged, found = run.damaged_parts(parts_progress), read_run_rows(run)
     return Verification(
         facts,

@@ -33,8 +33,9 @@ def gone() -> Callable[[int], bool]:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_started_again(
+def test_a_killed_worker_is_started_again_and_failed_clips_are_taken_again(
     command: Any,
+    footage: Path,
     out: Path,
     whole: bytes,
     hold: Any,
@@ -43,6 +44,9 @@ def test_a_killed_worker_is_started_again(
     parent_of: Callable[[str | int], int],
 ) -> None:
     gate, decoder = hold(last_clip(1))
+    video = footage / "videos" / f"{last_clip(0)}.avi"
+    intact = video.read_bytes()
+    video.write_text("not a video")
     running = command.start("submit", out, *LOCAL, "--at-once", "2")
     wait_until(decoder)
     before = decoder()
@@ -50,11 +54,16 @@ def test_a_killed_worker_is_started_again(
     wait_until(lambda: decoder() != before)
     gate.unlink()
     finished = running.wait()
+    assert finished.status == 3, finished.stderr
+    assert "7 of 8 clips" in finished.stdout and last_clip(0) in finished.stderr
+    again = command("submit", out, *LOCAL)
+    assert again.status == 3 and again.stdout.startswith("every shard is done already\n")
+    video.write_bytes(intact)
+    finished = command("submit", out, *LOCAL, "--retry")
     assert finished.status == 0, finished.stderr
     assert "8 of 8 clips" in finished.stdout
     assert out.read_bytes() == whole
-    again = command("submit", out, *LOCAL)
-    assert again.status == 0 and again.stdout.startswith("every shard is done already\n")
+    assert command("submit", out, *LOCAL, "--retry").stdout.startswith("no clip has failed\n")
 
 
 @pytest.mark.slow
@@ -95,22 +104,6 @@ def test_ended_in_the_middle(
     finished = command("submit", out, *LOCAL)
     assert finished.status == 0, finished.stderr
     assert out.read_bytes() == whole
-
-
-@pytest.mark.slow
-def test_failed_clips_and_taking_them_again(command: Any, footage: Path, out: Path, whole: bytes) -> None:
-    video = footage / "videos" / "c4.avi"
-    intact = video.read_bytes()
-    video.write_text("not a video")
-    finished = command("submit", out, *LOCAL, "--at-once", "2")
-    assert finished.status == 3
-    assert "7 of 8 clips" in finished.stdout and "c4" in finished.stderr
-    assert command("submit", out, *LOCAL).status == 3, "nothing is missing"
-    video.write_bytes(intact)
-    finished = command("submit", out, *LOCAL, "--retry")
-    assert finished.status == 0, finished.stderr
-    assert out.read_bytes() == whole
-    assert command("submit", out, *LOCAL, "--retry").stdout.startswith("no clip has failed\n")
 
 
 STAND_IN = """

@@ -56,11 +56,13 @@ FILES = {
     "merged.json": "*.run/merged.json",
     "settings.json": "*.run/settings.json",
     "clips.csv": "*.run/clips.csv",
+    "shards.csv": "*.run/shards.csv",
+    "shards.json": "*.run/shards.json",
     "plan.json": "*.run/plan.json",
     "the cache": "features.h5",
 }
-# What they say, the finished cache does not hang on, or only some of it.
-PASSED_OVER = ("the ledger", "complete.json", "settings.json")
+# What they say, the finished cache does not hang on, or only some of it; shards.* follow from clips.csv.
+PASSED_OVER = ("the ledger", "complete.json", "settings.json", "shards.csv", "shards.json")
 
 
 @pytest.fixture(scope="module")
