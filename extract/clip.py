@@ -24,9 +24,11 @@ class Clip:
         num_frames: number of frames of the whole recording.
         centre: of a skeleton, the joint in the middle of the spine, which differs between orders of 20 joints; of a
             video 0.
+        resized: the frames have the size that the network sees.
     """
 
     content: NDArray[np.uint8] | NDArray[np.float32]
     segments: NDArray[np.int64]
     num_frames: int
     centre: int = 0
+    resized: bool = False

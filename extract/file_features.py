@@ -86,4 +86,5 @@ class FileFeatures:
             expected=0,
             legacy_sequence_actors=backbone.legacy_sequence_actors,
             joint_list=self.joint_list,
+            geometry=self.network.geometry,
         )

@@ -60,7 +60,7 @@ def fastest_network(exact: SegmentNetwork, plan: RunPlan, clips: pd.DataFrame, m
 def _first_clips(network: SegmentNetwork, plan: RunPlan, clips: pd.DataFrame, machine: Machine) -> list[Clip]:
     """Return the first clips of a run that can be decoded, of twice as many that are tried."""
     rows = clips.head(2 * CLIPS).itertuples()
-    tasks = (task_of_clip(row, plan, machine.decoder, network.backbone) for row in rows)
+    tasks = (task_of_clip(row, plan, machine.decoder, network) for row in rows)
     outcomes = decode_all(tasks, workers=machine.workers, deadline=machine.deadline)
     return [outcome[1] for outcome in outcomes if not isinstance(outcome, Failure)][:CLIPS]
 

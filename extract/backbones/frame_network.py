@@ -81,7 +81,13 @@ class FrameNetwork(BackboneEntry):
             "preprocess": preprocess.as_settings(),
         }
         per_frame = not (self.shift or self.non_local)
-        return Backbone(network.eval().requires_grad_(False), draw_frames(preprocess), settings, per_frame=per_frame)
+        return Backbone(
+            network.eval().requires_grad_(False),
+            draw_frames(preprocess),
+            settings,
+            per_frame=per_frame,
+            preprocess=preprocess,
+        )
 
     def _build(self, frames: int, random: bool, seed: int) -> nn.Module:
         """Return the network without trained weights, for segments of this many frames."""

@@ -54,7 +54,14 @@ def decode_here(task: DecodeTask) -> Clip:
         return decode_skeleton(
             Path(task.path), task.num_segments, task.expected, task.legacy_sequence_actors, task.joint_list
         )
-    return decode_clip(Path(task.path), task.num_segments, task.frames_per_segment, task.decoder, task.expected)
+    return decode_clip(
+        Path(task.path),
+        task.num_segments,
+        task.frames_per_segment,
+        task.decoder,
+        task.expected,
+        geometry=task.geometry,
+    )
 
 
 def _arrivals(tasks: list[DecodeTask]) -> list[float]:

@@ -60,6 +60,7 @@ def measure_throughput(config: Extract, machine: Machine, clips: int) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         paths = _draw(Path(folder), kind, machine.decoder)
         tasks = _tasks(paths, config, machine.decoder if kind == "video" else "skeleton", clips, CLIP_FRAMES[kind])
+        tasks = [replace(task, geometry=network.geometry) for task in tasks]
         (clip,) = _decode(tasks[:1], machine)
         _run(network, [clip])  # warm-up
         rates, gpu = _measure_rates(network, tasks, clip, machine)

@@ -16,6 +16,8 @@ from extract.clip import Clip, DecodeError
 from extract.decoding.decoders import DECODERS, Frames
 from extract.decoding.frame_count import FrameCount, is_interlaced, refuse_cut
 from extract.decoding.frame_folder import count_frames, read_frames
+from extract.decoding.resize_frame import resize_frame
+from extract.networks.geometry import Geometry
 from extract.segments import frame_indices
 
 # Which frames a video has and how they are shown. A changed rule needs a changed text: caches are told apart by it.
@@ -29,6 +31,7 @@ def decode_clip(
     decoder: str = "pyav",
     expected: int = 0,
     alive: Callable[[], None] = lambda: None,
+    geometry: Geometry | None = None,
 ) -> Clip:
     """Decode the frames of a clip's segments.
 
@@ -39,6 +42,7 @@ def decode_clip(
         decoder: a name of `DECODERS`.
         expected: the number of frames in the manifest; 0: unknown.
         alive: is called at every packet that is counted and at every frame that is decoded.
+        geometry: the size that the frames get; None: their own.
 
     Raises:
         DecodeError: the file is no video, is damaged or cut, has no frames, or its frames change their size.
@@ -49,7 +53,7 @@ def decode_clip(
         counted = count_so_far
         alive()
     indices = frame_indices(max(counted.packets, 1), num_segments, frames_per_segment)
-    kept, num_frames = _keep(read(path), indices, alive)
+    kept, num_frames = _keep(read(path), indices, alive, geometry)
     if num_frames == 0:
         raise DecodeError("no frame in it can be decoded")
     declared = counted.declared
@@ -60,25 +64,27 @@ def decode_clip(
     if num_frames != counted.packets:
         indices = frame_indices(num_frames, num_segments, frames_per_segment)
         if not kept.keys() >= set(indices.flat):
-            kept, _ = _keep(read(path), indices, alive)
+            kept, _ = _keep(read(path), indices, alive, geometry)
     wanted, positions = np.unique(indices, return_inverse=True)
     frames = np.stack([kept[index] for index in wanted.tolist()])
-    return Clip(frames, positions.reshape(indices.shape).astype(np.int64), num_frames)
+    return Clip(frames, positions.reshape(indices.shape).astype(np.int64), num_frames, resized=geometry is not None)
 
 
 def _keep(
-    frames: Frames, indices: NDArray[np.int64], alive: Callable[[], None]
+    frames: Frames, indices: NDArray[np.int64], alive: Callable[[], None], geometry: Geometry | None
 ) -> tuple[dict[int, NDArray[np.uint8]], int]:
     """Return the frames with these indices, by index, and the number of all frames."""
     wanted = set(indices.flat)
     kept: dict[int, NDArray[np.uint8]] = {}
+    sizes = set()
     count = 0
     for convert in frames:
         if count in wanted:
-            kept[count] = convert()
+            frame = convert()
+            sizes.add(frame.shape)
+            kept[count] = frame if geometry is None else resize_frame(frame, geometry)
         count += 1
         alive()
-    sizes = {frame.shape for frame in kept.values()}
     if len(sizes) > 1:
         raise DecodeError(f"the picture changes its size within the file: {sorted(sizes)}")
     return kept, count

@@ -20,6 +20,7 @@ import numpy as np
 
 from extract.clip import Clip
 from extract.decoding.shared_buffer import SharedBuffer
+from extract.networks.geometry import Geometry
 from extract.skeletons.joint_list import JointList
 
 # A decoder does not send these signals to itself. They come from outside, so the clip need not be the cause.
@@ -44,6 +45,7 @@ class DecodeTask:
         size: the file's bytes in the archive.
         name: the file's name in the archive.
         joint_list: for skeletons in a general format; None: the set has none.
+        geometry: the size that the frames of a video get; None: their own.
     """
 
     clip_id: str
@@ -57,6 +59,7 @@ class DecodeTask:
     size: int = 0
     name: str = ""
     joint_list: JointList | None = None
+    geometry: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,11 @@ class DecodeProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[descriptor],
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                    "OPENBLAS_NUM_THREADS": "1",  # each decode worker uses one core
+                },
             )
         return self.process
 
@@ -151,7 +158,7 @@ class DecodeProcess:
             shared = self.buffer.first(dtype.itemsize * math.prod(shape))
             content = shared.view(dtype).reshape(shape).copy()  # the next clip is written into the buffer
             segments = np.array(answer["segments"], dtype=np.int64)
-            return clip_id, Clip(content, segments, answer["num_frames"], answer["centre"])
+            return clip_id, Clip(content, segments, answer["num_frames"], answer["centre"], answer["resized"])
 
     def _read(self, deadline: float) -> bytes:
         """Wait until the worker has written something, at most as long as the deadline allows, and return it."""

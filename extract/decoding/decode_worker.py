@@ -21,6 +21,7 @@ import numpy as np
 from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
 from extract.decoding.shared_buffer import SharedBuffer
+from extract.networks.geometry import Geometry
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.segment_points import decode_skeleton
 from extract.sources.fetch import FetchError, Scratch
@@ -65,6 +66,7 @@ def _answer(task: dict[str, Any], answers: BinaryIO, buffer: SharedBuffer, scrat
         "segments": clip.segments.tolist(),
         "num_frames": clip.num_frames,
         "centre": clip.centre,
+        "resized": clip.resized,
     }
 
 
@@ -82,6 +84,7 @@ def _decode(
     size: int,
     name: str,
     joint_list: dict[str, Any] | None,
+    geometry: dict[str, Any] | None,
 ) -> Clip:
     """Decode the fields of a `DecodeTask`, of a video or a skeleton; the file is fetched first if it is not local."""
     with contextlib.ExitStack() as stack:
@@ -93,7 +96,8 @@ def _decode(
         if decoder == "skeleton":
             joints = JointList(**joint_list) if joint_list else None
             return decode_skeleton(file, num_segments, expected, legacy_sequence_actors, joints)
-        return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive)
+        wanted = Geometry(**geometry) if geometry else None
+        return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive, wanted)
 
 
 def _signs_of_life(answers: BinaryIO, stage: str) -> Callable[[], None]:

@@ -30,6 +30,7 @@ class Backbone:
         trained_joints: the settings of the joint list that the network was trained with, {} if there was none; None:
             it takes any joints.
         per_frame: the network sees one frame at a time, so a frame that is repeated is computed once.
+        preprocess: what `draw` does to the frames of videos; None: the network takes skeletons.
     """
 
     network: nn.Module
@@ -41,6 +42,7 @@ class Backbone:
     joints: int | None = None
     trained_joints: Mapping[str, object] | None = None
     per_frame: bool = False
+    preprocess: Preprocess | None = None
 
     def pool(self, every: Tensor) -> Tensor:
         """Return the features (N, D') of segments from the features (N, F, D) of their images."""

@@ -5,12 +5,13 @@ released networks were trained and measured on such images.
 """
 
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from extract.networks.resize import Axis, Interpolation, resize
+from extract.networks.geometry import Aspect, Geometry
+from extract.networks.pillow_weights import Interpolation
+from extract.networks.resize import resize
 
 # In caches that do not have this setting, grey levels kept their fractions.
 ROUNDING = "whole grey levels after each pass of the resize, as Pillow"
@@ -34,7 +35,7 @@ class Preprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: Interpolation = "bilinear"
-    aspect: Literal["kept", "squashed"] = "kept"
+    aspect: Aspect = "kept"
 
     def __post_init__(self) -> None:
         if not 1 <= self.crop <= self.resize:
@@ -49,17 +50,34 @@ class Preprocess:
         Returns:
             (F, 3, crop, crop) float32 on the same device, channels last in memory.
         """
-        sides = frames.shape[1:3]
-        rows, columns = (self._axis(side, min(sides)) for side in sides)
-        grey = resize(frames, rows, columns, self.interpolation).flatten(2)  # (F, crop, crop·3)
+        return self.normalise(resize(frames, *self.geometry.axes(*frames.shape[1:3]), self.interpolation))
+
+    def normalise(self, resized: Tensor) -> Tensor:
+        """Turn frames that have the network's size into network input.
+
+        Args:
+            resized: (F, crop, crop, 3) uint8, RGB, on any device.
+
+        Returns:
+            (F, 3, crop, crop) float32 on the same device, channels last in memory.
+        """
+        grey = resized.flatten(2)  # (F, crop, crop·3)
         mean, std = (
             (255 * torch.tensor(values))
             .repeat(self.crop)
             .to(grey.device, non_blocking=True)  # without waiting for a GPU
             for values in (self.mean, self.std)
         )
-        normalised = grey.float().sub_(mean).div_(std)
-        return normalised.view(len(frames), self.crop, self.crop, 3).permute(0, 3, 1, 2)
+        normalised = torch.empty(grey.shape, dtype=torch.float32, device=grey.device)
+        at_once = max(len(grey), 1) if grey.is_cuda else 1  # on a CPU the float32 values of a frame fit its caches
+        for levels, values in zip(torch.split(grey, at_once), torch.split(normalised, at_once), strict=True):
+            torch.sub(levels, mean, out=values).div_(std)
+        return normalised.view(resized.shape).permute(0, 3, 1, 2)
+
+    @property
+    def geometry(self) -> Geometry:
+        """The part of this that decode workers can do."""
+        return Geometry(self.resize, self.crop, self.interpolation, self.aspect)
 
     def for_size(self, crop: int) -> "Preprocess":
         """Return the same preprocessing for another crop, with `resize` in proportion."""
@@ -68,8 +86,3 @@ class Preprocess:
     def as_settings(self) -> dict[str, object]:
         """Return every value that decides the result, fit for JSON."""
         return {**asdict(self), "mean": list(self.mean), "std": list(self.std), "rounding": ROUNDING}
-
-    def _axis(self, side: int, short: int) -> Axis:
-        """Return the resize of a side of a frame whose shorter side has `short` pixels."""
-        resized = self.resize * side // short if self.aspect == "kept" else self.resize
-        return Axis(side, resized, round((resized - self.crop) / 2), self.crop)

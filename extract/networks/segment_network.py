@@ -20,6 +20,7 @@ from extract.clip import Clip
 from extract.networks.backbone import CPU_FRAMES, Backbone
 from extract.networks.batch_norm import fold_batch_norm
 from extract.networks.clip_batches import ClipBatches, Features, choose_batches
+from extract.networks.geometry import Geometry
 from extract.runtimes.runtime import Preparation, Runtime
 from extract.runtimes.torch import DTYPES, TORCH
 
@@ -99,17 +100,23 @@ class SegmentNetwork:
         features: NDArray[np.float32] = self.features(images, segments).cpu().numpy()
         return features
 
+    @property
+    def geometry(self) -> Geometry | None:
+        """The size that decode workers give to frames; None: the frames are resized on a GPU, or there are none."""
+        preprocess = self.backbone.preprocess
+        return preprocess.geometry if preprocess and self.device.type == "cpu" else None
+
     def images(self, clip: Clip) -> Tensor:
         """Return a clip's images segment by segment: (N, F, …), on the device."""
-        content = torch.from_numpy(clip.content).to(self.device, non_blocking=True)
-        return self.backbone.draw(content, torch.from_numpy(clip.segments).to(self.device))
+        return self._draw(clip, torch.from_numpy(clip.segments))
 
     def network_input(self, clip: Clip) -> Tensor:
         """Return the network's input for a clip: (N, F, …), or (U, 1, …) with each frame once for single frames."""
         if not self.backbone.per_frame:
             return self.images(clip)
-        content = torch.from_numpy(clip.content).to(self.device, non_blocking=True)
-        return self.backbone.draw(content, torch.arange(len(content), device=self.device)[:, None])
+        if clip.resized and self.backbone.preprocess:
+            return self.backbone.preprocess.normalise(self._content(clip))[:, None]
+        return self._draw(clip, torch.arange(len(clip.content))[:, None])
 
     @torch.inference_mode()
     def features(self, images: Tensor, segments: Tensor) -> Tensor:
@@ -130,6 +137,15 @@ class SegmentNetwork:
         """Return the features (B, D), float32, of the images (B, F, …) of B segments."""
         every = self._compute(images.flatten(0, 1)).float().view(*images.shape[:2], -1)  # (B, F, D)
         return self.backbone.pool(every)
+
+    def _draw(self, clip: Clip, segments: Tensor) -> Tensor:
+        segments = segments.to(self.device)
+        if clip.resized and self.backbone.preprocess:
+            return self.backbone.preprocess.normalise(self._content(clip))[segments]
+        return self.backbone.draw(self._content(clip), segments)
+
+    def _content(self, clip: Clip) -> Tensor:
+        return torch.from_numpy(clip.content).to(self.device, non_blocking=True)
 
     def _fitting(self, clip: Clip) -> Clip:
         joints = self.backbone.joints

@@ -12,7 +12,6 @@ import pandas as pd
 from extract.decoding.decode_process import DecodeTask
 from extract.extraction import RunControl
 from extract.machine import Machine
-from extract.networks.backbone import Backbone
 from extract.networks.segment_network import SegmentNetwork
 from extract.shards.begin_run import remove_unfinished_files
 from extract.shards.clip_lists import shard_sha256
@@ -135,7 +134,7 @@ def _extract_missing(job: _Job, number: int, shard: ShardFolder, clips: pd.DataF
         shard.incomplete()
     with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
         tasks = (
-            task_of_clip(clip, job.plan, job.machine.decoder, job.network.backbone, job.joint_list)
+            task_of_clip(clip, job.plan, job.machine.decoder, job.network, job.joint_list)
             for clip in todo.itertuples()
         )
         ShardWorker(shard, job.network, job.machine, job.control.stop, heartbeat, job.clip_done).work(tasks)
@@ -165,7 +164,7 @@ def _merge(run: RunFolder, only: int | None, failures: dict[str, LedgerRow]) -> 
 
 
 def task_of_clip(
-    clip: Any, plan: RunPlan, decoder: str, backbone: Backbone, joint_list: JointList | None = None
+    clip: Any, plan: RunPlan, decoder: str, network: SegmentNetwork, joint_list: JointList | None = None
 ) -> DecodeTask:
     """Return what a decoder needs to know of a clip.
 
@@ -173,7 +172,7 @@ def task_of_clip(
         clip: a row of `clips.csv`.
         plan: of the run.
         decoder: of videos.
-        backbone: gets the clip.
+        network: gets the clip.
         joint_list: of skeletons in a general format; None: there is none.
     """
     return DecodeTask(
@@ -181,11 +180,12 @@ def task_of_clip(
         join(plan.videos, clip.archive or clip.path),
         plan.recipe.segments,
         plan.recipe.frames,
-        decoder if backbone.input == "video" else "skeleton",
+        decoder if network.backbone.input == "video" else "skeleton",
         clip.frames,
-        backbone.legacy_sequence_actors,
+        network.backbone.legacy_sequence_actors,
         offset=clip.offset if clip.archive else 0,
         size=clip.bytes if clip.archive else 0,
         name=clip.path,
         joint_list=joint_list,
+        geometry=network.geometry,
     )

@@ -14,7 +14,8 @@ from timm.data import create_transform, resolve_data_config
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
 from extract.backbones.any_timm import timm_preprocess
-from extract.networks.preprocess import Interpolation, Preprocess
+from extract.networks.pillow_weights import Interpolation
+from extract.networks.preprocess import Preprocess
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}

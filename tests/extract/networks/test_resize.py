@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from extract.networks.resize import Axis, Interpolation, resize
+from extract.networks.pillow_weights import Axis, Interpolation
+from extract.networks.resize import resize
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 SIDES = st.one_of(st.integers(1, 9), st.integers(1, 400))
