@@ -16,7 +16,7 @@ from extract.clip import Clip, DecodeError
 from extract.decoding.decoders import DECODERS, Frames
 from extract.decoding.frame_count import FrameCount, is_interlaced, refuse_cut
 from extract.decoding.frame_folder import count_frames, read_frames
-from extract.decoding.resize_frame import resize_frame
+from extract.decoding.resize_frame import FrameResizer
 from extract.networks.geometry import Geometry
 from extract.segments import frame_indices
 
@@ -48,12 +48,13 @@ def decode_clip(
         DecodeError: the file is no video, is damaged or cut, has no frames, or its frames change their size.
     """
     count, read = (count_frames, read_frames) if path.is_dir() else (DECODERS[decoder].count, DECODERS[decoder].read)
+    resizer = FrameResizer(geometry) if geometry else None
     counted = FrameCount(0, 0)
     for count_so_far in count(path):
         counted = count_so_far
         alive()
     indices = frame_indices(max(counted.packets, 1), num_segments, frames_per_segment)
-    kept, num_frames = _keep(read(path), indices, alive, geometry)
+    kept, num_frames = _keep(read(path), indices, alive, resizer)
     if num_frames == 0:
         raise DecodeError("no frame in it can be decoded")
     declared = counted.declared
@@ -64,14 +65,14 @@ def decode_clip(
     if num_frames != counted.packets:
         indices = frame_indices(num_frames, num_segments, frames_per_segment)
         if not kept.keys() >= set(indices.flat):
-            kept, _ = _keep(read(path), indices, alive, geometry)
+            kept, _ = _keep(read(path), indices, alive, resizer)
     wanted, positions = np.unique(indices, return_inverse=True)
     frames = np.stack([kept[index] for index in wanted.tolist()])
     return Clip(frames, positions.reshape(indices.shape).astype(np.int64), num_frames, resized=geometry is not None)
 
 
 def _keep(
-    frames: Frames, indices: NDArray[np.int64], alive: Callable[[], None], geometry: Geometry | None
+    frames: Frames, indices: NDArray[np.int64], alive: Callable[[], None], resize: FrameResizer | None
 ) -> tuple[dict[int, NDArray[np.uint8]], int]:
     """Return the frames with these indices, by index, and the number of all frames."""
     wanted = set(indices.flat)
@@ -82,7 +83,7 @@ def _keep(
         if count in wanted:
             frame = convert()
             sizes.add(frame.shape)
-            kept[count] = frame if geometry is None else resize_frame(frame, geometry)
+            kept[count] = frame if resize is None else resize(frame)
         count += 1
         alive()
     if len(sizes) > 1:

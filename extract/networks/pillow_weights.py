@@ -1,8 +1,8 @@
 """The weights of Pillow's antialiased resize: which input pixels each output pixel is made of, and how much of each.
 
 Pillow resizes the width first and the height second. Each pass adds pixels times weights, as integers in units of
-2^-22, and rounds to whole grey levels. In float64 such a sum is exact in any order. So a pass may be computed as a product of
-matrices, and the result depends neither on the library of the product nor on the device.
+2^-22, and rounds to whole grey levels. In float64 such a sum is exact in any order. So a pass may be computed as a
+product of matrices, and the result depends neither on the library of the product nor on the device.
 
 Pillow 13 resizes the height first if it shrinks by more than the width, as in frames more than twice as high as wide.
 The released networks were made with earlier versions, so here the width always comes first.

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from extract.decoding.resize_frame import resize_frame
+from extract.decoding.resize_frame import FrameResizer
 from extract.networks.geometry import Aspect, Geometry
 from extract.networks.pillow_weights import Interpolation
 from extract.networks.preprocess import Preprocess
@@ -43,7 +43,7 @@ def test_every_byte_is_pillows(
     for size in ((columns.resized, height), (columns.resized, rows.resized)):  # two calls: Pillow 13 may swap them
         image = image.resize(size, FILTERS[interpolation])
     expected = np.asarray(image)[rows.start :, columns.start :][: geometry.crop, : geometry.crop]
-    assert np.array_equal(resize_frame(frame, geometry), expected)
+    assert np.array_equal(FrameResizer(geometry)(frame), expected)
 
 
 @pytest.mark.parametrize("size", [(240, 320), (720, 1280), (333, 222)])
@@ -51,7 +51,8 @@ def test_every_byte_is_pillows(
 def test_the_network_gets_the_same_bytes_from_either_form(interpolation: Interpolation, size: tuple[int, int]) -> None:
     preprocess = Preprocess(256, 224, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), interpolation)
     frames = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
-    resized = np.stack([resize_frame(frame, preprocess.geometry) for frame in frames])
+    resizer = FrameResizer(preprocess.geometry)
+    resized = np.stack([resizer(frame) for frame in frames])
     there = preprocess.normalise(torch.from_numpy(resized))
     here = preprocess(torch.from_numpy(frames))
     assert torch.equal(there.view(torch.int32), here.view(torch.int32)) and there.stride() == here.stride()
@@ -59,10 +60,10 @@ def test_the_network_gets_the_same_bytes_from_either_form(interpolation: Interpo
 
 def test_a_frame_that_is_a_view_of_other_memory_is_read_in_its_own_order() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (50, 80, 3), np.uint8)
-    geometry = Geometry(32, 28, "bilinear", "kept")
+    resizer = FrameResizer(Geometry(32, 28, "bilinear", "kept"))
     padded = np.zeros((50, 96, 3), np.uint8)
     padded[:, :80] = frame
-    assert np.array_equal(resize_frame(padded[:, :80], geometry), resize_frame(frame, geometry))
+    assert np.array_equal(resizer(padded[:, :80]), resizer(frame))
 
 
 def test_a_decode_worker_does_not_load_torch() -> None:
