@@ -134,8 +134,7 @@ def _extract_missing(job: _Job, number: int, shard: ShardFolder, clips: pd.DataF
         shard.incomplete()
     with Heartbeat(shard.heartbeat, len(clips), len(done), len(failed - wanted)) as heartbeat:
         tasks = (
-            task_of_clip(clip, job.plan, job.machine.decoder, job.network, job.joint_list)
-            for clip in todo.itertuples()
+            task_of_clip(clip, job.plan, job.machine.decoder, job.network, job.joint_list) for clip in todo.itertuples()
         )
         ShardWorker(shard, job.network, job.machine, job.control.stop, heartbeat, job.clip_done).work(tasks)
     if job.extracted:
