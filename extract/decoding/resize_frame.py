@@ -30,8 +30,10 @@ class FrameResizer:
 
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
-        self._pixels, self._sums = np.empty(0), np.empty(0)
-        self._levels, self._passed = np.empty(0, np.int16), np.empty(0, np.uint8)
+        self._pixels: NDArray[np.float64] = np.empty(0)
+        self._sums: NDArray[np.float64] = np.empty(0)
+        self._levels: NDArray[np.int16] = np.empty(0, np.int16)
+        self._passed: NDArray[np.uint8] = np.empty(0, np.uint8)
 
     def __call__(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the part of a frame (H, W, 3) RGB that the network sees: (crop, crop, 3), in new memory."""
@@ -62,17 +64,18 @@ class FrameResizer:
         for start in range(0, source.shape[2], at_once):
             strip, into = (array[:, :, start : start + at_once] for array in (source, target))
             self._pixels = _at_least(self._pixels, strip.size)
-            self._sums, self._levels = (_at_least(array, into.size) for array in (self._sums, self._levels))
-            pixels = self._pixels[: strip.size].reshape(strip.shape)
-            np.copyto(pixels, strip)
-            pixels = pixels.reshape(len(strip), -1)
-            sums, levels = (array[: into.size].reshape(len(into), -1) for array in (self._sums, self._levels))
+            self._sums = _at_least(self._sums, into.size)
+            self._levels = _at_least(self._levels, into.size)
+            np.copyto(self._pixels[: strip.size].reshape(strip.shape), strip)
+            pixels = self._pixels[: strip.size].reshape(len(strip), -1)
+            sums = self._sums[: into.size].reshape(len(into), -1)
+            levels = self._levels[: into.size].reshape(into.shape)
             for band in bands:
                 np.matmul(band.weights, pixels[band.low - low : band.high - low], out=sums[band.first : band.last])
             sums += 0.5  # the conversion to integers, which drops the fraction, then rounds to the nearest grey level
-            np.copyto(levels, sums, casting="unsafe")
+            np.copyto(levels, sums.reshape(into.shape), casting="unsafe")
             np.clip(levels, 0, 255, out=levels)
-            np.copyto(into, levels.reshape(into.shape), casting="unsafe")
+            np.copyto(into, levels, casting="unsafe")
 
 
 def _bands(axis: Axis, interpolation: Interpolation) -> tuple[Band, ...]:
