@@ -24,9 +24,11 @@ def open_video(
         options: options of FFmpeg's demuxer.
 
     Raises:
-        DecodeError: the file cannot be opened, or has no video stream.
+        DecodeError: the file cannot be opened, is text, or has no video stream.
     """
     with _open(path, nvdec, options) as container:
+        if container.format.name == "tty":  # FFmpeg draws the letters of a text file as the frames of a video
+            raise DecodeError("not a video that can be opened: it is a text file")
         yield container, _choose_stream(container)
 
 

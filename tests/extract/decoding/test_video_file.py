@@ -130,6 +130,15 @@ def test_a_picture_is_no_video(tmp_path: Path, kind: str, name: str) -> None:
         decode_clip(path, 10, 2)
 
 
+@pytest.mark.parametrize("name", ["read.txt", "read.nfo", "read.asc", "read.ans", "read.diz", "read.avi", "read"])
+def test_a_text_is_no_video(tmp_path: Path, name: str) -> None:
+    """FFmpeg would draw it, letter by letter, if its name ends as that of a text."""
+    path = tmp_path / name
+    path.write_text("Some lines of a text.\n" * 100)
+    with pytest.raises(DecodeError, match="not a video that can be opened"):
+        decode_clip(path, 10, 2)
+
+
 @pytest.mark.parametrize("name", ["moving.gif", "moving.apng", "moving.mjpeg", "moving.avi"])
 def test_moving_pictures_are_videos(tmp_path: Path, name: str, draw: SimpleNamespace) -> None:
     codec, pix_fmt = {
