@@ -5,6 +5,7 @@ The sentence says what is wrong, where it is wrong, and how to correct it.
 
 import difflib
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 NAMED = 3  # how many names a sentence lists
 
@@ -36,3 +37,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {nearest[0]!r}? " if nearest else ""
     return f"no {kind} {name!r}; {hint}known: {', '.join(names)}"
+
+
+def did_you_mean(path: Path, there: Iterable[Path]) -> str:
+    """Return a question with the path whose last part is nearest to that of `path`; "": none is near."""
+    names = {each.name: each for each in there}
+    nearest = difflib.get_close_matches(path.name, list(names), n=1)
+    return f"did you mean {names[nearest[0]]}?" if nearest else ""

@@ -65,6 +65,7 @@ def predict(
     from evaluate.pipeline.inputs import default_workers
 
     outputs = Outputs(csv=csv, annotate=annotate, html=html, top=top, threshold=threshold)
+    outputs.check_inputs(inputs)
     outputs.check()
     found_model = find_model(model, method, seed)
     recogniser = Recogniser(found_model, weights_of_streams(weights, found_model), device)

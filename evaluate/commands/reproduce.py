@@ -101,7 +101,7 @@ def reproduce(
         own_inputs = inputs_of_recipe(rows[0], folder, options)
         with progress_bars() as bar:
             result = run(rows[0], own_inputs, machine, notify, _progress(bar))
-        _print_recipe(result, as_json)
+        _print_recipe(result, folder, as_json)
     else:
         inputs = SuiteInputs(folder, inputs_of_suite(merge_rows(rows), folder, options))
         with progress_bars() as bar:
@@ -121,15 +121,18 @@ def _progress(bar: Callable[[str, str], ProgressCallback], of: str = "") -> "Sta
     )
 
 
-def _print_recipe(result: "Result", as_json: bool) -> None:
-    """Print a short table of a recipe and how long each stage took."""
+def _print_recipe(result: "Result", folder: Path, as_json: bool) -> None:
+    """Print a short table of a recipe, how long each stage took, and the command that uses its models."""
     from evaluate.commands.output import print_results, scores_as_json, seconds_as_text
+    from evaluate.live.next_step import predict_command
 
     if as_json:
         print(json.dumps({"scores": scores_as_json(result.scores), "seconds": result.seconds}))
         return
     print_results(result.manifest, result.scores, result.table_file.parent)
     print(seconds_as_text(result.seconds))
+    if command := predict_command(folder, result.manifest):
+        print(f"next: {command}")
 
 
 def _print_suite(result: "SuiteResult", title: str, as_json: bool) -> None:

@@ -52,6 +52,25 @@ class Outputs:
                 raise UserError(f"annotated videos are MP4 files, and {file} ends in {file.suffix}; end it in {MP4}")
             _try_to_write(file if as_folder else file.parent, file)
 
+    def check_inputs(self, inputs: Sequence[str]) -> None:
+        """Refuse annotated videos in a folder of the inputs: the next call would recognise them as inputs too.
+
+        Args:
+            inputs: as the user gives them.
+
+        Raises:
+            UserError: naming the folder.
+        """
+        for text in inputs:
+            folder = Path(text.removeprefix("file://"))
+            if self.annotate is None or not text or is_url(text) or not folder.is_dir():
+                continue
+            if self.annotate.resolve().is_relative_to(folder.resolve()):
+                raise UserError(
+                    f"--annotate {self.annotate} is in the input folder {folder}, so the next call would take the "
+                    "annotated videos as inputs; give a folder outside it"
+                )
+
     def check_streams(self, streams: Mapping[str, str]) -> None:
         """Refuse annotated videos of a model without a video.
 

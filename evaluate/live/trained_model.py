@@ -8,14 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common.errors import UserError, first_few, unknown_name
+from common import log
+from common.callbacks import Notify
+from common.errors import UserError, did_you_mean, first_few, unknown_name
 from common.files import inside, refuse_no_folder, sha256_of
 from common.run_record import read_record
 from common.training_run import DONE, WEIGHTS
 from distill.model_description import MODEL, ModelDescription, other_features, read_description
 from distill.run_folder import RECIPE, read_completion
 from evaluate.live.run_folders import chosen_runs, has_runs
+from evaluate.pipeline.auto_values import RECORD
 from evaluate.pipeline.layout import RUNS
+from evaluate.pipeline.result_folder import finished_at, folders_with_models
 
 VA_CNN_FOLDERS = "*-va_cnn*"  # of a reproduction, beside its caches
 ABOVE = 6  # folders above a run folder in which a reproduction may keep its VA-CNN
@@ -54,30 +58,69 @@ class TrainedModel:
         return f"{own.title} ({own.method}{fused}), {which}{future}"
 
 
-def find_model(folder: Path, method: str | None = None, seed: int | None = None) -> TrainedModel:
+def find_model(
+    folder: Path, method: str | None = None, seed: int | None = None, notify: Notify = log.notify
+) -> TrainedModel:
     """Return the model of a folder, after a check of its files.
 
     Args:
-        folder: a run folder, the folder of a reproduction, or an exported model.
+        folder: a run folder, the folder of a reproduction, or an exported model. If a reproduction has models of
+            several lists of clips, those whose results were finished last are taken.
         method: its name in recipes; None: see `run_folders.chosen_runs`.
         seed: None: all seeds; their probabilities are averaged.
+        notify: gets a sentence if the reproduction has models of several lists of clips.
 
     Raises:
         UserError: there is no such model, method or seed, a training is not finished, or a file is damaged.
     """
-    refuse_no_folder(folder, "the model")
+    refuse_no_folder(folder, "the model", _near_folder(folder))
     if (folder / RECIPE).exists():
         _refuse_other_choice(folder, _read_run(folder), method, seed)
         return _of_runs(folder, [folder])
     if (folder / MODEL).exists():
         return _exported(folder, method, seed)
-    if has_runs(folder):
-        return _of_runs(folder, chosen_runs(folder, method, seed))
+    taken = _last_trained(folder, notify)
+    if has_runs(taken):
+        return _of_runs(taken, chosen_runs(taken, method, seed))
     below = sorted(path.parent for path in folder.glob(f"*/{RUNS}"))
     hint = f"; in it are {first_few([*map(str, below)])}: give one of these" if below else ""
+    if not below:
+        _refuse_unfinished(folder)
     if (recipe := folder / "recipe.toml").is_file():
         hint = f"; `python -m evaluate reproduce {shlex.quote(str(recipe))}` trains one, and says where it is"
     raise UserError(f"{folder} is no trained model: neither a run folder, nor what `reproduce` or `export` wrote{hint}")
+
+
+def _near_folder(folder: Path) -> str:
+    """Return a question about the folder beside a missing one that has nearly its name; "": there is none."""
+    if folder.exists() or not folder.parent.is_dir():
+        return ""
+    return did_you_mean(folder, (path for path in sorted(folder.parent.iterdir()) if path.is_dir()))
+
+
+def _last_trained(folder: Path, notify: Notify) -> Path:
+    """Return the folder of the models whose results were finished last: `folder` or one of other clips below it."""
+    folders = folders_with_models(folder)
+    if not folders:
+        return folder
+    taken, *others = folders
+    if others:
+        named = ", ".join(f"{own / RUNS}{'' if finished_at(own) else ' (not finished)'}" for own in others)
+        reason = "their results were finished last" if finished_at(taken) else "no results are finished"
+        notify(
+            f"the models in {taken / RUNS} are taken, because {reason}; models of other clips or features are in "
+            f"{named}: give such a folder to use them"
+        )
+    return taken
+
+
+def _refuse_unfinished(folder: Path) -> None:
+    """Refuse the folder of a reproduction that has not begun to train."""
+    if (folder / RECORD).is_file() or next(folder.glob("*.h5.run"), None) or next(folder.glob(VA_CNN_FOLDERS), None):
+        raise UserError(
+            f"the reproduction in {folder} is not finished, and has no models yet; "
+            f"`python -m evaluate reproduce RECIPE --out {shlex.quote(str(folder))}` resumes it"
+        )
 
 
 def _of_runs(folder: Path, runs: Sequence[Path]) -> TrainedModel:
@@ -105,8 +148,9 @@ def _of_runs(folder: Path, runs: Sequence[Path]) -> TrainedModel:
 
 def _read_run(run: Path) -> ModelDescription:
     if not (run / DONE).exists():
+        command = f"python -m {'evaluate reproduce' if RUNS in run.absolute().parts else 'distill train'} …"
         raise UserError(
-            f"the training in {run} is not finished; run the same command again, it resumes, or choose another seed"
+            f"the training in {run} is not finished; run the same `{command}` again, it resumes, or choose another seed"
         )
     read_completion(run)
     if not (run / MODEL).exists():

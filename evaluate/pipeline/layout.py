@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from manifests.recipes.training import Labels
 
 PREDICTIONS, RUNS = "predictions", "runs"
+TABLE = "table.md"  # a folder that has it has finished results
 
 
 def labels_folder(labels: Labels) -> str:

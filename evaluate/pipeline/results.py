@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from common.files import write_text
+from evaluate.pipeline.layout import TABLE
 from evaluate.report.curve_figure import Highlight, draw_figure
 from evaluate.scoring.comparison import baseline_of, compare
 from evaluate.scoring.scores import Scores, observation_ratios
@@ -84,4 +85,4 @@ def write_results(
         num_segments = len(first.accuracy)
         best = ("Best any method can reach (expected)", best_accuracy(manifest.split("test"), num_segments))
     png, _svg = draw_figure(scores, published, out / "figure", best=best, highlight=Highlight(method, baseline))
-    return out / "table.md", png
+    return out / TABLE, png

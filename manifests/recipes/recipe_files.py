@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from common.errors import UserError, did_you_mean, first_few
 from common.file_kind import TEXT, TOML, kind_of
 
 RECIPES = Path(__file__).parent
@@ -65,11 +65,14 @@ def find_recipe_file(name: Path, folder: Path) -> Path:
         if path.is_file():
             return path
     if (folder / name).is_dir():
-        raise UserError(f"{folder / name} is not a recipe but a folder; give a TOML file or the name of a recipe")
+        remedy = _recipes_in(folder / name, folder / name) or "give a TOML file or the name of a recipe"
+        raise UserError(f"{folder / name} is not a recipe but a folder; {remedy}")
     if (RECIPES / "suites" / f"{name}.toml").is_file():
         raise UserError(f"{name} is a suite and not one recipe; give one of its rows, or `reproduce` the suite")
-    if name.suffix == ".toml":
-        raise UserError(f"the recipe {folder / name} does not exist; correct the path, or give the name of a recipe")
+    beside = _recipes_in((folder / name).parent, folder / name)
+    if name.suffix == ".toml" or (beside and len(name.parts) > 1):
+        remedy = beside or "correct the path, or give the name of a recipe"
+        raise UserError(f"the recipe {folder / name} does not exist; {remedy}")
     known = sorted(path.stem for place in shipped for path in place.glob("*.toml"))
     suites = sorted(path.stem for path in (RECIPES / "suites").glob("*.toml"))
     nearest = difflib.get_close_matches(str(name), [*known, *suites], n=1)
@@ -77,3 +80,21 @@ def find_recipe_file(name: Path, folder: Path) -> Path:
     raise UserError(
         f"no recipe {name}; {hint}give a file, or one of: {', '.join(known)}; the suites are {', '.join(suites)}"
     )
+
+
+def _recipes_in(folder: Path, wanted: Path) -> str:
+    """Return which recipes and suites a folder has, with the one that is nearest to `wanted`; "": it has none."""
+    files = [path for path in sorted(folder.glob("*.toml")) if _is_recipe(path)]
+    if len(files) == 1:
+        return f"{files[0]} is {'in it' if folder == wanted else 'there'}: give that"
+    hint = did_you_mean(wanted, files)
+    named = first_few([*map(str, files)])
+    return f"{hint}{' ' if hint else ''}in {folder} are {named}: give one of these" if files else ""
+
+
+def _is_recipe(path: Path) -> bool:
+    """Tell whether a TOML file has a section or a key that only recipes and suites have."""
+    try:
+        return not {"data", "base", "rows"}.isdisjoint(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return False

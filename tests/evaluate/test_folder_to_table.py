@@ -45,6 +45,7 @@ def test_skeleton_files_need_two_commands(tmp_path: Path, monkeypatch: pytest.Mo
     assert first.exit_code == 0, first.output
     assert "backbone joint_statistics, weights none" in first.output
     assert "Without distillation" in first.output
+    assert "next: python -m evaluate predict out/mine NEW.npy" in first.output
     table = (tmp_path / "out" / "mine" / "table.csv").read_text()
     assert table.count("mine-by-clips-validation15-test25-seed0") == 2
     shutil.rmtree(tmp_path / "out" / "mine" / "predictions")

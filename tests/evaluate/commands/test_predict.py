@@ -119,6 +119,8 @@ def test_two_streams(two_streams: Path, drawn: Path, tmp_path: Path, capsys: pyt
         (["--csv", "{folder}"], "cannot write {folder}: it is a folder"),
         (["--html", "{file}/page.html"], "cannot write {file}/page.html: "),
         (["--annotate", "{folder}/x.mp4"], "x.mp4 is one file for 2 videos; give a folder"),
+        (["{videos}", "--annotate", "{videos}"], "--annotate {videos} is in the input folder {videos}, so"),
+        (["{videos}", "--annotate", "{videos}/new"], "--annotate {videos}/new is in the input folder {videos}, so"),
         (["--csv", "{video}"], "a.avi is one of the inputs; give another output"),
         (["--weights", "rgb=x"], "the weights rgb=x of stream features do not exist"),
     ],
@@ -135,7 +137,7 @@ def test_careless_options_are_refused_before_the_work(
     monkeypatch.setattr("extract.file_features.decode_all", None)  # no file is decoded
     (tmp_path / "file.txt").touch()
     before = (videos / "a.avi").read_bytes()
-    places = {"file": tmp_path / "file.txt", "folder": tmp_path, "video": videos / "a.avi"}
+    places = {"file": tmp_path / "file.txt", "folder": tmp_path, "video": videos / "a.avi", "videos": videos}
     own = [option.format(**places) for option in options]
     assert call("predict", one_stream, videos / "a.avi", videos / "c.avi", *own, "--device", "cpu") == 1
     assert sentence.format(**places) in capsys.readouterr().err

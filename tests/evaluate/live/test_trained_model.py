@@ -1,6 +1,7 @@
 """Which model is taken from a folder, and what is refused: no model, not finished, damaged, of an earlier version."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -91,10 +92,43 @@ def test_what_is_no_model_is_refused(tmp_path: Path, copied: Path) -> None:
         find_model(copied / "table.csv")
 
 
+def test_a_misspelt_folder_gets_the_near_one(copied: Path) -> None:
+    with pytest.raises(UserError, match=f"does not exist; did you mean {copied}\\?"):
+        find_model(copied.with_name("outt"))
+
+
+@pytest.mark.parametrize("there", ["auto.json", "features.h5.run/shard", "features-va_cnn/epoch"])
+def test_a_reproduction_without_models_is_not_finished(tmp_path: Path, there: str) -> None:
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).touch()
+    with pytest.raises(UserError, match=r"is not finished.*`python -m evaluate reproduce RECIPE --out .*` resumes it"):
+        find_model(tmp_path)
+
+
+def test_the_models_of_the_clips_that_were_trained_last_are_taken(
+    copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, unfinished = copied / "clips-01234567", copied / "clips-76543210"
+    shutil.copytree(copied, tmp_path / "copy")
+    shutil.move(tmp_path / "copy", other)
+    shutil.copytree(copied / "runs", unfinished / "runs")
+    os.utime(other / "table.md", (2e9, 2e9))
+    assert find_model(copied).files[0].is_relative_to(other)
+    notice = capsys.readouterr().err
+    assert notice.startswith(f"the models in {other}/runs are taken, because their results were finished last")
+    assert f"are in {copied}/runs, {unfinished}/runs (not finished): give" in notice
+    assert Recogniser.load(copied, device="cpu").summary
+    assert f"the models in {other}/runs are taken" in capsys.readouterr().err
+    os.utime(copied / "table.md", (2.1e9, 2.1e9))  # the first clips are there again
+    assert find_model(copied).files[0].is_relative_to(copied / "runs")
+    assert find_model(other).files[0].is_relative_to(other)
+
+
 def test_a_training_that_is_not_finished_is_refused(copied: Path) -> None:
     (copied / "runs" / "seed1" / "with" / "done.json").unlink()
     with pytest.raises(
-        UserError, match="seed1/with is not finished; run the same command again, it resumes, or choose"
+        UserError,
+        match="seed1/with is not finished; run the same `python -m evaluate reproduce …` again, it resumes, or",
     ):
         find_model(copied)
     assert find_model(copied, seed=0).seeds == (0,)

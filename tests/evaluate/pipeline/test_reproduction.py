@@ -25,6 +25,7 @@ import torch
 from common.errors import UserError
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.reproduction import Result, reproduce
+from evaluate.pipeline.result_folder import folders_with_models
 from extract.cache import read_cache
 from extract.cache_rows import Row
 from extract.cache_writer import write_cache
@@ -351,6 +352,7 @@ def test_clips_are_removed_and_added_again_and_nothing_is_overwritten(
     assert tables[0] == tables[2] != tables[1] == tables[3]
     assert tables[0][0].parent == copied.out
     assert tables[1][0].parent.parent == copied.out and tables[1][0].parent.name.startswith("clips-")
+    assert folders_with_models(copied.out) == [tables[1][0].parent, copied.out]
 
 
 def shrunken_sysu(folder: Path) -> Recipe:

@@ -199,9 +199,20 @@ def test_lists_and_sizes_that_cannot_work_are_refused(key: str, value: object, m
         parse_config(Recipe, with_value(key, value), "recipe")
 
 
-def test_no_such_recipe_lists_the_known() -> None:
+def test_no_such_recipe_lists_the_known(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the recipe .*mine/recpie\.toml does not exist; correct the path, or give"):
         read_recipe(Path("mine/recpie.toml"))
+    (tmp_path / "recipe.toml").write_text(MINIMAL)
+    (tmp_path / "joints.toml").write_text("names = []")
+    only = f"{tmp_path}/recipe.toml"
+    with pytest.raises(UserError, match=f"not a recipe but a folder; {only} is in it: give that"):
+        read_recipe(tmp_path)
+    for misspelt in ("recip.toml", "recip"):
+        with pytest.raises(UserError, match=f"{misspelt} does not exist; {only} is there: give that"):
+            read_recipe(tmp_path / misspelt)
+    (tmp_path / "second.toml").write_text("base = 'recipe.toml'")
+    with pytest.raises(UserError, match=rf"did you mean {only}\? in {tmp_path} are {only}, .*second.toml: give one"):
+        read_recipe(tmp_path / "recip.toml")
     with pytest.raises(UserError, match=r"no recipe nowhere; give a file, or one of: .*ucf101"):
         read_recipe(Path("nowhere"))
 
