@@ -96,7 +96,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             f"extract run m.csv --videos folder --out f.h5 {RANDOM} --image-size 1",
             "image_size: must be greater",
         ),
-        (f"extract run m.csv --videos folder --out f.h5 {RANDOM} --precision fp8", "'fp32', 'bf16' or 'fp16'"),
+        (f"extract run m.csv --videos folder --out f.h5 {RANDOM} --precision fp8", "'fp32', 'bf16', 'fp16' or 'auto'"),
         (f"extract run m.csv --videos folder --out f.h5 {RANDOM} --device gpu", "no device 'gpu'"),
         ("extract run m.csv --videos clips --out f.h5 --backbone timm:test_vit --weights m.csv", f"weights {IS_CSV}"),
         ("extract run --out nope.h5", "no extraction of nope.h5 was begun"),
