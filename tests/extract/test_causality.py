@@ -101,11 +101,10 @@ def test_frames_of_one_segment_do_mix_where_they_are_shifted(backbone: str) -> N
     video = noise(20, 0)
     other = video.copy()
     other[1] = 255 - other[1]
-    per_frame = network(backbone, 2).network
-    draw = network(backbone, 2).backbone.draw
-    images = [draw(torch.from_numpy(pictures[:2]), torch.tensor([[0, 1]]))[0] for pictures in (video, other)]
+    loaded = network(backbone, 2).backbone
+    images = [loaded.draw(torch.from_numpy(pictures[:2]), torch.tensor([[0, 1]]))[0] for pictures in (video, other)]
     with torch.inference_mode():
-        one, changed = (per_frame(pair.contiguous(memory_format=torch.channels_last)) for pair in images)
+        one, changed = (loaded.network(pair.contiguous(memory_format=torch.channels_last)) for pair in images)
     assert torch.equal(one[0], changed[0]) == (not backbone.startswith("tsm"))
 
 
