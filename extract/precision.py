@@ -1,9 +1,11 @@
 """The choice of a precision, `precision = "auto"`: a faster one whose features agree with fp32 on a run's first clips.
 
-It is chosen once for a run and recorded in its plan. On a CPU only OpenVINO is asked for half precision, because it
+It is chosen once for a run and recorded in its plan. Half precision is not faster everywhere: on a processor without AMX,
+bf16 was slower than fp32. So the time is measured. On a CPU only OpenVINO is asked for half precision, because it
 knows what the processor computes itself. Networks of skeletons stay at fp32.
 """
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +26,9 @@ from extract.shards.settings import recorded_runtime
 
 FASTER = ("bf16", "fp16")  # in the order in which they are tried
 LEAST_COSINE = 0.999  # of a segment's features to those at fp32
+LEAST_GAIN = 1.2  # how many times as fast as fp32
 CLIPS = 4
+REPEATS = 3  # of each measurement, of which the shortest counts: other programs only make it longer
 
 
 def fastest_network(exact: SegmentNetwork, plan: RunPlan, clips: pd.DataFrame, machine: Machine) -> SegmentNetwork:
@@ -52,9 +56,22 @@ def fastest_network(exact: SegmentNetwork, plan: RunPlan, clips: pd.DataFrame, m
             continue
         cosine = min(_lowest_cosine(network(clip), own) for clip, own in zip(sample, expected, strict=True))
         LOGGER.debug(f"precision {precision}: lowest cosine {cosine:.6f} to fp32 in {len(sample)} clips")
-        if cosine >= LEAST_COSINE:
+        if cosine >= LEAST_COSINE and _gain(network, exact, sample[0]) >= LEAST_GAIN:
             return network
     return exact
+
+
+def _gain(network: SegmentNetwork, exact: SegmentNetwork, clip: Clip) -> float:
+    """Return how many times as fast a network is as another one, on one clip."""
+    seconds: dict[SegmentNetwork, list[float]] = {network: [], exact: []}
+    for _ in range(REPEATS):
+        for each, own in seconds.items():
+            began = time.perf_counter()
+            each(clip)
+            own.append(time.perf_counter() - began)
+    gain = min(seconds[exact]) / min(seconds[network])
+    LOGGER.debug(f"precision {network.settings['precision']}: {gain:.2f} times as fast as fp32")
+    return gain
 
 
 def _first_clips(network: SegmentNetwork, plan: RunPlan, clips: pd.DataFrame, machine: Machine) -> list[Clip]:

