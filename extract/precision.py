@@ -1,6 +1,6 @@
 """The choice of a precision, `precision = "auto"`: a faster one whose features agree with fp32 on a run's first clips.
 
-It is chosen once for a run and recorded in its plan. Half precision is not faster everywhere: on a processor without AMX,
+It is chosen once for a run and recorded in its plan. Half precision is not always faster: on a processor without AMX,
 bf16 was slower than fp32. So the time is measured. On a CPU only OpenVINO is asked for half precision, because it
 knows what the processor computes itself. Networks of skeletons stay at fp32.
 """
