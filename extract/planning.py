@@ -52,6 +52,7 @@ def plan_run(extraction: Extraction) -> PlannedRun:
     Raises:
         UserError: the weights, the backbone or the decoder cannot be used, or the output belongs to other settings.
     """
+    check_runtime(extraction.machine)
     run = RunFolder(extraction.cache)
     extraction = as_begun(run, extraction)
     on_cpu = replace(extraction.machine, device="cpu", compiled=False)
