@@ -15,14 +15,6 @@ from extract.cache import read_cache
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
 
-QUICK = [
-    "--backbone=timm:test_resnet",
-    "--weights=random",
-    "--frames-per-segment=2",
-    "--image-size=32",
-    "--runtime=torch",
-]
-
 # Parts of 3 clips, and the end of the process at the first call of a function with telling arguments.
 KILL_AT = """
 import importlib, os, signal
@@ -54,7 +46,7 @@ def out(tmp_path: Path) -> Path:
 
 def run_of(footage: Path, out: Path, workers: int = 2) -> list[str | Path]:
     videos = ["--videos", footage / "videos", "--out", out]
-    return ["run", footage / "clips.csv", *videos, *QUICK, "--device", "cpu", "--workers", str(workers)]
+    return ["run", footage / "clips.csv", *videos, "--quick", "--device", "cpu", "--workers", str(workers)]
 
 
 def is_gone(pid: str) -> bool:

@@ -12,13 +12,6 @@ import pytest
 from extract.shards.run_folder import RunFolder
 
 ERRORS = ("ENOLCK", "EOPNOTSUPP", "ENOSYS")
-QUICK = [
-    "--backbone=timm:test_resnet",
-    "--weights=random",
-    "--frames-per-segment=2",
-    "--image-size=32",
-    "--runtime=torch",
-]
 RECIPE = """
 name = "tiny"
 seeds = [0]
@@ -80,7 +73,7 @@ def test_an_extraction(
 
     content = broken.read_bytes()
     broken.write_text("not a video")
-    run("plan", footage / "clips.csv", "--videos", footage / "videos", "--out", out, "--shards", "2", *QUICK)
+    run("plan", footage / "clips.csv", "--videos", footage / "videos", "--out", out, "--shards", "2", "--quick")
     assert "8 missing" in run("status", out)
     run("run", "--out", out, "--shard", "0/2", status=3 if _shard_of(out, "c3") == 0 else 0)
     run("run", "--out", out, status=3)
@@ -92,7 +85,7 @@ def test_an_extraction(
 
     elsewhere = tmp_path / "elsewhere.h5"
     clips = [footage / "clips.csv", "--videos", footage / "videos"]
-    assert command("run", *clips, "--out", elsewhere, *QUICK, "--device", "cpu", "--threads", "1").status == 0
+    assert command("run", *clips, "--out", elsewhere, "--quick", "--device", "cpu", "--threads", "1").status == 0
     assert out.read_bytes() == elsewhere.read_bytes()
     verified = command("verify", out)
     assert verified.status == 0, verified

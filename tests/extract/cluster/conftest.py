@@ -22,13 +22,6 @@ from extract.shards.run_folder import RunFolder
 from manifests.recipes.recipe import Extract
 
 SHARDS = 3
-QUICK = [
-    "--backbone=timm:test_resnet",
-    "--weights=random",
-    "--frames-per-segment=2",
-    "--image-size=32",
-    "--runtime=torch",
-]
 SLURM_PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 SLURM_CONF = """\
 ClusterName=tests
@@ -60,7 +53,7 @@ def whole(command: Any, drawn_footage: Path, tmp_path_factory: pytest.TempPathFa
     """The cache of one process, in one piece."""
     out = tmp_path_factory.mktemp("whole") / "features.h5"
     where = ["--videos", drawn_footage / "videos", "--out", out]
-    finished = command("run", drawn_footage / "clips.csv", *where, *QUICK, "--threads", "1", "--device", "cpu")
+    finished = command("run", drawn_footage / "clips.csv", *where, "--quick", "--threads", "1", "--device", "cpu")
     assert finished.status == 0, finished.stderr
     return out.read_bytes()
 
@@ -75,7 +68,7 @@ def wait_until(wait_until: Callable[..., None]) -> Callable[..., None]:
 def out(footage: Path, tmp_path: Path, one_thread: None) -> Path:
     """A planned run of `footage` in three shards, in a folder whose name has a blank."""
     out = tmp_path / "the run" / "features.h5"
-    recipe = Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=2, image_size=32)  # as QUICK
+    recipe = Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=2, image_size=32)  # as --quick
     plan_run(Extraction(footage / "clips.csv", footage / "videos", out, recipe, Machine(threads=1), SHARDS))
     return out
 

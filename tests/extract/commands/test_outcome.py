@@ -6,14 +6,6 @@ from typing import Any
 
 import pytest
 
-QUICK = [
-    "--backbone=timm:test_resnet",
-    "--weights=random",
-    "--frames-per-segment=2",
-    "--image-size=32",
-    "--runtime=torch",
-]
-
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
@@ -28,7 +20,7 @@ def printed(finished: Any, status: int = 0) -> dict[str, Any]:
 
 def test_from_plan_to_merge(command: Any, footage: Path, out: Path) -> None:
     clips = [footage / "clips.csv", "--videos", footage / "videos", "--out", out]
-    planned = printed(command("plan", *clips, "--shards", "2", *QUICK, "--json"))
+    planned = printed(command("plan", *clips, "--shards", "2", "--quick", "--json"))
     assert (planned["cache"], planned["clips"], sum(planned["shard_sizes"])) == (str(out), 8, 8)
     assert planned["added"] == planned["removed"] == [] and len(planned["shard_sizes"]) == 2
 

@@ -30,13 +30,6 @@ from manifests.manifest import COLUMNS, Manifest, write_manifest
 FULL = os.environ.get("EARLY_FAULTS") == "full"
 SEED = os.environ.get("EARLY_FAULTS_SEED", "0")
 TABLE = os.environ.get("EARLY_FAULTS_TABLE", "")
-QUICK = [
-    "--backbone=timm:test_resnet",
-    "--weights=random",
-    "--frames-per-segment=2",
-    "--image-size=32",
-    "--runtime=torch",
-]
 TROUBLES = ("lost", "wrong", "hung", "traceback", "left behind")
 LIMIT = 120.0  # seconds, for any command
 SHARDS = 3
@@ -123,7 +116,7 @@ class Trial:
         return RunFolder(self.out)
 
     def plan(self, shards: int = SHARDS) -> Any:
-        return self.do("plan", *self.clips, "--out", self.out, "--shards", str(shards), *QUICK)
+        return self.do("plan", *self.clips, "--out", self.out, "--shards", str(shards), "--quick")
 
     def do(self, *words: str | Path) -> Any:
         """Run a command to its end."""
@@ -287,7 +280,7 @@ def archive(clips: Path) -> list[str | Path]:
 def whole(command: Any, videos: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The cache of `clips`, made by one process without faults."""
     out = tmp_path_factory.mktemp("whole") / "features.h5"
-    finished = command("run", *videos, "--out", out, *QUICK, "--device", "cpu", "--threads", "1")
+    finished = command("run", *videos, "--out", out, "--quick", "--device", "cpu", "--threads", "1")
     assert finished.status == 0, finished.stderr
     return out.read_bytes()
 

@@ -13,13 +13,6 @@ from numpy.typing import NDArray
 from extract.cache import read_cache
 
 ROOT = Path(__file__).parent.parent.parent.parent
-QUICK = [
-    "--backbone=timm:test_resnet",
-    "--weights=random",
-    "--frames-per-segment=2",
-    "--image-size=32",
-    "--runtime=torch",
-]
 
 
 def cut(content: bytearray, chance: random.Random) -> None:
@@ -95,9 +88,8 @@ def test_corrupted_copies(
     undisturbed = {}
     for folder, status in ((tmp_path / "healthy", 0), (videos, 3)):
         undisturbed[folder] = folder / "features.h5"
-        finished = command(
-            "run", folder, "--out", undisturbed[folder], *QUICK, "--device", "cpu", "--workers", "1", "--threads", "1"
-        )
+        alone = ["--device", "cpu", "--workers", "1", "--threads", "1"]
+        finished = command("run", folder, "--out", undisturbed[folder], "--quick", *alone)
         assert finished.status == status, finished
     healthy, frames = features_of(undisturbed[tmp_path / "healthy"])
 

@@ -9,14 +9,6 @@ from typing import Any
 
 import pytest
 
-QUICK = [
-    "--backbone=timm:test_resnet",
-    "--weights=random",
-    "--frames-per-segment=2",
-    "--image-size=32",
-    "--runtime=torch",
-]
-
 
 def delete(path: Path, chance: random.Random) -> None:
     path.unlink()
@@ -79,7 +71,7 @@ def some_broken(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> list[s
 def finished(command: Any, some_broken: list[str | Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of three shards. Not to be changed."""
     out = tmp_path_factory.mktemp("finished") / "out" / "features.h5"
-    assert command("plan", *some_broken, "--out", out, "--shards", "3", *QUICK).status == 0
+    assert command("plan", *some_broken, "--out", out, "--shards", "3", "--quick").status == 0
     before = "import extract.shards.shard_worker; extract.shards.shard_worker.PART_CLIPS = 3"
     assert command("run", "--out", out, "--device", "cpu", before=before).status == 3
     return out.parent

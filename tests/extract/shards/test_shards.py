@@ -15,13 +15,6 @@ from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.shards.run_folder import RunFolder
 from manifests.manifest import read_manifest
 
-QUICK = [
-    "--backbone=timm:test_resnet",
-    "--weights=random",
-    "--frames-per-segment=2",
-    "--image-size=32",
-    "--runtime=torch",
-]
 SHARDS = 3
 
 
@@ -35,7 +28,7 @@ def plan_of(footage: Path, out: Path, shards: int = SHARDS) -> list[str | Path]:
         out,
         "--shards",
         str(shards),
-        *QUICK,
+        "--quick",
     ]
 
 
@@ -48,7 +41,7 @@ def whole(command: Any, drawn_footage: Path, tmp_path_factory: pytest.TempPathFa
     """The cache of one process, without a plan."""
     out = tmp_path_factory.mktemp("whole") / "features.h5"
     clips = ["run", drawn_footage / "clips.csv", "--videos", drawn_footage / "videos"]
-    finished = command(*clips, "--out", out, *QUICK, "--device", "cpu")
+    finished = command(*clips, "--out", out, "--quick", "--device", "cpu")
     assert finished.status == 0, finished.stderr
     return out.read_bytes()
 
@@ -96,7 +89,7 @@ def test_the_schedulers_index_is_the_shard(command: Any, drawn_footage: Path, ou
 def test_without_a_shard_all_are_done_and_without_a_plan_a_shard_makes_it(
     command: Any, drawn_footage: Path, out: Path, whole: bytes
 ) -> None:
-    clips = [drawn_footage / "clips.csv", "--videos", drawn_footage / "videos", *QUICK, "--threads", "1"]
+    clips = [drawn_footage / "clips.csv", "--videos", drawn_footage / "videos", "--quick", "--threads", "1"]
     assert command(*worker(out, "--shard", "2/3"), *clips).status == 0
     assert RunFolder(out).plan.shards == 3 and RunFolder(out).unfinished() == [0, 1]
     assert command(*worker(out)).status == 0
@@ -242,7 +235,7 @@ def test_what_cannot_be_is_one_sentence(command: Any, drawn_footage: Path, out: 
     other = [*plan_of(drawn_footage, out), "--segments", "5"]
     assert "recipe.segments: 10 there, 5 wanted" in in_one_sentence(command(*other))
     assert "3 shards, not 1" in in_one_sentence(
-        command("run", drawn_footage / "clips.csv", "--videos", drawn_footage / "videos", "--out", out, *QUICK)
+        command("run", drawn_footage / "clips.csv", "--videos", drawn_footage / "videos", "--out", out, "--quick")
     )
 
 
