@@ -28,13 +28,14 @@ demo: setup
 	$(RUN) -m evaluate reproduce stick-figures --out out/demo
 
 # Runs every test: files side by side on TESTERS cores with one thread each; beside them, one after the other, those
-# that wait for a cluster or a browser. All are run, also if some fail.
+# that wait for a cluster or a browser. All are run, also if some fail. pytest-xdist hangs when it replaces a tester that
+# has crashed, so it may not.
 test test-files test-waiting quick: export OMP_NUM_THREADS = 1
 test: setup
 	+$(MAKE) --no-print-directory --keep-going --jobs 2 test-files test-waiting
 
 test-files:
-	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not ($(WAITING))"
+	$(RUN) -m pytest -n $(TESTERS) --max-worker-restart 0 --dist loadfile -m "not ($(WAITING))"
 
 test-waiting:
 	$(RUN) -m pytest -m "$(WAITING)"

@@ -14,8 +14,13 @@ these into zeros.
 
 OpenVINO's package depends on `openvino-telemetry`, which reports every import and every conversion to Google Analytics
 without asking. Here the import of that package fails on purpose. OpenVINO then uses a stand-in that sends nothing.
+
+There is one `openvino.Core` in a process, and it is never released. A core replaces the memory that the thread's signal
+handlers run on. When cores are released in the order of their creation, that memory is gone, and the next signal, as
+from Ctrl-C or from a scheduler, ends the process (OpenVINO 2026.4).
 """
 
+import functools
 import importlib
 import sys
 import warnings
@@ -48,8 +53,7 @@ class OpenVinoRuntime(Runtime):
             raise CannotPrepare("the backbone has no network")
         if how.precision != "fp32" and not how.casts_input:
             raise CannotPrepare("the coordinates of skeletons have to stay float32; choose the precision fp32")
-        openvino = import_openvino()
-        core = openvino.Core()
+        openvino, core = import_openvino(), _core()
         if CAPABILITIES[how.precision] not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise CannotPrepare(f"this processor has no {how.precision}")
         try:
@@ -86,6 +90,11 @@ def import_openvino() -> Any:
         del sys.modules[TELEMETRY]
         if given is not None:
             sys.modules[TELEMETRY] = given
+
+
+@functools.cache
+def _core() -> Any:
+    return import_openvino().Core()
 
 
 def _export(network: nn.Module, example: Tensor) -> Any:

@@ -1,5 +1,6 @@
 """OpenVINO gives torch's features: those of every network, whatever the batch, and nothing is sent."""
 
+import ctypes
 import sys
 from functools import cache, partial
 from importlib.util import find_spec
@@ -180,3 +181,28 @@ def test_nothing_is_sent() -> None:
     telemetry = import_openvino().tools.ovc.telemetry_utils.tm
     assert telemetry.__name__ == "openvino.tools.ovc.telemetry_stub"
     assert "openvino_telemetry" not in sys.modules
+
+
+class SignalStack(ctypes.Structure):
+    """`stack_t` of sigaltstack(2)."""
+
+    _fields_ = (("pointer", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+def signal_stack() -> int | None:
+    """Return the address of the memory that this thread's signal handlers run on."""
+    stack = SignalStack()
+    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack)) == 0
+    return stack.pointer
+
+
+def test_signals_can_be_handled_after_networks_are_released() -> None:
+    """Otherwise a run that has released two networks would crash when a scheduler or Ctrl-C ends it."""
+    network = nn.Conv2d(3, 4, 3).requires_grad_(False)
+    first = OPENVINO.prepare(network, torch.zeros(1, 3, 8, 8), CPU)
+    before = signal_stack()
+    second = OPENVINO.prepare(network, torch.zeros(1, 3, 8, 8), CPU)
+    del first
+    assert signal_stack() == before
+    del second
+    assert signal_stack() == before
