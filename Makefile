@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
-TESTERS ?= 2
+TESTERS ?= 3
 WAITING := slurm or ray or browser
 EXTRAS := lite0 openvino decord http rar ray dev docs  # what the lock holds; s3 and gcs bring many packages for few users
 
@@ -27,10 +27,11 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: setup
 	$(RUN) -m evaluate reproduce stick-figures --out out/demo
 
-# Runs every test: files side by side on TESTERS cores with one thread each; beside them, one after the other, those
-# that wait for a cluster or a browser. All are run, also if some fail. pytest-xdist hangs when it replaces a tester that
-# has crashed, so it may not.
+# Runs every test: files side by side in TESTERS processes with one thread each, of which some wait, so three fill two
+# cores; beside them, one after the other, those that wait for a cluster or a browser. All are run, also if some fail.
+# pytest-xdist hangs when it replaces a tester that has crashed, so it may not.
 test test-files test-waiting quick: export OMP_NUM_THREADS = 1
+test test-files test-waiting quick: export PYTHONDONTWRITEBYTECODE =
 test: setup
 	+$(MAKE) --no-print-directory --keep-going --jobs 2 test-files test-waiting
 
@@ -38,11 +39,11 @@ test-files:
 	$(RUN) -m pytest -n $(TESTERS) --max-worker-restart 0 --dist loadfile -m "not ($(WAITING))"
 
 test-waiting:
-	$(RUN) -m pytest -m "$(WAITING)"
+	$(RUN) -m pytest -m "$(WAITING)" $$(grep -rlE --include='*.py' 'mark\.(slurm|ray|browser)' tests)
 
 # Runs the tests that are not slow.
 quick: setup
-	$(RUN) -m pytest -n $(TESTERS) --dist loadfile -m "not slow and not ($(WAITING))"
+	$(RUN) -m pytest -n $(TESTERS) --max-worker-restart 0 --dist loadfile -m "not slow and not ($(WAITING))"
 
 lint: setup
 	$(RUN) -m ruff format --check .

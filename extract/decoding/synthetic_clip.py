@@ -70,8 +70,10 @@ def read_number(picture: NDArray[np.uint8]) -> int:
 
 
 def _draw(number: int, width: int, height: int) -> NDArray[np.uint8]:
-    y, x = np.mgrid[:height, :width]
-    picture = np.stack([(x + 3 * number) % 256, (y + 2 * number) % 256, (x + y) % 256], axis=2).astype(np.uint8)
+    x, y = np.arange(width), np.arange(height)[:, None]
+    picture = np.empty((height, width, 3), np.uint8)
+    for channel, level in enumerate((x + 3 * number, y + 2 * number, x + y)):
+        picture[:, :, channel] = level % 256
     for bit in range(_BITS):
         rows, columns = _block(bit, width, height)
         picture[rows, columns] = 235 if number >> bit & 1 else 16

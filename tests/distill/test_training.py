@@ -131,6 +131,20 @@ def test_together_is_one_by_one(
     assert len(set(losses.values())) == len(losses)
 
 
+@pytest.mark.gpu
+def test_a_gpu_trains_as_a_cpu(data: FeatureSet, make_plan: MakePlan, teacher: Classifier) -> None:
+    """Twice the same bits, and nearly the losses of a CPU."""
+    plan = make_plan(learning_rate=0.05)
+    jobs = [ModelId(method, seed) for method in ("without", "with") for seed in (0, 1)]
+    teachers = [teacher if plan.trained[job.method].method.teacher else None for job in jobs]
+    on_gpu = [None if own is None else own.to("cuda") for own in teachers]
+    first, again = (train_together(jobs, plan, data.to("cuda"), on_gpu) for _ in range(2))
+    assert same_bits(first.weights, again.weights)
+    expected = train_together(jobs, plan, data, [None if own is None else own.to("cpu") for own in teachers])
+    for mine, theirs in zip(first.histories, expected.histories, strict=True):
+        assert [epoch.loss for epoch in mine] == pytest.approx([epoch.loss for epoch in theirs], rel=1e-3)
+
+
 def test_methods_of_a_seed_start_equal_and_see_equal_batches(
     data: FeatureSet, make_plan: MakePlan, teacher: Classifier
 ) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import av
 import numpy as np
@@ -23,9 +25,24 @@ from extract.commands.app import app
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.decoders import DECODERS, Frames
 from extract.decoding.frame_count import FrameCounts
-from extract.decoding.synthetic_clip import _draw, read_number
+from extract.decoding.synthetic_clip import _draw, read_number, write_numbered_clip
 
 COUNT, READ = DECODERS["pyav"].count, DECODERS["pyav"].read
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clips_are_encoded_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder = tmp_path_factory.mktemp("clips")
+
+    def write(path: Path, num_frames: int, codec: Literal["mpeg4", "libx264"] = "mpeg4") -> None:
+        kept = folder / f"{num_frames}{codec}{path.suffix}"
+        if not kept.exists():
+            write_numbered_clip(kept, num_frames, codec=codec)
+        shutil.copyfile(kept, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor, "write_numbered_clip", write)
+        yield
 
 
 def sabotage(monkeypatch: pytest.MonkeyPatch, read: Callable[[Path], Frames]) -> None:

@@ -44,11 +44,12 @@ def extract_quickly(
     out: Path,
     recipe: Extract = QUICK,
     *,
+    device: str = "cpu",
     workers: int = 2,
     decoder: str = "pyav",
     progress: ProgressCallback = no_progress,
 ) -> dict[str, LedgerRow]:
-    machine = Machine(device="cpu", workers=workers, decoder=decoder)
+    machine = Machine(device=device, workers=workers, decoder=decoder)
     extraction = Extraction(footage / "clips.csv", footage / "videos", out, recipe, machine)
     return extract(extraction, RunControl(progress=progress))
 
@@ -431,3 +432,15 @@ def test_manifests_are_written_as_they_are_read(footage: Path) -> None:
     before = (footage / "clips.csv").read_bytes()
     write_manifest(read_manifest(footage / "clips.csv"), footage / "clips.csv")
     assert (footage / "clips.csv").read_bytes() == before
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("recipe", [QUICK, TSM], ids=["single frames", "segments"])
+def test_a_gpu_gives_the_same_bytes_with_any_workers(drawn_footage: Path, tmp_path: Path, recipe: Extract) -> None:
+    caches = []
+    for workers in (1, 3):
+        out = tmp_path / f"{workers}.h5"
+        assert extract_quickly(drawn_footage, out, recipe, device="cuda", workers=workers) == {}
+        caches.append(out.read_bytes())
+    assert caches[0] == caches[1]
+    assert "cuda" in str(read_cache(tmp_path / "1.h5").settings["device"])

@@ -119,6 +119,16 @@ def test_nvdec_is_measured_on_what_it_can_decode(small_clips: None, tmp_path: Pa
     assert codecs == {"pyav": "mpeg4", "nvdec": "h264"}
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("decoder", ["pyav", "nvdec"])
+def test_a_gpu_has_numbers_of_its_own(small_clips: None, decoder: str) -> None:
+    figures = throughput.measure_throughput(RECIPE, Machine(device="cuda", workers=2, decoder=decoder), 40)
+    assert figures.keys() >= NUMBERS | {"clips_at_once", "cuda_graph", "gpu_utilization"}
+    assert figures["floor_ratio"] == 1, "decoding and network do not share the cores"
+    assert figures["cuda_graph"] == "yes"
+    assert float(figures["cosine_to_fp32"]) > 0.999
+
+
 def test_json_holds_it(figures: Figures) -> None:
     assert json.loads(json.dumps(figures)) == figures
 

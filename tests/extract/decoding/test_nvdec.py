@@ -80,6 +80,14 @@ def test_other_codecs_and_pictures_are_left_to_pyav(
     assert by_nvdec == {"xvid.avi": False, "wide.mp4": False, "numbered.mp4": True}
 
 
+@pytest.mark.gpu
+def test_nvdec_gives_pyavs_pixels(h264: Path) -> None:
+    """H.264 tells every decoder each pixel."""
+    found, expected = (decode_clip(h264, FRAMES, 1, decoder, FRAMES) for decoder in ("nvdec", "pyav"))
+    assert np.array_equal(found.content, expected.content)
+    assert np.array_equal(found.segments, expected.segments)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_without_nvdec_a_clip_fails_with_the_reason(h264: Path) -> None:
     with pytest.raises(DecodeError, match="NVDEC does not take it: "):

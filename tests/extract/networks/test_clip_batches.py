@@ -181,8 +181,9 @@ def test_big_clips_go_to_the_device_in_pieces(network: SegmentNetwork, monkeypat
         assert all(np.array_equal(one[2], other[2]) for one, other in zip(got, whole, strict=True))
 
 
-def test_an_uploaded_array_is_a_copy_of_its_own() -> None:
-    upload = DeviceUpload(CPU)
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_an_uploaded_array_is_a_copy_of_its_own(device: str) -> None:
+    upload = DeviceUpload(torch.device(device))
     sizes = [(3, 4), (5, 2), (1, 1), (40, 3)]
     arrays = [np.random.default_rng(number).random(size, np.float32) for number, size in enumerate(sizes)]
     kept = [array.copy() for array in arrays]
@@ -190,7 +191,18 @@ def test_an_uploaded_array_is_a_copy_of_its_own() -> None:
     assert all(buffer.numel() for buffer in upload.pinned)  # both took their turn
     for array in arrays:
         array[:] = 0
-    assert all(np.array_equal(tensor.numpy(), array) for tensor, array in zip(sent, kept, strict=True))
+    assert all(np.array_equal(tensor.cpu().numpy(), array) for tensor, array in zip(sent, kept, strict=True))
+
+
+@pytest.mark.gpu
+def test_two_pinned_buffers_take_turns_with_large_arrays() -> None:
+    """A buffer that is filled again before its copy to the GPU has ended would change the array there."""
+    upload = DeviceUpload(torch.device("cuda"))
+    arrays = [np.full(upload_module.PIECE, number, np.uint8) for number in range(6)]
+    torch.cuda._sleep(10**8)  # the copies wait behind other work
+    sent = [upload(array) for array in arrays]
+    assert all(buffer.is_pinned() for buffer in upload.pinned)
+    assert all(bool((tensor == number).all()) for number, tensor in enumerate(sent))
 
 
 def test_about_as_many_clips_as_fill_a_batch(network: SegmentNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +285,7 @@ def test_on_a_cpu_a_stream_is_one_clip_after_another(network: SegmentNetwork) ->
     assert "clips_at_once" not in network.settings
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_on_a_gpu_bits_are_the_clips_own(network: SegmentNetwork, precision: str, compiled: bool) -> None:

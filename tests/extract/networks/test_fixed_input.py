@@ -44,7 +44,7 @@ def test_the_input_is_what_the_caller_filled_in() -> None:
     assert fixed.compute().flatten().tolist() == [0, 0, 0, 5]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_a_graph_gives_the_bits_of_the_network() -> None:
     images = torch.zeros((4, *IMAGES), device="cuda")
     fixed = FixedInput(plain, images, 2, per_frame=False)

@@ -76,7 +76,7 @@ def test_a_part_of_the_result_is_cut_out_of_the_whole(
     assert np.array_equal(part.numpy(), whole[:, top : top + rows, left : left + columns])
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_a_gpu_gives_the_same_bytes(interpolation: Interpolation) -> None:
     frames = torch.from_numpy(picture(240, 320, "grey levels", 0)[None])

@@ -39,6 +39,23 @@ def test_repeated_frames_give_the_same_bytes_computed_once(backbone: str, precis
             assert np.array_equal(one.view(np.int32), other.view(np.int32)), f"{num_frames} frames"
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize(
+    "backbone", ["efficientnet_lite0", "tsm_resnet50", "tsm_resnet50_nl", "tsm_mobilenetv2", "timm:convnext_atto"]
+)
+def test_a_gpu_gives_the_features_of_a_cpu(backbone: str, precision: str) -> None:
+    config = Extract(backbone=backbone, weights="random", frames_per_segment=8, image_size=64)
+    on_cpu = SegmentNetwork(load_backbone(config), device="cpu")
+    on_gpu = SegmentNetwork(load_backbone(config), device="cuda", precision=precision)
+    clips = [clip_of(num_frames, 10, 8) for num_frames in (5, 60, 200)]
+    found = {name: features for name, _, features in on_gpu.stream((str(n), clip) for n, clip in enumerate(clips))}
+    for number, clip in enumerate(clips):
+        one, other = found[str(number)], on_cpu(clip)
+        cosine = (one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)
+        assert cosine.min() >= (0.999999 if precision == "fp32" else 0.999)
+
+
 @pytest.mark.parametrize("num_frames", [1, 17, 60, 300])
 def test_batches_have_one_shape_whatever_the_clip(num_frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
     network = SegmentNetwork(

@@ -32,7 +32,7 @@ from manifests.recipes.recipe import Extract, VaCnn
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEGMENTS = 4
-CPU = Machine(device="cpu", workers=1)
+CPU, CUDA = Machine(device="cpu", workers=1), torch.device("cuda")
 
 
 def data_of(manifest: Manifest, root: Path, skip_failed: bool = False) -> VaCnnData:
@@ -69,8 +69,10 @@ def state_of(training: Samples, validation: Samples, table: VaCnn, *, stop_after
             raise KeyboardInterrupt
 
     def begin() -> None:
-        network, _ = initial_network(table, 2, training)
-        train_network(network, training, validation, table, states[-1] if states else None, after_epoch)
+        network, _ = initial_network(table, 2, training.to(torch.device("cpu")))
+        train_network(
+            network.to(training.points.device), training, validation, table, states[-1] if states else None, after_epoch
+        )
 
     if stop_after < table.epochs:
         with pytest.raises(KeyboardInterrupt):
@@ -115,6 +117,15 @@ def test_it_learns_what_can_be_learned(training: Samples, validation: Samples, t
     last = state_of(training, validation, more)[-1]
     assert last.selected.validation_whole == 1
     assert last.history[-1].loss < last.history[0].loss
+
+
+@pytest.mark.gpu
+def test_mixed_precision_learns_on_a_gpu(training: Samples, validation: Samples, table: VaCnn) -> None:
+    more = table.model_copy(update={"network": "resnet10t", "epochs": 12, "samples_per_clip": 4})
+    last = state_of(training.to(CUDA), validation.to(CUDA), more)[-1]
+    assert last.selected.validation_whole == 1
+    assert last.history[-1].loss < last.history[0].loss
+    assert not any(weight.is_cuda or weight.dtype == torch.bfloat16 for weight in last.weights.values())
 
 
 def test_a_resumed_training_ends_in_the_same_bits(training: Samples, validation: Samples, table: VaCnn) -> None:
