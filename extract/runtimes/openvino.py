@@ -16,8 +16,7 @@ OpenVINO's package depends on `openvino-telemetry`, which reports every import a
 without asking. Here the import of that package fails on purpose. OpenVINO then uses a stand-in that sends nothing.
 
 There is one `openvino.Core` in a process, and it is never released. A core replaces the memory that the thread's signal
-handlers run on. When cores are released in the order of their creation, that memory is gone, and the next signal, as
-from Ctrl-C or from a scheduler, ends the process (OpenVINO 2026.4).
+handlers run on, and with several cores that come and go, a later Ctrl-C crashed the process (OpenVINO 2026.4).
 """
 
 import functools
