@@ -23,7 +23,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$$UV pip install --python $(RUN) --quiet --no-deps --editable .
 	touch $@
 
-# Draws videos, extracts, distills and evaluates: about 3 minutes on 2 cores. Nothing is downloaded.
+# Draws videos, extracts, distills and evaluates: about 2 minutes on 2 cores. Nothing is downloaded.
 demo: setup
 	$(RUN) -m evaluate reproduce stick-figures --out out/demo
 

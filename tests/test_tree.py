@@ -231,7 +231,8 @@ def test_only_the_decode_worker_reads_matlab_files() -> None:
     def importers(name: str) -> set[str]:
         return {file for file, names in of_file.items() if any(f"{found}.".startswith(f"{name}.") for found in names)}
 
-    assert importers("scipy") == {"extract/skeletons/matlab.py", "evaluate/scoring/statistics.py"}
+    statistics = {f"evaluate/{name}.py" for name in ("scoring/statistics", "decisions/judgement", "decisions/temperature")}
+    assert importers("scipy") == {"extract/skeletons/matlab.py", *statistics}
     assert importers("scipy.io") == {"extract/skeletons/matlab.py"}
     assert importers("extract.skeletons.matlab") == {"extract/skeletons/readers.py"}
     assert importers("extract.skeletons.readers.read_skeleton") == {"extract/skeletons/segment_points.py"}
@@ -242,9 +243,9 @@ def test_only_the_decode_worker_reads_matlab_files() -> None:
 
 def test_scipy_is_loaded_only_when_it_is_used() -> None:
     """Loading it takes a second, and of what imports it every process starts without it."""
-    loaded = loaded_with(["evaluate.scoring.statistics", "extract.skeletons.readers"])
+    loaded = loaded_with(["evaluate.scoring.statistics", "evaluate.decisions.judgement", "extract.skeletons.readers"])
     assert "numpy" in loaded
-    assert "scipy" not in loaded
+    assert "scipy" not in loaded and "sklearn" not in loaded
 
 
 def attributes(tree: ast.AST, module: str) -> Iterator[ast.Attribute]:
@@ -383,6 +384,7 @@ TOGETHER = {
     "distill/commands/test_train_command.py",
     "distill/methods/test_classical.py",
     "distill/methods/test_methods_train.py",
+    "evaluate/decisions/test_rules.py",
     "evaluate/report/test_report_in_browser.py",
     "evaluate/report/test_report_numbers.py",
     "evaluate/test_careless_users.py",

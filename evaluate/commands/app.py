@@ -2,6 +2,7 @@
 
 from common.command_line import new_app
 from evaluate.commands.check import check
+from evaluate.commands.decide import decide
 from evaluate.commands.export import export
 from evaluate.commands.predict import predict
 from evaluate.commands.report import report
@@ -11,5 +12,5 @@ from evaluate.commands.score import score
 app = new_app(
     "Reproduce a recipe from its videos, score predictions, report on finished runs, check them, recognise new videos."
 )
-for command in (reproduce, score, report, check, predict, export):
+for command in (reproduce, score, decide, report, check, predict, export):
     app.command()(command)

@@ -88,29 +88,13 @@ def score_predictions(predictions: Predictions, manifest: Manifest) -> Scores:
     Raises:
         UserError: the protocol or the class order is not the manifest's, or a test clip has no prediction.
     """
-    name = f"predictions of {predictions.method}, seed {predictions.seed}"
-    if predictions.protocol != manifest.protocol:
-        raise UserError(
-            f"{name} are for protocol {predictions.protocol}, the manifest is {manifest.protocol}; "
-            "score them with the manifest that they were made with"
-        )
-    if predictions.classes != manifest.classes:
-        raise UserError(
-            f"{name} have another class order than the manifest ({_first_difference(predictions, manifest)}); "
-            "put the probabilities in the order of the manifest's classes file"
-        )
+    check_fits(predictions, manifest)
     test, validation = manifest.split("test"), manifest.clips[manifest.clips["split"] == "validation"]
     known = set(predictions.clip_ids)
-    missing = [clip for clip in test["clip_id"] if clip not in known]
-    if missing:
-        raise UserError(
-            f"{name} lack {len(missing)} of the {len(test)} test clips: {', '.join(missing[:3])}"
-            f"{', …' if len(missing) > 3 else ''}; every test clip needs a prediction"
-        )
-    probabilities, labels = _joined(predictions, test)
+    probabilities, labels = join(predictions, test)
     decision = None
     if len(validation) and known.issuperset(validation["clip_id"]):
-        decision = judge(probabilities, labels, choose_threshold(*_joined(predictions, validation)))
+        decision = judge(probabilities, labels, choose_threshold(*join(predictions, validation)))
     return Scores(
         method=predictions.method,
         protocol=predictions.protocol,
@@ -127,6 +111,33 @@ def score_predictions(predictions: Predictions, manifest: Manifest) -> Scores:
         calibration_error=expected_calibration_error(probabilities, labels),
         decision=decision,
     )
+
+
+def check_fits(predictions: Predictions, manifest: Manifest) -> None:
+    """Refuse predictions of another protocol or other classes than the manifest's, or that lack a test clip.
+
+    Raises:
+        UserError: with the first difference.
+    """
+    name = f"predictions of {predictions.method}, seed {predictions.seed}"
+    if predictions.protocol != manifest.protocol:
+        raise UserError(
+            f"{name} are for protocol {predictions.protocol}, the manifest is {manifest.protocol}; "
+            "score them with the manifest that they were made with"
+        )
+    if predictions.classes != manifest.classes:
+        raise UserError(
+            f"{name} have another class order than the manifest ({_first_difference(predictions, manifest)}); "
+            "put the probabilities in the order of the manifest's classes file"
+        )
+    test = manifest.split("test")
+    known = set(predictions.clip_ids)
+    missing = [clip for clip in test["clip_id"] if clip not in known]
+    if missing:
+        raise UserError(
+            f"{name} lack {len(missing)} of the {len(test)} test clips: {', '.join(missing[:3])}"
+            f"{', …' if len(missing) > 3 else ''}; every test clip needs a prediction"
+        )
 
 
 def observation_ratios(scores: Scores) -> tuple[float, ...]:
@@ -167,7 +178,7 @@ def stream_of(method: str) -> str:
     return method.partition(", ")[2] or method
 
 
-def _joined(predictions: Predictions, clips: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def join(predictions: Predictions, clips: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return probabilities (clips, N, C) and labels (clips,) of some clips, in the order of the manifest."""
     row_of = {clip: row for row, clip in enumerate(predictions.clip_ids)}
     rows = [row_of[clip] for clip in clips["clip_id"]]

@@ -21,6 +21,7 @@ handlers run on, and with several cores that come and go, a later Ctrl-C crashed
 
 import functools
 import importlib
+import logging
 import sys
 import warnings
 from importlib.metadata import PackageNotFoundError, version
@@ -97,6 +98,8 @@ def _core() -> Any:
 
 
 def _export(network: nn.Module, example: Tensor) -> Any:
+    # Where torch comes without triton, the exporter's import of this module prints a warning about it.
+    logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.export.export(network, (example,))

@@ -1,0 +1,83 @@
+"""`python -m evaluate decide`: what it costs to decide early, by each decision rule."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from common.errors import UserError
+from common.options import Json
+
+if TYPE_CHECKING:  # it takes long to load
+    import pandas as pd
+
+PRICES = (0.1, 0.3, 0.5)
+HEAD = {
+    "title": "Rule",
+    "accuracy": "Accuracy",
+    "earliness": "Seen",
+    "harmonic_mean": "H. mean",
+    "cost": "Cost",
+    "interval": "95 % interval",
+}
+
+
+def decide(
+    predictions: Annotated[list[Path], typer.Argument(help="Predictions files, of any methods and seeds.")],
+    manifest: Annotated[Path, typer.Option(help="The manifest with the labels and the splits.")],
+    price: Annotated[
+        list[float],
+        typer.Option(help="Price of waiting, 0 to 1; give it several times for several prices.", min=0, max=1),
+    ] = list(PRICES),  # noqa: B006  typer needs a list
+    out: Annotated[Path | None, typer.Option(help="CSV file for the table with all numbers.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compare rules of when to decide: a threshold, learned rules, and a fixed ratio.
+
+    A decision costs (1 - price) if it is wrong, and price times the observed fraction. Every rule is fitted on the
+    validation clips after temperature scaling, for each price, and judged on the test clips.
+
+    Example: `python -m evaluate decide out/demo/predictions/with-seed*.h5 --manifest out/demo/videos/manifest.csv`
+    """
+    import pandas as pd
+
+    from common.files import write_text
+    from evaluate.decisions.judgement import judge_rules
+    from evaluate.decisions.predicted_splits import read_splits
+    from evaluate.tables.formats import csv_table
+    from manifests.manifest import read_manifest
+
+    splits = read_splits(predictions, read_manifest(manifest))
+    tables = {method: judge_rules(own, sorted(set(price))) for method, own in splits.items()}
+    every = pd.concat([table.assign(method=method) for method, table in tables.items()], ignore_index=True)
+    if out is not None:
+        if out.is_dir():
+            raise UserError(f"--out {out} is a folder; give the name of a CSV file")
+        write_text(out, csv_table(every))
+    if as_json:
+        print(json.dumps({"decisions": every.to_dict("records")}))
+        return
+    for method, table in tables.items():
+        print(f"{method}, {len(splits[method])} models\n")
+        for value in table["price"].unique():
+            print(f"{_as_text(value, table[table['price'] == value])}\n")
+    print("Seen: observed part at the decision. H. mean: of the accuracy and of what was not seen.")
+    print("*: the rule with the lowest cost on the validation clips (cross-validated).")
+    if out is not None:
+        print(f"in {out}: all numbers")
+
+
+def _as_text(price: float, table: "pd.DataFrame") -> str:
+    """Return the rows of one price as text of at most 80 columns."""
+    percent = {name: (100 * table[name]).map("{:.1f}".format) for name in ("accuracy", "earliness", "harmonic_mean")}
+    cells = table.assign(
+        title=table["title"].str.cat(table["best"].map({True: " *", False: ""})),
+        **percent,
+        cost=table["cost"].map("{:.3f}".format),
+        interval=table["low"].map("{:.3f}".format).str.cat(table["high"].map("{:.3f}".format), sep=" - "),
+    )[list(HEAD)].rename(columns=HEAD)
+    width = cells["Rule"].str.len().max()
+    cells = cells.assign(Rule=cells["Rule"].str.ljust(width)).rename(columns={"Rule": "Rule".ljust(width)})
+    lowest = f"{table['lowest_cost'].iloc[0]:.3f}"
+    return f"price of waiting {price:g}; the lowest cost that is possible is {lowest}\n{cells.to_string(index=False)}"

@@ -1,0 +1,64 @@
+"""The rule "calimera": stop when waiting is predicted to cost more than it saves.
+
+CALIMERA (Bilski & Jastrzębska, "CALIMERA: A new early time series classification method", Information Processing &
+Management 2023; their code is JakubBilski/CALIMERA). For each level but the last, a kernel ridge regression predicts
+from the probabilities how much the cost will change. Levels are fitted backwards: where the regression of a level says
+that a clip waits, its cost there is that of the next level. The cost of an error is estimated by 1 − p₁, where p₁ is
+the calibrated probability of the predicted class. So the labels serve the calibration only.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluate.decisions.rule import DecisionRule, FittedRule, Stops, confidence, margin
+from evaluate.scoring.metrics import Floats, Labels
+
+if TYPE_CHECKING:
+    from sklearn.kernel_ridge import KernelRidge
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCalimera(FittedRule):
+    """The regression of each level but the last."""
+
+    regressions: tuple["KernelRidge", ...]
+
+    def stops(self, probabilities: Floats) -> Stops:
+        """See `FittedRule.stops`."""
+        measures = _measures(probabilities)
+        stops = np.ones(measures.shape[:2], bool)
+        for level, regression in enumerate(self.regressions[: measures.shape[1]]):
+            stops[:, level] = regression.predict(measures[:, level]) > 0
+        return stops
+
+
+@dataclass(frozen=True)
+class Calimera(DecisionRule):
+    """Kernel ridge regression with the settings of the authors' code: kernel "rbf", else scikit-learn's defaults."""
+
+    def fit(self, probabilities: Floats, labels: Labels, price: float) -> FittedRule:
+        """See `DecisionRule.fit`."""
+        from sklearn.kernel_ridge import KernelRidge  # takes a second to load
+
+        measures, num_levels = _measures(probabilities), probabilities.shape[1]
+        cost = (1 - price) * (1 - confidence(probabilities)) + price * np.arange(1, num_levels + 1) / num_levels
+        regressions: list[KernelRidge] = []
+        for level in range(num_levels - 2, -1, -1):
+            own = measures[:, level]
+            regression = KernelRidge(kernel="rbf").fit(own, cost[:, level + 1] - cost[:, level])
+            waits = regression.predict(own) <= 0
+            cost[:, level] = np.where(waits, cost[:, level + 1], cost[:, level])
+            regressions.insert(0, regression)
+        return FittedCalimera(tuple(regressions))
+
+
+def _measures(probabilities: Floats) -> NDArray[np.float64]:
+    """Return (clips, n, C + 2): the probabilities, the margin and the confidence."""
+    own = (probabilities, margin(probabilities)[..., None], confidence(probabilities)[..., None])
+    return np.concatenate(own, axis=2, dtype=np.float64)
+
+
+CALIMERA = Calimera("CALIMERA", "Bilski & Jastrzębska, Information Processing & Management 2023")
