@@ -231,7 +231,8 @@ def test_only_the_decode_worker_reads_matlab_files() -> None:
     def importers(name: str) -> set[str]:
         return {file for file, names in of_file.items() if any(f"{found}.".startswith(f"{name}.") for found in names)}
 
-    statistics = {f"evaluate/{name}.py" for name in ("scoring/statistics", "decisions/judgement", "decisions/temperature")}
+    names = ("scoring/statistics", "decisions/judgement", "decisions/temperature")
+    statistics = {f"evaluate/{name}.py" for name in names}
     assert importers("scipy") == {"extract/skeletons/matlab.py", *statistics}
     assert importers("scipy.io") == {"extract/skeletons/matlab.py"}
     assert importers("extract.skeletons.matlab") == {"extract/skeletons/readers.py"}
