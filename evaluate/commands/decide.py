@@ -43,17 +43,20 @@ def decide(
     import pandas as pd
 
     from common.files import write_text
+    from common.progress import progress_bars
     from evaluate.decisions.judgement import judge_rules
     from evaluate.decisions.predicted_splits import read_splits
     from evaluate.tables.formats import csv_table
     from manifests.manifest import read_manifest
 
+    if out is not None and out.is_dir():
+        raise UserError(f"--out {out} is a folder; give the name of a CSV file")
     splits = read_splits(predictions, read_manifest(manifest))
-    tables = {method: judge_rules(own, sorted(set(price))) for method, own in splits.items()}
+    prices = sorted(set(price))
+    with progress_bars() as bar:
+        tables = {method: judge_rules(own, prices, progress=bar(method, "rules")) for method, own in splits.items()}
     every = pd.concat([table.assign(method=method) for method, table in tables.items()], ignore_index=True)
     if out is not None:
-        if out.is_dir():
-            raise UserError(f"--out {out} is a folder; give the name of a CSV file")
         write_text(out, csv_table(every))
     if as_json:
         print(json.dumps({"decisions": every.to_dict("records")}))

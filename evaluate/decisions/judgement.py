@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from common.callbacks import ProgressCallback, no_progress
 from evaluate.decisions import RULES, DecisionRule, decided_levels
 from evaluate.decisions.cost import costs, lowest_average_cost
 from evaluate.decisions.cross_validation import cross_validated_cost
@@ -34,7 +35,10 @@ class SplitPredictions:
 
 
 def judge_rules(
-    models: Sequence[SplitPredictions], prices: Sequence[float], rules: Mapping[str, DecisionRule] = RULES
+    models: Sequence[SplitPredictions],
+    prices: Sequence[float],
+    rules: Mapping[str, DecisionRule] = RULES,
+    progress: ProgressCallback = no_progress,
 ) -> pd.DataFrame:
     """Return what each rule costs at each price of waiting; a row for each price and rule.
 
@@ -51,11 +55,15 @@ def judge_rules(
         models: predictions of the seeds of one method, all of the same clips.
         prices: of waiting; see `evaluate.decisions.cost.average_cost`.
         rules: by name.
+        progress: gets (rules done, total), over all prices.
     """
     scaled = [_scaled(model) for model in models]
-    rows = []
+    rows: list[dict[str, object]] = []
     for price in prices:
-        own = [{"price": price, "rule": name, **_judge(rule, scaled, price)} for name, rule in rules.items()]
+        own = []
+        for name, rule in rules.items():
+            own.append({"price": price, "rule": name, **_judge(rule, scaled, price)})
+            progress(len(rows) + len(own), len(prices) * len(rules))
         lowest = min(row["validation_cost"] for row in own)
         rows += [{**row, "best": row["validation_cost"] == lowest} for row in own]
     return pd.DataFrame(rows)

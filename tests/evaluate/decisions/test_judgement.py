@@ -24,7 +24,9 @@ def drawn(seed: int) -> SplitPredictions:
 
 
 def test_every_rule_and_price_has_a_row_and_the_best_one_costs_least_on_validation() -> None:
-    table = judge_rules([drawn(0), drawn(1)], [0.1, 0.4])
+    done: list[tuple[int, int]] = []
+    table = judge_rules([drawn(0), drawn(1)], [0.1, 0.4], progress=lambda *now: done.append(now))
+    assert done == [(count, 2 * len(RULES)) for count in range(1, 2 * len(RULES) + 1)]
     assert list(zip(table["price"], table["rule"], strict=True)) == [(p, rule) for p in (0.1, 0.4) for rule in RULES]
     for _, own in table.groupby("price"):
         assert (own["validation_cost"][own["best"]] == own["validation_cost"].min()).all() and own["best"].any()
