@@ -1,6 +1,7 @@
 """The networks: sizes, arithmetic against a GRU written in NumPy, and who may see the future."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from distill.models import KINDS, Classifier, Kind, predict_outputs, predict_probabilities
+from extract.runtimes import RUNTIMES, Preparation
 
 Array = NDArray[np.float64]
 
@@ -117,3 +119,14 @@ def test_probabilities() -> None:
     np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-6)
     np.testing.assert_allclose(probabilities, predict_probabilities(student, features), rtol=1e-5)
     assert (probabilities.argmax(-1) == predict_outputs(student, features).logits.argmax(-1).numpy()).all()
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="the package openvino is not installed")
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_runtime_gives_the_same_logits(kind: Kind) -> None:
+    torch.manual_seed(0)
+    network = Classifier(kind, 48, 16, 6).eval().requires_grad_(False)
+    features = torch.randn(3, 10, 48)
+    how = Preparation(torch.device("cpu"), "fp32", casts_input=True, threads=1)
+    found = RUNTIMES["openvino"].prepare(network, features, how).compute(features)
+    torch.testing.assert_close(found, network(features), rtol=1e-5, atol=1e-5)
