@@ -18,6 +18,7 @@ HEAD = {
     "accuracy": "Accuracy",
     "earliness": "Seen",
     "harmonic_mean": "H. mean",
+    "validation_cost": "Valid.",
     "cost": "Cost",
     "interval": "95 % interval",
 }
@@ -62,11 +63,14 @@ def decide(
         print(json.dumps({"decisions": every.to_dict("records")}))
         return
     for method, table in tables.items():
-        print(f"{method}, {len(splits[method])} models\n")
+        first = splits[method][0]
+        clips = f"{len(first.validation_labels)} validation clips, {len(first.test_labels)} test clips"
+        print(f"{method}: {len(splits[method])} models, {clips}\n")
         for value in table["price"].unique():
             print(f"{_as_text(value, table[table['price'] == value])}\n")
     print("Seen: observed part at the decision. H. mean: of the accuracy and of what was not seen.")
-    print("*: the rule with the lowest cost on the validation clips (cross-validated).")
+    print("Valid.: cost on the validation clips, cross-validated. *: the rule where it is lowest.")
+    print("All other numbers are of the test clips.")
     if out is not None:
         print(f"in {out}: all numbers")
 
@@ -77,6 +81,7 @@ def _as_text(price: float, table: "pd.DataFrame") -> str:
     cells = table.assign(
         title=table["title"].str.cat(table["best"].map({True: " *", False: ""})),
         **percent,
+        validation_cost=table["validation_cost"].map("{:.3f}".format),
         cost=table["cost"].map("{:.3f}".format),
         interval=table["low"].map("{:.3f}".format).str.cat(table["high"].map("{:.3f}".format), sep=" - "),
     )[list(HEAD)].rename(columns=HEAD)

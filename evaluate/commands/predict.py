@@ -81,11 +81,15 @@ def predict(
             _print_unusable(result, as_json)
     if not found:
         raise UserError("the input cannot be used" if failed == 1 else f"none of the {failed} inputs can be used")
-    for problem in outputs.write(found, recogniser.summary, recogniser.joint_list):
+    for problem in outputs.write(found, recogniser.summary, recogniser.joint_list, _print_notice):
         failed += 1
         print(problem, file=sys.stderr)
     if failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _print_notice(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 def _print_recognition(result: "Recognition", top: int, threshold: float, as_json_line: bool) -> None:

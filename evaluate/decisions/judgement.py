@@ -45,7 +45,8 @@ def judge_rules(
     The columns, all means over models (seeds) and clips:
 
     - `price`, `rule`, `title`
-    - `validation_cost`: cross-validated on the validation clips. `best`: it is the lowest one of the price.
+    - `validation_cost`: cross-validated on the validation clips. `best`: it is the lowest one of the price, of
+      equal ones the first rule's.
     - `accuracy`, `earliness` (n/N at the decision) and `harmonic_mean` of accuracy and 1 − earliness, of the test clips
     - `cost`, and `low` and `high`, its 95 % interval: a bootstrap over test clips, which covers other clips of the same
       kind, but no other split and no other training
@@ -64,8 +65,8 @@ def judge_rules(
         for name, rule in rules.items():
             own.append({"price": price, "rule": name, **_judge(rule, scaled, price)})
             progress(len(rows) + len(own), len(prices) * len(rules))
-        lowest = min(row["validation_cost"] for row in own)
-        rows += [{**row, "best": row["validation_cost"] == lowest} for row in own]
+        best = min(own, key=lambda row: float(row["validation_cost"]))  # of several the first one, which is simpler
+        rows += [{**row, "best": row is best} for row in own]
     return pd.DataFrame(rows)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from common.callbacks import Notify, no_notice
 from common.errors import UserError
 from common.files import write_text
 from evaluate.live.annotate import Style, annotate
@@ -97,25 +98,31 @@ class Outputs:
             if file.resolve() in inputs:
                 raise UserError(f"{file} is one of the inputs; give another output")
 
-    def write(self, recognitions: Sequence[Recognition], model: str, joint_list: JointList | None) -> Iterator[str]:
+    def write(
+        self, recognitions: Sequence[Recognition], model: str, joint_list: JointList | None, notify: Notify = no_notice
+    ) -> Iterator[str]:
         """Write the files; yield a sentence for each annotated video that cannot be written.
 
         Args:
             recognitions: what is written.
             model: what recognised them, in words.
             joint_list: of their skeletons; None: there is none.
+            notify: gets a sentence for each file that was written.
 
         Raises:
             UserError: the table or the page cannot be written.
         """
         if self.csv is not None:
             write_text(self.csv, as_csv(recognitions))
+            notify(f"written: {self.csv}")
         if self.html is not None:
             write_page(self.html, recognitions, PageStyle(model, self.top, self.threshold, joint_list))
+            notify(f"written: {self.html}")
         by_recording = {id(each.recording): each for each in recognitions}
         for recording, path, out in self._annotated([each.recording for each in recognitions]):
             try:
                 annotate(path, by_recording[id(recording)], out, Style(self.top, self.threshold))
+                notify(f"written: {out}")
             except UserError as error:
                 yield str(error)
 

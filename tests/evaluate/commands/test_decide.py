@@ -25,7 +25,7 @@ def test_the_table_fits_a_terminal_and_the_csv_has_all_numbers(words: list[str],
     shown = CliRunner().invoke(app, [*words, "--price", "0.2", "--out", str(out)], catch_exceptions=False)
     assert shown.exit_code == 0
     lines = shown.output.splitlines()
-    assert lines[0] == "With distillation, 2 models"
+    assert lines[0] == "With distillation: 2 models, 10 validation clips, 10 test clips"
     assert all(any(line.startswith(rule.title) for line in lines) for rule in RULES.values())
     assert max(len(line) for line in lines if str(out) not in line) <= 90
     table = pd.read_csv(out)
