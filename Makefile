@@ -21,7 +21,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	UV=$$(command -v uv || echo $(VENV)/bin/uv) && \
 	$$UV pip install --python $(RUN) --quiet --compile-bytecode --require-hashes -r requirements.lock && \
 	$$UV pip install --python $(RUN) --quiet --no-deps --editable .
-	touch $@
+	@touch $@
+	@echo "set up; to use it: source $(VENV)/bin/activate"
 
 # Draws videos, extracts, distills and evaluates: about 2 minutes on 2 cores. Nothing is downloaded.
 demo: setup
