@@ -30,7 +30,8 @@ demo: setup
 
 # Runs every test: files side by side in TESTERS processes with one thread each, of which some wait, so three fill two
 # cores; beside them, one after the other, those that wait for a cluster or a browser. All are run, also if some fail.
-# pytest-xdist hangs when it replaces a tester that has crashed, so it may not.
+# pytest-xdist hangs when it replaces a tester that has crashed, so it may not. Byte code is kept: without it every
+# process would compile the packages anew.
 test test-files test-waiting quick: export OMP_NUM_THREADS = 1
 test test-files test-waiting quick: export PYTHONDONTWRITEBYTECODE =
 test: setup

@@ -61,4 +61,4 @@ def _measures(probabilities: Floats) -> NDArray[np.float64]:
     return np.concatenate(own, axis=2, dtype=np.float64)
 
 
-CALIMERA = Calimera("CALIMERA", "Bilski & Jastrzębska, Information Processing & Management 2023")
+CALIMERA = Calimera("CALIMERA")

@@ -61,13 +61,14 @@ def _fit(probabilities: Floats, labels: Labels, price: float, count: int) -> Fit
         [_means(wrong[:, level].astype(np.float64), groups[:, level], count) for level in range(num_levels)]
     )
     stopping = (1 - price) * errors + price * np.arange(1, num_levels + 1)[:, None] / num_levels  # (N, K)
+    moves = np.zeros((num_levels, count, count))  # [n]: how many clips go from each group of level n - 1 into each of n
+    for level in range(1, num_levels):
+        np.add.at(moves[level], (groups[:, level - 1], groups[:, level]), 1)
     waits = np.zeros((num_levels, count), bool)
     for level in range(num_levels - 1):
         expected = np.eye(count)  # the groups, at the later level, of the clips of each group of this level
         for later in range(level + 1, num_levels):
-            moves = np.zeros((count, count))
-            np.add.at(moves, (groups[:, later - 1], groups[:, later]), 1)
-            expected = expected @ _shares(moves)
+            expected = expected @ _shares(moves[later])
             waits[level] |= expected @ stopping[later] < stopping[level]
     return FittedEconomy(bounds, waits)
 
@@ -90,4 +91,4 @@ def _shares(moves: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(totals > 0, moves / np.maximum(totals, 1), 1 / len(moves))
 
 
-ECONOMY = Economy("ECONOMY-γ", "Achenchabe et al., Machine Learning 2021")
+ECONOMY = Economy("ECONOMY-γ")

@@ -34,4 +34,4 @@ class FixedLevel(DecisionRule):
         )
 
 
-FIXED_LEVEL = FixedLevel("Fixed ratio", "the simplest rule")
+FIXED_LEVEL = FixedLevel("Fixed ratio")

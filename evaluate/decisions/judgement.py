@@ -12,6 +12,7 @@ from evaluate.decisions import RULES, DecisionRule, decided_levels
 from evaluate.decisions.cost import costs, lowest_average_cost
 from evaluate.decisions.cross_validation import cross_validated_cost
 from evaluate.decisions.temperature import fit_temperature, scale
+from evaluate.scoring.earliness import harmonic_mean
 from evaluate.scoring.metrics import Floats, Labels
 
 RESAMPLES = 10_000
@@ -97,14 +98,13 @@ def _judge(rule: DecisionRule, models: Sequence[SplitPredictions], price: float)
         cost.append(costs(model.test, model.test_labels, levels, price))
         lowest.append(lowest_average_cost(model.test, model.test_labels, price))
     accuracy, earliness = float(np.mean(right)), float(np.mean(seen))
-    saved = 1 - earliness
     low, high = _interval(np.mean(cost, axis=0))
     return {
         "title": rule.title,
         "validation_cost": float(np.mean(validation)),
         "accuracy": accuracy,
         "earliness": earliness,
-        "harmonic_mean": 2 * accuracy * saved / (accuracy + saved) if accuracy + saved > 0 else 0.0,
+        "harmonic_mean": harmonic_mean(accuracy, earliness),
         "cost": float(np.mean(cost)),
         "low": low,
         "high": high,

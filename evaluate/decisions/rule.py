@@ -33,11 +33,9 @@ class DecisionRule(ABC):
 
     Attributes:
         title: its name in tables.
-        source: where it was published.
     """
 
     title: str
-    source: str
 
     @abstractmethod
     def fit(self, probabilities: Floats, labels: Labels, price: float) -> FittedRule:

@@ -57,4 +57,4 @@ def _measures(probabilities: Floats, num_levels: int) -> NDArray[np.float64]:
     return np.stack([first, margin(probabilities), time], axis=2)
 
 
-STOPPING_RULE = StoppingRule("Learned stopping rule", "Mori et al., IEEE TNNLS 2018")
+STOPPING_RULE = StoppingRule("Learned stopping rule")

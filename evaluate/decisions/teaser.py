@@ -92,4 +92,4 @@ def _measures(probabilities: Floats) -> NDArray[np.float64]:
     return np.concatenate([probabilities, margin(probabilities)[..., None]], axis=2, dtype=np.float64)
 
 
-TEASER = Teaser("TEASER", "Schäfer & Leser, Data Mining and Knowledge Discovery 2020")
+TEASER = Teaser("TEASER")

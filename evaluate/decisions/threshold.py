@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from evaluate.decisions.cost import average_cost
-from evaluate.decisions.rule import DecisionRule, FittedRule, Stops, confidence, decided_levels
-from evaluate.scoring.earliness import THRESHOLDS
+from evaluate.decisions.rule import DecisionRule, FittedRule, Stops, confidence
+from evaluate.scoring.earliness import THRESHOLDS, decide
 from evaluate.scoring.metrics import Floats, Labels
 
 
@@ -27,10 +27,9 @@ class Threshold(DecisionRule):
         """See `DecisionRule.fit`."""
 
         def cost(threshold: float) -> float:
-            levels = decided_levels(FittedThreshold(threshold).stops(probabilities))
-            return average_cost(probabilities, labels, levels, price)
+            return average_cost(probabilities, labels, decide(probabilities, threshold).level, price)
 
         return FittedThreshold(min(THRESHOLDS, key=cost))
 
 
-THRESHOLD = Threshold("Confidence threshold", "the usual rule")
+THRESHOLD = Threshold("Confidence threshold")

@@ -43,8 +43,13 @@ class Decision:
     @property
     def harmonic_mean(self) -> float:
         """Harmonic mean of the accuracy and of 1 − earliness; 0 if one of them is 0."""
-        saved = 1 - self.earliness
-        return 2 * self.accuracy * saved / (self.accuracy + saved) if self.accuracy + saved > 0 else 0.0
+        return harmonic_mean(self.accuracy, self.earliness)
+
+
+def harmonic_mean(accuracy: float, earliness: float) -> float:
+    """Return the harmonic mean of the accuracy and of 1 − earliness; 0 if one of them is 0."""
+    saved = 1 - earliness
+    return 2 * accuracy * saved / (accuracy + saved) if accuracy + saved > 0 else 0.0
 
 
 def decide(probabilities: Floats, threshold: float) -> Decisions:
