@@ -2,26 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from common.errors import UserError
 from common.options import Json
 
-if TYPE_CHECKING:  # it takes long to load
-    import pandas as pd
-
 PRICES = (0.1, 0.3, 0.5)
-HEAD = {
-    "title": "Rule",
-    "accuracy": "Accuracy",
-    "earliness": "Seen",
-    "harmonic_mean": "H. mean",
-    "validation_cost": "Valid.",
-    "cost": "Cost",
-    "interval": "95 % interval",
-}
 
 
 def decide(
@@ -47,6 +35,7 @@ def decide(
     from common.progress import progress_bars
     from evaluate.decisions.judgement import judge_rules
     from evaluate.decisions.predicted_splits import read_splits
+    from evaluate.tables.decision_table import short_decisions
     from evaluate.tables.formats import csv_table
     from manifests.manifest import read_manifest
 
@@ -67,25 +56,9 @@ def decide(
         clips = f"{len(first.validation_labels)} validation clips, {len(first.test_labels)} test clips"
         print(f"{method}: {len(splits[method])} models, {clips}\n")
         for value in table["price"].unique():
-            print(f"{_as_text(value, table[table['price'] == value])}\n")
+            print(f"{short_decisions(value, table[table['price'] == value])}\n")
     print("Seen: observed part at the decision. H. mean: of the accuracy and of what was not seen.")
     print("Valid.: cost on the validation clips, cross-validated. *: the rule where it is lowest.")
     print("All other numbers are of the test clips.")
     if out is not None:
         print(f"in {out}: all numbers")
-
-
-def _as_text(price: float, table: "pd.DataFrame") -> str:
-    """Return the rows of one price as text of at most 80 columns."""
-    percent = {name: (100 * table[name]).map("{:.1f}".format) for name in ("accuracy", "earliness", "harmonic_mean")}
-    cells = table.assign(
-        title=table["title"].str.cat(table["best"].map({True: " *", False: ""})),
-        **percent,
-        validation_cost=table["validation_cost"].map("{:.3f}".format),
-        cost=table["cost"].map("{:.3f}".format),
-        interval=table["low"].map("{:.3f}".format).str.cat(table["high"].map("{:.3f}".format), sep=" - "),
-    )[list(HEAD)].rename(columns=HEAD)
-    width = cells["Rule"].str.len().max()
-    cells = cells.assign(Rule=cells["Rule"].str.ljust(width)).rename(columns={"Rule": "Rule".ljust(width)})
-    lowest = f"{table['lowest_cost'].iloc[0]:.3f}"
-    return f"price of waiting {price:g}; the lowest cost that is possible is {lowest}\n{cells.to_string(index=False)}"

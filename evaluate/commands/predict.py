@@ -58,6 +58,7 @@ def predict(
 
     - `python -m evaluate predict out/utd-mhad depth=a10_s2_t1.avi,skeleton=a10_s2_t1_skeleton.mat --json`
     """
+    from common.log import notify
     from evaluate.live.outputs import Outputs
     from evaluate.live.recogniser import Recogniser
     from evaluate.live.recognition import Recognition
@@ -81,15 +82,11 @@ def predict(
             _print_unusable(result, as_json)
     if not found:
         raise UserError("the input cannot be used" if failed == 1 else f"none of the {failed} inputs can be used")
-    for problem in outputs.write(found, recogniser.summary, recogniser.joint_list, _print_notice):
+    for problem in outputs.write(found, recogniser.summary, recogniser.joint_list, notify):
         failed += 1
         print(problem, file=sys.stderr)
     if failed:
         raise typer.Exit(SOME_FAILED)
-
-
-def _print_notice(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
 
 
 def _print_recognition(result: "Recognition", top: int, threshold: float, as_json_line: bool) -> None:

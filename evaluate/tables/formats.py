@@ -22,6 +22,12 @@ def csv_table(frame: pd.DataFrame) -> str:
     return str(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
+def left_aligned(cells: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return cells (strings) whose column and its head are aligned to the left when pandas prints them."""
+    width = max(map(len, [column, *cells[column]]))
+    return cells.assign(**{column: cells[column].str.ljust(width)}).rename(columns={column: column.ljust(width)})
+
+
 def markdown_table(cells: pd.DataFrame, text_columns: Iterable[str]) -> str:
     """Return cells (strings) as a Markdown table.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from evaluate.scoring.scores import Scores, check_comparable, observation_ratios
-from evaluate.tables.formats import UNKNOWN
+from evaluate.tables.formats import UNKNOWN, left_aligned
 from evaluate.tables.notes import notes
 from evaluate.tables.published_table import OTHER_AUC, OTHER_AUC_NOTE
 from evaluate.tables.results_frame import area, column, own_row, published_row, summary
@@ -55,9 +55,8 @@ def _table(lines: Sequence[Line]) -> str:
     cells = cells.drop(columns=[] if several else ["±"])
     has_published = any(line.published is not None for line in lines)
     cells = cells.drop(columns=[] if has_published else ["published"])
-    width = max(map(len, ["Method", *cells["Method"]]))
-    cells = cells.assign(Method=cells["Method"].str.ljust(width)).rename(columns={"Method": "Method".ljust(width)})
-    table = cells.to_string(index=False, col_space=[width, *[6] * (len(cells.columns) - 1)])
+    cells = left_aligned(cells, "Method")
+    table = cells.to_string(index=False, col_space=[0, *[6] * (len(cells.columns) - 1)])
     about = "Accuracy in % by observation ratio" + ("" if runs is None else f"; AUC: mean over the {len(known)} ratios")
     about += "; ±: standard deviation of the AUC over seeds" if several else ""
     about += "; published: its AUC" if has_published else ""
