@@ -13,7 +13,14 @@ from extract.backbones.efficientnet_lite import EFFICIENTNET_LITE0
 from extract.backbones.entry import BackboneEntry
 from extract.backbones.joint_statistics import JOINT_STATISTICS
 from extract.backbones.joints import JOINTS
-from extract.backbones.tsm import TSM_MOBILENETV2, TSM_RESNET50, TSM_RESNET50_NL, TSN_RESNET50
+from extract.backbones.tsm import (
+    TSM_MOBILENETV2,
+    TSM_MOBILENETV2_ONLINE,
+    TSM_RESNET50,
+    TSM_RESNET50_NL,
+    TSM_RESNET50_ONLINE,
+    TSN_RESNET50,
+)
 from extract.backbones.va_cnn import VA_CNN
 from extract.networks.backbone import Backbone
 from manifests.recipes.recipe import Extract
@@ -23,7 +30,9 @@ __all__ = ["BACKBONES", "BackboneEntry", "choose_weights", "find_backbone", "loa
 BACKBONES: dict[str, BackboneEntry] = {
     "tsm_resnet50": TSM_RESNET50,
     "tsm_resnet50_nl": TSM_RESNET50_NL,
+    "tsm_resnet50_online": TSM_RESNET50_ONLINE,
     "tsm_mobilenetv2": TSM_MOBILENETV2,
+    "tsm_mobilenetv2_online": TSM_MOBILENETV2_ONLINE,
     "tsn_resnet50": TSN_RESNET50,
     "efficientnet_lite0": EFFICIENTNET_LITE0,
     "timm:NAME": ANY_TIMM,

@@ -20,7 +20,7 @@ from extract.networks.checkpoints import load_checkpoint
 from extract.networks.non_local import insert_non_local
 from extract.networks.package_weights import PACKAGE, package_file
 from extract.networks.preprocess import Preprocess
-from extract.networks.temporal_shift import FOLD_DIV, insert_temporal_shift
+from extract.networks.temporal_shift import FOLD_DIV, Directions, insert_temporal_shift
 from extract.networks.timm_models import create_timm_model, try_network
 from extract.networks.weights import find_weights
 from manifests.recipes.recipe import Extract
@@ -37,7 +37,7 @@ class FrameNetwork(BackboneEntry):
         timm_name: the timm model that it is built from.
         preprocess: what is done to a frame before the network sees it.
         layouts: the layouts of checkpoints that its weights are read from.
-        shift: channels shift along the frames of a segment.
+        shift: the frames that shifted channels come from; None: there is no shift.
         non_local: it has TSM's five non-local blocks.
     """
 
@@ -45,7 +45,7 @@ class FrameNetwork(BackboneEntry):
     timm_name: str
     preprocess: Preprocess
     layouts: tuple[Layout, ...]
-    shift: bool = False
+    shift: Directions | None = None
     non_local: bool = False
 
     def load(self, config: Extract, weights_folder: Path | None, seed: int) -> Backbone:
@@ -72,7 +72,7 @@ class FrameNetwork(BackboneEntry):
         settings: dict[str, object] = {
             "backbone": config.backbone,
             "timm_model": self.timm_name,
-            "temporal_shift": {"frames": frames, "fold_div": FOLD_DIV} if self.shift else None,
+            "temporal_shift": self._shift_settings(frames),
             "non_local": self.non_local,
             "frames_per_segment": frames,
             "pooling": "mean over frames",
@@ -80,14 +80,21 @@ class FrameNetwork(BackboneEntry):
             "weights_sha256": sha256,
             "preprocess": preprocess.as_settings(),
         }
-        per_frame = not (self.shift or self.non_local)
         return Backbone(
             network.eval().requires_grad_(False),
             draw_frames(preprocess),
             settings,
-            per_frame=per_frame,
+            per_frame=not (self.shift or self.non_local),
+            one_way=self.shift == "previous" and not self.non_local,
             preprocess=preprocess,
         )
+
+    def _shift_settings(self, frames: int) -> dict[str, object] | None:
+        if self.shift is None:
+            return None
+        # The caches of the usual TSM are older than the one-way shift, so they do not name the directions.
+        directions = {} if self.shift == "both" else {"from": "the previous frame only"}
+        return {"frames": frames, "fold_div": FOLD_DIV, **directions}
 
     def _build(self, frames: int, random: bool, seed: int) -> nn.Module:
         """Return the network without trained weights, for segments of this many frames."""
@@ -95,7 +102,7 @@ class FrameNetwork(BackboneEntry):
             torch.manual_seed(seed)
             network: nn.Module = create_timm_model(self.timm_name, num_classes=0)
             if self.shift:
-                insert_temporal_shift(network, frames)
+                insert_temporal_shift(network, frames, self.shift)
             if self.non_local:
                 insert_non_local(network, frames)
             if random:

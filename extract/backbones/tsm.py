@@ -1,6 +1,9 @@
 """TSM, a ResNet-50 or MobileNetV2 whose channels shift along time, and TSN, the same ResNet-50 without the shift.
 
-Lin, Gan & Han, TSM: Temporal Shift Module for Efficient Video Understanding, ICCV 2019.
+Lin, Gan & Han, TSM: Temporal Shift Module for Efficient Video Understanding, ICCV 2019. The networks with `online` in
+their names have the one-way shift: the frames of a segment can be computed one by one as they arrive. They need weights
+of their own, because the channels that the usual TSM takes from the next frame come from the previous frame there. So
+the layouts of the usual TSM are not read.
 """
 
 from extract.backbones.frame_network import FrameNetwork
@@ -15,14 +18,14 @@ TSM_RESNET50 = FrameNetwork(
     timm_name="resnet50",
     preprocess=PREPROCESS,
     layouts=("official", "mmaction2", "timm"),
-    shift=True,
+    shift="both",
 )
 TSM_RESNET50_NL = FrameNetwork(
     title="TSM on ResNet-50 with non-local blocks",
     timm_name="resnet50",
     preprocess=PREPROCESS,
     layouts=("official",),
-    shift=True,
+    shift="both",
     non_local=True,
 )
 TSM_MOBILENETV2 = FrameNetwork(
@@ -30,7 +33,21 @@ TSM_MOBILENETV2 = FrameNetwork(
     timm_name="mobilenetv2_100",
     preprocess=PREPROCESS,
     layouts=("official", "mmaction2", "timm"),
-    shift=True,
+    shift="both",
+)
+TSM_RESNET50_ONLINE = FrameNetwork(
+    title="online TSM on ResNet-50: the shift from the previous frame only",
+    timm_name="resnet50",
+    preprocess=PREPROCESS,
+    layouts=("timm",),
+    shift="previous",
+)
+TSM_MOBILENETV2_ONLINE = FrameNetwork(
+    title="online TSM on MobileNetV2: the shift from the previous frame only",
+    timm_name="mobilenetv2_100",
+    preprocess=PREPROCESS,
+    layouts=("online-demo", "timm"),
+    shift="previous",
 )
 TSN_RESNET50 = FrameNetwork(
     title="TSN on ResNet-50: TSM without the shift",

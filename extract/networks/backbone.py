@@ -30,6 +30,8 @@ class Backbone:
         trained_joints: the settings of the joint list that the network was trained with, {} if there was none; None:
             it takes any joints.
         per_frame: the network sees one frame at a time, so a frame that is repeated is computed once.
+        one_way: the network mixes the images of a segment only by a `TemporalShift` from the previous image, so the
+            images can be computed one by one; see `extract.networks.frame_stream`.
         preprocess: what `draw` does to the frames of videos; None: the network takes skeletons.
     """
 
@@ -42,6 +44,7 @@ class Backbone:
     joints: int | None = None
     trained_joints: Mapping[str, object] | None = None
     per_frame: bool = False
+    one_way: bool = False
     preprocess: Preprocess | None = None
 
     def pool(self, every: Tensor) -> Tensor:

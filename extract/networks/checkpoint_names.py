@@ -8,11 +8,12 @@ from torch import nn
 
 from extract.networks.temporal_shift import TemporalShift
 
-Layout = Literal["official", "mmaction2", "efficientnet-lite", "timm"]
+Layout = Literal["official", "online-demo", "mmaction2", "efficientnet-lite", "timm"]
 
 # How the names in a file begin, which shows its layout. Any other file is "timm", as torchvision's ResNets are.
 _PREFIXES: dict[Layout, tuple[str, ...]] = {
     "official": ("module.base_model.", "base_model."),
+    "online-demo": ("features.1.conv.0.weight",),
     "mmaction2": ("backbone.",),
     "efficientnet-lite": ("_conv_stem.",),
 }
@@ -50,9 +51,13 @@ def names_in_file(network: nn.Module, layout: Layout) -> dict[str, str]:
     """Return, for each key of the network's state, the name of that tensor in a file of `layout`.
 
     Sources for ResNets: mit-han-lab/temporal-shift-module (ops/models.py, ops/non_local.py) and open-mmlab/mmaction2
-    (mmaction/models/backbones/resnet_tsm.py). For MobileNetV2: archs/mobilenet_v2.py in the former, and
-    mobilenet_v2_tsm.py in the latter.
+    (mmaction/models/backbones/resnet_tsm.py). For MobileNetV2: archs/mobilenet_v2.py and, for the layout of the demo,
+    online_demo/mobilenet_v2_tsm.py in the former, and mobilenet_v2_tsm.py in the latter.
     """
+    if layout == "online-demo":  # its blocks take the shifted channels as an argument, so no module wraps a convolution
+        official = names_in_file(network, "official")
+        start = _PREFIXES["official"][0]
+        return {key: name.removeprefix(start).replace(".net.", ".") for key, name in official.items()}
     keys = list(network.state_dict())
     if layout == "timm":  # these files have no shift around their convolutions
         wrapped = [f"{name}.net." for name, part in network.named_modules() if isinstance(part, TemporalShift)]

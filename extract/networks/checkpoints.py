@@ -20,6 +20,7 @@ from extract.networks.checkpoint_names import Layout, layout_of, names_in_file
 
 _HEADS: dict[Layout, str] = {
     "official": r"(module\.)?(new_fc|base_model\.fc|base_model\.classifier)\.(weight|bias)",
+    "online-demo": r"classifier\.(weight|bias)",
     "mmaction2": r"cls_head\..*",
     "efficientnet-lite": r"_fc\.(weight|bias)",
 }

@@ -38,6 +38,10 @@ class SegmentNetwork:
         threads: of the runtime on a CPU; None: its own default. torch has one number for the whole process, which is
             not set here.
 
+    Attributes:
+        runtime: what computes the network.
+        preparation: how it computes it.
+
     Raises:
         CannotPrepare: the runtime cannot compute the network.
     """
@@ -65,6 +69,7 @@ class SegmentNetwork:
         frames = example.shape[1]
         at_once = _even_share(num_segments, CPU_FRAMES // frames) * frames
         how = Preparation(self.device, precision, backbone.input == "video", threads, compiled)
+        self.runtime, self.preparation = runtime, how
         prepared = runtime.prepare(network, example.new_zeros((at_once, *example.shape[2:])), how)
         self._compute = prepared.compute
         self.settings: dict[str, object] = {

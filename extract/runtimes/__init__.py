@@ -8,7 +8,7 @@ It is resolved once for a run and recorded in its plan.
 from common.errors import UserError, unknown_name
 from extract.machine import Machine
 from extract.runtimes.openvino import OPENVINO
-from extract.runtimes.runtime import CannotPrepare, NotInstalled, Preparation, Prepared, Runtime
+from extract.runtimes.runtime import CannotPrepare, NotInstalled, Preparation, Prepared, PreparedGraph, Runtime
 from extract.runtimes.torch import TORCH
 from manifests.recipes.recipe import AUTO
 
@@ -18,6 +18,7 @@ __all__ = [
     "NotInstalled",
     "Preparation",
     "Prepared",
+    "PreparedGraph",
     "Runtime",
     "candidates",
     "check_runtime",

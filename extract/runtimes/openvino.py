@@ -32,7 +32,7 @@ import torch
 from torch import Tensor, nn
 
 from common.cores import usable_cores
-from extract.runtimes.runtime import CannotPrepare, Compute, NotInstalled, Preparation, Prepared, Runtime
+from extract.runtimes.runtime import CannotPrepare, ComputeGraph, NotInstalled, Preparation, PreparedGraph, Runtime
 
 INSTALL = "uv pip install openvino"
 TELEMETRY = "openvino_telemetry"
@@ -45,8 +45,8 @@ CAPABILITIES = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16"}
 class OpenVinoRuntime(Runtime):
     """OpenVINO on the CPU."""
 
-    def prepare(self, network: nn.Module, example: Tensor, how: Preparation) -> Prepared:
-        """Return the network as a graph for inputs of the example's shape."""
+    def prepare_graph(self, network: nn.Module, examples: tuple[Tensor, ...], how: Preparation) -> PreparedGraph:
+        """Return the network as a graph for inputs of the examples' shapes."""
         if how.device.type != "cpu":
             raise CannotPrepare("it computes on CPUs only")
         if next(network.parameters(), None) is None:
@@ -57,15 +57,15 @@ class OpenVinoRuntime(Runtime):
         if CAPABILITIES[how.precision] not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise CannotPrepare(f"this processor has no {how.precision}")
         try:
-            graph = openvino.convert_model(_export(network, example))
+            graph = openvino.convert_model(_export(network, examples))
             compiled = core.compile_model(graph, "CPU", _properties(how))
         except Exception as error:  # exporters raise exceptions of many types
             raise CannotPrepare(f"the network cannot be exported: {_in_one_line(error)}") from error
         _refuse_other_precision(compiled, how.precision)
         compute = _computing(compiled)
-        _refuse_other_features(network, compute, example.shape, how.precision)
+        _refuse_other_features(network, compute, examples, how.precision)
         settings = {"runtime": "openvino", "openvino": version("openvino")}
-        return Prepared(compute, settings, int(compiled.get_property("INFERENCE_NUM_THREADS")))
+        return PreparedGraph(compute, settings, int(compiled.get_property("INFERENCE_NUM_THREADS")))
 
 
 def import_openvino() -> Any:
@@ -97,12 +97,12 @@ def _core() -> Any:
     return import_openvino().Core()
 
 
-def _export(network: nn.Module, example: Tensor) -> Any:
+def _export(network: nn.Module, examples: tuple[Tensor, ...]) -> Any:
     # Where torch comes without triton, the exporter's import of this module prints a warning about it.
     logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.export.export(network, (example,))
+        return torch.export.export(network, examples)
 
 
 def _properties(how: Preparation) -> dict[str, object]:
@@ -128,21 +128,27 @@ def _refuse_other_precision(compiled: Any, precision: str) -> None:
 
 
 @torch.no_grad()
-def _refuse_other_features(network: nn.Module, compute: Compute, shape: torch.Size, precision: str) -> None:
+def _refuse_other_features(
+    network: nn.Module, compute: ComputeGraph, examples: tuple[Tensor, ...], precision: str
+) -> None:
     """Raise a CannotPrepare if the features of random images are not those of the network in torch."""
-    images = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-    expected, found = network(images), compute(images)
-    difference = float((found - expected).norm() / expected.norm())
-    if not difference <= TOLERANCES[precision]:  # also if it is not a number
-        raise CannotPrepare(f"the features of random images differ from torch's by {difference:.2g} of their length")
+    generator = torch.Generator().manual_seed(0)
+    inputs = tuple(torch.rand(example.shape, generator=generator) for example in examples)
+    outputs = network(*inputs)
+    for expected, found in zip((outputs,) if isinstance(outputs, Tensor) else outputs, compute(inputs), strict=True):
+        difference = float((found - expected).norm() / expected.norm())
+        if not difference <= TOLERANCES[precision]:  # also if it is not a number
+            raise CannotPrepare(
+                f"the features of random images differ from torch's by {difference:.2g} of their length"
+            )
 
 
-def _computing(compiled: Any) -> Compute:
+def _computing(compiled: Any) -> ComputeGraph:
     request = compiled.create_infer_request()
 
-    def compute(images: Tensor) -> Tensor:
-        (features,) = request.infer([np.ascontiguousarray(images.numpy())], share_inputs=True).values()
-        return torch.from_numpy(features)
+    def compute(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        arrays = [np.ascontiguousarray(tensor.numpy()) for tensor in inputs]
+        return tuple(map(torch.from_numpy, request.infer(arrays, share_inputs=True).values()))
 
     return compute
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 Compute = Callable[[Tensor], Tensor]  # images (B, …) → features (B, D), both on the device
+ComputeGraph = Callable[[tuple[Tensor, ...]], tuple[Tensor, ...]]  # inputs → outputs, all on the device
 
 
 class CannotPrepare(Exception):
@@ -53,6 +54,15 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class PreparedGraph:
+    """A network of several inputs or outputs that can be computed. The attributes are those of `Prepared`."""
+
+    compute: ComputeGraph
+    settings: Mapping[str, object] = field(default_factory=dict)
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
 class Runtime(ABC):
     """A runtime that `--runtime` can choose.
 
@@ -66,7 +76,6 @@ class Runtime(ABC):
     package: str
     on_gpu: bool
 
-    @abstractmethod
     def prepare(self, network: nn.Module, example: Tensor, how: Preparation) -> Prepared:
         """Return a network that is ready to be computed.
 
@@ -74,6 +83,26 @@ class Runtime(ABC):
             network: on the CPU, in float32, with folded normalisations. It may be changed.
             example: an input on the CPU, float32. On a CPU all inputs have this shape (B, …).
             how: the device, the precision and the threads.
+
+        Raises:
+            CannotPrepare: the runtime cannot compute this network here.
+        """
+        graph = self.prepare_graph(network, (example,), how)
+
+        def compute(images: Tensor) -> Tensor:
+            (features,) = graph.compute((images,))
+            return features
+
+        return Prepared(compute, graph.settings, graph.threads)
+
+    @abstractmethod
+    def prepare_graph(self, network: nn.Module, examples: tuple[Tensor, ...], how: Preparation) -> PreparedGraph:
+        """Return a network of several inputs that is ready to be computed.
+
+        Args:
+            network: as in `prepare`; it gives one tensor, or several as a tuple.
+            examples: an example of each input.
+            how: as in `prepare`.
 
         Raises:
             CannotPrepare: the runtime cannot compute this network here.

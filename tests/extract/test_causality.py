@@ -97,7 +97,7 @@ def test_nor_in_half_precision(precision: str) -> None:
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_frames_of_one_segment_do_mix_where_they_are_shifted(backbone: str) -> None:
-    """Otherwise the tests above could not fail: within a segment, the shift uses later frames."""
+    """Otherwise the tests above could not fail: within a segment, the shift from both sides uses later frames."""
     video = noise(20, 0)
     other = video.copy()
     other[1] = 255 - other[1]
@@ -106,6 +106,24 @@ def test_frames_of_one_segment_do_mix_where_they_are_shifted(backbone: str) -> N
     with torch.inference_mode():
         one, changed = (loaded.network(pair.contiguous(memory_format=torch.channels_last)) for pair in images)
     assert torch.equal(one[0], changed[0]) == (not backbone.startswith("tsm"))
+
+
+def test_online_each_frame_depends_on_itself_and_the_frames_before() -> None:
+    loaded = network("tsm_mobilenetv2_online", 3).backbone
+    features = []
+    for changed in (None, 0, 1, 2):
+        video = noise(3, 0)
+        if changed is not None:
+            video[changed] = 255 - video[changed]
+        images = loaded.draw(torch.from_numpy(video), torch.tensor([[0, 1, 2]]))[0]
+        with torch.inference_mode():
+            features.append(loaded.network(images.contiguous(memory_format=torch.channels_last)).numpy())
+    original, *others = features
+    assert [equal(original, other).tolist() for other in others] == [
+        [False, False, False],
+        [True, False, False],
+        [True, True, False],
+    ]
 
 
 @pytest.mark.parametrize("segment", [1, 4, 9])

@@ -104,9 +104,10 @@ class Shifted(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
+        self.shift = shift_loop
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net(shift_loop(x))
+        return self.net(self.shift(x))
 
 
 class Inverted(nn.Module):
@@ -303,6 +304,45 @@ def test_checkpoints_of_another_kind(official: State, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'efficientnet-lite'; this backbone is read from official or mmaction2"):
         load({"_conv_stem.weight": torch.zeros(1)}, tmp_path)
     assert layout_of(["base_model.conv1.weight"]) == "official"
+
+
+def before_the_first_frame(x: Tensor) -> Tensor:
+    out = x.clone()
+    out[:, : x.shape[1] // 8] = 0
+    return out
+
+
+def online(state: State, tmp_path: Path) -> tuple[nn.Module, LoadReport]:
+    """The file of the authors' online demo: a plain state under the names of its network, without `.net`."""
+    torch.save(state, tmp_path / "online.pth.tar")
+    network = timm.create_model("mobilenetv2_100", pretrained=False, num_classes=0)
+    insert_temporal_shift(network, FRAMES, "previous")
+    return network, load_checkpoint(network, tmp_path / "online.pth.tar", ("online-demo", "timm"))
+
+
+def test_the_layout_of_the_online_demo(tmp_path: Path) -> None:
+    """Blocks 3 5 6 8 9 10 12 13 15 16 of `features` shift; the file does not show it."""
+    reference = mobilenet_reference()
+    state = {name.replace(".net.", "."): tensor for name, tensor in reference.state_dict().items()}
+    state |= {"classifier.weight": torch.zeros(27, 1280), "classifier.bias": torch.zeros(27)}
+    network, report = online(state, tmp_path)
+    assert report.layout == "online-demo"
+    assert set(report.used) | set(report.unused) == set(state)
+    assert all("classifier" in name or "num_batches" in name for name in report.unused)
+    for module in reference.modules():
+        if isinstance(module, Shifted):
+            module.shift = before_the_first_frame
+    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        found = network.eval()(image.expand(FRAMES, 3, 64, 64))[0]
+        torch.testing.assert_close(found, reference.features(image).mean((2, 3))[0])
+    name = "features.3.conv.0.weight"
+    with pytest.raises(UserError, match=r"lacks features\.3\.conv\.0\.weight"):
+        online({key: tensor for key, tensor in state.items() if key != name}, tmp_path)
+    with pytest.raises(UserError, match=r"no place for: features\.19\.weight"):
+        online(state | {"features.19.weight": torch.zeros(1)}, tmp_path)
+    with pytest.raises(UserError, match="has the layout 'official'; this backbone is read from online-demo or timm"):
+        online(mobilenet_official(reference.state_dict()), tmp_path)
 
 
 class Payload:

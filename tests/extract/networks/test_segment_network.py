@@ -75,7 +75,7 @@ def test_batches_have_one_shape_whatever_the_clip(num_frames: int, monkeypatch: 
     assert sizes == [16] * -(-len(clip.content) // 16)
 
 
-@pytest.mark.parametrize("backbone", ["tsm_resnet50", "tsm_mobilenetv2", "tsm_resnet50_nl"])
+@pytest.mark.parametrize("backbone", ["tsm_resnet50", "tsm_mobilenetv2", "tsm_mobilenetv2_online", "tsm_resnet50_nl"])
 def test_where_frames_of_a_segment_mix_all_are_computed(backbone: str) -> None:
     loaded = load_backbone(Extract(backbone=backbone, weights="random", frames_per_segment=4, image_size=32))
     assert not loaded.per_frame

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from extract.networks.non_local import NonLocal, insert_non_local
-from extract.networks.temporal_shift import TemporalShift, insert_temporal_shift, temporal_shift
+from extract.networks.temporal_shift import TemporalShift, insert_temporal_shift, one_way_shift, temporal_shift
 
 
-def shift_by_index(x: Tensor, num_frames: int, fold_div: int) -> Tensor:
+def shift_by_index(x: Tensor, num_frames: int, fold_div: int, one_way: bool = False) -> Tensor:
     """Frame by frame, channel by channel, from the definition."""
     out = torch.zeros_like(x)
     fold = x.shape[1] // fold_div
@@ -18,8 +18,8 @@ def shift_by_index(x: Tensor, num_frames: int, fold_div: int) -> Tensor:
         frame = row % num_frames
         for channel in range(x.shape[1]):
             if channel < fold:
-                source = frame + 1
-            elif channel < 2 * fold:
+                source = frame - 1 if one_way else frame + 1
+            elif channel < 2 * fold and not one_way:
                 source = frame - 1
             else:
                 source = frame
@@ -32,15 +32,15 @@ shapes = st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(1, 20), st.
 
 
 @settings(max_examples=60, deadline=None)
-@given(shapes, st.sampled_from([3, 4, 8]), st.booleans(), st.integers(0, 2**31))
-def test_equals_the_loop(shape: tuple[int, ...], fold_div: int, channels_last: bool, seed: int) -> None:
+@given(shapes, st.sampled_from([3, 4, 8]), st.booleans(), st.booleans(), st.integers(0, 2**31))
+def test_equals_the_loop(shape: tuple[int, ...], fold_div: int, channels_last: bool, one_way: bool, seed: int) -> None:
     clips, frames, channels, height, width = shape
     x = torch.randn(clips * frames, channels, height, width, generator=torch.Generator().manual_seed(seed))
     if channels_last:
         x = x.contiguous(memory_format=torch.channels_last)
     before = x.clone()
-    shifted = temporal_shift(x, frames, fold_div)
-    assert torch.equal(shifted, shift_by_index(x, frames, fold_div))
+    shifted = (one_way_shift if one_way else temporal_shift)(x, frames, fold_div)
+    assert torch.equal(shifted, shift_by_index(x, frames, fold_div, one_way))
     assert torch.equal(x, before)
     assert shifted.stride() == x.stride()
 
@@ -55,6 +55,21 @@ def test_no_clip_sees_another() -> None:
 def test_direction_first_fold_is_the_future() -> None:
     x = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 8, 1, 1)
     assert temporal_shift(x, 3)[:, :3, 0, 0].T.tolist() == [[1, 2, 0], [0, 0, 1], [0, 1, 2]]
+
+
+class OneWay(torch.nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return one_way_shift(x, 3)
+
+
+def test_an_exported_one_way_shift_is_the_same_for_any_number_of_clips() -> None:
+    x = torch.randn(6, 16, 2, 2)
+    clips = torch.export.Dim("clips", min=1)
+    exported = torch.export.export(OneWay(), (x,), dynamic_shapes=({0: 3 * clips},))
+    assert "copy_" not in str(exported.graph), "no assignment to slices"
+    for count in (1, 2, 5):
+        x = torch.randn(3 * count, 16, 2, 2)
+        assert torch.equal(exported.module()(x), one_way_shift(x, 3))
 
 
 def _shifted(name: str) -> list[str]:

@@ -1,0 +1,120 @@
+"""`FrameStream`: the feature of a segment from its frames one by one, as they arrive from a camera.
+
+The work of a segment is spread over its frames, and the feature is there shortly after the last of them. It is the
+feature that `SegmentNetwork` computes from all frames of the segment at once, up to rounding.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from common.errors import UserError
+from extract.decoding.resize_frame import FrameResizer
+from extract.networks.backbone import Backbone
+from extract.networks.batch_norm import fold_batch_norm
+from extract.networks.frame_step import FrameStep
+from extract.networks.segment_network import SegmentNetwork
+
+
+def takes_single_frames(backbone: Backbone) -> bool:
+    """Return whether the frames of a segment can be computed one by one: no frame's feature depends on a later frame.
+
+    That is so for networks that see single frames (`efficientnet_lite0`, `timm:NAME`) and for those with a one-way
+    shift (`tsm_mobilenetv2_online`). The usual TSM takes channels from the next frame, so it is not.
+    """
+    return backbone.preprocess is not None and (backbone.per_frame or backbone.one_way)
+
+
+class FrameStream:
+    """Computes the features of segments from frames that arrive one by one. `open` makes one.
+
+    For each segment call `reset`, then `push` for each of its F frames in order, then `features`:
+
+        stream = FrameStream.open(network)
+        stream.reset()
+        for frame in frames:  # (H, W, 3) uint8, RGB
+            stream.push(frame)
+        feature = stream.features()  # (D,)
+
+    Attributes:
+        frames: F, the number of frames of a segment.
+        pushed: how many frames of the segment have been pushed.
+    """
+
+    def __init__(self, network: SegmentNetwork) -> None:
+        backbone = network.backbone
+        if not takes_single_frames(backbone) or backbone.preprocess is None:
+            name = backbone.settings.get("backbone")
+            raise UserError(
+                f"the frames of a segment cannot be computed one by one with the backbone {name}; with "
+                "tsm_mobilenetv2_online, tsm_resnet50_online, efficientnet_lite0 or timm:NAME they can"
+            )
+        self.frames = int(str(backbone.settings["frames_per_segment"]))
+        self._backbone, self._preprocess, self._device = backbone, backbone.preprocess, network.device
+        self._resize = FrameResizer(self._preprocess.geometry)
+        side = self._preprocess.crop
+        image = torch.zeros((1, 3, side, side))
+        folded, _ = fold_batch_norm(backbone.network, image.expand(self.frames, *image.shape[1:]))
+        step = FrameStep(folded, image)
+        # `torch.compile` would compile the list of buffers too, and gains little for one image.
+        how = replace(network.preparation, compiled=False)
+        self._compute = network.runtime.prepare_graph(step, (image, *step.zeros), how).compute
+        self._zeros = tuple(zeros.to(self._device) for zeros in step.zeros)
+        self._features: list[Tensor] = []
+        self.reset()
+
+    @classmethod
+    def open(cls, network: SegmentNetwork) -> "FrameStream":
+        """Return a stream with the backbone, the device, the precision and the runtime of a network.
+
+        Args:
+            network: as `extract.network_loader.load_segment_network` returns it. It stays as it is.
+
+        Raises:
+            UserError: the backbone needs all frames of a segment at once; see `takes_single_frames`.
+            CannotPrepare: the runtime cannot compute the network of one frame.
+        """
+        return cls(network)
+
+    @property
+    def pushed(self) -> int:
+        """How many frames of the segment have been pushed."""
+        return len(self._features)
+
+    def reset(self) -> None:
+        """Begin a segment: forget the frames before it."""
+        self._features = []
+        self._buffers = self._zeros
+
+    @torch.inference_mode()
+    def push(self, frame: NDArray[np.uint8], resized: bool = False) -> None:
+        """Compute the next frame of the segment. A frame that a short segment repeats is pushed again.
+
+        Args:
+            frame: (H, W, 3), RGB.
+            resized: the frame already has the size that the network sees, as from `FrameResizer`.
+
+        Raises:
+            ValueError: the segment has F frames already.
+        """
+        if self.pushed == self.frames:
+            raise ValueError(f"the segment has its {self.frames} frames; call `reset` before those of the next one")
+        fitting = torch.from_numpy(frame if resized else self._resize(frame)).to(self._device)
+        feature, *left = self._compute((self._preprocess.normalise(fitting[None]), *self._buffers))
+        self._features.append(feature.float())
+        self._buffers = tuple(left)
+
+    @torch.inference_mode()
+    def features(self) -> NDArray[np.float32]:
+        """Return the feature (D,) of the segment.
+
+        Raises:
+            ValueError: not all of its F frames have been pushed.
+        """
+        if self.pushed != self.frames:
+            raise ValueError(f"a segment has {self.frames} frames, and {self.pushed} were pushed")
+        pooled: NDArray[np.float32] = self._backbone.pool(torch.stack(self._features, 1))[0].cpu().numpy()
+        return pooled
