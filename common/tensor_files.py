@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from common.errors import UserError
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any], entry: str) -> None:
-    """Write tensors, and metadata under the name `entry` in the file's header."""
+def save_tensors(
+    path: Path,
+    tensors: Mapping[str, NDArray[Any]] | Mapping[str, "Tensor"],
+    metadata: Mapping[str, Any],
+    entry: str,
+) -> None:
+    """Write tensors or arrays, and metadata under the name `entry` in the file's header."""
     with atomic_write(path) as temporary:
         # Bytes first: the library's own writing turns a full disk into an error of its own.
         temporary.write_bytes(tensor_bytes(tensors, {entry: json.dumps(metadata, sort_keys=True)}))

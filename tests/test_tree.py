@@ -231,7 +231,7 @@ def test_only_the_decode_worker_reads_matlab_files() -> None:
     def importers(name: str) -> set[str]:
         return {file for file, names in of_file.items() if any(f"{found}.".startswith(f"{name}.") for found in names)}
 
-    names = ("scoring/statistics", "decisions/judgement", "decisions/temperature")
+    names = ("scoring/statistics", "decisions/judgement", "decisions/kernel", "decisions/temperature")
     statistics = {f"evaluate/{name}.py" for name in names}
     assert importers("scipy") == {"extract/skeletons/matlab.py", *statistics}
     assert importers("scipy.io") == {"extract/skeletons/matlab.py"}

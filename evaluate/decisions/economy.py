@@ -24,16 +24,16 @@ class FittedEconomy(FittedRule):
 
     Attributes:
         bounds: (N, K − 1) confidences that divide the groups of each level.
-        waits: (N, K) whether a clip of the group waits.
+        waits: (N, K) 1 where a clip of the group waits, 0 where it is decided.
     """
 
     bounds: NDArray[np.float64]
-    waits: NDArray[np.bool_]
+    waits: NDArray[np.float64]
 
     def stops(self, probabilities: Floats) -> Stops:
         """See `FittedRule.stops`."""
         groups = _groups(confidence(probabilities), self.bounds)
-        return ~self.waits[np.arange(groups.shape[1]), groups]
+        return np.asarray(self.waits[np.arange(groups.shape[1]), groups] == 0)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _fit(probabilities: Floats, labels: Labels, price: float, count: int) -> Fit
         for later in range(level + 1, num_levels):
             expected = expected @ _shares(moves[later])
             waits[level] |= expected @ stopping[later] < stopping[level]
-    return FittedEconomy(bounds, waits)
+    return FittedEconomy(bounds, waits.astype(np.float64))
 
 
 def _groups(first: NDArray[np.float64], bounds: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -91,4 +91,4 @@ def _shares(moves: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(totals > 0, moves / np.maximum(totals, 1), 1 / len(moves))
 
 
-ECONOMY = Economy("ECONOMY-γ")
+ECONOMY = Economy("ECONOMY-γ", FittedEconomy)

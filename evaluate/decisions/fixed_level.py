@@ -9,11 +9,11 @@ from evaluate.decisions.rule import DecisionRule, FittedRule, Stops
 from evaluate.scoring.metrics import Floats, Labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedLevel(FittedRule):
     """The level, 1 … N."""
 
-    level: int
+    level: float
 
     def stops(self, probabilities: Floats) -> Stops:
         """See `FittedRule.stops`."""
@@ -34,4 +34,4 @@ class FixedLevel(DecisionRule):
         )
 
 
-FIXED_LEVEL = FixedLevel("Fixed ratio")
+FIXED_LEVEL = FixedLevel("Fixed ratio", FittedLevel)

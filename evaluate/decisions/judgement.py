@@ -63,8 +63,9 @@ def judge_rules(
     rows: list[dict[str, object]] = []
     for price in prices:
         own = []
+        lowest = float(np.mean([lowest_average_cost(model.test, model.test_labels, price) for model in scaled]))
         for name, rule in rules.items():
-            own.append({"price": price, "rule": name, **_judge(rule, scaled, price)})
+            own.append({"price": price, "rule": name, **_judge(rule, scaled, price), "lowest_cost": lowest})
             progress(len(rows) + len(own), len(prices) * len(rules))
         best = min(own, key=lambda row: float(row["validation_cost"]))  # of several the first one, which is simpler
         rows += [{**row, "best": row is best} for row in own]
@@ -83,7 +84,7 @@ def _scaled(model: SplitPredictions) -> SplitPredictions:
 
 
 def _judge(rule: DecisionRule, models: Sequence[SplitPredictions], price: float) -> dict[str, float | str]:
-    validation, right, seen, cost, lowest = [], [], [], [], []
+    validation, right, seen, cost = [], [], [], []
     for model in models:
         validation.append(
             cross_validated_cost(
@@ -96,7 +97,6 @@ def _judge(rule: DecisionRule, models: Sequence[SplitPredictions], price: float)
         right.append((decided == model.test_labels).mean())
         seen.append(levels.mean() / model.test.shape[1])
         cost.append(costs(model.test, model.test_labels, levels, price))
-        lowest.append(lowest_average_cost(model.test, model.test_labels, price))
     accuracy, earliness = float(np.mean(right)), float(np.mean(seen))
     low, high = _interval(np.mean(cost, axis=0))
     return {
@@ -108,7 +108,6 @@ def _judge(rule: DecisionRule, models: Sequence[SplitPredictions], price: float)
         "cost": float(np.mean(cost)),
         "low": low,
         "high": high,
-        "lowest_cost": float(np.mean(lowest)),
     }
 
 

@@ -5,7 +5,8 @@ first level where it stops, and at level N in any case.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,16 @@ from numpy.typing import NDArray
 from evaluate.scoring.metrics import Floats, Labels
 
 Stops = NDArray[np.bool_]
+State = Mapping[str, NDArray[np.float64]]
 
 
+@dataclass(frozen=True, eq=False)
 class FittedRule(ABC):
-    """A rule with everything that it has learned."""
+    """A rule with everything that it has learned. All of its fields are arrays of float64, or numbers."""
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Return the fields as arrays by name; numbers are arrays without dimensions."""
+        return {field.name: np.asarray(getattr(self, field.name), dtype=np.float64) for field in fields(self)}
 
     @abstractmethod
     def stops(self, probabilities: Floats) -> Stops:
@@ -33,9 +40,11 @@ class DecisionRule(ABC):
 
     Attributes:
         title: its name in tables.
+        fitted: the class of what `fit` returns.
     """
 
     title: str
+    fitted: type[FittedRule]
 
     @abstractmethod
     def fit(self, probabilities: Floats, labels: Labels, price: float) -> FittedRule:
@@ -46,6 +55,14 @@ class DecisionRule(ABC):
             labels: (clips,).
             price: see `evaluate.decisions.cost.average_cost`.
         """
+
+    def restore(self, state: State) -> FittedRule:
+        """Return the fitted rule that has this state; see `FittedRule.state`.
+
+        Raises:
+            TypeError: the state is that of another rule.
+        """
+        return self.fitted(**{name: array if array.ndim else array.item() for name, array in state.items()})
 
 
 def decided_levels(stops: Stops) -> NDArray[np.int64]:

@@ -18,16 +18,17 @@ STEPS = np.linspace(-1, 1, 11)  # of each weight
 AT_ONCE = 1 << 22  # numbers in memory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedStoppingRule(FittedRule):
-    """The weights a₁, a₂, a₃ and N, the number of levels."""
+    """The weights (3,), which are a₁, a₂ and a₃, and N, the number of levels."""
 
-    weights: tuple[float, float, float]
-    num_levels: int
+    weights: NDArray[np.float64]
+    num_levels: float
 
     def stops(self, probabilities: Floats) -> Stops:
         """See `FittedRule.stops`."""
-        return np.asarray(_measures(probabilities, self.num_levels) @ np.array(self.weights) > 0)
+        # No matrix product: its last bits depend on the number of levels, and sums of exactly 0 occur.
+        return np.asarray((_measures(probabilities, self.num_levels) * self.weights).sum(axis=2) > 0)
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,14 @@ class StoppingRule(DecisionRule):
                 average_cost(probabilities, labels, decided_levels(stops[:, :, index]), price)
                 for index in range(len(some))
             ]
-        one, two, three = grid[int(np.argmin(found))].tolist()
-        return FittedStoppingRule((one, two, three), num_levels)
+        return FittedStoppingRule(grid[int(np.argmin(found))], num_levels)
 
 
-def _measures(probabilities: Floats, num_levels: int) -> NDArray[np.float64]:
+def _measures(probabilities: Floats, num_levels: float) -> NDArray[np.float64]:
     """Return (clips, n, 3): confidence, margin and the observed fraction."""
     first = confidence(probabilities)
     time = np.broadcast_to(np.arange(1, first.shape[1] + 1) / num_levels, first.shape)
     return np.stack([first, margin(probabilities), time], axis=2)
 
 
-STOPPING_RULE = StoppingRule("Learned stopping rule")
+STOPPING_RULE = StoppingRule("Learned stopping rule", FittedStoppingRule)

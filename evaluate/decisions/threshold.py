@@ -8,7 +8,7 @@ from evaluate.scoring.earliness import THRESHOLDS, decide
 from evaluate.scoring.metrics import Floats, Labels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedThreshold(FittedRule):
     """A threshold of confidence."""
 
@@ -32,4 +32,4 @@ class Threshold(DecisionRule):
         return FittedThreshold(min(THRESHOLDS, key=cost))
 
 
-THRESHOLD = Threshold("Confidence threshold")
+THRESHOLD = Threshold("Confidence threshold", FittedThreshold)

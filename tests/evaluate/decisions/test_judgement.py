@@ -45,6 +45,18 @@ def test_the_cost_follows_from_accuracy_and_earliness() -> None:
     assert table["harmonic_mean"].to_numpy() == pytest.approx(harmonic.to_numpy())
 
 
+def test_the_lowest_cost_is_computed_once_a_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    prices: list[float] = []
+
+    def lowest(*model: object) -> float:
+        prices.append(model[-1])  # type: ignore[arg-type]
+        return 0.01
+
+    monkeypatch.setattr("evaluate.decisions.judgement.lowest_average_cost", lowest)
+    table = judge_rules([drawn(0)], [0.1, 0.4])
+    assert prices == [0.1, 0.4] and (table["lowest_cost"] == 0.01).all()
+
+
 def test_test_labels_score_and_nothing_else() -> None:
     """With other test labels the decisions come at the same levels."""
     model = drawn(0)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from evaluate.decisions import RULES, decided_levels
 from evaluate.decisions.cost import average_cost
+from evaluate.decisions.stopping_rule import FittedStoppingRule
 
 CLIPS, LEVELS, CLASSES = 300, 10, 5
 EVERY_RULE = pytest.mark.parametrize("name", RULES)
@@ -90,6 +91,21 @@ def test_a_decision_does_not_depend_on_what_comes_later(name: str, draw: object)
         assert np.array_equal(rule.stops(drawn[0][:, :seen]), whole[:, :seen])
     one = rule.stops(drawn[0][5:6])
     assert np.array_equal(one[0], whole[5])
+
+
+def test_a_weighted_sum_of_nearly_0_has_the_same_sign_alone_and_among_others() -> None:
+    """A matrix product may round one level in another way than ten."""
+    weights = np.random.default_rng(0).uniform(0.1, 0.5, (200, 3)) * [1, 1, -1]
+    one, two, three = weights.T[..., None]
+    confidence = -three * np.arange(1, 11) / 10 / (one + two)
+    probabilities = np.stack([confidence, np.zeros_like(confidence)], axis=2)  # the margin is the confidence
+    stops = []
+    for own, clip in zip(weights, probabilities, strict=True):
+        rule = FittedStoppingRule(own, 10)
+        stops.append(rule.stops(clip[None]))
+        for seen in range(1, 10):
+            assert np.array_equal(rule.stops(clip[None, :seen]), stops[-1][:, :seen])
+    assert 0.1 < np.mean(stops) < 0.9, "rounding decides"
 
 
 # `teaser` accepts only what looks right, whatever the price.
