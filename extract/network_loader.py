@@ -16,8 +16,13 @@ from extract.runtimes import CannotPrepare, Runtime, candidates
 from manifests.recipes.recipe import AUTO, Extract
 
 
-def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
+def load_segment_network(config: Extract, machine: Machine, segments_at_once: int | None = None) -> SegmentNetwork:
     """Return the network of a config on a machine's device, with its weights.
+
+    Args:
+        config: what decides the features.
+        machine: what they are made with.
+        segments_at_once: it is made for clips of so many segments; None: for those of the config.
 
     Raises:
         UserError: the backbone, the weights or the device do not exist, the precision is "auto", or the network fails
@@ -36,9 +41,10 @@ def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
         )
     backbone = load_backbone(config, machine.weights_folder)
     try:
-        network = _prepared(backbone, config, machine, device, runtimes)
+        count = segments_at_once or config.segments
+        network = _prepared(backbone, config, machine, device, runtimes, count)
         if backbone.input == "video" and network.batches is None and _needs_trial(config, machine):
-            network(_blank_clip(config))
+            network(_blank_clip(config, count))
     except UserError:
         raise
     except Exception as error:  # networks, compilers and drivers raise exceptions of many types
@@ -48,7 +54,12 @@ def load_segment_network(config: Extract, machine: Machine) -> SegmentNetwork:
 
 
 def _prepared(
-    backbone: Backbone, config: Extract, machine: Machine, device: str, runtimes: dict[str, Runtime]
+    backbone: Backbone,
+    config: Extract,
+    machine: Machine,
+    device: str,
+    runtimes: dict[str, Runtime],
+    segments_at_once: int,
 ) -> SegmentNetwork:
     """Return the network in the first of the runtimes that can compute it.
 
@@ -63,7 +74,7 @@ def _prepared(
                 device=device,
                 precision=config.precision,
                 compiled=machine.compiled,
-                num_segments=config.segments,
+                num_segments=segments_at_once,
                 runtime=runtime,
                 threads=machine.threads,
             )
@@ -78,6 +89,6 @@ def _needs_trial(config: Extract, machine: Machine) -> bool:
     return machine.compiled or config.precision != "fp32"
 
 
-def _blank_clip(config: Extract) -> Clip:
-    segments = np.zeros((config.segments, config.frames), np.int64)
+def _blank_clip(config: Extract, segments_at_once: int) -> Clip:
+    segments = np.zeros((segments_at_once, config.frames), np.int64)
     return Clip(np.zeros((1, 32, 32, 3), np.uint8), segments, 1)

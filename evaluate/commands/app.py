@@ -8,9 +8,11 @@ from evaluate.commands.predict import predict
 from evaluate.commands.report import report
 from evaluate.commands.reproduce import reproduce
 from evaluate.commands.score import score
+from evaluate.commands.watch import watch
 
 app = new_app(
-    "Reproduce a recipe from its videos, score predictions, report on finished runs, check them, recognise new videos."
+    "Reproduce a recipe from its videos, score predictions, report on finished runs, check them, recognise new videos "
+    "and live streams."
 )
-for command in (reproduce, score, decide, report, check, predict, export):
+for command in (reproduce, score, decide, report, check, predict, watch, export):
     app.command()(command)

@@ -49,10 +49,7 @@ class Recogniser:
         names = tuple(name for name in model.description.streams if any(name in each.streams for each in networks))
         own = _weights_by_stream(weights, names)
         self._streams = {name: StreamNetwork(name, model, own.get(name), device) for name in names}
-        self._networks = [
-            (_load_network(file, len(self.classes), network.feature_dim), network.streams)
-            for file, network in zip(model.files, networks, strict=True)
-        ]
+        self._networks = load_networks(model)
 
     @classmethod
     def load(
@@ -160,6 +157,18 @@ class Recogniser:
             probabilities.append(predict_probabilities(network, torch.from_numpy(values))[0])
         first = next(iter(features.values()))
         return Recognition(recording, self.classes, average(probabilities), first.num_frames)
+
+
+def load_networks(model: TrainedModel) -> list[tuple[Classifier, tuple[str, ...]]]:
+    """Return the networks of a model, each with the streams whose features it takes.
+
+    Raises:
+        UserError: a file is damaged or does not fit the description.
+    """
+    return [
+        (_load_network(file, len(model.description.classes), network.feature_dim), network.streams)
+        for file, network in zip(model.files, model.description.networks, strict=True)
+    ]
 
 
 def _load_network(file: Path, num_classes: int, feature_dim: int) -> Classifier:

@@ -1,6 +1,6 @@
 """The result for one recording: class probabilities after each segment, the best classes, and the decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,11 +77,7 @@ class Recognition:
         Args:
             k: how many; all classes if there are fewer. Of equally probable classes the first one comes first.
         """
-        order = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :k]
-        return [
-            [ClassProbability(self.classes[index], float(row[index])) for index in best]
-            for row, best in zip(self.probabilities, order, strict=True)
-        ]
+        return [most_probable(self.classes, row, k) for row in self.probabilities]
 
     def decision(self, threshold: float = 0.5) -> Decision | None:
         """Return the first moment at which the most probable class has at least this probability; None: never."""
@@ -89,3 +85,15 @@ class Recognition:
             if best.probability >= threshold:
                 return Decision(level, self.ratios[level - 1], *best)
         return None
+
+
+def most_probable(classes: Sequence[str], probabilities: NDArray[np.float32], k: int) -> list[ClassProbability]:
+    """Return the k most probable classes, the most probable first; of equal ones the first one comes first.
+
+    Args:
+        classes: the C names.
+        probabilities: (C,).
+        k: how many; all classes if there are fewer.
+    """
+    order = np.argsort(-probabilities, kind="stable")[:k]
+    return [ClassProbability(classes[index], float(probabilities[index])) for index in order]

@@ -43,12 +43,20 @@ class StreamNetwork:
         model: has the settings of the stream's cache.
         weights: the file of weights of the backbone; None: it is found by its name, or near the model.
         device: "auto", "cpu", "cuda" or "cuda:1".
+        segments_at_once: see `extract.network_loader.load_segment_network`.
 
     Raises:
         UserError: the features were made elsewhere, the weights are missing, or the backbone has other settings.
     """
 
-    def __init__(self, name: str, model: TrainedModel, weights: Path | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        name: str,
+        model: TrainedModel,
+        weights: Path | None = None,
+        device: str = "auto",
+        segments_at_once: int | None = None,
+    ) -> None:
         settings = model.description.streams[name].settings
         self.name = name
         self.num_segments = model.description.num_segments
@@ -59,16 +67,19 @@ class StreamNetwork:
         self.decoder = recorded_decoder(settings)
         self.joint_list = recorded_joint_list(settings) if self.input == "skeleton" else None
         config = recorded_config(settings, _weights(name, model, weights), self.num_segments)
-        network = self._load(config, settings, device)
-        self._files = FileFeatures(network, config, self.decoder, self.joint_list)
+        self.frames_per_segment = config.frames
+        self.network = self._load(config, settings, device, segments_at_once)
+        self._files = FileFeatures(self.network, config, self.decoder, self.joint_list)
 
-    def _load(self, config: Extract, settings: Mapping[str, Any], device: str) -> SegmentNetwork:
+    def _load(
+        self, config: Extract, settings: Mapping[str, Any], device: str, segments_at_once: int | None
+    ) -> SegmentNetwork:
         recorded = recorded_threads(settings)
         threads = recorded if recorded is not None and recorded <= usable_cores() else None
         compiled = bool(settings.get("compiled", False))
         runtime = recorded_runtime(settings)
         machine = Machine(device=device, decoder=self.decoder, compiled=compiled, threads=threads, runtime=runtime)
-        network = load_segment_network(config, machine)
+        network = load_segment_network(config, machine, segments_at_once)
         if self.input == "video":
             check_decoder(self.decoder)
         here = feature_settings(config, machine, network, self.joint_list)

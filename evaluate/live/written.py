@@ -28,10 +28,8 @@ def timeline(recognition: Recognition, top: int, threshold: float) -> str:
     lines = [f"{recognition.recording.name} ({recognition.num_frames} frames)"]
     for ratio, row in zip(recognition.ratios, best, strict=True):
         bar = "█" * round(BAR * row[0].probability)
-        line = (
-            f"{percent(ratio):>6}  {bar:<{BAR}} {percent(row[0].probability):>5}  {_cut(row[0].name, width):<{width}}"
-        )
-        lines.append(_cut(f"{line}  {_others(row[1:])}".rstrip(), WIDTH))
+        line = f"{percent(ratio):>6}  {bar:<{BAR}} {percent(row[0].probability):>5}  {cut(row[0].name, width):<{width}}"
+        lines.append(cut(f"{line}  {_others(row[1:])}".rstrip(), WIDTH))
     return "\n".join([*lines, f"        {decision_in_words(recognition, threshold)}"])
 
 
@@ -76,5 +74,6 @@ def _others(row: Sequence[ClassProbability]) -> str:
     return ", ".join(f"{percent(each.probability)} {each.name}" for each in row)
 
 
-def _cut(text: str, width: int) -> str:
+def cut(text: str, width: int) -> str:
+    """Return a text of at most `width` columns."""
     return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -60,16 +60,28 @@ def observed_points(
     Returns:
         For each of N segments two stretches of frames, (frames, actors, joints, 3) float32, with one or two actors.
     """
-    num_frames, joints = len(skeleton.joints), skeleton.joints.shape[2]
-    nobody = np.zeros((1, 1, joints, 3), np.float32)
-    observed = []
-    for start, end in segment_bounds(num_frames, num_segments).tolist():
-        tracks = choose_actors(skeleton, num_frames if legacy_sequence_actors else end)
-        tracks = tracks - _origin(tracks, skeleton.centre)
-        so_far, alone = _stretch(tracks[:end]), _stretch(tracks[start:end])
-        so_far = so_far if len(so_far) else nobody
-        observed.append((so_far, alone if len(alone) else so_far[-1:]))
-    return observed
+    num_frames = len(skeleton.joints)
+    return [
+        observed_segment(skeleton, start, end, num_frames if legacy_sequence_actors else end)
+        for start, end in segment_bounds(num_frames, num_segments).tolist()
+    ]
+
+
+def observed_segment(skeleton: Skeleton, start: int, end: int, chosen_from: int) -> ObservedPoints:
+    """Return what has been observed at the end of the segment of frames [start, end), as `observed_points` does.
+
+    Args:
+        skeleton: the recording, at least up to the segment's end.
+        start: the first frame of the segment.
+        end: the frame after its last one.
+        chosen_from: the actors are chosen from so many frames.
+    """
+    tracks = choose_actors(skeleton, chosen_from)
+    tracks = tracks - _origin(tracks, skeleton.centre)
+    so_far, alone = _stretch(tracks[:end]), _stretch(tracks[start:end])
+    if not len(so_far):
+        so_far = np.zeros((1, 1, skeleton.joints.shape[2], 3), np.float32)  # nobody has been seen
+    return so_far, alone if len(alone) else so_far[-1:]
 
 
 def pack_points(observed: Sequence[ObservedPoints]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -120,5 +121,24 @@ def runs() -> Callable[..., list[Scores]]:
 
     def draw(method: str, share: float, seeds: Sequence[int] = (0, 1, 2), **changed: object) -> list[Scores]:
         return [draw_scores(method, seed, share, **changed) for seed in seeds]  # type: ignore[arg-type]
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def draw_video(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that writes a video whose frame n has the brightness 2n, and returns its file."""
+
+    def draw(name: str, frames: int, rate: int = 25, size: tuple[int, int] = (64, 48), codec: str = "mpeg4") -> Path:
+        path = tmp_path_factory.mktemp("video") / name
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=rate)
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            for number in range(frames):
+                picture: NDArray[np.uint8] = np.full((size[1], size[0], 3), min(2 * number, 255), np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode(None))
+        return path
 
     return draw

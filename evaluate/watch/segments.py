@@ -1,0 +1,182 @@
+"""What a source's segments are made of, frame by frame: `VideoSegments` and `SkeletonSegments`.
+
+Both take the frames of a stream in order and give the feature of each segment as soon as its frames are there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import UserError
+from evaluate.watch.mailbox import FrameArrived, JointsArrived
+from evaluate.watch.picks import GAP_SECONDS
+from extract.clip import Clip
+from extract.networks.segment_network import SegmentNetwork
+from extract.segments import segment_bounds
+from extract.skeletons.segment_points import observed_segment, pack_points
+from extract.skeletons.skeleton import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """The feature of a segment.
+
+    Attributes:
+        number: of the segment, from 0, since the last beginning.
+        features: (D,) float32.
+        time: of the last frame in it, on the clock of the stream.
+        captured: when that frame arrived, in seconds of `time.monotonic`.
+        missing: how many of the network's frames had not arrived and were replaced by their neighbours.
+    """
+
+    number: int
+    features: NDArray[np.float32]
+    time: float
+    captured: float
+    missing: int = 0
+
+
+class VideoSegments:
+    """The segments of one video stream.
+
+    Args:
+        network: prepared for one segment.
+        frames_per_segment: F.
+    """
+
+    def __init__(self, network: SegmentNetwork, frames_per_segment: int) -> None:
+        self._network = network
+        self._size = frames_per_segment
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the frames of the segment that is not complete yet."""
+        self._number = -1
+        self._frames: dict[int, FrameArrived] = {}
+
+    def add(self, arrived: FrameArrived) -> Iterator[Segment]:
+        """Take a frame, and yield the segments that are complete with it."""
+        if arrived.begins:
+            self.restart()
+        for place in arrived.places:
+            number, within = divmod(place, self._size)
+            if number != self._number:
+                yield from self._complete()  # frames of it were dropped
+                self._number = number
+            self._frames[within] = arrived
+            if within == self._size - 1:
+                yield from self._complete()
+
+    def _complete(self) -> Iterator[Segment]:
+        frames, self._frames = self._frames, {}
+        if not frames:
+            return
+        places = [max((own for own in frames if own <= place), default=min(frames)) for place in range(self._size)]
+        chosen = [frames[place] for place in places]
+        distinct = list({id(each): each for each in chosen}.values())
+        numbers = {id(each): number for number, each in enumerate(distinct)}
+        clip = Clip(
+            np.stack([each.frame for each in distinct]),
+            np.array([[numbers[id(each)] for each in chosen]], np.int64),
+            self._size,
+            resized=self._network.geometry is not None,
+        )
+        (features,) = self._network(clip)
+        last = chosen[-1]
+        yield Segment(self._number, features, last.time, last.captured, self._size - len(frames))
+
+
+class SkeletonSegments:
+    """The segments of one stream of skeletons.
+
+    Args:
+        network: the backbone.
+        num_segments: N.
+        segment_seconds: how long a segment lasts; None: each recording must say how many frames it has.
+        centre: the number of the joint in the middle of the body.
+
+    Raises:
+        UserError: the network chooses the actors from the whole recording.
+    """
+
+    def __init__(self, network: SegmentNetwork, num_segments: int, segment_seconds: float | None, centre: int) -> None:
+        if network.backbone.legacy_sequence_actors:
+            raise UserError("the model's features depend on the whole recording (legacy_sequence_actors)")
+        self._network = network
+        self._num_segments = num_segments
+        self._seconds = segment_seconds
+        self._centre = centre
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all frames."""
+        self._frames: list[JointsArrived] = []  # since the beginning of the recording, or of the last N segments
+        self._number = 0  # of the segment that is not complete yet
+        self._first = 0  # its first frame
+        self._begin: float | None = None  # the time at which the recording began
+
+    def add(self, arrived: JointsArrived) -> Iterator[Segment]:
+        """Take a frame, and yield the segments that are complete with it.
+
+        Raises:
+            UserError: the frame has no time, and the length of the recording is not known.
+        """
+        if arrived.begins or self._has_jumped(arrived):
+            self.restart()
+        if arrived.centre is not None:
+            self._centre = min(arrived.centre, arrived.bodies.shape[1] - 1)
+        if (self._frames and self._frames[0].num_frames is not None) or arrived.num_frames is not None:
+            self._frames.append(arrived)
+            yield from self._end_by_count()
+            return
+        if self._seconds is None:
+            raise UserError(
+                "its length is not known; say how long an action lasts (--action-seconds), or give num_frames"
+            )
+        if arrived.time is None:
+            raise UserError("a frame has no time, and without num_frames it needs one")
+        if self._begin is None:
+            self._begin = arrived.time
+        while arrived.time >= self._begin + (self._number + 1) * self._seconds:
+            yield self._complete(len(self._frames))
+            if self._number % self._num_segments == 0:  # a new row of N segments: what is older is forgotten
+                self._frames, self._first = [], 0
+        self._frames.append(arrived)
+
+    def _has_jumped(self, arrived: JointsArrived) -> bool:
+        if not self._frames or arrived.time is None or self._frames[-1].time is None:
+            return False
+        passed = arrived.time - self._frames[-1].time
+        return not 0 <= passed <= max(GAP_SECONDS, self._seconds or 0)
+
+    def _end_by_count(self) -> Iterator[Segment]:
+        """Yield the segments that end with the last frame, of a recording whose length is known."""
+        total = self._frames[0].num_frames or 0
+        if len(self._frames) > total:
+            return  # more frames than were said: they belong to no segment
+        ends = segment_bounds(total, self._num_segments)[:, 1].tolist()
+        while self._number < len(ends) and ends[self._number] == len(self._frames):
+            yield self._complete(ends[self._number], int(segment_bounds(total, self._num_segments)[self._number, 0]))
+
+    def _complete(self, end: int, start: int | None = None) -> Segment:
+        """Return the current segment, which has the frames up to `end`, and go on to the next one."""
+        skeleton = _skeleton(self._frames[:end], self._centre)
+        observed = observed_segment(skeleton, self._first if start is None else start, end, end)
+        points, stretches = pack_points([observed])
+        (features,) = self._network(Clip(points, stretches, end, self._centre))
+        last = self._frames[end - 1]
+        segment = Segment(self._number, features, last.time or 0.0, last.captured)
+        self._number, self._first = self._number + 1, end
+        return segment
+
+
+def _skeleton(frames: Sequence[JointsArrived], centre: int) -> Skeleton:
+    """Return frames as a recording. Frames with fewer persons than others get persons who are not seen."""
+    persons = max(len(frame.bodies) for frame in frames)
+    joints = np.full((len(frames), max(persons, 1), *frames[0].bodies.shape[1:]), np.nan, np.float32)
+    for number, frame in enumerate(frames):
+        joints[number, : len(frame.bodies)] = frame.bodies
+    tracking = np.where(np.isnan(joints[..., 0]), 0, 2).astype(np.uint8)
+    return Skeleton(joints, tracking, ("",) * joints.shape[1], centre)

@@ -1,0 +1,293 @@
+"""`Watcher`: a trained model that decides while an action is still going on, in one or several live streams.
+
+The streams share the networks, one segment at a time. Each has a mailbox, an assembler of segments and an episode of
+its own, so nothing of one source gets into another.
+"""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import UserError
+from distill.step import refuse_future
+from evaluate.live.recogniser import load_networks
+from evaluate.live.stream_network import StreamNetwork
+from evaluate.live.trained_model import TrainedModel, find_model
+from evaluate.watch.episode import Episode
+from evaluate.watch.events import Decided, Event, Picture, Prediction, SourceEnded, SourceNotice, shown_name
+from evaluate.watch.feeder import FeedTask
+from evaluate.watch.feeder_process import FeederProcess
+from evaluate.watch.feeds import feed_of
+from evaluate.watch.mailbox import Ended, FrameArrived, JointsArrived, Mailbox, Message, Noticed, PictureArrived
+from evaluate.watch.segments import Segment, SkeletonSegments, VideoSegments
+from evaluate.watch.skeleton_lines import SkeletonLines
+from extract.skeletons.joint_list import KINECT_CENTRES
+
+STANDARD_INPUT = "-"
+WAITING_SEGMENTS = 2  # of which the frames may wait for the network
+WAITING_JOINTS = 3000  # frames of a skeleton stream: some minutes, in some megabytes
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """How sources are watched.
+
+    Attributes:
+        action_seconds: how long an action lasts; the N segments of an episode share it. None: each source is a file,
+            or a recording whose number of frames is given, and its N segments share its whole length.
+        real_time: play files in real time; else as fast as the network is, and nothing is dropped.
+        stall_seconds: a live source without a frame for so long counts as broken off.
+        reconnect_seconds: how long such a source is tried again.
+        pictures: yield the frames for people too.
+    """
+
+    action_seconds: float | None = None
+    real_time: bool = True
+    stall_seconds: float = 10.0
+    reconnect_seconds: float = 600.0
+    pictures: bool = False
+
+
+class _Reader(Protocol):
+    def close(self) -> None: ...
+
+
+@dataclass
+class _Stream:
+    """One source: its mailbox, its segments and its episode."""
+
+    source: str
+    mailbox: Mailbox
+    segments: VideoSegments | SkeletonSegments
+    episode: Episode
+    last: int = -1  # the number of the last segment
+    dropped: int = 0
+
+    @property
+    def name(self) -> str:
+        return shown_name(self.source)
+
+
+class Watcher:
+    """A trained model with its backbone, for live streams. `Watcher.load` makes one.
+
+    Args:
+        model: the files of the model.
+        threshold: the probability of a class from which on it is decided for.
+        weights: the file of weights of the backbone, if it is not near the model.
+        device: of the backbone: "auto", "cpu", "cuda" or "cuda:1".
+
+    Raises:
+        UserError: the model has several streams or reads in both directions, or something of it is missing.
+
+    Attributes:
+        classes: the names of the classes, in the order of the probabilities.
+        num_segments: N, the segments of an episode.
+        summary: which method and seeds are used, in words.
+    """
+
+    def __init__(
+        self, model: TrainedModel, threshold: float = 0.5, weights: Path | None = None, device: str = "auto"
+    ) -> None:
+        names = {name for network in model.description.networks for name in network.streams}
+        if len(names) > 1:
+            raise UserError(
+                f"the model takes the streams {', '.join(sorted(names))} together; live sources have one stream each, "
+                "so choose a model of one stream"
+            )
+        self.classes = model.description.classes
+        self.num_segments = model.description.num_segments
+        self.summary = model.summary
+        self.threshold = threshold
+        self._networks = [network for network, _ in load_networks(model)]
+        for network in self._networks:
+            refuse_future(network, model.summary)
+        self._stream = StreamNetwork(names.pop(), model, weights, device, segments_at_once=1)
+        self._moved = threading.Condition()
+        self._resets: set[str] = set()
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        method: str | None = None,
+        seed: int | None = None,
+        threshold: float = 0.5,
+        weights: str | Path | None = None,
+        device: str = "auto",
+    ) -> "Watcher":
+        """Load a model; the arguments are those of `Recogniser.load` and of this class.
+
+        Raises:
+            UserError: there is no such model, or it cannot be used for live streams.
+        """
+        found = find_model(Path(model), method, seed)
+        return cls(found, threshold, None if weights is None else Path(weights), device)
+
+    @property
+    def input(self) -> str:
+        """The kind of sources, "video" or "skeleton"."""
+        return self._stream.input
+
+    def reset(self, source: str) -> None:
+        """Let everything of a source start anew with its next frame. Another thread may call this."""
+        with self._moved:
+            self._resets.add(source)
+
+    def watch(
+        self,
+        sources: Sequence[str],
+        settings: WatchSettings = WatchSettings(),
+        lines: Iterable[str] | None = None,
+    ) -> Iterator[Event]:
+        """Yield what happens in the sources, until all of them have ended.
+
+        Args:
+            sources: video files, cameras (`camera:0`), URLs and folders that fill up with images; for a model of
+                skeletons `-`, the lines of `evaluate.watch.skeleton_lines`.
+            settings: how they are watched.
+            lines: the lines of the source `-`.
+
+        Raises:
+            UserError: a source does not fit to the model or to the settings.
+        """
+        self._check(sources, settings)
+        with ExitStack() as stack:
+            streams = [self._open(source, settings, lines, stack) for source in sources]
+            while streams:
+                stream, message = self._next(streams)
+                yield from self._react(stream, message)
+                if isinstance(message, Ended):
+                    streams.remove(stream)
+
+    def _check(self, sources: Sequence[str], settings: WatchSettings) -> None:
+        if len(set(sources)) < len(sources):
+            raise UserError("a source is given twice; give each of them once")
+        for source in sources:
+            if (source == STANDARD_INPUT) != (self.input == "skeleton"):
+                wanted = "skeletons as lines of JSON, from -" if self.input == "skeleton" else "videos"
+                raise UserError(f"{source}: the model takes {wanted}")
+            if source == STANDARD_INPUT:
+                continue
+            if settings.action_seconds is None and feed_of(source).live:
+                raise UserError(
+                    f"{source}: nobody knows how long a live action will be; say how long it usually lasts, as with "
+                    "--action-seconds 3"
+                )
+
+    def _open(self, source: str, settings: WatchSettings, lines: Iterable[str] | None, stack: ExitStack) -> _Stream:
+        seconds = None if settings.action_seconds is None else settings.action_seconds / self.num_segments
+        network, frames = self._stream.network, self._stream.frames_per_segment
+        reader: _Reader
+        segments: VideoSegments | SkeletonSegments
+        if source == STANDARD_INPUT:
+            joints, names = network.backbone.joints, self._stream.joint_list
+            centre = names.centre if names else KINECT_CENTRES.get(joints or 0, 1)
+            segments = SkeletonSegments(network, self.num_segments, seconds, centre)
+            mailbox = Mailbox(WAITING_JOINTS, settings.real_time, self._moved)
+            reader = SkeletonLines(lines or (), len(names.names) if names else joints, names, mailbox)
+        else:
+            segments = VideoSegments(network, frames)
+            newest_wins = settings.real_time or feed_of(source).live
+            mailbox = Mailbox(WAITING_SEGMENTS * frames, newest_wins, self._moved)
+            task = FeedTask(
+                source,
+                self.num_segments,
+                frames,
+                seconds,
+                network.geometry,
+                settings.real_time,
+                settings.stall_seconds,
+                settings.reconnect_seconds,
+                settings.pictures,
+            )
+            reader = FeederProcess(task, mailbox)
+        stack.callback(reader.close)
+        return _Stream(source, mailbox, segments, self._new_episode(0))
+
+    def _next(self, streams: list[_Stream]) -> tuple[_Stream, Message]:
+        """Wait for a message. The streams take turns."""
+        with self._moved:
+            while True:
+                for place, stream in enumerate(streams):
+                    if (message := stream.mailbox.take()) is not None:
+                        stream.dropped += stream.mailbox.take_dropped()
+                        streams.append(streams.pop(place))
+                        return stream, message
+                self._moved.wait()
+
+    def _react(self, stream: _Stream, message: Message) -> Iterator[Event]:
+        if stream.source in self._resets:
+            self._resets.discard(stream.source)
+            stream.segments.restart()
+            self._begin(stream)
+        match message:
+            case FrameArrived() | JointsArrived():
+                if message.begins and stream.last >= 0:
+                    yield SourceNotice(stream.name, f"everything starts anew: {message.begins}")
+                if message.begins:
+                    self._begin(stream)
+                for segment in self._segments_of(stream, message):
+                    yield self._predict(stream, segment)
+            case PictureArrived():
+                yield Picture(stream.name, message.time, message.frame)
+            case Noticed():
+                yield SourceNotice(stream.name, message.sentence)
+            case Ended():
+                yield SourceEnded(stream.name, message.reason)
+
+    def _segments_of(self, stream: _Stream, message: FrameArrived | JointsArrived) -> Iterator[Segment]:
+        if isinstance(stream.segments, VideoSegments):
+            assert isinstance(message, FrameArrived)
+            return stream.segments.add(message)
+        assert isinstance(message, JointsArrived)
+        return stream.segments.add(message)
+
+    def _predict(self, stream: _Stream, segment: Segment) -> Prediction:
+        if stream.episode.level == self.num_segments:
+            stream.episode = self._new_episode(stream.episode.number + 1)
+        episode = stream.episode
+        episode.add(segment)
+        skipped, stream.last = segment.number - stream.last - 1, segment.number
+        dropped, stream.dropped = stream.dropped, 0
+        return Prediction(
+            source=stream.name,
+            episode=episode.number,
+            level=episode.level,
+            time=segment.time,
+            classes=self.classes,
+            probabilities=episode.probabilities[-1],
+            decision=self._decision(episode),
+            is_new=episode.decided == episode.level,
+            age=time.monotonic() - segment.captured,
+            dropped=dropped,
+            missing=segment.missing,
+            skipped=skipped,
+        )
+
+    def _decision(self, episode: Episode) -> Decided | None:
+        if episode.decided is None:
+            return None
+        probabilities = episode.probabilities[episode.decided - 1]
+        best = int(probabilities.argmax())
+        moment = episode.times[episode.decided - 1]
+        return Decided(self.classes[best], float(probabilities[best]), episode.decided, moment)
+
+    def _begin(self, stream: _Stream) -> None:
+        """Let a stream start anew."""
+        number = stream.episode.number + (1 if stream.episode.level else 0)
+        stream.episode, stream.last = self._new_episode(number), -1
+
+    def _new_episode(self, number: int) -> Episode:
+        return Episode(number, self._networks, self._decide)
+
+    def _decide(self, probabilities: NDArray[np.float32]) -> bool:
+        return bool(probabilities[-1].max() >= self.threshold)
