@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from evaluate.watch.feeds import feed_of
-from evaluate.watch.feeds.feed import Feed, Notice
+from evaluate.watch.feeds.feed import Feed, Notice, ServerStopped
 from evaluate.watch.messages import write_message
 from evaluate.watch.picks import LiveFrame, Pick, pick_by_time, pick_known_length
 from extract.clip import DecodeError
@@ -50,7 +50,8 @@ class FeedTask:
         geometry: the size that the network sees; None: the frames keep their own.
         real_time: play a recording in real time, and not as fast as its frames are taken.
         stall_seconds: see `Feed.frames`.
-        reconnect_seconds: how long a live source that broke off is tried again; 0: not at all.
+        reconnect_seconds: how long a live source that broke off is tried again; 0: not at all, and a stream that its
+            server ends has ended.
         pictures: send frames for people too.
     """
 
@@ -138,6 +139,8 @@ def _live(feed: Feed, task: FeedTask, out: BinaryIO) -> Iterator[LiveFrame]:
                 seen, begins, lost_at, wait = True, False, time.monotonic(), 1.0
             return
         except DecodeError as error:
+            if isinstance(error, ServerStopped) and not task.reconnect_seconds:
+                return
             if not seen or time.monotonic() - lost_at + wait > task.reconnect_seconds:
                 raise
             notice(f"broken off: {error}; the next attempt is in {wait:g} s")

@@ -9,10 +9,15 @@ from functools import partial
 import av
 
 from evaluate.watch.picks import LiveFrame
+from extract.clip import DecodeError
 from extract.decoding.rgb_frame import RgbConverter
 
 Notice = Callable[[str], None]
 USUAL_RATE = 25  # frames a second, of a stream that gives its frames no time
+
+
+class ServerStopped(DecodeError):
+    """The server of a live stream ended it. It may begin again."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import av
 
-from evaluate.watch.feeds.feed import Feed, Notice, decoded
+from evaluate.watch.feeds.feed import Feed, Notice, ServerStopped, decoded
 from evaluate.watch.picks import LiveFrame
 from extract.clip import DecodeError
 from extract.sources.location import is_url
@@ -41,7 +41,7 @@ class NetworkStreamFeed(Feed):
             stalled = isinstance(error, av.error.ExitError | TimeoutError)
             raise DecodeError(f"nothing came for {stall_seconds:g} s" if stalled else describe(error)) from error
         if protocol == "rtsp" or (".m3u8" in source and not _has_ended(source, stall_seconds)):
-            raise DecodeError("the server sends no more")
+            raise ServerStopped("the server sends no more")
 
 
 def describe(error: OSError | av.FFmpegError) -> str:

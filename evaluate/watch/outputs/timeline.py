@@ -53,7 +53,8 @@ class Timeline(Output):
         seen = f"{event.level:>2}/{self._num_segments}"
         width = max(len(each) for each in event.classes)
         text = f"{name}{event.time:>8.2f} s {seen}  {bar:<{BAR}} {percent(best.probability):>5}  "
-        text += f"{cut(best.name, CLASS):<{min(width, CLASS)}}  {_others(others)}"
+        text += f"{cut(best.name, CLASS):<{min(width, CLASS)}}  "
+        text += f"{event.dropped} dropped" if event.dropped else _others(others)
         return cut(text.rstrip(), WIDTH)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from evaluate.watch import feeder
 from evaluate.watch.feeder import FeedTask, send
-from evaluate.watch.feeds.feed import Feed, Notice
+from evaluate.watch.feeds.feed import Feed, Notice, ServerStopped
 from evaluate.watch.messages import read_message
 from evaluate.watch.picks import LiveFrame
 from extract.clip import DecodeError
@@ -63,6 +63,7 @@ class Breaking(Feed):
     """Gives some frames and breaks off, as often as `left` says."""
 
     left = 2
+    ending: type[DecodeError] = DecodeError
 
     def matches(self, source: str) -> bool:
         return True
@@ -73,7 +74,7 @@ class Breaking(Feed):
         type(self).left -= 1
         for number in range(5):
             yield LiveFrame(0.1 * number, time.monotonic(), lambda: np.zeros((48, 64, 3), np.uint8))
-        raise DecodeError("the server sends no more")
+        raise type(self).ending("the server sends no more")
 
 
 @pytest.fixture
@@ -100,6 +101,12 @@ def test_a_live_source_is_not_opened_again_without_leave(breaking: type[Breaking
     assert [header["begins"] for header, frame in messages if frame is not None and header["begins"]] == [
         "the stream begins"
     ]
+
+
+def test_a_stream_that_its_server_ends_has_ended(breaking: type[Breaking], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaking, "ending", ServerStopped)
+    assert end_of(sent(replace(TASK, segment_seconds=0.2, reconnect_seconds=0))) == ""
+    assert end_of(sent(replace(TASK, segment_seconds=0.2, reconnect_seconds=3.5))) == "connection refused"
 
 
 def test_a_source_that_was_never_there_is_not_waited_for(breaking: type[Breaking]) -> None:

@@ -28,6 +28,11 @@ def test_a_line_for_each_segment() -> None:
         assert line.startswith("hall ") == several
 
 
+def test_dropped_frames_are_told() -> None:
+    (line,), _ = shown(False, replace(PREDICTION, dropped=7))
+    assert line.endswith("  7 dropped")
+
+
 def test_the_decision_is_named_once() -> None:
     decided = replace(PREDICTION, decision=Decided(CLASSES[1], 0.7, 3, 12.5), is_new=True)
     lines, _ = shown(True, decided, replace(decided, is_new=False, level=4))
