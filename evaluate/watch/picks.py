@@ -53,7 +53,9 @@ class Pick:
 def pick_by_time(frames: Iterable[LiveFrame], segment_seconds: float, frames_per_segment: int) -> Iterator[Pick]:
     """Yield the frames that are seen of a stream without a known end, each with its places.
 
-    A frame takes all places until the next frame is shown. The last frame is shown as long as the one before it.
+    A frame takes all places until the next frame is shown. Places that come within the shortest time that a frame was
+    shown so far are given at once: waiting for the next frame would cost a live stream that time. The last frame is
+    shown for this time too.
 
     Args:
         frames: in the order in which they arrive.
@@ -63,7 +65,7 @@ def pick_by_time(frames: Iterable[LiveFrame], segment_seconds: float, frames_per
     pace = segment_seconds / (2 * frames_per_segment)  # place p is (2p + 1) paces after the beginning
     gap = max(GAP_SECONDS, segment_seconds)
     shown: LiveFrame | None = None
-    start, taken, shown_for, reason = 0.0, 0, 0.0, ""
+    start, taken, shown_for, reason = 0.0, 0, math.inf, ""  # shown_for: the shortest time of a frame so far
 
     def until(moment: float) -> Iterator[Pick]:
         """Yield the pick of the shown frame, if it takes places before a moment."""
@@ -79,17 +81,16 @@ def pick_by_time(frames: Iterable[LiveFrame], segment_seconds: float, frames_per
             if shown is None:
                 reason = "the stream begins"
             else:
-                yield from until(shown.time + shown_for)
                 reason = "another recording begins" if frame.begins else f"its clock jumped by {passed:+.1f} s"
-            start, taken, shown_for = frame.time, 0, 0.0
+            start, taken, shown_for = frame.time, 0, math.inf
         elif passed <= 0:
             continue
         else:
             yield from until(frame.time)
-            shown_for = passed
+            shown_for = min(shown_for, passed)
         shown = frame
-    if shown is not None:
-        yield from until(shown.time + shown_for)
+        if shown_for < math.inf:
+            yield from until(shown.time + shown_for)
 
 
 def pick_known_length(

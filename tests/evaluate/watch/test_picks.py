@@ -61,11 +61,12 @@ def test_a_frame_is_seen_where_it_is_shown(steps: list[float], frames: int) -> N
         for place in pick.places:
             moment = times[0] + seconds * (2 * place + 1) / (2 * frames)
             assert times[number] <= moment + 1e-6
+            shortest = min(np.diff(times[: number + 1]), default=0.0)  # places within this time are given at once
             if number + 1 < len(times):
-                assert moment <= times[number + 1] + 1e-6
+                assert moment <= max(times[number + 1], times[number] + shortest) + 1e-6
 
 
-def test_a_pick_never_waits_for_more_than_the_next_frame() -> None:
+def test_a_pick_does_not_wait_for_the_next_frame() -> None:
     seen: list[int] = []
 
     def frames():  # type: ignore[no-untyped-def]
@@ -73,8 +74,11 @@ def test_a_pick_never_waits_for_more_than_the_next_frame() -> None:
             seen.append(int(frame.captured))
             yield frame
 
+    picks = list(pick_by_time(frames(), 0.4, 5))
+    assert len(picks) == 50
+    seen.clear()
     for pick in pick_by_time(frames(), 0.4, 5):
-        assert seen[-1] <= int(pick.frame.captured) + 1 or seen[-1] == 99
+        assert seen[-1] == max(1, int(pick.frame.captured))  # the first frame waits: nothing is known of the rate
 
 
 @pytest.mark.parametrize(("jump", "word"), [(60.0, "+60.0 s"), (-60.0, "-60.0 s"), (-0.6, "-0.6 s")])
