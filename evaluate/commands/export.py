@@ -19,7 +19,8 @@ def export(
 
     The folder has the weights of the networks, and model.json with the classes and the settings of the features. The
     weights of a backbone are in it too if they are a file of your own or a trained VA-CNN. Weights that are installed
-    as a package or released under a name are found by that name.
+    as a package or released under a name are found by that name. A decision rule that `decide --store` has stored with
+    the model is copied too.
 
     Example: `python -m evaluate export out/mine --out mine-model`
     """

@@ -30,8 +30,14 @@ def predict(
     seed: ModelSeed = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes are shown.")] = 3,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Probability of a class from which on it is decided for.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Probability of a class from which on it is decided for; default: the decision rule that "
+            "`decide --store` has stored with the model, or 0.5 if there is none.",
+        ),
+    ] = None,
     as_json: Json = False,
     csv: Annotated[Path | None, typer.Option(help="File to write all probabilities into, as CSV.")] = None,
     annotate: Annotated[
@@ -59,24 +65,26 @@ def predict(
     - `python -m evaluate predict out/utd-mhad depth=a10_s2_t1.avi,skeleton=a10_s2_t1_skeleton.mat --json`
     """
     from common.log import notify
+    from evaluate.decisions.decision_maker import ConfidenceThreshold
     from evaluate.live.outputs import Outputs
     from evaluate.live.recogniser import Recogniser
     from evaluate.live.recognition import Recognition
     from evaluate.live.trained_model import find_model
     from evaluate.pipeline.inputs import default_workers
 
-    outputs = Outputs(csv=csv, annotate=annotate, html=html, top=top, threshold=threshold)
+    outputs = Outputs(csv=csv, annotate=annotate, html=html, top=top)
     outputs.check_inputs(inputs)
     outputs.check()
     found_model = find_model(model, method, seed)
-    recogniser = Recogniser(found_model, weights_of_streams(weights, found_model), device)
+    maker = None if threshold is None else ConfidenceThreshold(threshold)
+    recogniser = Recogniser(found_model, weights_of_streams(weights, found_model), device, maker)
     outputs.check_streams(recogniser.streams)
     print(f"model: {recogniser.summary}", file=sys.stderr)
     found, failed = [], 0
     for result in recogniser.recognise_inputs(inputs, workers or default_workers(), outputs.check_recordings):
         if isinstance(result, Recognition):
             found.append(result)
-            _print_recognition(result, top, threshold, as_json)
+            _print_recognition(result, top, as_json)
         else:
             failed += 1
             _print_unusable(result, as_json)
@@ -89,10 +97,10 @@ def predict(
         raise typer.Exit(SOME_FAILED)
 
 
-def _print_recognition(result: "Recognition", top: int, threshold: float, as_json_line: bool) -> None:
+def _print_recognition(result: "Recognition", top: int, as_json_line: bool) -> None:
     from evaluate.live.written import as_json, timeline
 
-    print(json.dumps(as_json(result, threshold)) if as_json_line else timeline(result, top, threshold), flush=True)
+    print(json.dumps(as_json(result)) if as_json_line else timeline(result, top), flush=True)
 
 
 def _print_unusable(result: "Unusable", as_json_line: bool) -> None:

@@ -1,6 +1,6 @@
 """Decision rules on predictions: each is fitted on validation clips, and judged on test clips."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from common.callbacks import ProgressCallback, no_progress
+from common.errors import UserError
 from evaluate.decisions import RULES, DecisionRule, decided_levels
 from evaluate.decisions.cost import costs, lowest_average_cost
 from evaluate.decisions.cross_validation import cross_validated_cost
@@ -58,7 +59,13 @@ def judge_rules(
         prices: of waiting; see `evaluate.decisions.cost.average_cost`.
         rules: by name.
         progress: gets (rules done, total), over all prices.
+
+    Raises:
+        UserError: a price is not in 0 … 1.
     """
+    for price in prices:
+        if not 0 <= price <= 1:
+            raise UserError(f"the price of waiting is a number from 0 to 1, and not {price:g}")
     scaled = [_scaled(model) for model in models]
     rows: list[dict[str, object]] = []
     for price in prices:
@@ -70,6 +77,22 @@ def judge_rules(
         best = min(own, key=lambda row: float(row["validation_cost"]))  # of several the first one, which is simpler
         rows += [{**row, "best": row is best} for row in own]
     return pd.DataFrame(rows)
+
+
+def judge_methods(
+    methods: Mapping[str, Sequence[SplitPredictions]],
+    prices: Sequence[float],
+    progress: Callable[[str], ProgressCallback] = lambda method: no_progress,
+) -> pd.DataFrame:
+    """Return the rows of `judge_rules` for each method, with the column `method` at the end.
+
+    Args:
+        methods: by name, the predictions of the seeds.
+        prices: see `judge_rules`.
+        progress: returns the progress callback of a method.
+    """
+    tables = {name: judge_rules(own, prices, progress=progress(name)) for name, own in methods.items()}
+    return pd.concat([table.assign(method=name) for name, table in tables.items()], ignore_index=True)
 
 
 def _scaled(model: SplitPredictions) -> SplitPredictions:

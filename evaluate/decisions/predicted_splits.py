@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from evaluate.decisions.judgement import SplitPredictions
-from evaluate.scoring.predictions import read_predictions
+from evaluate.scoring.predictions import Predictions, read_predictions
 from evaluate.scoring.scores import check_fits, join
 from manifests.manifest import Manifest
 
@@ -27,21 +27,34 @@ def read_splits(paths: Iterable[Path], manifest: Manifest) -> dict[str, list[Spl
         UserError: a file is no predictions file, is of another protocol, other classes or other clips, or has no
             predictions of the validation clips.
     """
+    splits = defaultdict(list)
+    for path in paths:
+        predictions = read_predictions(path)
+        splits[predictions.method].append(split_predictions(path, predictions, manifest))
+    return dict(splits)
+
+
+def split_predictions(path: Path, predictions: Predictions, manifest: Manifest) -> SplitPredictions:
+    """Return predictions by split, with the labels.
+
+    Args:
+        path: of the predictions, for messages.
+        predictions: of one model.
+        manifest: see `read_splits`.
+
+    Raises:
+        UserError: see `read_splits`.
+    """
     validation, test = manifest.clips[manifest.clips["split"] == "validation"], manifest.split("test")
     if len(validation) < LEAST_CLIPS:
         raise UserError(
             f"the manifest has {len(validation)} validation clips, and decision rules are fitted on them; "
             "set training groups apart for validation (--hold-out or --val of `python -m manifests`)"
         )
-    splits = defaultdict(list)
-    for path in paths:
-        predictions = read_predictions(path)
-        check_fits(predictions, manifest)
-        if missing := sorted(set(validation["clip_id"]) - set(predictions.clip_ids)):
-            raise UserError(
-                f"{path} has no predictions of {len(missing)} of the {len(validation)} validation clips, as of "
-                f"{missing[0]}; decision rules are fitted on them: write the predictions of both splits"
-            )
-        own = SplitPredictions(*join(predictions, validation), *join(predictions, test))
-        splits[predictions.method].append(own)
-    return dict(splits)
+    check_fits(predictions, manifest)
+    if missing := sorted(set(validation["clip_id"]) - set(predictions.clip_ids)):
+        raise UserError(
+            f"{path} has no predictions of {len(missing)} of the {len(validation)} validation clips, as of "
+            f"{missing[0]}; decision rules are fitted on them: write the predictions of both splits"
+        )
+    return SplitPredictions(*join(predictions, validation), *join(predictions, test))

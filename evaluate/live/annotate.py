@@ -8,7 +8,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,22 +34,14 @@ NARROWEST = 320  # pixels; a narrower picture is enlarged, so that the panel can
 USUAL_RATE = Fraction(25)  # of a folder of images, which has none
 
 
-@dataclass(frozen=True)
-class Style:
-    """How a video is annotated: the number of classes with a bar, and the threshold of the decision."""
-
-    top: int = 3
-    threshold: float = 0.5
-
-
-def annotate(path: str, recognition: Recognition, out: Path, style: Style) -> None:
+def annotate(path: str, recognition: Recognition, out: Path, top: int = 3) -> None:
     """Write an annotated MP4.
 
     Args:
         path: the video, a folder of images, or a URL.
         recognition: of this video.
         out: the file to write; it is whole or absent.
-        style: what is drawn.
+        top: how many classes have a bar.
 
     Raises:
         UserError: the file cannot be decoded or written.
@@ -58,15 +49,15 @@ def annotate(path: str, recognition: Recognition, out: Path, style: Style) -> No
     context = get_context("spawn")  # a fork would share the threads of torch
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            pool.submit(_write, path, recognition, out, style).result()
+            pool.submit(_write, path, recognition, out, top).result()
         except BrokenProcessPool as error:
             raise UserError(f"{out} was not written: the process that draws {path} crashed") from error
 
 
-def _write(path: str, recognition: Recognition, out: Path, style: Style) -> None:
+def _write(path: str, recognition: Recognition, out: Path, top: int) -> None:
     try:
         with _local(path) as file, _opened(file) as (rate, frames), atomic_write(out) as temporary:
-            _encode(temporary, rate, frames, recognition, style)
+            _encode(temporary, rate, frames, recognition, top)
     except (DecodeError, av.FFmpegError) as error:
         raise UserError(f"{out} was not written: {path}: {error}") from error
 
@@ -109,14 +100,14 @@ def _decoded(container: "av.container.InputContainer", stream: "av.VideoStream")
         yield upright
 
 
-def _encode(out: Path, rate: Fraction, frames: Frames, recognition: Recognition, style: Style) -> None:
+def _encode(out: Path, rate: Fraction, frames: Frames, recognition: Recognition, top: int) -> None:
     ends = segment_bounds(recognition.num_frames, len(recognition.probabilities))[:, 1].tolist()
     with av.open(str(out), "w", format="mp4") as container:
         encode: Callable[[NDArray[np.uint8]], None] | None = None
         for number, convert in enumerate(frames):
             picture = enlarged(convert())
             if encode is None:
-                panel = Panel(recognition, ends, style.top, style.threshold, picture.shape[1])
+                panel = Panel(recognition, ends, top, picture.shape[1])
                 encode = _encoder(container, rate, picture.shape[1], picture.shape[0] + panel.height)
             encode(np.concatenate([picture, panel.draw(number)]))
         if encode is None:

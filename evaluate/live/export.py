@@ -1,7 +1,8 @@
 """Export a model: one folder with everything that is needed to recognise new recordings on another machine.
 
 The folder has model.json and the weights of the networks. The weights of a backbone are in it too, unless any machine
-can have them by their name. model.json has the sha256 of every file.
+can have them by their name. model.json has the sha256 of all of them. A decision rule that is stored with the model is
+copied, if it is for the networks that are exported; its file has a sha256 of its own.
 """
 
 import shutil
@@ -9,9 +10,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import log
+from common.callbacks import Notify
 from common.errors import UserError
-from common.files import atomic_write
+from common.files import atomic_write, sha256_of
 from distill.model_description import MODEL, ModelDescription, read_description, write_description
+from evaluate.live.model_rule import RULE, find_rule, rule_file
 from evaluate.live.stream_network import local_weights
 from evaluate.live.trained_model import TrainedModel
 from extract.recorded_features import recorded_weights_name
@@ -26,21 +30,28 @@ class Exported:
     by_name: dict[str, str]
 
 
-def export_model(model: TrainedModel, out: Path, weights: dict[str, Path] | None = None) -> Exported:
+def export_model(
+    model: TrainedModel, out: Path, weights: dict[str, Path] | None = None, notify: Notify = log.notify
+) -> Exported:
     """Write a model into a folder of its own. The folder is complete or absent.
 
     Args:
         model: with the networks that are wanted.
         out: the folder; it must not exist or be empty, or hold this very model.
         weights: by stream, the file of weights of its backbone, if that is not near the model.
+        notify: gets a sentence if the stored decision rule is for other networks, and is not exported.
 
     Raises:
-        UserError: the folder holds something else or cannot be written, or the weights of a backbone are missing.
+        UserError: the folder holds something else or cannot be written, the stored decision rule is damaged, or the
+            weights of a backbone are missing.
     """
     described, files, by_name = _plan(model, weights or {})
+    if find_rule(model, notify) is not None:
+        files[RULE] = rule_file(model)
     names = (MODEL, *files)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if (out / MODEL).is_file() and read_description(out) == described:
+            _refuse_other_rule(out / RULE, files.get(RULE))
             return Exported(out, names, by_name)
         raise UserError(f"{out} exists and holds something else; give another folder, or remove it")
     try:
@@ -55,6 +66,14 @@ def export_model(model: TrainedModel, out: Path, weights: dict[str, Path] | None
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
     return Exported(out, names, by_name)
+
+
+def _refuse_other_rule(there: Path, own: Path | None) -> None:
+    """Refuse a folder with the same model if only one of them has a decision rule, or each another one."""
+    if (sha256_of(there) if there.exists() else None) != (sha256_of(own) if own else None):
+        raise UserError(
+            f"{there.parent} holds the same model, but not the same decision rule; give another folder, or remove it"
+        )
 
 
 def _plan(model: TrainedModel, weights: dict[str, Path]) -> tuple[ModelDescription, dict[str, Path], dict[str, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from common.callbacks import Notify, no_notice
 from common.errors import UserError
 from common.files import write_text
-from evaluate.live.annotate import Style, annotate
+from evaluate.live.annotate import annotate
 from evaluate.live.page import PageStyle, write_page
 from evaluate.live.recognition import Recognition, Recording
 from evaluate.live.written import as_csv
@@ -28,14 +28,12 @@ class Outputs:
         annotate: an MP4, or a folder for one of each video.
         html: a page.
         top: how many classes are shown.
-        threshold: see `Recognition.decision`.
     """
 
     csv: Path | None
     annotate: Path | None
     html: Path | None
     top: int
-    threshold: float
 
     def check(self) -> None:
         """Refuse files that cannot be written, before anything is recognised.
@@ -116,12 +114,12 @@ class Outputs:
             write_text(self.csv, as_csv(recognitions))
             notify(f"written: {self.csv}")
         if self.html is not None:
-            write_page(self.html, recognitions, PageStyle(model, self.top, self.threshold, joint_list))
+            write_page(self.html, recognitions, PageStyle(model, self.top, joint_list))
             notify(f"written: {self.html}")
         by_recording = {id(each.recording): each for each in recognitions}
         for recording, path, out in self._annotated([each.recording for each in recognitions]):
             try:
-                annotate(path, by_recording[id(recording)], out, Style(self.top, self.threshold))
+                annotate(path, by_recording[id(recording)], out, self.top)
                 notify(f"written: {out}")
             except UserError as error:
                 yield str(error)

@@ -26,13 +26,11 @@ class PageStyle:
     Attributes:
         model: what recognised the recordings, in words.
         top: how many classes are shown at each moment.
-        threshold: see `Recognition.decision`.
         joint_list: of skeletons, to draw them; None: there is none.
     """
 
     model: str
     top: int = 3
-    threshold: float = 0.5
     joint_list: JointList | None = None
 
 
@@ -70,7 +68,7 @@ def _pictures(recognition: Recognition, joint_list: JointList | None) -> KeyFram
 
 def _context(recognition: Recognition, pictures: KeyFrames, style: PageStyle) -> Mapping[str, Any]:
     """Return the values that the template shows of one recording."""
-    decision = recognition.decision(style.threshold)
+    decision = recognition.decision()
     moments = [
         {
             "seen": percent(ratio),
@@ -80,7 +78,7 @@ def _context(recognition: Recognition, pictures: KeyFrames, style: PageStyle) ->
         }
         for level, (ratio, best) in enumerate(zip(recognition.ratios, recognition.top(style.top), strict=True), start=1)
     ]
-    sentence = decision_in_words(recognition, style.threshold)
+    sentence = decision_in_words(recognition)
     return {
         "name": recognition.recording.name,
         "num_frames": recognition.num_frames,

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.class_colours import class_colours
-from evaluate.live.recognition import Recognition
+from evaluate.live.recognition import Decision, Recognition
 from evaluate.live.written import percent
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -31,14 +32,12 @@ class Panel:
         recognition: the probabilities.
         ends: (N,) the number of the frame after each segment's last one.
         top: how many classes have a bar.
-        threshold: see `Recognition.decision`.
         width: in pixels.
     """
 
     recognition: Recognition
     ends: Sequence[int]
     top: int
-    threshold: float
     width: int
 
     @property
@@ -81,7 +80,7 @@ class Panel:
             pen.text((right + 3 * gap, y), percent(probability), INK, font)
 
     def _headline(self, seen: int) -> str:
-        decision = self.recognition.decision(self.threshold)
+        decision = self._decision
         if decision is not None and decision.level <= seen:
             return f"decided at {percent(decision.ratio)}: {decision.name}"
         return f"{percent(seen / len(self.ends))} seen, not decided" if seen else "nothing seen yet"
@@ -99,8 +98,10 @@ class Panel:
             return bottom - chart * probability
 
         pen.line((left, bottom, right, bottom), FAINT, scale)
-        for dash in range(left, right, 8 * scale):
-            pen.line((dash, y(self.threshold), dash + 3 * scale, y(self.threshold)), FAINT, scale)
+        maker = self.recognition.decision_maker
+        if isinstance(maker, ConfidenceThreshold):
+            for dash in range(left, right, 8 * scale):
+                pen.line((dash, y(maker.threshold), dash + 3 * scale, y(maker.threshold)), FAINT, scale)
         for index, name in self._shown(seen):
             course = self.recognition.probabilities[:seen, index]
             points = [(x(end), y(p)) for end, p in zip(self.ends[:seen], course, strict=True)]
@@ -108,10 +109,14 @@ class Panel:
             for across, down in points:
                 pen.ellipse((across - dot, down - dot, across + dot, down + dot), self._colours[name])
         pen.line((x(frame + 1), top, x(frame + 1), bottom), FAINT, scale)
-        decision = self.recognition.decision(self.threshold)
+        decision = self._decision
         if decision is not None and decision.level <= seen:
             moment = x(self.ends[decision.level - 1])
             pen.line((moment, top, moment, bottom), DECIDED, 2 * scale)
+
+    @cached_property
+    def _decision(self) -> Decision | None:
+        return self.recognition.decision()
 
     def _shown(self, seen: int) -> list[tuple[int, str]]:
         """Return the classes that have or had a bar, by their number."""

@@ -9,6 +9,8 @@ import torch
 from common.errors import UserError
 from distill.checkpoint import load_classifier
 from distill.models import Classifier, predict_probabilities
+from evaluate.decisions.decision_maker import DecisionMaker
+from evaluate.live.model_rule import decision_maker_of
 from evaluate.live.recognition import Recognition, Recording, Unusable
 from evaluate.live.recordings import find_recordings
 from evaluate.live.stream_network import StreamNetwork
@@ -31,6 +33,7 @@ class Recogniser:
         model: the files of the model.
         weights: see `load`.
         device: see `load`.
+        decision_maker: None: the rule that is stored with the model, or else a threshold of confidence.
 
     Raises:
         UserError: see `load`.
@@ -39,12 +42,20 @@ class Recogniser:
         classes: the names of the classes, in the order of the probabilities.
         num_segments: N.
         summary: which method and seeds are used, in words.
+        decision_maker: what decides on the probabilities.
     """
 
-    def __init__(self, model: TrainedModel, weights: Weights = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        model: TrainedModel,
+        weights: Weights = None,
+        device: str = "auto",
+        decision_maker: DecisionMaker | None = None,
+    ) -> None:
         self.classes = model.description.classes
         self.num_segments = model.description.num_segments
         self.summary = model.summary
+        self.decision_maker = decision_maker_of(model) if decision_maker is None else decision_maker
         networks = model.description.networks
         names = tuple(name for name in model.description.streams if any(name in each.streams for each in networks))
         own = _weights_by_stream(weights, names)
@@ -72,7 +83,8 @@ class Recogniser:
                 several streams by stream.
 
         Raises:
-            UserError: there is no such model, it is damaged or not finished, or the weights of a backbone are missing.
+            UserError: there is no such model, it is damaged or not finished, its stored decision rule is damaged, or
+                the weights of a backbone are missing.
         """
         return cls(find_model(Path(model), method, seed), weights, device)
 
@@ -156,7 +168,7 @@ class Recogniser:
                 )
             probabilities.append(predict_probabilities(network, torch.from_numpy(values))[0])
         first = next(iter(features.values()))
-        return Recognition(recording, self.classes, average(probabilities), first.num_frames)
+        return Recognition(recording, self.classes, average(probabilities), first.num_frames, self.decision_maker)
 
 
 def load_networks(model: TrainedModel) -> list[tuple[Classifier, tuple[str, ...]]]:

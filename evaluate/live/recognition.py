@@ -1,11 +1,13 @@
 """The result for one recording: class probabilities after each segment, the best classes, and the decision."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from evaluate.decisions.decision_maker import ConfidenceThreshold, DecisionMaker
 
 
 class Recording(NamedTuple):
@@ -35,7 +37,7 @@ class ClassProbability(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """The first moment at which a class is probable enough.
+    """The first moment at which the prediction is good enough, and the class that is most probable there.
 
     Attributes:
         level: the progress level, from 1 to N.
@@ -59,12 +61,14 @@ class Recognition:
         classes: the C names of the classes, in the order of the probabilities.
         probabilities: (N, C) float32; row n is the prediction from the first n + 1 of N segments.
         num_frames: number of frames of the recording, in its first stream.
+        decision_maker: of the model that recognised it.
     """
 
     recording: Recording
     classes: tuple[str, ...]
     probabilities: NDArray[np.float32]
     num_frames: int
+    decision_maker: DecisionMaker = field(default_factory=ConfidenceThreshold)
 
     @property
     def ratios(self) -> tuple[float, ...]:
@@ -79,12 +83,18 @@ class Recognition:
         """
         return [most_probable(self.classes, row, k) for row in self.probabilities]
 
-    def decision(self, threshold: float = 0.5) -> Decision | None:
-        """Return the first moment at which the most probable class has at least this probability; None: never."""
-        for level, (best,) in enumerate(self.top(1), start=1):
-            if best.probability >= threshold:
-                return Decision(level, self.ratios[level - 1], *best)
-        return None
+    def decision(self, threshold: float | None = None) -> Decision | None:
+        """Return the first moment at which the decision maker decides; None: never.
+
+        Args:
+            threshold: a probability that the most probable class needs; None: the model's decision maker decides.
+        """
+        maker = self.decision_maker if threshold is None else ConfidenceThreshold(threshold)
+        decided = maker.decided(self.probabilities)
+        if not decided.any():
+            return None
+        level = int(decided.argmax()) + 1
+        return Decision(level, self.ratios[level - 1], *self.top(1)[level - 1][0])
 
 
 def most_probable(classes: Sequence[str], probabilities: NDArray[np.float32], k: int) -> list[ClassProbability]:

@@ -49,11 +49,16 @@ class TrainedModel:
         return tuple(dict.fromkeys(network.seed for network in self.description.networks))
 
     @property
+    def is_late_fusion(self) -> bool:
+        """Whether its networks have different streams, and their probabilities are averaged."""
+        return len({network.streams for network in self.description.networks}) > 1
+
+    @property
     def summary(self) -> str:
         """What is used, in words: the method, the seeds, and a warning if it is no early recognition."""
         own, seeds = self.description, self.seeds
         which = f"seed {seeds[0]}" if len(seeds) == 1 else f"the mean over the seeds {', '.join(map(str, seeds))}"
-        fused = ", late fusion" if len({network.streams for network in own.networks}) > 1 else ""
+        fused = ", late fusion" if self.is_late_fusion else ""
         future = "; each of its answers depends on the whole recording" if own.sees_future else ""
         return f"{own.title} ({own.method}{fused}), {which}{future}"
 

@@ -5,6 +5,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from evaluate.decisions.decision_maker import ConfidenceThreshold
+from evaluate.decisions.stored_rule import StoredRule
 from evaluate.live.recognition import ClassProbability, Recognition
 
 WIDTH = 80  # columns of a terminal
@@ -13,7 +15,7 @@ NAME = 42  # columns of the name of the most probable class, at most; the next c
 CSV_COLUMNS = ("video", "observation_ratio", "class", "probability")
 
 
-def timeline(recognition: Recognition, top: int, threshold: float) -> str:
+def timeline(recognition: Recognition, top: int) -> str:
     """Return a recognition as lines of at most 80 columns, one for each observation ratio.
 
     A line has the share of the recording that was seen, the most probable class with a bar, and the next classes.
@@ -21,7 +23,6 @@ def timeline(recognition: Recognition, top: int, threshold: float) -> str:
     Args:
         recognition: what is shown.
         top: how many classes a line names.
-        threshold: the probability from which on the decision is made; see `Recognition.decision`.
     """
     best = recognition.top(top)
     width = min(NAME, max(len(row[0].name) for row in best))
@@ -30,15 +31,17 @@ def timeline(recognition: Recognition, top: int, threshold: float) -> str:
         bar = "█" * round(BAR * row[0].probability)
         line = f"{percent(ratio):>6}  {bar:<{BAR}} {percent(row[0].probability):>5}  {cut(row[0].name, width):<{width}}"
         lines.append(cut(f"{line}  {_others(row[1:])}".rstrip(), WIDTH))
-    return "\n".join([*lines, f"        {decision_in_words(recognition, threshold)}"])
+    return "\n".join([*lines, f"        {decision_in_words(recognition)}"])
 
 
-def decision_in_words(recognition: Recognition, threshold: float) -> str:
-    """Return what was decided and when, or that nothing was."""
-    decision = recognition.decision(threshold)
+def decision_in_words(recognition: Recognition) -> str:
+    """Return what was decided, when, and by which stored rule; or that nothing was decided."""
+    decision, maker = recognition.decision(), recognition.decision_maker
     if decision is None:
-        return f"not decided: no class reaches {percent(threshold)}"
-    return f"decided at {percent(decision.ratio)}: {decision.name} ({percent(decision.probability)})"
+        reached = f": no class reaches {percent(maker.threshold)}" if isinstance(maker, ConfidenceThreshold) else ""
+        return f"not decided{reached}"
+    by = f" by {maker.summary}" if isinstance(maker, StoredRule) else ""
+    return f"decided at {percent(decision.ratio)}: {decision.name} ({percent(decision.probability)}){by}"
 
 
 def percent(share: float) -> str:
@@ -46,9 +49,9 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def as_json(recognition: Recognition, threshold: float) -> dict[str, Any]:
+def as_json(recognition: Recognition) -> dict[str, Any]:
     """Return a recognition as plain values: the probabilities are N lists of C numbers."""
-    decision = recognition.decision(threshold)
+    decision = recognition.decision()
     return {
         "video": recognition.recording.name,
         "num_frames": recognition.num_frames,
@@ -56,6 +59,7 @@ def as_json(recognition: Recognition, threshold: float) -> dict[str, Any]:
         "observation_ratios": list(recognition.ratios),
         "probabilities": recognition.probabilities.tolist(),
         "decision": None if decision is None else decision._asdict(),
+        "decided_by": recognition.decision_maker.as_json(),
     }
 
 

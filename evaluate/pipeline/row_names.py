@@ -10,7 +10,11 @@ V = TypeVar("V")
 
 def row_name(method: str, source: str = "") -> str:
     """Return the row of a method on a source, as in `With distillation, early fusion`; empty: the only source."""
-    title = METHODS[method].title
+    return with_source(METHODS[method].title, source)
+
+
+def with_source(title: str, source: str) -> str:
+    """Return a method's title with the source; see `row_name`."""
     return f"{title}, {source}" if source else title
 
 

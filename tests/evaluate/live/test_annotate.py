@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from common.errors import UserError
+from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live import annotate as annotating
-from evaluate.live.annotate import Style, annotate, enlarged
+from evaluate.live.annotate import annotate, enlarged
 from evaluate.live.panel import DECIDED, Panel
 from evaluate.live.recognition import Recognition, Recording
 from extract.decoding.decoders.pyav import read_with_pyav
@@ -31,7 +32,7 @@ def recognition(name: Path | str = "a.mp4", num_frames: int = FRAMES, seed: int 
 
 
 def panel(found: Recognition, width: int = 320) -> Panel:
-    return Panel(found, segment_bounds(found.num_frames, N)[:, 1].tolist(), 3, 0.5, width)
+    return Panel(found, segment_bounds(found.num_frames, N)[:, 1].tolist(), 3, width)
 
 
 def test_the_panel_knows_no_later_segment() -> None:
@@ -52,8 +53,8 @@ def has_colour(picture: np.ndarray, colour: str) -> bool:
 
 def test_the_decision_is_drawn_from_its_moment_on() -> None:
     found = replace(recognition(), probabilities=np.array([[0.4, 0.6]] + [[0.1, 0.9]] * 3, np.float32)[:, [0, 1]])
-    found = replace(found, classes=("fall", "rise"))
-    own = replace(panel(found), threshold=0.8)
+    found = replace(found, classes=("fall", "rise"), decision_maker=ConfidenceThreshold(0.8))
+    own = panel(found)
     shown = [has_colour(own.draw(frame), DECIDED) for frame in range(FRAMES)]
     assert shown == [frame >= 10 for frame in range(FRAMES)], "the second segment ends with frame 10"
 
@@ -79,7 +80,7 @@ def test_every_frame_is_there_at_the_right_rate(
     monkeypatch.setattr(annotating, "ENCODERS", encoders)
     source = tmp_path / "numbered.avi"
     write_numbered_clip(source, FRAMES)
-    annotating._write(str(source), recognition(), tmp_path / "out.mp4", Style())
+    annotating._write(str(source), recognition(), tmp_path / "out.mp4", 3)
     frames, rate, codec = read(tmp_path / "out.mp4")
     originals = [enlarged(convert()) for convert in read_with_pyav(source)]
     with av.open(str(source)) as container:
@@ -96,7 +97,7 @@ def test_a_rotated_video_is_upright_and_odd_sides_become_even(tmp_path: Path) ->
     write_numbered_clip(source, FRAMES, codec="libx264")
     plain = enlarged(next(iter(read_with_pyav(source)))())
     set_display_matrix(source, (0, 1, -1, 0))
-    annotate(str(source), recognition(source), tmp_path / "out.mp4", Style())
+    annotate(str(source), recognition(source), tmp_path / "out.mp4")
     turned = enlarged(next(iter(read_with_pyav(source)))())
     (first, *_), _, _ = read(tmp_path / "out.mp4")
     assert turned.shape != plain.shape
@@ -109,13 +110,13 @@ def test_a_folder_of_frames_gets_a_usual_rate(tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     for number in range(8):
         Image.new("RGB", (40, 30), (30 * number, 0, 0)).save(tmp_path / "frames" / f"{number}.png")
-    annotate(str(tmp_path / "frames"), recognition(num_frames=8), tmp_path / "out.mp4", Style())
+    annotate(str(tmp_path / "frames"), recognition(num_frames=8), tmp_path / "out.mp4")
     frames, rate, _ = read(tmp_path / "out.mp4")
     assert len(frames) == 8 and rate == 25
 
 
-class Crash(Style):
-    """A style that ends the process that gets it, as a crash of a library does."""
+class Crash(ConfidenceThreshold):
+    """A decision maker that ends the process that gets it, as a crash of a library does."""
 
     def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
         return os._exit, (1,)
@@ -123,16 +124,16 @@ class Crash(Style):
 
 def test_a_crash_of_a_library_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="out.mp4 was not written: the process that draws a.avi crashed"):
-        annotate("a.avi", recognition(), tmp_path / "out.mp4", Crash())
+        annotate("a.avi", replace(recognition(), decision_maker=Crash()), tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(UserError, match="out.mp4 was not written: .*text.mp4: not a video"):
-        annotate(str(tmp_path / "text.mp4"), recognition(), tmp_path / "out.mp4", Style())
+        annotate(str(tmp_path / "text.mp4"), recognition(), tmp_path / "out.mp4")
     (tmp_path / "file").touch()
     write_numbered_clip(tmp_path / "a.avi", FRAMES)
     with pytest.raises(UserError, match="cannot write"):
-        annotate(str(tmp_path / "a.avi"), recognition(), tmp_path / "file" / "out.mp4", Style())
+        annotate(str(tmp_path / "a.avi"), recognition(), tmp_path / "file" / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()

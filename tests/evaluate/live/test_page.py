@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.page import PageStyle, write_page
 from evaluate.live.recognition import Recognition, Recording
 from extract.decoding.synthetic_clip import write_numbered_clip
@@ -16,10 +17,16 @@ def test_the_page_has_pictures_and_probabilities_and_no_links(tmp_path: Path) ->
     write_numbered_clip(tmp_path / "a.avi", 12)
     (tmp_path / "<b>.avi").write_text("no video")
     shown = [
-        Recognition(Recording(str(tmp_path / name), {"f": str(tmp_path / name)}), ("UpDown", "<i>"), SHARES, 12)
+        Recognition(
+            Recording(str(tmp_path / name), {"f": str(tmp_path / name)}),
+            ("UpDown", "<i>"),
+            SHARES,
+            12,
+            ConfidenceThreshold(0.8),
+        )
         for name in ("a.avi", "<b>.avi")
     ]
-    write_page(tmp_path / "page.html", shown, PageStyle("a <model>", top=2, threshold=0.8))
+    write_page(tmp_path / "page.html", shown, PageStyle("a <model>", top=2))
     page = (tmp_path / "page.html").read_text()
     assert page.count('src="data:image/jpeg;base64,') == 3
     assert page.count("<li>") + page.count("<li class") == 6 and page.count('class="decided"') == 2
@@ -28,5 +35,5 @@ def test_the_page_has_pictures_and_probabilities_and_no_links(tmp_path: Path) ->
     assert "UpDown" in page and "90.0%" in page
     assert not re.search(r"<(script|link (?!rel=\"icon\")|i>)|https?://", page)
     again = (tmp_path / "page.html").read_bytes()
-    write_page(tmp_path / "page.html", shown, PageStyle("a <model>", top=2, threshold=0.8))
+    write_page(tmp_path / "page.html", shown, PageStyle("a <model>", top=2))
     assert (tmp_path / "page.html").read_bytes() == again

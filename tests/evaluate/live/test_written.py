@@ -7,14 +7,16 @@ import json
 import numpy as np
 import pytest
 
+from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.recognition import Decision, Recognition, Recording
 from evaluate.live.written import as_csv, as_json, timeline
 
 ROWS = [[0.4, 0.4, 0.2], [0.25, 0.7, 0.05], [0.05, 0.95, 0.0]]
 
 
-def recognition(classes: tuple[str, ...] = ("fall", "rise", "turn")) -> Recognition:
-    return Recognition(Recording("a.mp4", {"features": "a.mp4"}), classes, np.array(ROWS, np.float32), 30)
+def recognition(classes: tuple[str, ...] = ("fall", "rise", "turn"), threshold: float = 0.6) -> Recognition:
+    maker = ConfidenceThreshold(threshold)
+    return Recognition(Recording("a.mp4", {"features": "a.mp4"}), classes, np.array(ROWS, np.float32), 30, maker)
 
 
 def test_the_best_classes_and_the_decision() -> None:
@@ -31,27 +33,28 @@ def test_the_best_classes_and_the_decision() -> None:
 
 
 def test_the_timeline() -> None:
-    assert timeline(recognition(), 2, 0.6).split("\n") == [
+    assert timeline(recognition(), 2).split("\n") == [
         "a.mp4 (30 frames)",
         "  33 %  ████████              40 %  fall  40 % rise",
         "  67 %  ██████████████        70 %  rise  25 % fall",
         " 100 %  ███████████████████   95 %  rise  5 % fall",
         "        decided at 67 %: rise (70 %)",
     ]
-    assert timeline(recognition(), 1, 0.99).endswith("95 %  rise\n        not decided: no class reaches 99 %")
+    assert timeline(recognition(threshold=0.99), 1).endswith("95 %  rise\n        not decided: no class reaches 99 %")
 
 
 def test_long_names_fit_into_80_columns() -> None:
-    lines = timeline(recognition(("a" * 70, "b" * 70, "c" * 70)), 3, 0.5).split("\n")
+    lines = timeline(recognition(("a" * 70, "b" * 70, "c" * 70)), 3).split("\n")
     assert max(map(len, lines[1:4])) == 80 and all("…" in line for line in lines[1:4])
 
 
 def test_json_has_n_lists_of_c() -> None:
-    content = json.loads(json.dumps(as_json(recognition(), 0.6)))
+    content = json.loads(json.dumps(as_json(recognition())))
     assert content["video"] == "a.mp4" and content["classes"] == ["fall", "rise", "turn"]
     np.testing.assert_array_equal(np.array(content["probabilities"], np.float32), np.array(ROWS, np.float32))
     assert content["decision"] == {"level": 2, "ratio": 2 / 3, "name": "rise", "probability": pytest.approx(0.7)}
-    assert as_json(recognition(), 1)["decision"] is None
+    assert content["decided_by"] == {"threshold": 0.6}
+    assert as_json(recognition(threshold=1))["decision"] is None
 
 
 def test_csv_has_all_digits() -> None:
