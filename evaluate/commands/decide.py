@@ -73,8 +73,7 @@ def decide(
     if out is not None:
         print(f"in {out}: all numbers")
     if stored is not None:
-        seeds = ", ".join(map(str, stored.rule.seeds))
-        print(f"stored for {stored.rule.method}, seeds {seeds}: {stored.rule.summary}, in {stored.file}")
+        print(f"stored in {stored.file}: {stored.rule.summary}; `predict` decides by it")
 
 
 def _compare(

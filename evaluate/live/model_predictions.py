@@ -42,9 +42,9 @@ def _refuse_other_model(path: Path, own: Predictions, model: TrainedModel) -> No
     described, rows = model.description, _rows_of(model)
     if own.method not in rows:
         raise UserError(
-            f"{path} has the predictions of {own.method}, and `predict` uses {model.summary} of {model.folder}: "
-            f"{_fitting_command(model)}. To use another method, make a model of it: `python -m evaluate export "
-            f"{shlex.quote(str(model.folder))} --method METHOD --out NEW`, and give --store NEW"
+            f"{path} has the predictions of {own.method!r}, and those of {rows[0]!r} are needed for the model in "
+            f"{model.folder}: {_fitting_command(model)}. For another method, make a model of it with `python -m "
+            f"evaluate export {shlex.quote(str(model.folder))} --method METHOD --out NEW`, and give --store NEW"
         )
     caches = parse_config(Provenance, {**own.provenance, "num_classes": len(own.classes)}, str(path)).caches
     pairs = {
@@ -67,13 +67,12 @@ def _refuse_other_seeds(every: Mapping[Path, Predictions], model: TrainedModel) 
     """Refuse predictions that are not one file for each seed of a model."""
     seeds = sorted(own.seed for own in every.values())
     if seeds != sorted(model.seeds):
-        alone = (
-            ""
-            if len(model.files) == 1
-            else f". To use one seed, give its run folder, as --store {model.files[0].parent}"
-        )
+        run = model.files[0].parent
+        has_runs = len(model.seeds) > 1 and run != model.folder and not model.is_late_fusion
+        alone = f". For one seed, give its run folder, as --store {run}" if has_runs else ""
         raise UserError(
-            f"the predictions are of seeds {', '.join(map(str, seeds))}, and `predict` uses {model.summary}: "
+            f"the predictions are of seeds {', '.join(map(str, seeds))}, and those of seeds "
+            f"{', '.join(map(str, model.seeds))} are needed for the model in {model.folder}: "
             f"{_fitting_command(model)}{alone}"
         )
 

@@ -40,7 +40,7 @@ def find_rule(model: TrainedModel, notify: Notify = log.notify) -> StoredRule | 
     same = (rule.method, rule.seeds) == (described.method, model.seeds)
     which = "other weights of " if same else ""
     notify(
-        f"the decision rule in {path} ({rule.summary}) is not used: it is for {which}{rule.method}, seeds "
+        f"the decision rule in {path} ({rule.summary}) is not used: it is for {which}the method {rule.method}, seeds "
         f"{', '.join(map(str, rule.seeds))}"
     )
     return None

@@ -1,6 +1,7 @@
 """`python -m evaluate decide`: a short table, all numbers as JSON and CSV, and sentences for what does not work."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -41,12 +42,36 @@ def test_prices_are_sorted_and_shown_once(words: list[str]) -> None:
     assert [row["price"] for row in rows] == [0.1] * len(RULES) + [0.5] * len(RULES)
 
 
+def test_the_best_rule_of_the_mean_is_stored_with_the_model(
+    words: list[str], one_stream: Path, tmp_path: Path, drawn: Path
+) -> None:
+    model, out = tmp_path / "model", tmp_path / "decisions.csv"
+    shutil.copytree(one_stream, model)
+    given = [*words, "--price", "0.2", "--price", "0.2", "--store", str(model), "--out", str(out)]
+    shown = CliRunner().invoke(app, given, catch_exceptions=False)
+    lines = shown.output.splitlines()
+    assert lines[0] == "With distillation: the mean over the seeds 0, 1; 10 validation clips, 10 test clips"
+    table = pd.read_csv(out)
+    (best,) = table[table["best"]]["title"]
+    assert lines[-1] == f"stored in {model}/decision_rule.safetensors: {best}, price 0.2; `predict` decides by it"
+    assert any(line.startswith(f"{best} *") for line in lines)
+    content = (model / "decision_rule.safetensors").read_bytes()
+    found = json.loads(CliRunner().invoke(app, [*given, "--json"], catch_exceptions=False).output)
+    assert found["stored"]["title"] == best and found["stored"]["file"] == f"{model}/decision_rule.safetensors"
+    assert found["stored"]["seeds"] == [0, 1] and len(found["decisions"]) == len(RULES)
+    assert (model / "decision_rule.safetensors").read_bytes() == content
+
+
 def test_what_does_not_work_is_a_sentence(words: list[str], tmp_path: Path, drawn: Path) -> None:
     def error(*given: str) -> str:
         with pytest.raises(UserError) as caught:
             CliRunner().invoke(app, list(given), catch_exceptions=False)
         return str(caught.value)
 
+    assert "--store needs exactly one --price" in error(*words, "--store", str(tmp_path))
+    prices = ["--price", "0.1", "--price", "0.2"]
+    assert "--store needs exactly one --price" in error(*words, *prices, "--store", str(tmp_path))
+    assert "is no trained model" in error(*words, "--price", "0.1", "--store", str(tmp_path))
     assert "is a folder; give the name of a CSV file" in error(*words, "--out", str(tmp_path))
     (manifest,) = drawn.glob("*.csv")
     clips = pd.read_csv(manifest)

@@ -155,6 +155,41 @@ def test_a_folder_that_is_no_model_and_an_empty_folder(
     assert "there are no videos in it" in error and "the input cannot be used" in error
 
 
+def test_the_rule_that_decide_stores_decides_and_a_threshold_wins(
+    one_stream: Path, drawn: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, video = tmp_path / "out", videos / "a.avi"
+    shutil.copytree(one_stream, out)
+    (manifest,) = drawn.glob("*.csv")
+    predictions = sorted((out / "predictions").glob("with-seed*.h5"))
+    # At the price 1 only time counts.
+    assert call("decide", *predictions, "--manifest", manifest, "--price", 1, "--store", out) == 0
+    stored = f"stored in {out}/decision_rule.safetensors: Fixed ratio, price 1; `predict` decides by it\n"
+    assert capsys.readouterr().out.endswith(stored)
+    assert call("export", out, "--out", tmp_path / "model") == 0
+    assert "seed1.safetensors, decision_rule.safetensors (" in capsys.readouterr().out
+    printed = {}
+    for name, model, *options in (
+        ("rule", out),
+        ("exported", tmp_path / "model"),
+        ("threshold", out, "--threshold", 0.99),
+        ("one seed", out, "--seed", 0),
+    ):
+        page = tmp_path / f"{name}.html"
+        assert call("predict", model, video, "--top", 1, "--html", page, *options, "--device", "cpu") == 0
+        printed[name] = capsys.readouterr()
+        sentence = printed[name].out.splitlines()[-1].strip()
+        assert f"{sentence[0].upper()}{sentence[1:]}. " in page.read_text()
+    assert "        decided at 20 %: " in printed["rule"].out and "by Fixed ratio, price 1\n" in printed["rule"].out
+    assert printed["exported"].out == printed["rule"].out
+    assert printed["threshold"].out.endswith("        not decided: no class reaches 99 %\n")
+    assert "is not used: it is for the method with, seeds 0, 1" in printed["one seed"].err
+    assert "price" not in printed["one seed"].out and "not used" not in printed["threshold"].err
+    assert call("predict", out, video, "--json", "--device", "cpu") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["decision"]["level"] == 1 and content["decided_by"]["rule"] == "fixed"
+
+
 def test_an_exported_model_predicts_the_same(
     one_stream: Path, videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

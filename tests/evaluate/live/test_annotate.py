@@ -20,6 +20,7 @@ from evaluate.live.recognition import Recognition, Recording
 from extract.decoding.decoders.pyav import read_with_pyav
 from extract.decoding.synthetic_clip import set_display_matrix, write_numbered_clip
 from extract.segments import segment_bounds
+from tests.evaluate.live.conftest import fixed_rule
 
 FRAMES, N = 23, 4
 
@@ -57,6 +58,15 @@ def test_the_decision_is_drawn_from_its_moment_on() -> None:
     own = panel(found)
     shown = [has_colour(own.draw(frame), DECIDED) for frame in range(FRAMES)]
     assert shown == [frame >= 10 for frame in range(FRAMES)], "the second segment ends with frame 10"
+
+
+def test_a_stored_rule_decides_and_no_threshold_is_drawn() -> None:
+    by_threshold = replace(recognition(), decision_maker=ConfidenceThreshold(0.97))
+    by_rule = replace(recognition(), decision_maker=fixed_rule(3, N, 5))
+    faint = [int((panel(found).draw(3) == 0xBB).all(2).sum()) for found in (by_threshold, by_rule)]
+    assert faint[0] > faint[1] > 0
+    shown = [has_colour(panel(by_rule).draw(frame), DECIDED) for frame in range(FRAMES)]
+    assert shown == [frame >= 16 for frame in range(FRAMES)], "the third segment ends with frame 16"
 
 
 @pytest.mark.parametrize("width", [320, 1920])
@@ -97,7 +107,7 @@ def test_a_rotated_video_is_upright_and_odd_sides_become_even(tmp_path: Path) ->
     write_numbered_clip(source, FRAMES, codec="libx264")
     plain = enlarged(next(iter(read_with_pyav(source)))())
     set_display_matrix(source, (0, 1, -1, 0))
-    annotate(str(source), recognition(source), tmp_path / "out.mp4")
+    annotate(str(source), replace(recognition(source), decision_maker=fixed_rule(2, N, 5)), tmp_path / "out.mp4")
     turned = enlarged(next(iter(read_with_pyav(source)))())
     (first, *_), _, _ = read(tmp_path / "out.mp4")
     assert turned.shape != plain.shape

@@ -12,6 +12,7 @@ from common.files import sha256_of
 from evaluate.live.export import export_model
 from evaluate.live.recogniser import Recogniser
 from evaluate.live.trained_model import find_model
+from tests.evaluate.live.conftest import store_fixed_rule
 
 
 def test_a_model_of_one_stream(one_stream: Path, drawn: Path, tmp_path: Path) -> None:
@@ -93,6 +94,26 @@ def test_another_model_is_never_overwritten(one_stream: Path, tmp_path: Path) ->
         with pytest.raises(UserError, match="holds something else"):
             export_model(model, tmp_path / place)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full", "model"]
+
+
+def test_the_stored_rule_is_exported_with_its_networks(one_stream: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    notices: list[str] = []
+    shutil.copytree(one_stream, out)
+    before = export_model(find_model(out), tmp_path / "before")
+    rule = store_fixed_rule(find_model(out))
+    with pytest.raises(UserError, match="before holds the same model, but not the same decision rule"):
+        export_model(find_model(out), tmp_path / "before")
+    done = export_model(find_model(out), tmp_path / "model")
+    assert (
+        {*done.files} == {*before.files, "decision_rule.safetensors"} == {path.name for path in done.folder.iterdir()}
+    )
+    assert export_model(find_model(out), tmp_path / "model") == done
+    assert Recogniser.load(done.folder, device="cpu").decision_maker.as_json() == rule.as_json()
+    again = export_model(find_model(done.folder), tmp_path / "again")
+    assert sha256_of(again.folder / "decision_rule.safetensors") == sha256_of(out / "decision_rule.safetensors")
+    alone = export_model(find_model(out, seed=0), tmp_path / "alone", notify=notices.append)
+    assert alone.files == ("model.json", "seed0.safetensors") and "is not used: it is for the method with" in notices[0]
 
 
 def test_a_damaged_export_is_refused(two_streams: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.page import PageStyle, write_page
 from evaluate.live.recognition import Recognition, Recording
 from extract.decoding.synthetic_clip import write_numbered_clip
+from tests.evaluate.live.conftest import fixed_rule
 
 SHARES = np.array([[0.3, 0.7], [0.4, 0.6], [0.1, 0.9]], np.float32)
 
@@ -37,3 +38,12 @@ def test_the_page_has_pictures_and_probabilities_and_no_links(tmp_path: Path) ->
     again = (tmp_path / "page.html").read_bytes()
     write_page(tmp_path / "page.html", shown, PageStyle("a <model>", top=2))
     assert (tmp_path / "page.html").read_bytes() == again
+
+
+def test_the_page_has_the_decision_of_a_stored_rule(tmp_path: Path) -> None:
+    recording = Recording("a", {"f": str(tmp_path / "a.avi")})
+    found = Recognition(recording, ("UpDown", "<i>"), SHARES, 12, fixed_rule(2, 3, 2))
+    write_page(tmp_path / "page.html", [found], PageStyle("a model"))
+    page = (tmp_path / "page.html").read_text()
+    assert "Decided at 67 %: &lt;i&gt; (60 %) by Fixed ratio, price 0.3. 12 frames." in page
+    assert "67 % seen, decided" in page and page.count('class="decided"') == 1

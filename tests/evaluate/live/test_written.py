@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.recognition import Decision, Recognition, Recording
 from evaluate.live.written import as_csv, as_json, timeline
+from tests.evaluate.live.conftest import fixed_rule
 
 ROWS = [[0.4, 0.4, 0.2], [0.25, 0.7, 0.05], [0.05, 0.95, 0.0]]
 
@@ -41,6 +43,15 @@ def test_the_timeline() -> None:
         "        decided at 67 %: rise (70 %)",
     ]
     assert timeline(recognition(threshold=0.99), 1).endswith("95 %  rise\n        not decided: no class reaches 99 %")
+
+
+def test_a_stored_rule_is_named() -> None:
+    found = replace(recognition(), decision_maker=fixed_rule(2, 3, 3))
+    assert timeline(found, 1).endswith("        decided at 67 %: rise (70 %) by Fixed ratio, price 0.3")
+    content = as_json(found)
+    assert content["decision"] == {"level": 2, "ratio": 2 / 3, "name": "rise", "probability": pytest.approx(0.7)}
+    assert content["decided_by"] == {"rule": "fixed", "title": "Fixed ratio", "price": 0.3}
+    assert found.decision(0.9) == Decision(3, 1, "rise", pytest.approx(0.95)), "a threshold that is given wins"
 
 
 def test_long_names_fit_into_80_columns() -> None:
