@@ -1,4 +1,4 @@
-"""Reproduce a recipe from raw videos to the results table; score, compare and report; recognise new recordings.
+"""Reproduce a recipe from raw videos to the results table; score, compare and report; recognise recordings and streams.
 
 The public names are imported when they are first used, so that `import evaluate` does not load torch.
 """
@@ -9,10 +9,25 @@ if TYPE_CHECKING:
     from evaluate.api import Reproduction, ScoredPredictions, reproduce, score
     from evaluate.live.recogniser import Recogniser
     from evaluate.live.recognition import Recognition
+    from evaluate.watch.watcher import Watcher, WatchSettings
 
-__all__ = ["Recogniser", "Recognition", "Reproduction", "ScoredPredictions", "reproduce", "score"]
+__all__ = [
+    "Recogniser",
+    "Recognition",
+    "Reproduction",
+    "ScoredPredictions",
+    "WatchSettings",
+    "Watcher",
+    "reproduce",
+    "score",
+]
 
-_MODULES = {"Recogniser": "evaluate.live.recogniser", "Recognition": "evaluate.live.recognition"}
+_MODULES = {
+    "Recogniser": "evaluate.live.recogniser",
+    "Recognition": "evaluate.live.recognition",
+    "WatchSettings": "evaluate.watch.watcher",
+    "Watcher": "evaluate.watch.watcher",
+}
 
 
 def __getattr__(name: str) -> object:
