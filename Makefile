@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 UV_VERSION := 0.13.9
 TESTERS ?= 3
 WAITING := slurm or ray or browser
-EXTRAS := lite0 openvino decord http rar ray dev docs  # what the lock holds; s3 and gcs bring many packages for few users
+EXTRAS := lite0 openvino onnx decord http rar ray dev docs  # what the lock holds; s3 and gcs bring many packages for few users
 
 .PHONY: setup demo test test-files test-waiting quick lint docs lock clean
 

@@ -44,6 +44,28 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder, which becomes `path` at the end. `path` is complete or absent.
+
+    Raises:
+        UserError: `path` exists and is no empty folder, or it cannot be written, with the system's reason.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"{path} exists and holds something else; give another folder, or remove it")
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.absolute().parent) as temporary:
+            whole = Path(temporary) / "whole"
+            whole.mkdir()
+            yield whole
+            for file in whole.iterdir():
+                _fsync(file)
+            whole.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def remove_leftovers(folder: Path, name: str = "*") -> None:
     """Remove the temporary files that a killed `atomic_write` of a file `name` left in `folder`.
 

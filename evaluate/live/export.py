@@ -6,15 +6,15 @@ copied, if it is for the networks that are exported; its file has a sha256 of it
 """
 
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from common import log
 from common.callbacks import Notify
 from common.errors import UserError
-from common.files import atomic_write, sha256_of
+from common.files import new_folder, sha256_of
 from distill.model_description import MODEL, ModelDescription, read_description, write_description
+from evaluate.graphs.description import holds_graphs
 from evaluate.live.model_rule import RULE, find_rule, rule_file
 from evaluate.live.stream_network import local_weights
 from evaluate.live.trained_model import TrainedModel
@@ -49,22 +49,13 @@ def export_model(
     if find_rule(model, notify) is not None:
         files[RULE] = rule_file(model)
     names = (MODEL, *files)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        if (out / MODEL).is_file() and read_description(out) == described:
-            _refuse_other_rule(out / RULE, files.get(RULE))
-            return Exported(out, names, by_name)
-        raise UserError(f"{out} exists and holds something else; give another folder, or remove it")
-    try:
-        out.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.absolute().parent) as folder:
-            whole = Path(folder) / "model"
-            for name, source in files.items():
-                with atomic_write(whole / name) as temporary:
-                    shutil.copyfile(source, temporary)
-            write_description(whole, described)
-            whole.replace(out)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    if (out / MODEL).is_file() and not holds_graphs(out) and read_description(out) == described:
+        _refuse_other_rule(out / RULE, files.get(RULE))
+        return Exported(out, names, by_name)
+    with new_folder(out) as whole:
+        for name, source in files.items():
+            shutil.copyfile(source, whole / name)
+        write_description(whole, described)
     return Exported(out, names, by_name)
 
 

@@ -14,13 +14,13 @@ from common.files import sha256_of
 from common.run_record import differences
 from distill.model_description import other_features
 from evaluate.live.trained_model import TrainedModel
-from extract.backbones import find_backbone
+from extract.backbones import find_backbone, load_backbone
 from extract.doctor import check_decoder
 from extract.feature_settings import feature_settings
 from extract.file_features import Features, FileFeatures
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
-from extract.networks.backbone import Input
+from extract.networks.backbone import Backbone, Input
 from extract.networks.segment_network import SegmentNetwork
 from extract.recorded_features import (
     recorded_config,
@@ -133,6 +133,30 @@ class StreamNetwork:
         made = self._files.make(suitable, workers)
         for reason in reasons:
             yield next(made) if reason is None else reason
+
+
+def load_stream_backbone(name: str, model: TrainedModel, weights: Path | None = None) -> Backbone:
+    """Return the backbone of a stream on the CPU, in float32, with the settings that the model has learnt from.
+
+    Args:
+        name: of the stream.
+        model: has the settings of the stream's cache.
+        weights: as in `StreamNetwork`.
+
+    Raises:
+        UserError: the features were made elsewhere, the weights are missing, or the backbone has other settings.
+    """
+    recorded = model.description.streams[name].settings
+    try:
+        find_backbone(str(recorded.get("backbone")))
+    except UserError as error:
+        raise UserError(f"the features of the model's stream {name} cannot be made here: {error}") from error
+    config = recorded_config(recorded, _weights(name, model, weights), model.description.num_segments)
+    backbone = load_backbone(config)
+    own = {key: recorded[key] for key in backbone.settings if key in recorded}
+    if differing := other_features({name: own}, {name: backbone.settings}):
+        raise UserError(f"the backbone of stream {name} does not fit the model ({', '.join(differing)})")
+    return backbone
 
 
 def local_weights(name: str, model: TrainedModel, given: Path | None = None) -> Path | None:

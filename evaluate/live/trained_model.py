@@ -16,6 +16,7 @@ from common.run_record import read_record
 from common.training_run import DONE, WEIGHTS
 from distill.model_description import MODEL, ModelDescription, other_features, read_description
 from distill.run_folder import RECIPE, read_completion
+from evaluate.graphs.description import holds_graphs
 from evaluate.live.run_folders import chosen_runs, has_runs
 from evaluate.pipeline.auto_values import RECORD
 from evaluate.pipeline.layout import RUNS
@@ -82,6 +83,8 @@ def find_model(
     if (folder / RECIPE).exists():
         _refuse_other_choice(folder, _read_run(folder), method, seed)
         return _of_runs(folder, [folder])
+    if holds_graphs(folder):
+        raise UserError(f"{folder} holds graphs for other programs; give the model that they were exported from")
     if (folder / MODEL).exists():
         return _exported(folder, method, seed)
     taken = _last_trained(folder, notify)

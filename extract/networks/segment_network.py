@@ -64,7 +64,7 @@ class SegmentNetwork:
         _keep_freed_memory()
         self.backbone = backbone
         self.device = torch.device(device)
-        example = _example_images(backbone)  # (1, F, …)
+        example = example_images(backbone)  # (1, F, …)
         network, folded = fold_batch_norm(backbone.network, example[0])
         frames = example.shape[1]
         at_once = _even_share(num_segments, CPU_FRAMES // frames) * frames
@@ -159,7 +159,7 @@ class SegmentNetwork:
         return clip
 
 
-def _example_images(backbone: Backbone) -> Tensor:
+def example_images(backbone: Backbone) -> Tensor:
     """Return the images (1, F, …) of one segment of an empty clip."""
     if backbone.input == "video":
         chosen = torch.zeros((1, int(str(backbone.settings["frames_per_segment"]))), dtype=torch.int64)

@@ -21,7 +21,6 @@ handlers run on, and with several cores that come and go, a later Ctrl-C crashed
 
 import functools
 import importlib
-import logging
 import sys
 import warnings
 from importlib.metadata import PackageNotFoundError, version
@@ -32,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from common.cores import usable_cores
+from extract.runtimes.exported import export_network
 from extract.runtimes.runtime import CannotPrepare, ComputeGraph, NotInstalled, Preparation, PreparedGraph, Runtime
 
 INSTALL = "uv pip install openvino"
@@ -53,11 +53,11 @@ class OpenVinoRuntime(Runtime):
             raise CannotPrepare("the backbone has no network")
         if how.precision != "fp32" and not how.casts_input:
             raise CannotPrepare("the coordinates of skeletons have to stay float32; choose the precision fp32")
-        openvino, core = import_openvino(), _core()
+        openvino, core = import_openvino(), openvino_core()
         if CAPABILITIES[how.precision] not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise CannotPrepare(f"this processor has no {how.precision}")
         try:
-            graph = openvino.convert_model(_export(network, examples))
+            graph = openvino.convert_model(export_network(network, examples))
             compiled = core.compile_model(graph, "CPU", _properties(how))
         except Exception as error:  # exporters raise exceptions of many types
             raise CannotPrepare(f"the network cannot be exported: {_in_one_line(error)}") from error
@@ -93,16 +93,9 @@ def import_openvino() -> Any:
 
 
 @functools.cache
-def _core() -> Any:
+def openvino_core() -> Any:
+    """Return the one `openvino.Core` of the process."""
     return import_openvino().Core()
-
-
-def _export(network: nn.Module, examples: tuple[Tensor, ...]) -> Any:
-    # Where torch comes without triton, the exporter's import of this module prints a warning about it.
-    logging.getLogger("torch.utils.flop_counter").setLevel(logging.ERROR)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.export.export(network, examples)
 
 
 def _properties(how: Preparation) -> dict[str, object]:

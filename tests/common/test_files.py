@@ -10,7 +10,7 @@ import typer
 from common.command_line import run_cli
 from common.errors import UserError
 from common.exits import resumable
-from common.files import atomic_write, inside, sha256_of, write_text
+from common.files import atomic_write, inside, new_folder, sha256_of, write_text
 
 
 def test_write_replaces_whole(tmp_path: Path) -> None:
@@ -45,6 +45,25 @@ def test_unwritable_place_is_a_sentence(tmp_path: Path) -> None:
     for path in ("file/below", "file/below/deep"):
         with pytest.raises(UserError, match=f"cannot write .*{path}: .*/file is a file and not a folder"):
             write_text(tmp_path / path, "x")
+
+
+def test_a_new_folder_is_complete_or_absent(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder"
+    with pytest.raises(KeyError), new_folder(out) as whole:
+        (whole / "half").write_text("half")
+        raise KeyError
+    assert list((tmp_path / "new").iterdir()) == []
+    out.mkdir()  # an empty one may be there
+    with new_folder(out) as whole:
+        (whole / "file").write_text("content")
+        assert not any(out.iterdir())
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["folder"]
+    assert (out / "file").read_text() == "content"
+    for place in (out, out / "file"):
+        with pytest.raises(UserError, match="exists and holds something else"), new_folder(place):
+            pass
+    with pytest.raises(UserError, match=r"cannot write .*below: "), new_folder(out / "file" / "below"):
+        pass
 
 
 def test_sha256(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from extract.backbones import BACKBONES, load_backbone
 from extract.backbones.frame_network import FrameNetwork
 from extract.networks.backbone import Backbone
 from extract.networks.batch_norm import fold_batch_norm
-from extract.networks.segment_network import SegmentNetwork, _example_images
+from extract.networks.segment_network import SegmentNetwork, example_images
 from extract.networks.temporal_shift import TemporalShift
 from manifests.recipes.recipe import Extract
 
@@ -51,7 +51,7 @@ def test_features_stay_and_every_normalisation_goes(name: str, assert_as_exact: 
     given = backbone(name)
     network = stir(given.network)
     double = copy.deepcopy(network).double()
-    images = torch.rand(_example_images(given).shape[1:], generator=torch.Generator().manual_seed(2))
+    images = torch.rand(example_images(given).shape[1:], generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         before = network(images)
         folded, count = fold_batch_norm(network, images)

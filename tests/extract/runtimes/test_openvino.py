@@ -63,7 +63,6 @@ def relative(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float
         ("tsm_resnet50", (1, 1, 1, 1)),
         ("tsm_resnet50_online", (1, 1, 1, 1)),
         ("tsm_mobilenetv2", None),
-        ("tsm_mobilenetv2_online", None),
         ("tsn_resnet50", (1, 1, 1, 1)),
         ("efficientnet_lite0", None),
         ("timm:resnet10t", None),
