@@ -6,7 +6,7 @@ The public names are imported when they are first used, so that `import evaluate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from evaluate.api import Reproduction, ScoredPredictions, reproduce, score
+    from evaluate.api import Reproduction, ScoredPredictions, decide, reproduce, score, store_rule
     from evaluate.live.recogniser import Recogniser
     from evaluate.live.recognition import Recognition
     from evaluate.watch.watcher import Watcher, WatchSettings
@@ -18,8 +18,10 @@ __all__ = [
     "ScoredPredictions",
     "WatchSettings",
     "Watcher",
+    "decide",
     "reproduce",
     "score",
+    "store_rule",
 ]
 
 _MODULES = {

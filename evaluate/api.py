@@ -1,4 +1,4 @@
-"""The public functions of the evaluation, for Python: score predictions files, and reproduce a recipe."""
+"""The public functions of the evaluation, for Python: score predictions, decide early, and reproduce a recipe."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +9,11 @@ import pandas as pd
 from common.callbacks import Notify
 from common.errors import UserError
 from distill.training_plan import read_whole_recipe
+from evaluate.decisions.judgement import judge_methods
+from evaluate.decisions.predicted_splits import read_splits
+from evaluate.live.store_rule import Stored
+from evaluate.live.store_rule import store_rule as store_rule_with
+from evaluate.live.trained_model import find_model
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress, default_workers, replace_seeds
 from evaluate.pipeline.reproduction import reproduce as reproduce_recipe
 from evaluate.pipeline.results import published_beside
@@ -67,12 +72,54 @@ def score(predictions: str | Path | Iterable[str | Path], manifest: str | Path |
         UserError: a file is no predictions file, it is of another protocol, other classes or other clips, or two files
             are of the same method and seed.
     """
-    paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
-    if not paths:
-        raise UserError("there are no predictions to score; give at least one file")
-    clips = manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
-    scores = score_files(map(Path, paths), clips)
+    clips = _read_clips(manifest)
+    scores = score_files(_paths(predictions), clips)
     return ScoredPredictions(results_frame(scores, published_beside(clips, scores)), scores, clips)
+
+
+def decide(
+    predictions: str | Path | Iterable[str | Path], manifest: str | Path | Manifest, prices: float | Iterable[float]
+) -> pd.DataFrame:
+    """Return what it costs to decide early, by each decision rule.
+
+    Args:
+        predictions: one file or several, of any methods and seeds, with predictions of the validation clips too.
+        manifest: the manifest with the labels, or its CSV file.
+        prices: one price of waiting or several, from 0 (only errors count) to 1 (only time counts).
+
+    Returns:
+        A row for each method, price and rule. The columns are described in `evaluate.decisions.judgement.judge_rules`;
+        the last one is `method`.
+
+    Raises:
+        UserError: a price is not in 0 … 1, or the predictions do not fit the manifest; see `score`.
+    """
+    splits = read_splits(_paths(predictions), _read_clips(manifest))
+    return judge_methods(splits, [prices] if isinstance(prices, int | float) else list(prices))
+
+
+def store_rule(
+    predictions: str | Path | Iterable[str | Path],
+    manifest: str | Path | Manifest,
+    model: str | Path,
+    price: float,
+) -> Stored:
+    """Store the decision rule that costs least on the validation clips with a trained model. `Recogniser` uses it.
+
+    Args:
+        predictions: the predictions file of each seed of the model. The rule is fitted on the mean of the seeds, which
+            is what the model answers with.
+        manifest: see `decide`.
+        model: a run folder, the folder of a reproduction, or a folder that `python -m evaluate export` wrote.
+        price: of waiting, from 0 to 1.
+
+    Returns:
+        The `file` of the rule, the `rule`, and the `table` of all rules on the mean of the seeds.
+
+    Raises:
+        UserError: there is no such model, or the predictions are not those of the model; see `decide`.
+    """
+    return store_rule_with(_paths(predictions), _read_clips(manifest), find_model(Path(model)), price)
 
 
 def reproduce(
@@ -136,6 +183,17 @@ def reproduce(
         prediction_files=result.prediction_files,
         seconds=result.seconds,
     )
+
+
+def _paths(predictions: str | Path | Iterable[str | Path]) -> list[Path]:
+    paths = [predictions] if isinstance(predictions, str | Path) else list(predictions)
+    if not paths:
+        raise UserError("there are no predictions; give at least one file")
+    return [Path(path) for path in paths]
+
+
+def _read_clips(manifest: str | Path | Manifest) -> Manifest:
+    return manifest if isinstance(manifest, Manifest) else read_manifest(Path(manifest))
 
 
 def _caches_by_stream(recipe: Recipe, caches: str | Path | Mapping[str, str | Path] | None) -> dict[str, Path]:

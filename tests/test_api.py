@@ -175,6 +175,25 @@ def score(folder: Path, as_type: Callable[[Path], Any]) -> None:
     assert list(evaluate.score(files[0], as_type(folder / "m.csv")).scores) == [next(iter(result.scores))]
 
 
+def decide(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import evaluate
+
+    result = reproduced(folder, as_type)
+    files = [as_type(file) for files in result.prediction_files.values() for file in files]
+    table = evaluate.decide(files, as_type(folder / "m.csv"), [0.1, 0.3])
+    assert set(table["method"]) == set(result.prediction_files) and sorted(set(table["price"])) == [0.1, 0.3]
+    assert len(evaluate.decide(files[0], as_type(folder / "m.csv"), 0.1)) == len(table) / 4
+
+
+def store_rule(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import evaluate
+
+    (file,) = reproduced(folder, as_type).prediction_files["With distillation"]
+    stored = evaluate.store_rule(as_type(file), as_type(folder / "m.csv"), as_type(folder / "out"), price=0.3)
+    assert stored.file.parent == folder / "out" and stored.rule.price == 0.3
+    assert stored.table.loc[stored.table["best"], "rule"].item() == stored.rule.rule
+
+
 def recognise(folder: Path, as_type: Callable[[Path], Any]) -> None:
     import evaluate
 
@@ -200,6 +219,8 @@ CALLS: dict[str, Callable[[Path, Callable[[Path], Any]], None]] = {
     "distill.load_student": load_student,
     "evaluate.reproduce": reproduce,
     "evaluate.score": score,
+    "evaluate.decide": decide,
+    "evaluate.store_rule": store_rule,
 }
 
 

@@ -140,7 +140,7 @@ def nothing_to_score(folder: Path) -> object:
         (one_file_of_two_streams, "recipe sysu has the streams rgb, skeleton; give the caches by stream"),
         (one_seed_twice, "seeds: .*1 "),
         (a_whole_table, "table1 is a "),
-        (nothing_to_score, "there are no predictions to score"),
+        (nothing_to_score, "there are no predictions; give at least one file"),
     ],
 )
 def test_errors_are_sentences(folder: Path, call: Callable[[Path], object], sentence: str) -> None:
