@@ -32,8 +32,14 @@ def watch(
     method: ModelMethod = None,
     seed: ModelSeed = None,
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Probability of a class from which on it is decided for.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Decide at this probability of a class. Default: by the rule that is stored with the model, or else "
+            "at 0.5.",
+        ),
+    ] = None,
     as_json: Json = False,
     webhook: Annotated[str | None, typer.Option(help="URL that gets each decision as JSON, by POST.")] = None,
     real_time: Annotated[
@@ -62,6 +68,7 @@ def watch(
     - `python -m evaluate watch out/mine a.mp4 b.mp4 --json`
     """
     from common.log import notify
+    from evaluate.decisions.decision_maker import ConfidenceThreshold
     from evaluate.live.trained_model import find_model
     from evaluate.watch.events import SourceEnded
     from evaluate.watch.outputs import JsonLines, Output, Timeline, Webhook
@@ -70,7 +77,8 @@ def watch(
     settings = WatchSettings(action_seconds, real_time, stall_seconds, reconnect_seconds)
     found = find_model(model, method, seed)
     own_weights = next(iter(weights_of_streams(weights, found).values()), None)
-    watcher = Watcher(found, threshold, own_weights, device)
+    maker = None if threshold is None else ConfidenceThreshold(threshold)
+    watcher = Watcher(found, own_weights, device, maker)
     print(f"model: {watcher.summary}", file=sys.stderr)
     outputs: list[Output] = []
     if as_json:

@@ -27,7 +27,7 @@ from evaluate.graphs.description import (
 from evaluate.graphs.formats import FORMATS
 from evaluate.graphs.formats.graph import Graph, write_checked
 from evaluate.graphs.segment_features import SegmentFeatures
-from evaluate.graphs.step import ModelStep
+from evaluate.live.model_step import ModelStep
 from evaluate.live.stream_network import load_stream_backbone
 from evaluate.live.trained_model import TrainedModel
 from extract.networks.backbone import Backbone

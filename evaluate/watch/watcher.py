@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from common.errors import UserError
-from distill.step import refuse_future
+from evaluate.decisions.decision_maker import DecisionMaker
+from evaluate.live.model_rule import decision_maker_of
+from evaluate.live.model_step import ModelStep
 from evaluate.live.recogniser import load_networks
 from evaluate.live.stream_network import StreamNetwork
 from evaluate.live.trained_model import TrainedModel, find_model
@@ -80,21 +79,26 @@ class Watcher:
 
     Args:
         model: the files of the model.
-        threshold: the probability of a class from which on it is decided for.
         weights: the file of weights of the backbone, if it is not near the model.
         device: of the backbone: "auto", "cpu", "cuda" or "cuda:1".
+        decision_maker: None: the rule that is stored with the model, or else a threshold of confidence.
 
     Raises:
-        UserError: the model has several streams or reads in both directions, or something of it is missing.
+        UserError: the model has several streams or sees the future, or something of it is missing.
 
     Attributes:
         classes: the names of the classes, in the order of the probabilities.
         num_segments: N, the segments of an episode.
         summary: which method and seeds are used, in words.
+        decision_maker: what decides on the probabilities.
     """
 
     def __init__(
-        self, model: TrainedModel, threshold: float = 0.5, weights: Path | None = None, device: str = "auto"
+        self,
+        model: TrainedModel,
+        weights: Path | None = None,
+        device: str = "auto",
+        decision_maker: DecisionMaker | None = None,
     ) -> None:
         names = {name for network in model.description.networks for name in network.streams}
         if len(names) > 1:
@@ -105,10 +109,8 @@ class Watcher:
         self.classes = model.description.classes
         self.num_segments = model.description.num_segments
         self.summary = model.summary
-        self.threshold = threshold
-        self._networks = [network for network, _ in load_networks(model)]
-        for network in self._networks:
-            refuse_future(network, model.summary)
+        self.decision_maker = decision_maker_of(model) if decision_maker is None else decision_maker
+        self._step = ModelStep(load_networks(model), tuple(names)).eval()
         self._stream = StreamNetwork(names.pop(), model, weights, device, segments_at_once=1)
         self._moved = threading.Condition()
         self._resets: set[str] = set()
@@ -120,9 +122,9 @@ class Watcher:
         *,
         method: str | None = None,
         seed: int | None = None,
-        threshold: float = 0.5,
         weights: str | Path | None = None,
         device: str = "auto",
+        decision_maker: DecisionMaker | None = None,
     ) -> "Watcher":
         """Load a model; the arguments are those of `Recogniser.load` and of this class.
 
@@ -130,7 +132,7 @@ class Watcher:
             UserError: there is no such model, or it cannot be used for live streams.
         """
         found = find_model(Path(model), method, seed)
-        return cls(found, threshold, None if weights is None else Path(weights), device)
+        return cls(found, None if weights is None else Path(weights), device, decision_maker)
 
     @property
     def input(self) -> str:
@@ -287,7 +289,4 @@ class Watcher:
         stream.episode, stream.last = self._new_episode(number), -1
 
     def _new_episode(self, number: int) -> Episode:
-        return Episode(number, self._networks, self._decide)
-
-    def _decide(self, probabilities: NDArray[np.float32]) -> bool:
-        return bool(probabilities[-1].max() >= self.threshold)
+        return Episode(number, self._step, self.decision_maker)

@@ -26,7 +26,7 @@ from evaluate.graphs.export import export_graphs, graphs_of
 from evaluate.graphs.formats import FORMATS, refuse_unknown_format
 from evaluate.graphs.formats.graph import Compute, Graph, write_checked
 from evaluate.graphs.segment_features import SegmentFeatures
-from evaluate.graphs.step import ModelStep
+from evaluate.live.model_step import ModelStep
 from evaluate.live.recogniser import Recogniser
 from evaluate.live.trained_model import find_model
 from evaluate.pipeline.sources import average

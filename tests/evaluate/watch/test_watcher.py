@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.recogniser import Recogniser
 from evaluate.watch.events import Event, Picture, Prediction, SourceEnded, shown_name
 from evaluate.watch.segments import Segment, VideoSegments
@@ -91,13 +92,15 @@ def test_an_episode_ends_after_n_segments(one_stream: Path, draw_video: Callable
 
 def test_the_decision_is_made_once_and_stays(one_stream: Path, drawn: Path) -> None:
     (file,) = held_out(drawn, "path", 1)
-    every = [e for e in Watcher.load(one_stream, threshold=0.0).watch([str(file)], FILES) if isinstance(e, Prediction)]
+    always = Watcher.load(one_stream, device="cpu", decision_maker=ConfidenceThreshold(0))
+    every = [event for event in always.watch([str(file)], FILES) if isinstance(event, Prediction)]
     assert [event.is_new for event in every] == [True, False, False, False, False]
     assert {event.decision for event in every} == {every[0].decision}
     first = every[0]
     assert first.decision is not None and first.decision.level == 1
     assert first.decision.name == first.classes[int(first.probabilities.argmax())]
-    never = list(Watcher.load(one_stream, threshold=1.0).watch([str(file)], FILES))
+    cautious = Watcher.load(one_stream, device="cpu", decision_maker=ConfidenceThreshold(1))
+    never = list(cautious.watch([str(file)], FILES))
     assert all(event.decision is None for event in never if isinstance(event, Prediction))
 
 
@@ -170,7 +173,7 @@ def test_sources_that_do_not_fit_are_refused(
 def test_models_that_cannot_watch_are_refused(one_stream: Path, two_streams: Path) -> None:
     with pytest.raises(UserError, match="the model takes the streams .* together"):
         Watcher.load(two_streams, device="cpu")
-    with pytest.raises(UserError, match="both directions"):
+    with pytest.raises(UserError, match="sees the whole recording before its first answer"):
         Watcher.load(one_stream, method="teacher", device="cpu")
 
 

@@ -1,7 +1,7 @@
 """The step of a model as one network: the features of one segment and a state → class probabilities and a new state.
 
-All seeds of the model are inside, and their probabilities are averaged, as `Recogniser` does. The state is one tensor,
-which is zero before the first segment.
+A live stream takes it after each segment, and an exported graph contains it. All seeds of the model are inside, and
+their probabilities are averaged, as `Recogniser` does. The state is one tensor, which is zero before the first segment.
 """
 
 from abc import ABC, abstractmethod
@@ -104,7 +104,7 @@ class ModelStep(nn.Module):
             if network.kind not in CELLS:
                 raise UserError(
                     f"a network of the kind {network.kind} sees the whole recording before its first answer, so there "
-                    "is no step from segment to segment; export another method (--method), or use --format native"
+                    "is no step from segment to segment; choose another method (--method)"
                 )
         self.streams = streams
         self.taken = tuple(tuple(streams.index(name) for name in own) for _, own in networks)
