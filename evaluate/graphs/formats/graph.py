@@ -49,9 +49,16 @@ class Graph:
         return shapes.dynamic_shapes(self.network, examples)
 
     def program(self) -> Any:
-        """Return the graph of the network, a `torch.export.ExportedProgram`, for batches of any size."""
+        """Return the graph of the network, a `torch.export.ExportedProgram`, for batches of any size.
+
+        It has neither the examples nor the traces of the code, with the paths of this machine.
+        """
         examples = self.examples(2)  # an axis of length 1 would be taken for a fixed one
-        return export_network(self.network, examples, self.dynamic_shapes(examples))
+        program = export_network(self.network, examples, self.dynamic_shapes(examples))
+        program.example_inputs = None
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)
+        return program
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ class OnnxFormat(GraphFormat):
                 verbose=False,
             )
         )
+        for node in program.model.graph.all_nodes():
+            node.metadata_props.clear()  # traces of the code, with the paths of this machine
         name = f"{graph.name}.onnx"
         program.save(folder / name, external_data=False)
         return (name,)

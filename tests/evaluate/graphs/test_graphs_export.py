@@ -95,6 +95,9 @@ def test_from_images_to_probabilities(name: str, native: Path, exported: Callabl
     assert described["step"]["outputs"][0] == {"name": "probabilities", "shape": ["batch", 3]}
     files = {path.name for path in out.iterdir()} - {"model.json"}
     assert described["sha256"] == {file: sha256_of(out / file) for file in files}
+    for file in files:
+        content = (out / file).read_bytes()
+        assert b"site-packages" not in content and bytes(EXAMPLE.parents[1]) not in content, "no path of this machine"
     backbone, step = (opened(out, graph, name) for graph in (stream["backbone"], described["step"]))
     own = load_backbone(Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=2, image_size=32))
     networks = [load_classifier(file) for file in model.files]
