@@ -12,7 +12,7 @@ from torch import Tensor
 
 from evaluate.decisions.decision_maker import DecisionMaker
 from evaluate.live.model_step import ModelStep
-from evaluate.watch.segments import Segment
+from evaluate.watch.segment import Segment
 
 
 @dataclass

@@ -34,7 +34,9 @@ def read_message(source: IO[bytes]) -> tuple[dict[str, Any], NDArray[np.uint8] |
     shape = header.pop("shape", None)
     if shape is None:
         return header, None
-    content = source.read(int(np.prod(shape)))
-    if len(content) < np.prod(shape):
+    frame = np.empty(shape, np.uint8)  # torch takes arrays that can be written, and those of bytes cannot
+    content = source.read(frame.nbytes)
+    if len(content) < frame.nbytes:
         return None
-    return header, np.frombuffer(content, np.uint8).reshape(shape)
+    frame.data.cast("B")[:] = content
+    return header, frame

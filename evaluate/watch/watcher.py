@@ -25,8 +25,12 @@ from evaluate.watch.feeder import FeedTask
 from evaluate.watch.feeder_process import FeederProcess
 from evaluate.watch.feeds import feed_of
 from evaluate.watch.mailbox import Ended, FrameArrived, JointsArrived, Mailbox, Message, Noticed, PictureArrived
-from evaluate.watch.segments import Segment, SkeletonSegments, VideoSegments
+from evaluate.watch.segment import Segment
 from evaluate.watch.skeleton_lines import SkeletonLines
+from evaluate.watch.skeleton_segments import SkeletonSegments
+from evaluate.watch.video_segments import SegmentFeature, VideoSegments, WholeSegment
+from extract.networks.frame_stream import FrameStream, takes_single_frames
+from extract.networks.geometry import Geometry
 from extract.skeletons.joint_list import KINECT_CENTRES
 
 STANDARD_INPUT = "-"
@@ -112,6 +116,8 @@ class Watcher:
         self.decision_maker = decision_maker_of(model) if decision_maker is None else decision_maker
         self._step = ModelStep(load_networks(model), tuple(names)).eval()
         self._stream = StreamNetwork(names.pop(), model, weights, device, segments_at_once=1)
+        network = self._stream.network
+        self._frame_stream = FrameStream.open(network) if takes_single_frames(network.backbone) else None
         self._moved = threading.Condition()
         self._resets: set[str] = set()
 
@@ -197,7 +203,8 @@ class Watcher:
             mailbox = Mailbox(WAITING_JOINTS, settings.real_time, self._moved)
             reader = SkeletonLines(lines or (), len(names.names) if names else joints, names, mailbox)
         else:
-            segments = VideoSegments(network, frames)
+            geometry = self._geometry
+            segments = VideoSegments(self._segment_feature(), frames, resized=geometry is not None)
             newest_wins = settings.real_time or feed_of(source).live
             mailbox = Mailbox(WAITING_SEGMENTS * frames, newest_wins, self._moved)
             task = FeedTask(
@@ -205,7 +212,7 @@ class Watcher:
                 self.num_segments,
                 frames,
                 seconds,
-                network.geometry,
+                geometry,
                 settings.real_time,
                 settings.stall_seconds,
                 settings.reconnect_seconds,
@@ -214,6 +221,15 @@ class Watcher:
             reader = FeederProcess(task, mailbox)
         stack.callback(reader.close)
         return _Stream(source, mailbox, segments, self._new_episode(0))
+
+    def _segment_feature(self) -> SegmentFeature:
+        return self._frame_stream.another() if self._frame_stream else WholeSegment(self._stream.network)
+
+    @property
+    def _geometry(self) -> Geometry | None:
+        """The size that the feeders give to frames; None: the network resizes them on a GPU."""
+        preprocess = self._stream.network.backbone.preprocess
+        return preprocess.geometry if self._frame_stream and preprocess else self._stream.network.geometry
 
     def _next(self, streams: list[_Stream]) -> tuple[_Stream, Message]:
         """Wait for a message. The streams take turns."""

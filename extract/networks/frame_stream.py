@@ -4,6 +4,7 @@ The work of a segment is spread over its frames, and the feature is there shortl
 feature that `SegmentNetwork` computes from all frames of the segment at once, up to rounding.
 """
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -78,6 +79,12 @@ class FrameStream:
             CannotPrepare: the runtime cannot compute the network of one frame.
         """
         return cls(network)
+
+    def another(self) -> "FrameStream":
+        """Return a stream with the same network and buffers of its own, for another source."""
+        other = copy.copy(self)
+        other.reset()
+        return other
 
     @property
     def pushed(self) -> int:

@@ -14,7 +14,8 @@ from common.errors import UserError
 from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.recogniser import Recogniser
 from evaluate.watch.events import Event, Picture, Prediction, SourceEnded, shown_name
-from evaluate.watch.segments import Segment, VideoSegments
+from evaluate.watch.segment import Segment
+from evaluate.watch.video_segments import VideoSegments
 from evaluate.watch.watcher import STANDARD_INPUT, Watcher, WatchSettings
 from extract.skeletons.readers import read_skeleton
 from manifests.manifest import read_manifest

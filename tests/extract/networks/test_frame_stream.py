@@ -101,3 +101,14 @@ def test_what_needs_the_whole_segment_is_refused(name: str) -> None:
     assert not takes_single_frames(loaded.backbone)
     with pytest.raises(UserError, match=f"cannot be computed one by one with the backbone {name}; with tsm_mob"):
         FrameStream.open(loaded)
+
+
+def test_streams_of_one_network_do_not_mix() -> None:
+    first = FrameStream.open(network("tsm_mobilenetv2_online"))
+    second, frames = first.another(), video()
+    expected = one_by_one(first, frames)
+    first.reset()
+    for one, other in zip(frames[:FRAMES], frames[FRAMES:], strict=True):
+        first.push(one)
+        second.push(other)
+    assert np.array_equal(np.stack([first.features(), second.features()]), expected)

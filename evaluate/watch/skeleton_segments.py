@@ -1,91 +1,18 @@
-"""What a source's segments are made of, frame by frame: `VideoSegments` and `SkeletonSegments`.
-
-Both take the frames of a stream in order and give the feature of each segment as soon as its frames are there.
-"""
+"""The segments of a stream of skeletons: the feature of each one as soon as its frames are there."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.errors import UserError
-from evaluate.watch.mailbox import FrameArrived, JointsArrived
+from evaluate.watch.mailbox import JointsArrived
 from evaluate.watch.picks import GAP_SECONDS
+from evaluate.watch.segment import Segment
 from extract.clip import Clip
 from extract.networks.segment_network import SegmentNetwork
 from extract.segments import segment_bounds
 from extract.skeletons.segment_points import observed_segment, pack_points
 from extract.skeletons.skeleton import Skeleton
-
-
-@dataclass(frozen=True, eq=False)
-class Segment:
-    """The feature of a segment.
-
-    Attributes:
-        number: of the segment, from 0, since the last beginning.
-        features: (D,) float32.
-        time: of the last frame in it, on the clock of the stream.
-        captured: when that frame arrived, in seconds of `time.monotonic`.
-        missing: how many of the network's frames had not arrived and were replaced by their neighbours.
-    """
-
-    number: int
-    features: NDArray[np.float32]
-    time: float
-    captured: float
-    missing: int = 0
-
-
-class VideoSegments:
-    """The segments of one video stream.
-
-    Args:
-        network: prepared for one segment.
-        frames_per_segment: F.
-    """
-
-    def __init__(self, network: SegmentNetwork, frames_per_segment: int) -> None:
-        self._network = network
-        self._size = frames_per_segment
-        self.restart()
-
-    def restart(self) -> None:
-        """Forget the frames of the segment that is not complete yet."""
-        self._number = -1
-        self._frames: dict[int, FrameArrived] = {}
-
-    def add(self, arrived: FrameArrived) -> Iterator[Segment]:
-        """Take a frame, and yield the segments that are complete with it."""
-        if arrived.begins:
-            self.restart()
-        for place in arrived.places:
-            number, within = divmod(place, self._size)
-            if number != self._number:
-                yield from self._complete()  # frames of it were dropped
-                self._number = number
-            self._frames[within] = arrived
-            if within == self._size - 1:
-                yield from self._complete()
-
-    def _complete(self) -> Iterator[Segment]:
-        frames, self._frames = self._frames, {}
-        if not frames:
-            return
-        places = [max((own for own in frames if own <= place), default=min(frames)) for place in range(self._size)]
-        chosen = [frames[place] for place in places]
-        distinct = list({id(each): each for each in chosen}.values())
-        numbers = {id(each): number for number, each in enumerate(distinct)}
-        clip = Clip(
-            np.stack([each.frame for each in distinct]),
-            np.array([[numbers[id(each)] for each in chosen]], np.int64),
-            self._size,
-            resized=self._network.geometry is not None,
-        )
-        (features,) = self._network(clip)
-        last = chosen[-1]
-        yield Segment(self._number, features, last.time, last.captured, self._size - len(frames))
 
 
 class SkeletonSegments:

@@ -5,21 +5,21 @@ import pytest
 from numpy.typing import NDArray
 
 from evaluate.watch.mailbox import FrameArrived
-from evaluate.watch.segments import Segment, VideoSegments
+from evaluate.watch.segment import Segment
+from evaluate.watch.video_segments import VideoSegments, WholeSegment
 from extract.clip import Clip
 
 
 class Network:
     """Returns the brightness of the frames that it sees."""
 
-    geometry = None
-
     def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        assert clip.resized
         return clip.content[clip.segments][..., 0, 0, 0].astype(np.float32)
 
 
 def frames(*places: int, begins: int = 0) -> list[Segment]:
-    segments = VideoSegments(Network(), frames_per_segment=4)  # type: ignore[arg-type]
+    segments = VideoSegments(WholeSegment(Network()), frames_per_segment=4, resized=True)  # type: ignore[arg-type]
     found: list[Segment] = []
     for place in places:
         picture = np.full((2, 2, 3), place, np.uint8)
@@ -56,7 +56,7 @@ def test_a_beginning_forgets_the_incomplete_segment() -> None:
 
 
 def test_one_frame_may_take_all_places() -> None:
-    segments = VideoSegments(Network(), frames_per_segment=4)  # type: ignore[arg-type]
+    segments = VideoSegments(WholeSegment(Network()), frames_per_segment=4, resized=True)  # type: ignore[arg-type]
     found = list(segments.add(FrameArrived(range(9), 0.5, 1.0, "the stream begins", np.full((2, 2, 3), 7, np.uint8))))
     assert [segment.number for segment in found] == [0, 1]
     assert all(segment.features.tolist() == [7, 7, 7, 7] and segment.missing == 0 for segment in found)
