@@ -45,8 +45,8 @@ class StoredRule(Config, DecisionMaker):
     method: str  # of the model, by its name in recipes
     seeds: Annotated[tuple[int, ...], Listed]  # their probabilities are averaged
     networks: Annotated[tuple[str, ...], Listed]  # the sha256 of the weights of each network of the model
-    num_segments: int  # N
-    num_classes: int  # C
+    num_segments: Annotated[int, Field(ge=1)]  # N
+    num_classes: Annotated[int, Field(ge=1)]  # C
     fitted_on: str  # the sha256 of the probabilities and labels of the validation clips
     fitted: FittedRule = Field(exclude=True)
 
@@ -79,7 +79,7 @@ def write_rule(path: Path, rule: StoredRule) -> None:
 
 
 def read_rule(path: Path, num_segments: int, num_classes: int) -> StoredRule:
-    """Return the rule that `write_rule` wrote.
+    """Return the rule that `write_rule` wrote. What it needs is loaded, so the first decision is as quick as the next.
 
     Args:
         path: the file.
@@ -98,8 +98,9 @@ def read_rule(path: Path, num_segments: int, num_classes: int) -> StoredRule:
         why = unknown_name("decision rule", str(name), RULES) if about.get("format") == FORMAT else "another format"
         raise UserError(f"{path} was written by another version of the program ({why}); {REMEDY}")
     try:
-        rule = parse_config(StoredRule, {**about, "fitted": RULES[name].restore(state)}, str(path))
-    except (UserError, TypeError) as error:
+        rule = parse_config(StoredRule, {**about, "fitted": RULES[name].restore(state)}, "its header")
+        rule.decided(np.full((rule.num_segments, rule.num_classes), 1 / rule.num_classes))  # do the arrays fit?
+    except (UserError, TypeError, ValueError, IndexError) as error:
         raise UserError(f"{path} is not a decision rule that this program wrote ({error}); {REMEDY}") from error
     if (rule.num_segments, rule.num_classes) != (num_segments, num_classes):
         raise UserError(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from common.callbacks import ProgressCallback, no_progress
+from common.config import parse_config
 from evaluate.decisions import RULES
 from evaluate.decisions.judgement import SplitPredictions, judge_rules
 from evaluate.decisions.predicted_splits import split_predictions
@@ -84,18 +85,19 @@ def store_rule(
 def _fit(name: str, price: float, probabilities: Floats, labels: Labels, model: TrainedModel) -> StoredRule:
     """Return a rule that is fitted on validation clips: probabilities (clips, N, C), labels (clips,)."""
     temperature = fit_temperature(probabilities, labels)
-    return StoredRule(
-        rule=name,
-        price=price,
-        temperature=temperature,
-        method=model.description.method,
-        seeds=model.seeds,
-        networks=networks_of(model),
-        num_segments=probabilities.shape[1],
-        num_classes=probabilities.shape[2],
-        fitted_on=_sha256(probabilities, labels),
-        fitted=RULES[name].fit(scale(probabilities, temperature), labels, price),
-    )
+    values = {
+        "rule": name,
+        "price": price,
+        "temperature": temperature,
+        "method": model.description.method,
+        "seeds": model.seeds,
+        "networks": networks_of(model),
+        "num_segments": probabilities.shape[1],
+        "num_classes": probabilities.shape[2],
+        "fitted_on": _sha256(probabilities, labels),
+        "fitted": RULES[name].fit(scale(probabilities, temperature), labels, price),
+    }
+    return parse_config(StoredRule, values, "the decision rule")
 
 
 def _sha256(probabilities: Floats, labels: Labels) -> str:

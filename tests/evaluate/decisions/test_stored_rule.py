@@ -140,8 +140,9 @@ def rewrite(path: Path, changes: Mapping[str, Any]) -> None:
         ({"rule": "economi"}, "another version of the program .no decision rule 'economi'; did you mean 'economy'"),
         ({"format": 2}, "another version of the program .another format"),
         ({"rule": "teaser"}, "is not a decision rule that this program wrote .*in_a_row|unexpected keyword"),
-        ({"price": "high"}, "rule.safetensors: price: must be a number, not 'high'"),
-        ({"num_segments": 7}, f"is for 7 segments and 3 classes, and the model has {LEVELS} and 3"),
+        ({"price": "high"}, "rule.safetensors is not a .*its header: price: must be a number, not 'high'"),
+        ({"num_segments": 7}, "is not a decision rule that this program wrote"),
+        ({"num_classes": 0}, "its header: num_classes: must be greater than or equal to 1"),
         ({"num_classes": 4}, f"is for {LEVELS} segments and 4 classes, and the model has {LEVELS} and 3"),
     ],
 )
@@ -152,3 +153,12 @@ def test_a_rule_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, 
     with pytest.raises(UserError, match=sentence) as caught:
         read_rule(path, LEVELS, CLASSES)
     assert str(caught.value).endswith("--store MODEL`")
+
+
+@EVERY_RULE
+def test_a_rule_for_another_model_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "rule.safetensors"
+    write_rule(path, BY_NAME[name])
+    for size in ((LEVELS + 1, CLASSES), (LEVELS, CLASSES + 1)):
+        with pytest.raises(UserError, match=f"is for {LEVELS} segments and 3 classes, and the model has {size[0]} and"):
+            read_rule(path, *size)
