@@ -1,6 +1,7 @@
 """`python -m evaluate watch`: decide while an action is still going on, in live streams."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -41,6 +42,10 @@ def watch(
         ),
     ] = None,
     as_json: Json = False,
+    annotate: Annotated[
+        Path | None,
+        typer.Option(help="MP4 to write the stream into, with its probabilities; for several sources a folder."),
+    ] = None,
     webhook: Annotated[str | None, typer.Option(help="URL that gets each decision as JSON, by POST.")] = None,
     real_time: Annotated[
         bool, typer.Option(help="Play files in real time, and drop frames when that is too fast for this machine.")
@@ -71,10 +76,10 @@ def watch(
     from evaluate.decisions.decision_maker import ConfidenceThreshold
     from evaluate.live.trained_model import find_model
     from evaluate.watch.events import SourceEnded
-    from evaluate.watch.outputs import JsonLines, Output, Timeline, Webhook
+    from evaluate.watch.outputs import AnnotatedVideos, JsonLines, Output, ShownModel, Timeline, Webhook
     from evaluate.watch.watcher import Watcher, WatchSettings
 
-    settings = WatchSettings(action_seconds, real_time, stall_seconds, reconnect_seconds)
+    settings = WatchSettings(action_seconds, real_time, stall_seconds, reconnect_seconds, annotate is not None)
     found = find_model(model, method, seed)
     own_weights = next(iter(weights_of_streams(weights, found).values()), None)
     maker = None if threshold is None else ConfidenceThreshold(threshold)
@@ -85,6 +90,11 @@ def watch(
         outputs.append(JsonLines(watcher.summary, watcher.classes, _write))
     else:
         outputs.append(Timeline(watcher.num_segments, len(sources) > 1, _write, notify))
+    if annotate is not None:
+        if watcher.input != "video":
+            raise UserError("--annotate needs a model of videos, and this one takes skeletons")
+        shown = ShownModel(watcher.classes, watcher.num_segments, watcher.decision_maker)
+        outputs.append(AnnotatedVideos(annotate, sources, shown, notify))
     if webhook is not None:
         outputs.append(Webhook(webhook, notify))
     failed = 0

@@ -119,12 +119,7 @@ def _encoder(
     container: "av.container.OutputContainer", rate: Fraction, width: int, height: int
 ) -> Callable[[NDArray[np.uint8]], None]:
     """Add a video stream; return a function that encodes the next picture (H, W, 3)."""
-    codec = next(name for name in ENCODERS if _can_encode(name))
-    stream = container.add_stream(codec, rate=rate)
-    assert isinstance(stream, av.VideoStream)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-    if codec != "libx264":  # which goes by quality
-        stream.bit_rate = 8 * width * height  # bits a second
+    stream = add_stream(container, rate, width, height)
     numbers = iter(range(1 << 62))
 
     def encode(picture: NDArray[np.uint8]) -> None:
@@ -133,6 +128,17 @@ def _encoder(
         container.mux(stream.encode(frame))
 
     return encode
+
+
+def add_stream(container: "av.container.OutputContainer", rate: Fraction, width: int, height: int) -> "av.VideoStream":
+    """Add a video stream with the first of `ENCODERS` that there is; the sides must be even."""
+    codec = next(name for name in ENCODERS if _can_encode(name))
+    stream = container.add_stream(codec, rate=rate)
+    assert isinstance(stream, av.VideoStream)
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    if codec != "libx264":  # which goes by quality
+        stream.bit_rate = 8 * width * height  # bits a second
+    return stream
 
 
 def _can_encode(name: str) -> bool:

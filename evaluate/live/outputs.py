@@ -132,13 +132,19 @@ class Outputs:
         """Yield each recording with its video and the file that is written. No two files have one name."""
         if self.annotate is None:
             return
-        taken: set[str] = set()
-        for recording in recordings:
-            path = next(path for path in recording.files.values() if not is_skeleton_file(path))
-            stem = PurePosixPath(path.partition("?")[0] if is_url(path) else path).stem or "video"
-            name = next(name for name in _names(stem) if name.casefold() not in taken)
-            taken.add(name.casefold())
+        paths = [next(p for p in recording.files.values() if not is_skeleton_file(p)) for recording in recordings]
+        stems = [PurePosixPath(path.partition("?")[0] if is_url(path) else path).stem or "video" for path in paths]
+        for recording, path, name in zip(recordings, paths, distinct_names(stems), strict=True):
             yield recording, path, self.annotate if self._is_one_file else self.annotate / name
+
+
+def distinct_names(stems: Sequence[str]) -> list[str]:
+    """Return the name of an MP4 for each stem. No two are equal, also where upper and lower case are the same."""
+    names = dict[str, str]()
+    for stem in stems:
+        name = next(name for name in _names(stem) if name.casefold() not in names)
+        names[name.casefold()] = name
+    return list(names.values())
 
 
 def _names(stem: str) -> Iterator[str]:
