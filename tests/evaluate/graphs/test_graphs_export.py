@@ -22,7 +22,7 @@ from common.files import sha256_of
 from distill.checkpoint import load_classifier
 from distill.models import Classifier, predict_probabilities
 from evaluate.commands.app import app
-from evaluate.graphs.export import export_graphs, graphs_of
+from evaluate.graphs.export import export_graphs
 from evaluate.graphs.formats import FORMATS, refuse_unknown_format
 from evaluate.graphs.formats.graph import Compute, Graph, write_checked
 from evaluate.graphs.segment_features import SegmentFeatures
@@ -31,12 +31,10 @@ from evaluate.live.recogniser import Recogniser
 from evaluate.live.trained_model import find_model
 from evaluate.pipeline.sources import average
 from extract.backbones import load_backbone
-from extract.backbones.va_cnn import draw_segments
 from extract.networks.backbone import Backbone, draw_frames
 from extract.networks.preprocess import Preprocess
 from extract.networks.temporal_shift import TemporalShift
-from extract.va_cnn.network import VaCnnNetwork
-from manifests.recipes.recipe import Extract, VaCnn
+from manifests.recipes.recipe import Extract
 
 MakeModel = Callable[..., Path]
 CLOSE = 1e-5
@@ -202,20 +200,6 @@ def test_the_temporal_shift_stays_within_a_segment(name: str, tmp_path: Path) ->
     assert torch.allclose(found, alone, atol=1e-5)
 
 
-def test_a_va_cnn_is_exported_after_the_drawing(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = VaCnnNetwork("test_resnet", 0, 40).eval().requires_grad_(False)
-    draw = draw_segments(VaCnn(image_size=40), "both", -1.0, 1.0)
-    backbone = Backbone(network, draw, {"backbone": "va_cnn"}, input="skeleton", pooling="concatenated")
-    classifier = Classifier("gru", 2 * 96, 4, 3)
-    graph, step = graphs_of({"features": backbone}, ModelStep([(classifier, ("features",))], ("features",)).eval())
-    assert graph.inputs == {"images": (2, 3, 40, 40)} and step.inputs["features"] == (192,)
-    file, *_ = write_checked(graph, FORMATS["torch"], tmp_path)
-    pictures = draw(torch.randn(50, 3), torch.tensor([[[0, 2, 25, 1], [0, 2, 25, 1]]]))
-    (found,) = FORMATS["torch"].open(tmp_path / file)([pictures])
-    assert torch.allclose(found, network(pictures[0]).flatten()[None], atol=1e-5)
-
-
 def test_what_another_program_is_told(native: Path, tmp_path: Path) -> None:
     command = ["export", str(native), "--format", "torch", "--out", str(tmp_path / "graphs")]
     result = CliRunner().invoke(app, command)
@@ -241,7 +225,7 @@ def test_what_another_program_is_told(native: Path, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_a_graph_is_refused(make_model: MakeModel, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="bigru sees the whole recording before its first answer.*--format native"):
+    with pytest.raises(UserError, match="bigru sees the whole recording before its first answer.*another method"):
         export_graphs(find_model(make_model(["bigru"])), tmp_path / "graphs", "torch")
     joints = load_backbone(Extract(backbone="joint_statistics", weights="none"))
     with pytest.raises(UserError, match="joint_statistics is arithmetic on skeletons and no network.*--format native"):

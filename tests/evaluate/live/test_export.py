@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from common.errors import UserError
 from common.files import sha256_of
+from evaluate.graphs.export import export_graphs
+from evaluate.graphs.formats import FORMATS
 from evaluate.live.export import export_model
 from evaluate.live.recogniser import Recogniser
 from evaluate.live.trained_model import find_model
@@ -75,6 +78,28 @@ def test_late_fusion_has_a_file_for_each_stream_and_seed(two_streams: Path, draw
         Recogniser.load(folder, device="cpu").recognise(files) for folder in (done.folder, tmp_path / "late")
     )
     np.testing.assert_array_equal(found.probabilities, original.probabilities)
+
+
+def test_graphs_of_two_streams_and_a_trained_va_cnn(two_streams: Path, drawn: Path, tmp_path: Path) -> None:
+    """A backbone for each stream, and a step that takes both."""
+    out = export_graphs(find_model(two_streams), tmp_path / "graphs", "torch").folder
+    described = json.loads((out / "model.json").read_text())
+    files = {"rgb": next(drawn.rglob("*.avi")), "skeleton": next(drawn.rglob("*.npy"))}
+    model = Recogniser.load(two_streams, device="cpu")
+    expected = model.recognise(files)
+    features = {}
+    for name, stream in model._streams.items():
+        graph = FORMATS["torch"].open(out / described["streams"][name]["backbone"]["file"])
+        (clip,) = (clip for _, clip in stream._files._clips([str(files[name])], 1, {}))
+        (features[name],) = graph([stream._files.network.images(clip)])
+    step = FORMATS["torch"].open(out / described["step"]["file"])
+    assert [each["name"] for each in described["step"]["inputs"]] == ["features_rgb", "features_skeleton", "state"]
+    state = torch.zeros(1, described["state_width"])
+    for n, row in enumerate(expected.probabilities):
+        found, state = step([*(features[name][n : n + 1] for name in described["streams"]), state])
+        np.testing.assert_allclose(found[0].numpy(), row, atol=1e-5)
+    assert (described["streams"]["skeleton"]["images"], described["streams"]["rgb"]["note"]) == (None, None)
+    assert described["streams"]["skeleton"]["note"].startswith("The images are drawn from skeletons")
 
 
 def test_another_model_is_never_overwritten(one_stream: Path, tmp_path: Path) -> None:
