@@ -18,6 +18,7 @@ from extract.networks.backbone import Backbone
 from extract.networks.batch_norm import fold_batch_norm
 from extract.networks.frame_step import FrameStep
 from extract.networks.segment_network import SegmentNetwork
+from extract.runtimes.runtime import CannotPrepare
 
 
 def takes_single_frames(backbone: Backbone) -> bool:
@@ -47,8 +48,8 @@ class FrameStream:
 
     def __init__(self, network: SegmentNetwork) -> None:
         backbone = network.backbone
+        name = backbone.settings.get("backbone")
         if not takes_single_frames(backbone) or backbone.preprocess is None:
-            name = backbone.settings.get("backbone")
             raise UserError(
                 f"the frames of a segment cannot be computed one by one with the backbone {name}; with "
                 "tsm_mobilenetv2_online, tsm_resnet50_online, efficientnet_lite0 or timm:NAME they can"
@@ -62,7 +63,13 @@ class FrameStream:
         step = FrameStep(folded, image)
         # `torch.compile` would compile the list of buffers too, and gains little for one image.
         how = replace(network.preparation, compiled=False)
-        self._compute = network.runtime.prepare_graph(step, (image, *step.zeros), how).compute
+        try:
+            self._compute = network.runtime.prepare_graph(step, (image, *step.zeros), how).compute
+        except CannotPrepare as error:
+            raise UserError(
+                f"{network.runtime.title} cannot compute {name} for single frames: {error}; "
+                "extract the features with --runtime torch"
+            ) from error
         self._zeros = tuple(zeros.to(self._device) for zeros in step.zeros)
         self._features: list[Tensor] = []
         self.reset()
@@ -75,8 +82,8 @@ class FrameStream:
             network: as `extract.network_loader.load_segment_network` returns it. It stays as it is.
 
         Raises:
-            UserError: the backbone needs all frames of a segment at once; see `takes_single_frames`.
-            CannotPrepare: the runtime cannot compute the network of one frame.
+            UserError: the backbone needs all frames of a segment at once; see `takes_single_frames`. Or the runtime
+                cannot compute the network of one frame.
         """
         return cls(network)
 

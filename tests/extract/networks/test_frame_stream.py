@@ -15,7 +15,7 @@ from extract.clip import Clip
 from extract.decoding.resize_frame import FrameResizer
 from extract.networks.frame_stream import FrameStream, takes_single_frames
 from extract.networks.segment_network import SegmentNetwork
-from extract.runtimes import RUNTIMES
+from extract.runtimes import RUNTIMES, CannotPrepare
 from manifests.recipes.recipe import Extract
 
 FRAMES, SEGMENTS = 4, 2
@@ -114,3 +114,13 @@ def test_streams_of_one_network_do_not_mix() -> None:
         first.push(one)
         second.push(other)
     assert np.array_equal(np.stack([first.features(), second.features()]), expected)
+
+
+def test_a_runtime_that_cannot_compute_single_frames_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(*_: object) -> None:
+        raise CannotPrepare("no such operation")
+
+    loaded = network("timm:test_resnet")
+    monkeypatch.setattr(type(loaded.runtime), "prepare_graph", cannot)
+    with pytest.raises(UserError, match="torch cannot compute timm:test_resnet for single frames: no such operation; "):
+        FrameStream.open(loaded)
