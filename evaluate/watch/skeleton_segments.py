@@ -1,5 +1,6 @@
 """The segments of a stream of skeletons: the feature of each one as soon as its frames are there."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from extract.networks.segment_network import SegmentNetwork
 from extract.segments import segment_bounds
 from extract.skeletons.segment_points import observed_segment, pack_points
 from extract.skeletons.skeleton import Skeleton
+
+ROUNDING = 1e-6  # seconds, of times that are decimal numbers
 
 
 class SkeletonSegments:
@@ -43,6 +46,7 @@ class SkeletonSegments:
         self._number = 0  # of the segment that is not complete yet
         self._first = 0  # its first frame
         self._begin: float | None = None  # the time at which the recording began
+        self._interval = math.inf  # the shortest one between two frames so far
 
     def add(self, arrived: JointsArrived) -> Iterator[Segment]:
         """Take a frame, and yield the segments that are complete with it.
@@ -66,11 +70,20 @@ class SkeletonSegments:
             raise UserError("a frame has no time, and without num_frames it needs one")
         if self._begin is None:
             self._begin = arrived.time
-        while arrived.time >= self._begin + (self._number + 1) * self._seconds:
+        yield from self._end_before(arrived.time)
+        if self._frames and self._frames[-1].time is not None:
+            self._interval = min(self._interval, arrived.time - self._frames[-1].time or math.inf)
+        self._frames.append(arrived)
+        if self._interval < math.inf:  # a segment that ends before the next frame can come has ended
+            yield from self._end_before(arrived.time + self._interval)
+
+    def _end_before(self, moment: float) -> Iterator[Segment]:
+        """Yield the segments that end until a moment."""
+        assert self._begin is not None and self._seconds is not None
+        while moment >= self._begin + (self._number + 1) * self._seconds - ROUNDING and self._frames:
             yield self._complete(len(self._frames))
             if self._number % self._num_segments == 0:  # a new row of N segments: what is older is forgotten
                 self._frames, self._first = [], 0
-        self._frames.append(arrived)
 
     def _has_jumped(self, arrived: JointsArrived) -> bool:
         if not self._frames or arrived.time is None or self._frames[-1].time is None:

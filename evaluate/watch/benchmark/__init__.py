@@ -1,0 +1,1 @@
+"""How fast live recognition is on this machine: `bench-live`."""
