@@ -4,6 +4,7 @@ import ctypes
 import sys
 from functools import cache, partial
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from extract.clip import Clip
 from extract.networks.segment_network import SegmentNetwork
 from extract.networks.temporal_shift import temporal_shift
 from extract.runtimes import RUNTIMES, CannotPrepare, Preparation
-from extract.runtimes.openvino import import_openvino
+from extract.runtimes.openvino import import_openvino, openvino_core
 from extract.segments import frame_indices
 from manifests.recipes.recipe import Extract
 
@@ -207,3 +208,26 @@ def test_signals_can_be_handled_after_networks_are_released() -> None:
     assert signal_stack() == before
     del second
     assert signal_stack() == before
+
+
+class NotingCore:
+    """The core of the process. It notes what it compiles."""
+
+    def __init__(self) -> None:
+        self.core, self.graphs = openvino_core(), list[Any]()
+
+    def compile_model(self, graph: Any, *arguments: object) -> Any:
+        self.graphs.append(graph)
+        return self.core.compile_model(graph, *arguments)
+
+    def get_property(self, *arguments: object) -> Any:
+        return self.core.get_property(*arguments)
+
+
+def test_the_shapes_are_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = NotingCore()
+    monkeypatch.setattr("extract.runtimes.openvino.openvino_core", lambda: core)
+    SegmentNetwork(load_backbone(SMALL), device="cpu", num_segments=4, runtime=OPENVINO, threads=1)
+    (graph,) = core.graphs
+    assert [str(port.partial_shape) for port in graph.inputs] == ["[8,3,32,32]"]
+    assert all(port.partial_shape.is_static for port in graph.outputs)
