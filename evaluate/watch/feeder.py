@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +27,7 @@ from PIL import Image
 
 from evaluate.watch.feeds import feed_of
 from evaluate.watch.feeds.feed import Feed, Notice, ServerStopped
+from evaluate.watch.feeds.video_file import as_local
 from evaluate.watch.messages import write_message
 from evaluate.watch.picks import LiveFrame, Pick, pick_by_time, pick_known_length
 from extract.clip import DecodeError
@@ -86,12 +87,8 @@ def send(task: FeedTask, out: BinaryIO) -> None:
     """Send the messages of a source, from the first to its end."""
     reason = ""
     try:
-        resize = FrameResizer(task.geometry) if task.geometry else None
-        for pick in _picks(task, out):
-            frame = pick.frame.convert()
-            header = {"places": [pick.places.start, pick.places.stop], "time": pick.frame.time}
-            header |= {"captured": pick.frame.captured, "begins": pick.begins}
-            write_message(out, header, frame if resize is None else resize(frame))
+        with as_local(task.source) as source:
+            _send_frames(replace(task, source=source), out)
     except DecodeError as error:
         reason = str(error)
     except BrokenPipeError:
@@ -99,6 +96,15 @@ def send(task: FeedTask, out: BinaryIO) -> None:
     except Exception as error:  # any error ends this source, and never the others
         reason = f"{type(error).__name__}: {error}"
     write_message(out, {"end": True, "reason": reason})
+
+
+def _send_frames(task: FeedTask, out: BinaryIO) -> None:
+    resize = FrameResizer(task.geometry) if task.geometry else None
+    for pick in _picks(task, out):
+        frame = pick.frame.convert()
+        header = {"places": [pick.places.start, pick.places.stop], "time": pick.frame.time}
+        header |= {"captured": pick.frame.captured, "begins": pick.begins}
+        write_message(out, header, frame if resize is None else resize(frame))
 
 
 def _picks(task: FeedTask, out: BinaryIO) -> Iterator[Pick]:

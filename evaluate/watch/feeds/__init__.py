@@ -13,9 +13,9 @@ __all__ = ["FEEDS", "Feed", "feed_of"]
 
 FEEDS: dict[str, Feed] = {  # the first that matches is taken
     "camera": CAMERA,
+    "file": VIDEO_FILE,
     "stream": NETWORK_STREAM,
     "folder": GROWING_FOLDER,
-    "file": VIDEO_FILE,
 }
 
 

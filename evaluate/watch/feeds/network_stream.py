@@ -1,9 +1,8 @@
 """A stream from the network as a feed: RTSP, HLS, HTTP and whatever else FFmpeg opens by a URL.
 
-Three traps were found by trials (PyAV 18.1 with FFmpeg 8.1). The option `nobuffer`, which many recommend for live
-streams, throws away the packets that were read to recognise the stream, so a video loses its first frames. An MP4 over
-HTTP whose index is at the end loses its first second where the server closes connections; with the option
-`multiple_requests` it does not. A HLS playlist that does not grow any more ends without an error, as a finished one.
+Files on a server are in `video_file`. Two traps were found by trials (PyAV 18.1 with FFmpeg 8.1). The option
+`nobuffer`, which many recommend for live streams, throws away the packets that were read to recognise the stream, so a
+video loses its first frames. A HLS playlist that does not grow any more ends without an error, as a finished one.
 """
 
 import urllib.error
@@ -19,7 +18,7 @@ from extract.sources.location import is_url
 
 LIST_END = b"#EXT-X-ENDLIST"
 LARGEST_LIST = 1 << 22  # bytes of a playlist
-OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}, "http": {"multiple_requests": "1"}, "https": {"multiple_requests": "1"}}
+OPTIONS = {"rtsp": {"rtsp_transport": "tcp"}}  # UDP loses packets
 
 
 class NetworkStreamFeed(Feed):
