@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -25,13 +26,19 @@ def explain_system_error(error: Exception) -> str | None:
 
 def report_defect(error: Exception) -> str:
     """Write the traceback of a defect to a temporary file, and return a sentence that names the file."""
-    text = "".join(traceback.format_exception(error))
-    what = " ".join(f"{type(error).__name__}: {error}".split())[:300].encode("utf-8", "backslashreplace").decode()
+    text = _without_passwords("".join(traceback.format_exception(error)))
+    what = " ".join(_without_passwords(f"{type(error).__name__}: {error}").split())[:300]
+    what = what.encode("utf-8", "backslashreplace").decode()
     try:
         handle, name = tempfile.mkstemp(prefix="early-recognition-", suffix=".txt")
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{sys.argv}\n{sys.version}\n\n{text}")
+            file.write(f"{_without_passwords(str(sys.argv))}\n{sys.version}\n\n{text}")
         where = f"report it with the file {name}, which has the details"
     except OSError:  # no folder for temporary files can be written
         where = "report it with what the same command prints with EARLY_TRACEBACK=1"
     return f"this is a defect of the program and not of your input ({what}); please {where}"
+
+
+def _without_passwords(text: str) -> str:
+    """Return a text in which URLs have no user and no password."""
+    return re.sub(r"(?<=://)[^/?#\s'\"]*@", "", text)

@@ -1,5 +1,6 @@
 """`python -m evaluate watch`: decide while an action is still going on, in live streams."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -77,8 +78,11 @@ def watch(
     from evaluate.live.trained_model import find_model
     from evaluate.watch.events import SourceEnded
     from evaluate.watch.outputs import AnnotatedVideos, JsonLines, Output, ShownModel, Timeline, Webhook
+    from evaluate.watch.skeleton_lines import bounded_lines
     from evaluate.watch.watcher import Watcher, WatchSettings
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may not have the characters of the bars
     settings = WatchSettings(action_seconds, real_time, stall_seconds, reconnect_seconds, annotate is not None)
     found = find_model(model, method, seed)
     own_weights = next(iter(weights_of_streams(weights, found).values()), None)
@@ -99,7 +103,7 @@ def watch(
         outputs.append(Webhook(webhook, notify))
     failed = 0
     try:
-        for event in watcher.watch(sources, settings, sys.stdin):
+        for event in watcher.watch(sources, settings, bounded_lines(sys.stdin)):
             for output in outputs:
                 output.show(event)
             failed += isinstance(event, SourceEnded) and bool(event.reason)

@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+SECRETS = "access_token|api_?key|auth|key|pass|passwd|password|pwd|secret|sig|signature|token"
+
 
 def shown_name(source: str) -> str:
-    """Return a source as outputs show it: a URL without its password."""
-    return re.sub("(?<=://)[^/@]*@", "", source)
+    """Return a source as outputs show it: a URL without its password, also where that is a part of its query."""
+    shown = re.sub(r"(?<=://)[^/?#\s]*@", "", source)
+    return re.sub(rf"(?i)([?&;](?:{SECRETS})=)[^&;#\s]*", r"\1***", shown) if "://" in shown else shown
 
 
 class Decided(NamedTuple):

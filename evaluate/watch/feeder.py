@@ -6,6 +6,7 @@ line of JSON, from stdin, and writes messages to stdout:
 - a frame: `places`, `time` and `captured` as in `evaluate.watch.picks`, and `begins` where everything starts anew
 - `picture`: a frame for people, at `time`, if the task asks for these
 - `notice`: a sentence
+- `alive`: a sign of life, where nothing else is sent for a second
 - `end`: the last message; its `reason` is "" if the source has ended by itself
 """
 
@@ -26,9 +27,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from evaluate.watch.feeds import feed_of
-from evaluate.watch.feeds.feed import Feed, Notice, ServerStopped
+from evaluate.watch.feeds.feed import Feed, ServerStopped
 from evaluate.watch.feeds.video_file import as_local
-from evaluate.watch.messages import write_message
+from evaluate.watch.messages import Sender
 from evaluate.watch.picks import LiveFrame, Pick, pick_by_time, pick_known_length
 from extract.clip import DecodeError
 from extract.decoding.decoders import DECODERS
@@ -37,6 +38,7 @@ from extract.networks.geometry import Geometry
 
 LONGEST_WAIT = 30.0  # seconds between two attempts to connect
 WIDEST = 640  # pixels of a picture for people
+LONGEST_REASON = 1000  # characters
 
 
 @dataclass(frozen=True)
@@ -85,62 +87,66 @@ def main(parent: int) -> None:
 
 def send(task: FeedTask, out: BinaryIO) -> None:
     """Send the messages of a source, from the first to its end."""
-    reason = ""
+    reason, sender = "", Sender(out)
     try:
-        with as_local(task.source) as source:
-            _send_frames(replace(task, source=source), out)
+        with as_local(task.source, sender.alive) as source:
+            _send_frames(replace(task, source=source), sender)
     except DecodeError as error:
         reason = str(error)
     except BrokenPipeError:
         raise
     except Exception as error:  # any error ends this source, and never the others
         reason = f"{type(error).__name__}: {error}"
-    write_message(out, {"end": True, "reason": reason})
+    sender.send({"end": True, "reason": reason[:LONGEST_REASON]})
 
 
-def _send_frames(task: FeedTask, out: BinaryIO) -> None:
+def _send_frames(task: FeedTask, sender: Sender) -> None:
     resize = FrameResizer(task.geometry) if task.geometry else None
-    for pick in _picks(task, out):
+    for pick in _picks(task, sender):
         frame = pick.frame.convert()
         header = {"places": [pick.places.start, pick.places.stop], "time": pick.frame.time}
         header |= {"captured": pick.frame.captured, "begins": pick.begins}
-        write_message(out, header, frame if resize is None else resize(frame))
+        sender.send(header, frame if resize is None else resize(frame))
 
 
-def _picks(task: FeedTask, out: BinaryIO) -> Iterator[Pick]:
+def _picks(task: FeedTask, sender: Sender) -> Iterator[Pick]:
     feed = feed_of(task.source)
-    frames = _live(feed, task, out) if feed.live else _recorded(feed, task, out)
+    frames = _live(feed, task, sender) if feed.live else _recorded(feed, task, sender)
     if task.pictures:
-        frames = _with_pictures(frames, out)
+        frames = _with_pictures(frames, sender)
     if task.segment_seconds is not None:
         return pick_by_time(frames, task.segment_seconds, task.frames_per_segment)
     if feed.live:
         raise DecodeError("its length is not known; say how long an action lasts")
-    *_, counted = DECODERS["pyav"].count(Path(task.source))
-    return pick_known_length(frames, counted.packets, task.num_segments, task.frames_per_segment)
+    packets = 0
+    for counted in DECODERS["pyav"].count(Path(task.source)):
+        packets = counted.packets
+        sender.alive()
+    return pick_known_length(frames, packets, task.num_segments, task.frames_per_segment)
 
 
-def _recorded(feed: Feed, task: FeedTask, out: BinaryIO) -> Iterator[LiveFrame]:
+def _recorded(feed: Feed, task: FeedTask, sender: Sender) -> Iterator[LiveFrame]:
     """Yield the frames of a recording, each at its time."""
     begin: tuple[float, float] | None = None
-    notice = _noticing(out) if task.segment_seconds is not None else _refuse  # else places would be of other frames
+    notice = sender.notice if task.segment_seconds is not None else _refuse  # else places would be of other frames
     for frame in feed.frames(task.source, task.stall_seconds, notice):
         now = time.monotonic()
         if begin is None:
             begin = now, frame.time
         elif task.real_time:
-            time.sleep(max(0.0, begin[0] + frame.time - begin[1] - now))
+            sender.sleep(begin[0] + frame.time - begin[1] - now)
+        sender.alive()
         yield LiveFrame(frame.time, time.monotonic(), frame.convert)
 
 
-def _live(feed: Feed, task: FeedTask, out: BinaryIO) -> Iterator[LiveFrame]:
+def _live(feed: Feed, task: FeedTask, sender: Sender) -> Iterator[LiveFrame]:
     """Yield the frames of a live source, which is opened again when it breaks off."""
-    notice = _noticing(out)
     seen, lost_at, wait = False, time.monotonic(), 1.0
     while True:
         begins = seen
         try:
-            for frame in feed.frames(task.source, task.stall_seconds, notice):
+            for frame in feed.frames(task.source, task.stall_seconds, sender.notice):
+                sender.alive()
                 yield LiveFrame(frame.time, frame.captured, frame.convert, begins)
                 seen, begins, lost_at, wait = True, False, time.monotonic(), 1.0
             return
@@ -149,14 +155,14 @@ def _live(feed: Feed, task: FeedTask, out: BinaryIO) -> Iterator[LiveFrame]:
                 return
             if not seen or time.monotonic() - lost_at + wait > task.reconnect_seconds:
                 raise
-            notice(f"broken off: {error}; the next attempt is in {wait:g} s")
-        time.sleep(wait)
+            sender.notice(f"broken off: {error}; the next attempt is in {wait:g} s")
+        sender.sleep(wait)
         wait = min(2 * wait, LONGEST_WAIT)
 
 
-def _with_pictures(frames: Iterable[LiveFrame], out: BinaryIO) -> Iterator[LiveFrame]:
+def _with_pictures(frames: Iterable[LiveFrame], sender: Sender) -> Iterator[LiveFrame]:
     for frame in frames:
-        write_message(out, {"picture": True, "time": frame.time}, _smaller(frame.convert()))
+        sender.send({"picture": True, "time": frame.time}, _smaller(frame.convert()))
         yield frame
 
 
@@ -165,10 +171,6 @@ def _smaller(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if width <= WIDEST:
         return frame
     return np.asarray(Image.fromarray(frame).resize((WIDEST, round(height * WIDEST / width))), np.uint8)
-
-
-def _noticing(out: BinaryIO) -> Notice:
-    return lambda sentence: write_message(out, {"notice": sentence})
 
 
 def _refuse(sentence: str) -> None:

@@ -1,12 +1,47 @@
 """The messages from a feeder process to its parent: a line of JSON, and the bytes of a frame after it."""
 
 import json
+import time
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 LONGEST_LINE = 1 << 16  # bytes of a header
+LIFE_SECONDS = 1.0  # between two signs of life, where nothing else is sent
+
+
+class Sender:
+    """Writes messages, and signs of life where nothing else is sent for a while: the parent then knows of no hang.
+
+    Args:
+        out: the pipe.
+    """
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+        self._last = time.monotonic()
+
+    def send(self, header: dict[str, Any], frame: NDArray[np.uint8] | None = None) -> None:
+        """Write a message; see `write_message`."""
+        write_message(self._out, header, frame)
+        self._last = time.monotonic()
+
+    def notice(self, sentence: str) -> None:
+        """Write a sentence about the source."""
+        self.send({"notice": sentence})
+
+    def alive(self) -> None:
+        """Write a sign of life, if the last message is older than that."""
+        if time.monotonic() - self._last >= LIFE_SECONDS:
+            self.send({"alive": True})
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, and give signs of life meanwhile."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, LIFE_SECONDS))
+            self.alive()
 
 
 def write_message(out: IO[bytes], header: dict[str, Any], frame: NDArray[np.uint8] | None = None) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from extract.clip import DecodeError
 from extract.segments import frame_indices
 
 GAP_SECONDS = 2.0  # a longer step of the stream's clock is a gap: what was seen before it belongs to another moment
@@ -103,9 +104,12 @@ def pick_known_length(
         num_frames: T.
         num_segments: N.
         frames_per_segment: F.
+
+    Raises:
+        DecodeError: the recording has fewer frames, so other ones should have been taken.
     """
     indices = frame_indices(num_frames, num_segments, frames_per_segment).ravel()
-    taken, reason = 0, "the stream begins"
+    taken, reason, number = 0, "the stream begins", -1
     for number, frame in enumerate(frames):
         end = taken
         while end < len(indices) and indices[end] == number:
@@ -113,3 +117,8 @@ def pick_known_length(
         if end > taken:
             yield Pick(frame, range(taken, end), reason)
             taken, reason = end, ""
+    if taken < len(indices):
+        raise DecodeError(
+            f"it has {number + 1} frames and not {num_frames}, so its segments are not known; say how long an action "
+            "lasts (--action-seconds)"
+        )

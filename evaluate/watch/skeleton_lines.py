@@ -13,19 +13,43 @@ A line is an object:
 """
 
 import json
-import math
 import threading
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluate.live.written import cut
 from evaluate.watch.mailbox import Ended, JointsArrived, Mailbox
 from extract.skeletons.joint_list import SCALES, JointList
 
 MOST_PERSONS = 16
+LATEST = 1e12  # seconds
+SHOWN = 40  # characters of a value in a sentence
+MOST_FRAMES = 200_000  # of a recording whose length is given: nearly two hours at 30 frames a second
+FARTHEST = 1e6  # metres; the features of larger coordinates are no numbers
+LONGEST_LINE = 1 << 20  # characters
+
+
+def bounded_lines(stream: TextIO | None) -> Iterator[str]:
+    """Yield the lines of a stream, which may be endless.
+
+    Args:
+        stream: text; None: it is closed, as standard input may be.
+
+    Raises:
+        ValueError: the stream is closed, or a line has more than `LONGEST_LINE` characters.
+    """
+    if stream is None:
+        raise ValueError("standard input is closed; send it a line of JSON for each frame")
+    number = 0
+    while line := stream.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE and not line.endswith("\n"):
+            raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
+        yield line
 
 
 class SkeletonLines:
@@ -62,6 +86,10 @@ class SkeletonLines:
                     first = False
         except ValueError as error:
             reason = str(error)
+        except OSError as error:
+            reason = f"it cannot be read: {error.strerror or error}"
+        except Exception as error:  # whatever the lines have in them, the source ends with a sentence
+            reason = f"{type(error).__name__}: {error}"
         self._mailbox.put(Ended(reason))
 
     def _read(self, line: str, number: int, first: bool) -> JointsArrived:
@@ -73,7 +101,7 @@ class SkeletonLines:
         captured = time.monotonic()
         try:
             fields = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"line {number} is no JSON: {error}") from error
         if not isinstance(fields, dict) or not isinstance(fields.get("bodies"), list):
             raise ValueError(f'line {number} must be an object with a list "bodies"')
@@ -82,7 +110,7 @@ class SkeletonLines:
             _number(fields, "time", number),
             captured,
             begins,
-            self._bodies(fields["bodies"], number) * np.float32(self._scale),
+            self._bodies(fields["bodies"], number),
             _count(fields, "num_frames", 1, number),
             _count(fields, "centre", 0, number),
         )
@@ -98,15 +126,21 @@ class SkeletonLines:
                 continue
             try:
                 joints = np.array(person, np.float32)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 joints = np.empty(0, np.float32)
             self._num_joints = self._num_joints or (len(joints) if joints.ndim == 2 else 0)
             if joints.shape not in ((self._num_joints, 3), (self._num_joints, 2)) or not np.isfinite(joints).all():
-                raise ValueError(f"line {number}: a person must be {self._num_joints or 'some'} joints [x, y, z]")
+                raise ValueError(
+                    f"line {number}: a person must be {self._num_joints or 'some'} joints [x, y, z], and this one "
+                    f"{_described(joints)}"
+                )
+            joints = joints * np.float32(self._scale)
+            if np.abs(joints).max() > FARTHEST:
+                raise ValueError(f"line {number}: a joint is more than {FARTHEST:g} m away")
             absent = self._zeros_mean_unseen and not joints.any()
             bodies.append(None if absent else np.pad(joints, ((0, 0), (0, 3 - joints.shape[1]))))
         if self._num_joints is None:
-            raise ValueError(f"line {number} has no person, so the number of joints is not known yet")
+            return np.empty((0, 0, 3), np.float32)  # nobody has been seen yet
         unseen = np.full((self._num_joints, 3), np.nan, np.float32)
         return np.array([unseen if body is None else body for body in bodies], np.float32).reshape(
             -1, self._num_joints, 3
@@ -117,9 +151,16 @@ def _number(fields: dict[str, Any], name: str, number: int) -> float | None:
     value = fields.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"line {number}: {name} must be a number of seconds, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LATEST:
+        raise ValueError(f"line {number}: {name} must be a number of seconds, not {cut(repr(value), SHOWN)}")
     return float(value)
+
+
+def _described(joints: NDArray[np.float32]) -> str:
+    """Return in words what a person of the wrong form is."""
+    if joints.ndim != 2:
+        return "is something else"
+    return f"has {len(joints)}" if np.isfinite(joints).all() else "has joints that are no numbers"
 
 
 def _count(fields: dict[str, Any], name: str, least: int, number: int) -> int | None:
@@ -127,5 +168,7 @@ def _count(fields: dict[str, Any], name: str, least: int, number: int) -> int | 
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"line {number}: {name} must be a whole number from {least} on, not {value!r}")
+        raise ValueError(f"line {number}: {name} must be a whole number from {least} on, not {cut(repr(value), SHOWN)}")
+    if value > MOST_FRAMES:
+        raise ValueError(f"line {number}: {name} must be at most {MOST_FRAMES}")
     return value

@@ -7,8 +7,9 @@ import numpy as np
 
 from common.errors import UserError
 from evaluate.watch.mailbox import JointsArrived
-from evaluate.watch.picks import GAP_SECONDS
+from evaluate.watch.picks import DISORDER_SECONDS, GAP_SECONDS
 from evaluate.watch.segment import Segment
+from evaluate.watch.skeleton_lines import MOST_FRAMES
 from extract.clip import Clip
 from extract.networks.segment_network import SegmentNetwork
 from extract.segments import segment_bounds
@@ -16,6 +17,33 @@ from extract.skeletons.segment_points import observed_segment, pack_points
 from extract.skeletons.skeleton import Skeleton
 
 ROUNDING = 1e-6  # seconds, of times that are decimal numbers
+KINECT_JOINTS = 25
+
+
+def joints_of_features(network: SegmentNetwork, dimension: int) -> int | None:
+    """Return of how many joints features are made that have D numbers; None: D does not depend on the joints.
+
+    Args:
+        network: the backbone.
+        dimension: D.
+
+    Raises:
+        UserError: no number of joints gives D numbers.
+    """
+
+    def length(joints: int) -> int:
+        nobody = np.zeros((1, 1, joints, 3), np.float32)
+        return int(network(Clip(*pack_points([(nobody, nobody)]), 1)).shape[1])
+
+    if network.backbone.joints is not None:
+        return network.backbone.joints
+    of_one = length(2) - length(1)
+    if of_one == 0:
+        return None
+    joints, rest = divmod(dimension - length(1), of_one)
+    if rest or joints < 0:
+        raise UserError(f"the model takes features of {dimension} numbers, and no number of joints gives as many")
+    return joints + 1
 
 
 class SkeletonSegments:
@@ -47,20 +75,35 @@ class SkeletonSegments:
         self._first = 0  # its first frame
         self._begin: float | None = None  # the time at which the recording began
         self._interval = math.inf  # the shortest one between two frames so far
+        self._latest: float | None = None  # the time of the last frame
+
+    def jump(self, arrived: JointsArrived) -> str:
+        """Return why everything starts anew with a frame, because of its time; "": it goes on."""
+        if self._counts(arrived) or arrived.begins or arrived.time is None or self._latest is None:
+            return ""
+        passed = arrived.time - self._latest
+        goes_on = -DISORDER_SECONDS <= passed <= max(GAP_SECONDS, self._seconds or 0)
+        return "" if goes_on else f"its clock jumped by {passed:+.1f} s"
+
+    def _counts(self, arrived: JointsArrived) -> bool:
+        """Tell whether a frame is of a recording whose length is known; its time does not matter then."""
+        of_frame = arrived.num_frames is not None
+        return of_frame or (not arrived.begins and bool(self._frames) and self._frames[0].num_frames is not None)
 
     def add(self, arrived: JointsArrived) -> Iterator[Segment]:
         """Take a frame, and yield the segments that are complete with it.
 
+        A frame that is not later than the one before it is left out.
+
         Raises:
             UserError: the frame has no time, and the length of the recording is not known.
         """
-        if arrived.begins or self._has_jumped(arrived):
+        if arrived.begins:
             self.restart()
         if arrived.centre is not None:
             self._centre = min(arrived.centre, arrived.bodies.shape[1] - 1)
-        if (self._frames and self._frames[0].num_frames is not None) or arrived.num_frames is not None:
-            self._frames.append(arrived)
-            yield from self._end_by_count()
+        if self._counts(arrived):
+            yield from self._end_by_count(arrived)
             return
         if self._seconds is None:
             raise UserError(
@@ -70,10 +113,15 @@ class SkeletonSegments:
             raise UserError("a frame has no time, and without num_frames it needs one")
         if self._begin is None:
             self._begin = arrived.time
+        if self._latest is not None and arrived.time <= self._latest:
+            return
         yield from self._end_before(arrived.time)
-        if self._frames and self._frames[-1].time is not None:
-            self._interval = min(self._interval, arrived.time - self._frames[-1].time or math.inf)
-        self._frames.append(arrived)
+        if not self._frames and arrived.time > self._begin + (self._number + 1) * self._seconds - ROUNDING:
+            self._begin = arrived.time - self._number * self._seconds  # nothing came for a while: this row begins now
+        if self._latest is not None:
+            self._interval = min(self._interval, arrived.time - self._latest)
+        self._latest = arrived.time
+        self._append(arrived)
         if self._interval < math.inf:  # a segment that ends before the next frame can come has ended
             yield from self._end_before(arrived.time + self._interval)
 
@@ -85,17 +133,17 @@ class SkeletonSegments:
             if self._number % self._num_segments == 0:  # a new row of N segments: what is older is forgotten
                 self._frames, self._first = [], 0
 
-    def _has_jumped(self, arrived: JointsArrived) -> bool:
-        if not self._frames or arrived.time is None or self._frames[-1].time is None:
-            return False
-        passed = arrived.time - self._frames[-1].time
-        return not 0 <= passed <= max(GAP_SECONDS, self._seconds or 0)
+    def _append(self, arrived: JointsArrived) -> None:
+        if len(self._frames) == MOST_FRAMES:
+            raise UserError(f"an action has more than {MOST_FRAMES} frames; choose a smaller --action-seconds")
+        self._frames.append(arrived)
 
-    def _end_by_count(self) -> Iterator[Segment]:
-        """Yield the segments that end with the last frame, of a recording whose length is known."""
-        total = self._frames[0].num_frames or 0
-        if len(self._frames) > total:
+    def _end_by_count(self, arrived: JointsArrived) -> Iterator[Segment]:
+        """Yield the segments that end with a frame, of a recording whose length is known."""
+        total = (self._frames[0] if self._frames else arrived).num_frames or 0
+        if len(self._frames) == total:
             return  # more frames than were said: they belong to no segment
+        self._append(arrived)
         ends = segment_bounds(total, self._num_segments)[:, 1].tolist()
         while self._number < len(ends) and ends[self._number] == len(self._frames):
             yield self._complete(ends[self._number], int(segment_bounds(total, self._num_segments)[self._number, 0]))
@@ -114,9 +162,10 @@ class SkeletonSegments:
 
 def _skeleton(frames: Sequence[JointsArrived], centre: int) -> Skeleton:
     """Return frames as a recording. Frames with fewer persons than others get persons who are not seen."""
-    persons = max(len(frame.bodies) for frame in frames)
-    joints = np.full((len(frames), max(persons, 1), *frames[0].bodies.shape[1:]), np.nan, np.float32)
+    persons, num_joints = (max(frame.bodies.shape[axis] for frame in frames) for axis in (0, 1))
+    joints = np.full((len(frames), max(persons, 1), num_joints or KINECT_JOINTS, 3), np.nan, np.float32)
     for number, frame in enumerate(frames):
-        joints[number, : len(frame.bodies)] = frame.bodies
+        if len(frame.bodies):
+            joints[number, : len(frame.bodies)] = frame.bodies
     tracking = np.where(np.isnan(joints[..., 0]), 0, 2).astype(np.uint8)
     return Skeleton(joints, tracking, ("",) * joints.shape[1], centre)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from evaluate.watch.mailbox import FrameArrived
 from evaluate.watch.segment import Segment
@@ -47,6 +48,9 @@ class WholeSegment:
     def push(self, frame: NDArray[np.uint8], resized: bool = False) -> None:
         """See `SegmentFeature.push`."""
         self._resized = resized
+        if self._frames and frame.shape != self._frames[0].shape:  # the size of the stream has changed
+            height, width = self._frames[0].shape[:2]
+            frame = np.array(Image.fromarray(frame).resize((width, height)), np.uint8)
         self._frames.append(frame)
 
     def features(self) -> NDArray[np.float32]:

@@ -4,11 +4,12 @@ The streams share the networks, one segment at a time. Each has a mailbox, an as
 its own, so nothing of one source gets into another.
 """
 
+import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +28,7 @@ from evaluate.watch.feeds import feed_of
 from evaluate.watch.mailbox import Ended, FrameArrived, JointsArrived, Mailbox, Message, Noticed, PictureArrived
 from evaluate.watch.segment import Segment
 from evaluate.watch.skeleton_lines import SkeletonLines
-from evaluate.watch.skeleton_segments import SkeletonSegments
+from evaluate.watch.skeleton_segments import SkeletonSegments, joints_of_features
 from evaluate.watch.video_segments import SegmentFeature, VideoSegments, WholeSegment
 from extract.networks.frame_stream import FrameStream, takes_single_frames
 from extract.networks.geometry import Geometry
@@ -118,6 +119,7 @@ class Watcher:
         self._stream = StreamNetwork(names.pop(), model, weights, device, segments_at_once=1)
         network = self._stream.network
         self._frame_stream = FrameStream.open(network) if takes_single_frames(network.backbone) else None
+        self._feature_dim = model.description.networks[0].feature_dim
         self._moved = threading.Condition()
         self._resets: set[str] = set()
 
@@ -177,18 +179,24 @@ class Watcher:
                     streams.remove(stream)
 
     def _check(self, sources: Sequence[str], settings: WatchSettings) -> None:
-        if len(set(sources)) < len(sources):
-            raise UserError("a source is given twice; give each of them once")
+        if len(set(map(shown_name, sources))) < len(sources):
+            raise UserError("a source is given twice, or two differ only in their passwords; give each of them once")
+        if settings.action_seconds is not None and not 0 < settings.action_seconds < math.inf:
+            raise UserError(f"an action must last some seconds, not {settings.action_seconds}")
+        if not 0 < settings.stall_seconds < math.inf:
+            raise UserError(f"a live source must be left after some seconds, not {settings.stall_seconds}")
         for source in sources:
+            if not source:
+                raise UserError("a source has an empty name")
             if (source == STANDARD_INPUT) != (self.input == "skeleton"):
                 wanted = "skeletons as lines of JSON, from -" if self.input == "skeleton" else "videos"
-                raise UserError(f"{source}: the model takes {wanted}")
+                raise UserError(f"{shown_name(source)}: the model takes {wanted}")
             if source == STANDARD_INPUT:
                 continue
             if settings.action_seconds is None and feed_of(source).live:
                 raise UserError(
-                    f"{source}: nobody knows how long a live action will be; say how long it usually lasts, as with "
-                    "--action-seconds 3"
+                    f"{shown_name(source)}: nobody knows how long a live action will be; say how long it usually "
+                    "lasts, as with --action-seconds 3"
                 )
 
     def _open(self, source: str, settings: WatchSettings, lines: Iterable[str] | None, stack: ExitStack) -> _Stream:
@@ -198,10 +206,11 @@ class Watcher:
         segments: VideoSegments | SkeletonSegments
         if source == STANDARD_INPUT:
             joints, names = network.backbone.joints, self._stream.joint_list
+            num_joints = len(names.names) if names else joints_of_features(network, self._feature_dim)
             centre = names.centre if names else KINECT_CENTRES.get(joints or 0, 1)
             segments = SkeletonSegments(network, self.num_segments, seconds, centre)
             mailbox = Mailbox(WAITING_JOINTS, settings.real_time, self._moved)
-            reader = SkeletonLines(lines or (), len(names.names) if names else joints, names, mailbox)
+            reader = SkeletonLines(lines or (), num_joints, names, mailbox)
         else:
             geometry = self._geometry
             segments = VideoSegments(self._segment_feature(), frames, resized=geometry is not None)
@@ -249,6 +258,8 @@ class Watcher:
             self._begin(stream)
         match message:
             case FrameArrived() | JointsArrived():
+                if isinstance(message, JointsArrived) and isinstance(stream.segments, SkeletonSegments):
+                    message = replace(message, begins=message.begins or stream.segments.jump(message))
                 if message.begins and stream.last >= 0:
                     yield SourceNotice(stream.name, f"everything starts anew: {message.begins}")
                 if message.begins:
@@ -258,9 +269,11 @@ class Watcher:
             case PictureArrived():
                 yield Picture(stream.name, message.time, message.frame)
             case Noticed():
-                yield SourceNotice(stream.name, message.sentence)
+                yield SourceNotice(stream.name, shown_name(message.sentence))
             case Ended():
-                yield SourceEnded(stream.name, message.reason)
+                if not message.reason and not stream.episode.number and not stream.episode.level:
+                    yield SourceNotice(stream.name, "it ended before a segment was complete")
+                yield SourceEnded(stream.name, shown_name(message.reason))
 
     def _segments_of(self, stream: _Stream, message: FrameArrived | JointsArrived) -> Iterator[Segment]:
         if isinstance(stream.segments, VideoSegments):

@@ -28,7 +28,7 @@ class CameraFeed(Feed):
         kind, pattern = INPUTS.get(sys.platform, INPUTS["linux"])
         try:
             with av.open(pattern.format(name), format=kind, timeout=stall_seconds) as container:
-                yield from decoded(container, container.streams.video[0], notice)
+                yield from decoded(container, container.streams.video[0], notice, stall_seconds)
         except (av.FFmpegError, OSError) as error:
             raise DecodeError(f"the camera cannot be read: {describe(error)}") from error
 

@@ -1,10 +1,12 @@
 """The entry of a feed: a kind of source of frames that `watch` reads in a process of its own."""
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import av
 
@@ -50,24 +52,46 @@ class Feed(ABC):
         """
 
 
-def decoded(container: "av.container.InputContainer", stream: "av.VideoStream", notice: Notice) -> Iterator[LiveFrame]:
-    """Yield the frames of an opened stream. Damaged ones are left out."""
+def decoded(
+    container: "av.container.InputContainer", stream: "av.VideoStream", notice: Notice, stall_seconds: float = math.inf
+) -> Iterator[LiveFrame]:
+    """Yield the frames of an opened stream. Damaged ones are left out.
+
+    Args:
+        container: what was opened.
+        stream: the one that is shown.
+        notice: gets a sentence about damaged frames.
+        stall_seconds: see `Feed.frames`; FFmpeg itself notices only that no packet of any stream comes.
+
+    Raises:
+        DecodeError: packets come, as of sound, but no frame.
+    """
     assert stream.codec_context is not None
     stream.codec_context.thread_count = 1  # several threads would each keep a frame back
-    convert, damaged, number = RgbConverter(), 0, 0
-    for packet in container.demux(stream):
-        try:
-            frames = packet.decode()
-        except av.InvalidDataError:
-            damaged += 1
-            continue
-        for frame in frames:
+    convert, damaged, number, shown = RgbConverter(), 0, 0, time.monotonic()
+    for packet in container.demux():  # of all streams: else FFmpeg would wait for pictures as long as sound comes
+        frames = _frames(packet) if packet.stream.index == stream.index else []
+        damaged += frames is None
+        for frame in frames or []:
             if frame.is_corrupt:
                 damaged += 1
                 continue
             moment = frame.time if frame.time is not None else number / float(stream.average_rate or USUAL_RATE)
             number += 1
             yield LiveFrame(float(moment), time.monotonic(), partial(convert, frame))
+            shown = time.monotonic()
         if damaged and frames:
             notice(f"{damaged} damaged frames or packets were left out")
             damaged = 0
+        if time.monotonic() - shown > stall_seconds:
+            raise DecodeError(f"no picture for {stall_seconds:g} s")
+    if damaged:
+        notice(f"{damaged} damaged frames or packets were left out at the end")
+
+
+def _frames(packet: "av.Packet[Any]") -> list[av.VideoFrame] | None:
+    """Return the frames of a packet; None: it is damaged."""
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+    except av.InvalidDataError:
+        return None

@@ -30,7 +30,8 @@ class GrowingFolderFeed(Feed):
 
     def frames(self, source: str, stall_seconds: float, notice: Notice) -> Iterator[LiveFrame]:
         """See `Feed.frames`. The images that are there at the beginning are left out: they are no live ones."""
-        last = max(_images(Path(source)), default="")
+        before = _images(Path(source))
+        last = max(before, default="")
         changed = time.monotonic()
         while True:
             new = [name for name in _images(Path(source)) if name > last]
@@ -38,14 +39,15 @@ class GrowingFolderFeed(Feed):
                 file = Path(source, name)
                 last = name
                 try:
-                    image = _read(file)
-                except DecodeError as error:
-                    notice(f"{name} was left out: {error}")
+                    image, moment = _read(file), file.stat().st_mtime
+                except (DecodeError, OSError) as error:
+                    notice(f"{name} was left out: {getattr(error, 'strerror', None) or error}")
                     continue
-                yield LiveFrame(file.stat().st_mtime, time.monotonic(), partial(_same, image))
+                yield LiveFrame(moment, time.monotonic(), partial(_same, image))
                 changed = time.monotonic()
             if time.monotonic() - changed > stall_seconds:
-                raise DecodeError(f"no new image for {stall_seconds:g} s")
+                old = f"; the {len(before)} images that were there at the beginning are left out" if before else ""
+                raise DecodeError(f"no new image for {stall_seconds:g} s{old}")
             if not new:
                 time.sleep(POLL_SECONDS)
 

@@ -35,7 +35,7 @@ class NetworkStreamFeed(Feed):
             with av.open(source, options=OPTIONS.get(protocol, {}), timeout=stall_seconds) as container:
                 if not container.streams.video:
                     raise DecodeError("there is no video stream in it")
-                yield from decoded(container, container.streams.video[0], notice)
+                yield from decoded(container, container.streams.video[0], notice, stall_seconds)
         except (av.FFmpegError, OSError) as error:
             stalled = isinstance(error, av.error.ExitError | TimeoutError)
             raise DecodeError(f"nothing came for {stall_seconds:g} s" if stalled else describe(error)) from error

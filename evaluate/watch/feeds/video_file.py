@@ -5,7 +5,7 @@ whose index is at its end, and with others it waits for ever or loses the first 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -39,8 +39,12 @@ class VideoFileFeed(Feed):
 
 
 @contextlib.contextmanager
-def as_local(source: str) -> Iterator[str]:
+def as_local(source: str, alive: Callable[[], None]) -> Iterator[str]:
     """Give the local copy of a file on a server. Other sources stay as they are.
+
+    Args:
+        source: as the user gave it.
+        alive: is called after every read.
 
     Raises:
         DecodeError: the file cannot be copied.
@@ -50,7 +54,7 @@ def as_local(source: str) -> Iterator[str]:
         return
     with contextlib.closing(Scratch()) as scratch, contextlib.ExitStack() as stack:
         try:
-            copy = stack.enter_context(scratch.fetched(source, 0, 0, source.partition("?")[0], _nothing))
+            copy = stack.enter_context(scratch.fetched(source, 0, 0, source.partition("?")[0], alive))
         except FetchError as error:
             raise DecodeError(str(error)) from error
         yield str(copy)
@@ -60,10 +64,6 @@ def _is_remote(source: str) -> bool:
     """Tell whether a source is a file on a server: a URL that a live stream does not have."""
     protocol, _, rest = source.partition("://")
     return bool(rest) and not protocol.startswith("rt") and suffix_of(rest.partition("?")[0], RECORDINGS) != ""
-
-
-def _nothing() -> None:
-    """Take no notice of a sign of life."""
 
 
 VIDEO_FILE = VideoFileFeed("a video file, played in real time", live=False)

@@ -63,7 +63,9 @@ class AnnotatedVideos(Output):
         inputs = {Path(source).resolve() for source in sources}
         for file in files:
             if file.resolve() in inputs:
-                raise UserError(f"--annotate {out} would write over the source {file}; give another name")
+                raise UserError(
+                    f"--annotate {out} would write over the source {shown_name(str(file))}; give another name"
+                )
         try:
             for file in files:
                 file.parent.mkdir(parents=True, exist_ok=True)

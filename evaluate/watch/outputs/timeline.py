@@ -1,5 +1,6 @@
 """The timeline of `watch` on a terminal: a line for each segment of a source."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
@@ -10,10 +11,11 @@ from evaluate.watch.outputs.output import Output
 
 NAME = 14  # columns of the name of a source
 CLASS = 18  # columns of the name of a class
+NARROWEST = 40  # columns of a line
 
 
 class Timeline(Output):
-    """Prints a line of at most 80 columns for each prediction.
+    """Prints a line of at most 80 columns for each prediction; a narrower terminal has lines without a bar.
 
     A line has the source, the time of the stream, how many segments were seen, the most probable class with a bar, and
     the decision with a second line.
@@ -28,6 +30,7 @@ class Timeline(Output):
     def __init__(
         self, num_segments: int, several: bool, write: Callable[[str], None], notify: Callable[[str], None]
     ) -> None:
+        self._columns = min(WIDTH, max(NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns))
         self._num_segments = num_segments
         self._several = several
         self._write = write
@@ -49,13 +52,13 @@ class Timeline(Output):
     def _line(self, event: Prediction) -> str:
         best, *others = most_probable(event.classes, event.probabilities, 3)
         name = f"{cut(short_name(event.source), NAME):<{NAME}} " if self._several else ""
-        bar = "█" * round(BAR * best.probability)
+        bar = f"{'█' * round(BAR * best.probability):<{BAR}} " if self._columns >= WIDTH else ""
         seen = f"{event.level:>2}/{self._num_segments}"
         width = max(len(each) for each in event.classes)
-        text = f"{name}{event.time:>8.2f} s {seen}  {bar:<{BAR}} {percent(best.probability):>5}  "
+        text = f"{name}{event.time:>8.2f} s {seen}  {bar}{percent(best.probability):>5}  "
         text += f"{cut(best.name, CLASS):<{min(width, CLASS)}}  "
         text += f"{event.dropped} dropped" if event.dropped else _others(others)
-        return cut(text.rstrip(), WIDTH)
+        return cut(text.rstrip(), self._columns)
 
 
 def short_name(source: str) -> str:

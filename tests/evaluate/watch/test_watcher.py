@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.recogniser import Recogniser
-from evaluate.watch.events import Event, Picture, Prediction, SourceEnded, shown_name
+from evaluate.watch.events import Event, Picture, Prediction, SourceEnded, SourceNotice, shown_name
 from evaluate.watch.segment import Segment
 from evaluate.watch.video_segments import VideoSegments
 from evaluate.watch.watcher import STANDARD_INPUT, Watcher, WatchSettings
@@ -161,6 +161,9 @@ def test_a_slow_network_gets_the_newest_frames(
         (["-"], FILES, "-: the model takes videos"),
         (["rtsp://127.0.0.1/x"], FILES, "--action-seconds 3"),
         (["camera:0"], FILES, "--action-seconds 3"),
+        ([""], FILES, "empty name"),
+        (["a.avi"], WatchSettings(action_seconds=float("inf")), "an action must last some seconds"),
+        (["a.avi"], WatchSettings(stall_seconds=float("nan")), "must be left after some seconds"),
     ],
 )
 def test_sources_that_do_not_fit_are_refused(
@@ -187,6 +190,43 @@ def test_skeletons_without_a_length_or_a_time_end_with_a_sentence(two_streams: P
         list(watcher.watch([STANDARD_INPUT], WatchSettings(action_seconds=1), timeless))
 
 
-def test_a_password_is_not_shown() -> None:
+def test_a_jump_of_a_skeleton_stream_begins_an_episode_and_disorder_does_not(two_streams: Path, drawn: Path) -> None:
+    model, (file,) = two_streams / "runs" / "skeleton", held_out(drawn, "path_skeleton", 1)
+    watcher, settings = Watcher.load(model, device="cpu"), WatchSettings(action_seconds=1, real_time=False)
+    lines = [json.loads(line) for line in lines_of(file, known_length=False)][:12]
+    later = [{**line, "begins": False, "time": line["time"] + 60} for line in lines]
+    early = [{**lines[6], "time": lines[5]["time"] - 0.2}, {**lines[6], "time": lines[5]["time"]}]
+    alone = list(watcher.watch([STANDARD_INPUT], settings, [json.dumps(line) for line in lines]))
+    mixed = [json.dumps(line) for line in [*lines[:6], *early, *lines[6:], *later]]
+    events = list(watcher.watch([STANDARD_INPUT], settings, mixed))
+    expected, found = of_source(alone, STANDARD_INPUT), of_source(events, STANDARD_INPUT)
+    assert np.array_equal(found[: len(expected)], expected) and np.array_equal(found[len(expected) :], expected)
+    assert any(isinstance(event, SourceNotice) and "its clock jumped by +58.9 s" in event.sentence for event in events)
+    assert all(event.skipped == 0 for event in events if isinstance(event, Prediction))
+
+
+def test_persons_of_other_joints_are_refused_also_where_the_model_has_no_list(own_joints: Path) -> None:
+    watcher = Watcher.load(own_joints, device="cpu")
+    line = json.dumps({"bodies": [[[0, 1, 2]] * 25], "time": 0})
+    *_, end = watcher.watch([STANDARD_INPUT], WatchSettings(action_seconds=1), [line])
+    assert end == SourceEnded(STANDARD_INPUT, end.reason if isinstance(end, SourceEnded) else "")
+    assert isinstance(end, SourceEnded) and "must be 20 joints [x, y, z], and this one has 25" in end.reason
+
+
+def test_a_source_that_ends_too_early_says_so(one_stream: Path, draw_video: Callable[..., Path]) -> None:
+    file = str(draw_video("one.avi", 1))
+    settings = WatchSettings(action_seconds=3, real_time=False)
+    notice, end = Watcher.load(one_stream, device="cpu").watch([file], settings)
+    assert notice == SourceNotice(file, "it ended before a segment was complete") and end == SourceEnded(file, "")
+
+
+def test_a_password_is_not_shown(one_stream: Path) -> None:
     assert shown_name("rtsp://me:secret@cam/stream?x=1") == "rtsp://cam/stream?x=1"
+    assert shown_name("rtsp://me:se@cret@cam/a@b") == "rtsp://cam/a@b"
+    assert shown_name("http://cam/a?user=me&Password=secret&x=1") == "http://cam/a?user=me&Password=***&x=1"
+    watcher = Watcher.load(one_stream, device="cpu")
+    for sources in (["rtsp://me:secret@cam/x"], ["rtsp://a:secret@cam/x", "rtsp://b:secret@cam/x"]):
+        with pytest.raises(UserError) as error:
+            next(iter(watcher.watch(sources)))
+        assert "secret" not in str(error.value)
     assert shown_name("a@b.avi") == "a@b.avi"

@@ -52,12 +52,12 @@ def test_a_file_on_a_server_is_whole(
     """The server cannot send parts of a file, and the index of the MP4 is at its end."""
     monkeypatch.setattr(Quiet, "protocol_version", protocol)
     file = draw_video("b.mp4", 50, codec="libx264")
-    with served(file.parent) as url, as_local(f"{url}/b.mp4") as source:
+    with served(file.parent) as url, as_local(f"{url}/b.mp4", lambda: None) as source:
         frames = list(VIDEO_FILE.frames(source, 10.0, pytest.fail))
         assert Path(source).read_bytes() == file.read_bytes()
     assert len(frames) == 50 and frames[0].time == 0 and not Path(source).exists()
 
 
 def test_a_file_that_the_server_does_not_have_is_a_sentence(tmp_path: Path) -> None:
-    with served(tmp_path) as url, pytest.raises(DecodeError), as_local(f"{url}/nothing.mp4"):
+    with served(tmp_path) as url, pytest.raises(DecodeError), as_local(f"{url}/nothing.mp4", lambda: None):
         pass

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from evaluate.watch.events import Decided, Prediction, SourceEnded, SourceNotice
 from evaluate.watch.outputs import Timeline
@@ -26,6 +27,12 @@ def test_a_line_for_each_segment() -> None:
         assert len(line) <= 80 and not notices
         assert "12.50 s  3/10  ██████████████" in line and " 70 %  a class with a ve" in line
         assert line.startswith("hall ") == several
+
+
+def test_a_narrow_terminal_has_lines_without_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    (line,), _ = shown(False, PREDICTION)
+    assert line == "   12.50 s  3/10   70 %  a class with a…"
 
 
 def test_dropped_frames_are_told() -> None:

@@ -1,6 +1,8 @@
 """New decisions are posted; a server that fails or is slow delays nothing."""
 
+import gc
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -77,6 +79,33 @@ def test_a_slow_server_delays_nothing(server: str, monkeypatch: pytest.MonkeyPat
     assert 3 <= len(Receiver.received) <= 4
 
 
-def test_another_kind_of_url_is_refused() -> None:
-    with pytest.raises(UserError, match="give a URL that begins with http"):
-        Webhook("file:///etc/passwd", print)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # urllib leaves its socket open
+def test_a_server_that_sends_garbage_is_a_notice_and_the_next_decision_is_sent() -> None:
+    notices: list[str] = []
+
+    def answer(server: socket.socket) -> None:
+        for _ in range(2):
+            connection, _ = server.accept()
+            requests.append(connection.recv(1 << 16))
+            connection.sendall(b"\x00 garbage\r\n\r\n")
+            connection.close()
+
+    requests: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,), daemon=True).start()
+        output = Webhook(f"http://me:p%40ss@127.0.0.1:{server.getsockname()[1]}/x", notices.append)
+        output.show(NEW)
+        output.show(NEW)
+        output.close()
+    gc.collect()
+    assert len(notices) == 2 and all("was not sent to the web server" in notice for notice in notices)
+    assert "p@ss" not in "".join(notices) and b"Authorization: Basic bWU6cEBzcw==" in requests[0]
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "http://", "http://host:x/", "host/x", "http://me:secret@host:0"]
+)
+def test_another_kind_of_url_is_refused(url: str) -> None:
+    with pytest.raises(UserError, match="give a URL that begins with http") as error:
+        Webhook(url, print)
+    assert "secret" not in str(error.value)
