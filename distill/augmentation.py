@@ -52,13 +52,18 @@ class Augmentation:
         """Return states (M, B, N, H) with dropout, for the classifier."""
         return self._drop(states, self._training.output_dropout)
 
-    def mix(self, features: Tensor, labelled_rows: int, deviation: Tensor) -> AugmentedBatch:
+    def mix(
+        self, features: Tensor, labelled_rows: int, deviation: Tensor, running: Tensor | None = None
+    ) -> AugmentedBatch:
         """Mix the clips of a batch and add noise. Mixup is that of Zhang et al. (ICLR 2018), on sequences of features.
+
+        Where only one of two clips goes on, its features are taken as they are; where both have ended there are zeros.
 
         Args:
             features: (M, B, N, D).
             labelled_rows: number of rows at the start that are mixed with one another only, as are the other rows.
             deviation: (D,), the standard deviation of the features, which is the unit of the noise.
+            running: (M, B, N) bool, which segments the clips have; None: all.
         """
         training = self._training
         partner, share = None, torch.ones(len(features), device=features.device)
@@ -67,13 +72,20 @@ class Augmentation:
             partner = torch.cat([rows[:labelled_rows].roll(1), rows[labelled_rows:].roll(1)])
             share = 1 - training.mixup * self._uniform()
             own = share[:, None, None, None]
-            features = own * features + (1 - own) * features[:, partner]
+            if running is None:
+                features = own * features + (1 - own) * features[:, partner]
+            else:
+                other = running[:, partner]
+                own = torch.where(running & other, own[..., 0], running.to(features.dtype))[..., None]
+                features = own * features + (1 - own) * features[:, partner]
+                running = running | other
         if training.feature_noise:
             scale = training.feature_noise * deviation
             drawn = [
                 torch.randn(features.shape[1:], generator=each, device=features.device) for each in self._generators
             ]
-            features = features + scale * torch.stack(drawn)[self._of_model]
+            noise = scale * torch.stack(drawn)[self._of_model]
+            features = features + (noise if running is None else noise * running[..., None])
         return AugmentedBatch(features, partner, share)
 
     def _drop(self, tensor: Tensor, share: float) -> Tensor:

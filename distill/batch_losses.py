@@ -97,6 +97,7 @@ class MethodLosses:
             parameters=self.parameters,
             draw=self._draw,
             targets=None if self.targets is None else _targets_at(self.targets, rows),
+            running=self.train.running(rows),
             classification_weight=self.plan.labels.classification_weight if self.own.method.unlabelled else 1.0,
         )
         losses = self._mixed(outputs, inputs, batch)
@@ -122,6 +123,7 @@ class MethodLosses:
             labels=inputs.labels[:, batch.partner],
             labelled=inputs.labelled[:, batch.partner],
             targets=None if inputs.targets is None else inputs.targets[:, batch.partner],
+            running=None if inputs.running is None else inputs.running[:, batch.partner],
         )
         other = self._of_method(outputs, partners)
         return Losses(

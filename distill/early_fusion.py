@@ -26,8 +26,9 @@ def join_caches(caches: Mapping[str, Cache]) -> Cache:
     Returns:
         All clips of all caches, in the order of the first cache, then of the next. A clip is valid if it is valid in
         every stream; the features of other clips are zeros. `num_frames` is that of the first stream, because a video
-        and its skeletons may have different numbers of frames. `settings` is {"streams": {name: settings}}. The
-        fingerprint depends on the streams' names and fingerprints.
+        and its skeletons may have different numbers of frames. Where segments last a fixed time, a clip has as many as
+        in the stream in which it has fewest; the features after these are zeros. `settings` is
+        {"streams": {name: settings}}. The fingerprint depends on the streams' names and fingerprints.
 
     Raises:
         UserError: the streams have different numbers of segments.
@@ -35,7 +36,7 @@ def join_caches(caches: Mapping[str, Cache]) -> Cache:
     first = next(iter(caches.values()))
     if len(caches) == 1:
         return first
-    segments = {name: cache.features.shape[1] for name, cache in caches.items()}
+    segments = {name: _segments_of(cache) for name, cache in caches.items()}
     if len(set(segments.values())) > 1:
         each = ", ".join(f"{name} {count}" for name, count in segments.items())
         raise UserError(f"the streams differ in their number of segments ({each}); extract them with the same number")
@@ -53,15 +54,32 @@ def join_caches(caches: Mapping[str, Cache]) -> Cache:
     num_frames = np.zeros(len(clip_ids), np.int64)
     first_rows = next(iter(rows.values()))
     num_frames[valid] = first.num_frames[[first_rows[clip_id] for clip_id in shared]]
+    num_segments = None
+    if first.num_segments is not None:
+        each_stream = [
+            cache.num_segments[[rows[name][clip_id] for clip_id in shared]]
+            for name, cache in caches.items()
+            if cache.num_segments is not None
+        ]
+        num_segments = np.zeros(len(clip_ids), np.int64)
+        num_segments[valid] = np.min(each_stream, axis=0)
+        features[np.arange(features.shape[1]) >= num_segments[:, None]] = 0
     parts = [(name, cache.content_sha256) for name, cache in caches.items()]
     return Cache(
         features=features,
         clip_id=clip_ids,
         num_frames=num_frames,
         valid=valid,
+        num_segments=num_segments,
         settings={"streams": {name: cache.settings for name, cache in caches.items()}},
         content_sha256=hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
     )
+
+
+def _segments_of(cache: Cache) -> str:
+    """Return how the clips of a cache are cut, which streams must have in common."""
+    seconds = cache.settings.get("segment_seconds")
+    return f"{cache.features.shape[1]}" + ("" if seconds is None else f" of {seconds:g} s")
 
 
 def clips_without_features(caches: Mapping[str, Cache], clip_ids: Iterable[str]) -> dict[str, list[str]]:

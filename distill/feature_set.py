@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from common.errors import UserError
+from distill.losses import running_segments
 from extract.cache import Cache
 from manifests.manifest import Manifest, labels_sha256
 from manifests.recipes.recipe import ONLY_STREAM
@@ -24,6 +25,11 @@ class Split:
     clip_id: tuple[str, ...]
     features: Tensor  # (clips, N, D) float32
     labels: Tensor  # (clips,) int64
+    lengths: Tensor | None = None  # (clips,) int64, M: features after segment M are zeros; None: all have N
+
+    def running(self, rows: Tensor) -> Tensor | None:
+        """Return which segments the clips in some rows have, (*rows, N) bool; None: all."""
+        return None if self.lengths is None else running_segments(self.lengths[rows], self.features.shape[1])
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,11 @@ class FeatureSet:
         return next(iter(self.splits.values())).features.shape[1]
 
     @property
+    def has_lengths(self) -> bool:
+        """Whether segments last a fixed time, so that clips differ in their number of segments."""
+        return next(iter(self.splits.values())).lengths is not None
+
+    @property
     def labels_sha256(self) -> str:
         """The fingerprint of the clips' splits and labels."""
         return labels_sha256(
@@ -70,7 +81,12 @@ class FeatureSet:
     def to(self, device: torch.device | str) -> "FeatureSet":
         """Return the same set with every tensor on `device`."""
         moved = {
-            name: replace(split, features=split.features.to(device), labels=split.labels.to(device))
+            name: replace(
+                split,
+                features=split.features.to(device),
+                labels=split.labels.to(device),
+                lengths=None if split.lengths is None else split.lengths.to(device),
+            )
             for name, split in self.splits.items()
         }
         return replace(self, splits=moved)
@@ -141,6 +157,7 @@ def make_feature_set(
             clip_id=tuple(split["clip_id"]),
             features=features,
             labels=torch.tensor(split["label"].tolist(), dtype=torch.int64),
+            lengths=None if cache.num_segments is None else torch.from_numpy(cache.num_segments[rows]),
         )
     return FeatureSet(
         joined,

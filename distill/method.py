@@ -34,6 +34,8 @@ class LossInputs(NamedTuple):
         targets: (M, B, C), the method's own targets; None: it has none.
         classification_weight: weight of L_cls in Eq. 4, from the recipe's `[labels]`; 1 for a method that is not
             `unlabelled`.
+        running: (M, B, N) bool, which segments the clips have; None: all clips have N. The outputs after a clip's last
+            segment mean nothing, so a loss must not depend on them.
     """
 
     labels: Tensor
@@ -43,6 +45,7 @@ class LossInputs(NamedTuple):
     draw: Callable[..., Tensor]
     targets: Tensor | None = None
     classification_weight: float = 1.0
+    running: Tensor | None = None
 
 
 class HiddenSizes(NamedTuple):
@@ -118,6 +121,7 @@ class Method(Entry):
         targets: returns the method's own targets (clips, C) of the training clips. Its arguments are the data,
             `labelled` (clips,), the settings and the teacher. It is called once, before the training. If it is given,
             the loss gets the targets and no outputs of the teacher.
+        takes_lengths: the loss reads `LossInputs.running`, so the clips may differ in their number of segments.
         needs_tau: Eq. 2 is part of the loss. Then τ must be smaller than N, and the settings have `beta` and `tau`.
 
     Raises:
@@ -132,6 +136,7 @@ class Method(Entry):
     parameters: Callable[[int, int], Mapping[str, Tensor]] = no_parameters
     imitates_states: bool = False
     targets: Callable[[FeatureSet, Tensor, Any, Classifier | None], Tensor] | None = None
+    takes_lengths: bool = False
     needs_tau: bool = False
 
     def __post_init__(self) -> None:
@@ -167,6 +172,11 @@ class ClassicalMethod(Entry):
     """
 
     fit_predict: Callable[[FeatureSet, Tensor, Tensor, Any], NDArray[np.float32]]
+
+    @property
+    def takes_lengths(self) -> bool:
+        """Whether clips may differ in their number of segments."""
+        return False
 
     @property
     def is_trained(self) -> bool:

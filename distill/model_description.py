@@ -21,7 +21,7 @@ from distill.feature_set import FeatureSet
 from distill.models import Kind
 from distill.training_plan import TrainingPlan
 from distill.training_state import ModelId
-from extract.segments import SEGMENT_RULE
+from extract.segments import SECONDS_RULE, SEGMENT_RULE
 from extract.shards.settings import decisive_settings
 
 MODEL = "model.json"
@@ -58,7 +58,8 @@ class ModelDescription(Config):
     title: str  # its name in tables
     classes: Annotated[tuple[str, ...], Listed]  # in the order of the network's outputs
     num_segments: int  # N
-    observation_ratios: Annotated[tuple[float, ...], Listed]  # n/N: the output after segment n has seen this share
+    # n/N: the output after segment n has seen this share. Empty where segments last a fixed time.
+    observation_ratios: Annotated[tuple[float, ...], Listed]
     segment_rule: str  # which frames belong to a segment
     sees_future: bool  # the output after segment n depends on later segments, as that of a teacher does
     standardisation: Literal["folded into the weights", "none"]  # either way, the network takes the cache's features
@@ -80,7 +81,7 @@ def describe_model(
         weights_sha256: of its weights file.
         versions: of the packages that it was trained with.
     """
-    method = plan.trained[model.method].method
+    method, levels = plan.trained[model.method].method, data.num_segments
     network = NetworkDescription(
         weights_file=WEIGHTS,
         weights_sha256=weights_sha256,
@@ -95,8 +96,8 @@ def describe_model(
         title=method.title,
         classes=data.classes,
         num_segments=data.num_segments,
-        observation_ratios=tuple(level / data.num_segments for level in range(1, data.num_segments + 1)),
-        segment_rule=SEGMENT_RULE,
+        observation_ratios=() if data.has_lengths else tuple(level / levels for level in range(1, levels + 1)),
+        segment_rule=SECONDS_RULE if data.has_lengths else SEGMENT_RULE,
         sees_future=method.sees_future,
         standardisation="folded into the weights" if plan.training.standardize else "none",
         protocol=data.protocol,
@@ -104,6 +105,12 @@ def describe_model(
         networks=(network,),
         versions=dict(versions),
     )
+
+
+def segment_seconds(description: ModelDescription) -> float | None:
+    """Return how long a segment of a model lasts, the same in all streams; None: N share the length of a clip."""
+    seconds: float | None = next(iter(description.streams.values())).settings.get("segment_seconds")
+    return seconds
 
 
 def write_description(folder: Path, description: ModelDescription) -> None:

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill.observation import at_ratios
+
 Kind = Literal["gru", "bigru", "lstm", "bilstm", "cumulative_mean"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -92,8 +94,20 @@ def predict_outputs(model: Classifier, features: Tensor, batch_size: int = 256) 
         return Outputs(states, model.classifier(states))
 
 
-def predict_probabilities(model: Classifier, features: Tensor, batch_size: int = 256) -> NDArray[np.float32]:
-    """Return the class probabilities (clips, N, C) of features (clips, N, D), as float32 on the CPU."""
+def predict_probabilities(
+    model: Classifier, features: Tensor, batch_size: int = 256, lengths: Tensor | None = None
+) -> NDArray[np.float32]:
+    """Return the class probabilities (clips, N, C) of features (clips, N, D), as float32 on the CPU.
+
+    Args:
+        model: the network.
+        features: of all clips.
+        batch_size: clips at a time.
+        lengths: (clips,), how many segments each clip has, if they differ. The probabilities are then (clips, 10, C),
+            see `distill.observation.at_ratios`.
+    """
     logits = predict_outputs(model, features, batch_size).logits
+    if lengths is not None:
+        logits = at_ratios(logits, lengths.to(logits.device))
     probabilities: NDArray[np.float32] = logits.softmax(-1).cpu().numpy()
     return probabilities

@@ -9,12 +9,19 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from distill.losses import running_segments
+
 SMALLEST = 1e-3  # of the mean deviation; a dimension that varies less is nearly constant and is not scaled up to 1
 
 
-def moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation, each (D,), over clips and segments of features (clips, N, D)."""
-    flat = features.flatten(0, 1)
+def moments(features: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation, each (D,), over clips and segments of features (clips, N, D).
+
+    Args:
+        features: of all clips.
+        lengths: (clips,), how many segments each clip has, if they differ; the others do not count.
+    """
+    flat = features.flatten(0, 1) if lengths is None else features[running_segments(lengths, features.shape[1])]
     deviation, mean = torch.std_mean(flat.double(), 0, correction=0)
     floor = SMALLEST * deviation.mean()
     return mean.to(features.dtype), deviation.clamp(min=floor if floor > 0 else 1.0).to(features.dtype)

@@ -38,7 +38,7 @@ from distill.run_settings import data_settings, run_settings
 from distill.side_by_side import models_at_once, shape, train_together
 from distill.standardisation import fold, moments
 from distill.training import new_network
-from distill.training_plan import TrainingPlan, check_classes, check_num_segments
+from distill.training_plan import TrainingPlan, check_classes, check_lengths, check_num_segments
 from distill.training_state import EpochResult, ModelId, TrainingState
 
 SAVE_SECONDS = 5.0  # between two writes of the resume state; later epochs are trained again, to the same bits
@@ -65,6 +65,8 @@ def train_runs(
             other data; the plan does not fit the data; or the training fails.
     """
     check_num_segments(plan, data.num_segments)
+    if data.has_lengths:
+        check_lengths(plan)
     check_classes(data.splits["train"].labels.tolist(), data.protocol)
     trainer = _Trainer(
         plan,
@@ -181,10 +183,11 @@ class _Trainer:
     def _complete(self, run: ModelRun, state: TrainingState, row: int) -> None:
         """Write the weights of the selected epoch, the curves, and last the completion record."""
         selected, history = state.selected[row], state.histories[row]
+        train = self.data.splits["train"]
         scores = {"epoch": selected.epoch, "validation_auc": selected.validation_auc}
         weights = {name: tensor[row] for name, tensor in state.best.items()}
         if self.plan.training.standardize:
-            weights = fold(weights, *moments(self.data.splits["train"].features))
+            weights = fold(weights, *moments(train.features, train.lengths))
         kind = self.plan.trained[run.model.method].method.network
         save_classifier(run.folder / WEIGHTS, kind, weights, {"selected": scores, "settings": self.settings[run]})
         write_metrics(run.folder / METRICS, [epoch.as_row() for epoch in history])

@@ -24,6 +24,7 @@ from distill.feature_set import FeatureSet
 from distill.label_fraction import labelled_clips, rows_of_epoch
 from distill.losses import classification_loss
 from distill.models import Classifier, full_precision
+from distill.observation import at_ratios
 from distill.sgd import Sgd
 from distill.stack import Stack
 from distill.standardisation import moments
@@ -82,7 +83,7 @@ class ModelTraining:
     ) -> None:
         train = data.splits["train"]
         self.models, self.plan, self.data = models, plan, data
-        mean, self.deviation = moments(train.features)
+        mean, self.deviation = moments(train.features, train.lengths)
         standardize = plan.training.standardize
         self.mean, self.scale = (mean, self.deviation) if standardize else (mean.new_zeros(1), mean.new_ones(1))
         self.labelled = torch.stack(
@@ -109,13 +110,14 @@ class ModelTraining:
 
     def train_epoch(self, epoch: int) -> None:
         """Update the weights with every batch of an epoch."""
-        features, training = self.data.splits["train"].features, self.plan.training
+        train, training = self.data.splits["train"], self.plan.training
+        features = train.features
         augmentation = Augmentation([model.seed for model in self.models], epoch, features.device, training)
         batches = self.batches(epoch)
         self.losses.start_epoch(epoch)
         with full_precision():
             for done, rows in enumerate(batches):
-                batch = augmentation.mix(features[rows], self.labelled_rows, self.deviation)
+                batch = augmentation.mix(features[rows], self.labelled_rows, self.deviation, train.running(rows))
                 outputs = self.networks((batch.features - self.mean) / self.scale, augmentation)  # S(x_1) … S(x_N)
                 losses = self.losses(outputs, rows, batch)  # (M,), Eq. 4 or the loss of another method
                 self.sgd.step(losses, progress=(epoch - 1 + done / len(batches)) / training.epochs)
@@ -142,12 +144,18 @@ class ModelTraining:
         return self.plan.labels.rows_per_batch if self.plan.labels.fraction < 1 else 0
 
     def validate(self) -> list[tuple[float, float, tuple[float, ...]]]:
-        """Return mean cross-entropy, AUC and the accuracy after each segment on the validation split, of each model."""
+        """Return mean cross-entropy, AUC and the accuracy after each segment on the validation split, of each model.
+
+        Where clips differ in their number of segments, the accuracies are those at the ten observation ratios.
+        """
         validation = self.data.splits["validation"]
+        running = validation.running(torch.arange(len(validation.labels), device=validation.labels.device))
         with torch.no_grad(), full_precision():
             batches = torch.split(validation.features, VALIDATION_BATCH)
             logits = torch.cat([self.networks((batch - self.mean) / self.scale).logits for batch in batches], 1)
-        losses = classification_loss(logits, validation.labels.expand(len(self.models), -1)).tolist()
+        losses = classification_loss(logits, validation.labels.expand(len(self.models), -1), running=running).tolist()
+        if validation.lengths is not None:
+            logits = at_ratios(logits, validation.lengths)
         correct = (logits.argmax(-1) == validation.labels[:, None]).sum(1).tolist()  # (M, N) counts
         clips = len(validation.labels)
         return [

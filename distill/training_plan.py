@@ -106,6 +106,8 @@ def make_training_plan(recipe: Recipe, methods: Sequence[str] | None = None) -> 
     )
     if plan.num_segments is not None:
         check_num_segments(plan, plan.num_segments)
+    if recipe.segment_seconds is not None:
+        check_lengths(plan)
     return plan
 
 
@@ -222,6 +224,21 @@ def check_num_segments(plan: TrainingPlan, num_segments: int) -> None:
                 check_tau(own.settings.tau, num_segments)
             except UserError as error:
                 raise UserError(f"recipe {plan.recipe}, method {name}: {error}") from error
+
+
+def check_lengths(plan: TrainingPlan) -> None:
+    """Refuse methods that need the same number of segments of every clip, where segments last a fixed time.
+
+    Raises:
+        UserError: the plan has such a method.
+    """
+    for name in (*plan.trained, *plan.classical):
+        if not METHODS[name].takes_lengths:
+            able = ", ".join(key for key, method in METHODS.items() if method.takes_lengths)
+            raise UserError(
+                f"recipe {plan.recipe}: method {name} needs the same number of segments of every clip, and with "
+                f"segment_seconds longer clips have more; leave it out of methods, or take one of {able}"
+            )
 
 
 def check_classes(labels: Iterable[int], protocol: str) -> None:

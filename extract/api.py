@@ -39,12 +39,15 @@ class CacheFeatures(Generic[Array]):
         features: (clips, N, D) float32.
         failed: the clips of the cache that have no features, in the order of the manifest.
         settings: the settings that decide the values: backbone, weights, decoder, versions and others.
+        num_segments: (clips,) how many segments each clip has, if segments last a fixed time; its other features are
+            zeros. None: all have N.
     """
 
     clip_ids: list[str]
     features: Array
     failed: list[str]
     settings: dict[str, Any]
+    num_segments: NDArray[np.int64] | None = None
 
 
 def extract_video(
@@ -139,13 +142,15 @@ def load_features(cache: str | Path, format: str = "numpy") -> CacheFeatures[Any
     content = read_cache(Path(cache))
     valid = content.features if content.valid.all() else content.features[content.valid]
     clip_ids, failed = _names(content, True), _names(content, False)
+    counts = None if content.num_segments is None else content.num_segments[content.valid]
     if format == "pandas":
-        return _data_frame(valid, clip_ids, failed, content.settings)
+        frame = _data_frame(valid, clip_ids, failed, content.settings)
+        return frame if counts is None else _own_segments(frame, counts)
     if format == "torch":
         import torch
 
-        return CacheFeatures(clip_ids, torch.from_numpy(valid), failed, content.settings)
-    return CacheFeatures(clip_ids, valid, failed, content.settings)
+        return CacheFeatures(clip_ids, torch.from_numpy(valid), failed, content.settings, counts)
+    return CacheFeatures(clip_ids, valid, failed, content.settings, counts)
 
 
 @functools.lru_cache(maxsize=1)
@@ -183,6 +188,12 @@ def _joints_of(path: str, network: "SegmentNetwork", given: str | Path | None) -
 
 def _names(cache: Cache, valid: bool) -> list[str]:
     return [clip_id for clip_id, has_features in zip(cache.clip_id, cache.valid, strict=True) if has_features == valid]
+
+
+def _own_segments(frame: pd.DataFrame, counts: NDArray[np.int64]) -> pd.DataFrame:
+    """Return a data frame without the rows of segments that a clip does not have."""
+    number = frame.index.get_level_values("segment").to_numpy()
+    return frame[number <= np.repeat(counts, len(frame) // len(counts))]
 
 
 def _data_frame(

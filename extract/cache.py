@@ -1,6 +1,7 @@
 """The feature cache: one HDF5 file per backbone and data set, complete or absent, verified when it is read.
 
-Datasets: features (clips, N, D) float32, clip_id, num_frames, valid. Attributes: settings (JSON, everything that
+Datasets: features (clips, N, D) float32, clip_id, num_frames, valid. If segments last a fixed time there is also
+num_segments, how many segments each clip has; its other features are zeros. Attributes: settings (JSON, everything that
 decides a value) and content_sha256. A cache has no labels and no splits: the manifest has them. `cache_writer` writes
 it, `diff` compares two.
 """
@@ -60,6 +61,7 @@ class CacheFile:
         shape: (N, D) of a clip's features.
         settings: everything that decides a value.
         content_sha256: the checksum it was written with.
+        has_lengths: it has the column `num_segments`.
     """
 
     def __init__(self, path: Path, file: h5py.File) -> None:
@@ -67,7 +69,9 @@ class CacheFile:
         if "features" not in file:
             raise UserError(f"{path} is an HDF5 file and not a feature cache: it has no features; give another file")
         clips, num_segments, feature_dim = file["features"].shape
-        if any(file[name].shape != (clips,) for name in ("clip_id", "num_frames", "valid")):
+        self.has_lengths = "num_segments" in file
+        columns = ["clip_id", "num_frames", "valid", *(["num_segments"] if self.has_lengths else [])]
+        if any(file[name].shape != (clips,) for name in columns):
             raise ValueError("its columns differ in length")
         self.clips: int = clips
         self.shape: tuple[int, int] = (num_segments, feature_dim)
@@ -80,15 +84,18 @@ class CacheFile:
             return np.asarray(self._file["features"][start:stop], np.float32)
 
     def column(self, name: str, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Read `clip_id` (as UTF-8), `num_frames` or `valid`, of all clips or of `start` to `stop` - 1."""
+        """Read `clip_id` (as UTF-8), `num_frames`, `valid` or `num_segments`, of all clips or `start` to `stop` - 1."""
         with _as_user_error(self.path):
             return np.asarray(self._file[name][start:stop])
 
     def rows(self, start: int, stop: int) -> Rows:
         """Read clips `start` to `stop` - 1."""
         names, num_frames, valid = (self.column(name, start, stop) for name in ("clip_id", "num_frames", "valid"))
+        counts = self.column("num_segments", start, stop) if self.has_lengths else None
         with _as_user_error(self.path):
-            return Rows(self.features(start, stop), [name.decode() for name in names], num_frames, valid)
+            return Rows(
+                self.features(start, stop), [name.decode() for name in names], num_frames, valid, num_segments=counts
+            )
 
 
 @contextlib.contextmanager

@@ -38,12 +38,16 @@ def write_cache(
     count = len(clip_ids)
     width = max(len(clip_id.encode()) for clip_id in clip_ids)
     digest = start_digest(settings)
-    size = count * (4 * shape[0] * shape[1] + width + 9) + (1 << 17)  # the rows, and more than enough for the rest
+    columns = 17 if "segment_seconds" in settings else 9  # bytes of the other columns of a row
+    size = count * (4 * shape[0] * shape[1] + width + columns) + (
+        1 << 17
+    )  # the rows, and more than enough for the rest
     with atomic_write(path) as temporary, _open_with_space(temporary, size) as file:
         features = file.create_dataset("features", (count, *shape), np.float32)
         names = file.create_dataset("clip_id", (count,), h5py.string_dtype("utf-8", width))
         num_frames = file.create_dataset("num_frames", (count,), np.int64)
         valid = file.create_dataset("valid", (count,), np.bool_)
+        counts = None
         left, at_once = iter(rows), rows_at_once(shape)
         for start in range(0, count, at_once):
             block = _gather(islice(left, at_once), min(at_once, count - start), shape)
@@ -51,6 +55,10 @@ def write_cache(
             features[here] = block.features
             names[here] = np.array([clip_id.encode() for clip_id in block.clip_id], names.dtype)
             num_frames[here], valid[here] = block.num_frames, block.valid
+            if block.num_segments is not None:
+                if counts is None:
+                    counts = file.create_dataset("num_segments", (count,), np.int64)
+                counts[here] = block.num_segments
             digest_rows(digest, block)
         file.attrs["settings"] = json.dumps(settings, sort_keys=True)
         file.attrs["content_sha256"] = digest.hexdigest()
@@ -67,10 +75,13 @@ def _open_with_space(path: Path, size: int) -> h5py.File:
 def _gather(rows: Iterable[Row], count: int, shape: tuple[int, int]) -> Rows:
     """Copy at most `count` rows into columns, one by one: each may be a view that keeps a whole part in memory."""
     features = np.empty((count, *shape), np.float32)
-    clip_ids, num_frames, valid = [], [], []
+    clip_ids, num_frames, valid, counts = [], [], [], []
     for index, row in enumerate(rows):
         features[index] = row.features
         clip_ids.append(row.clip_id)
         num_frames.append(row.num_frames)
         valid.append(row.valid)
-    return Rows(features[: len(clip_ids)], clip_ids, np.array(num_frames, np.int64), np.array(valid, np.bool_))
+        counts.append(row.num_segments)
+    lengths = None if None in counts else np.array(counts, np.int64)
+    columns = np.array(num_frames, np.int64), np.array(valid, np.bool_)
+    return Rows(features[: len(clip_ids)], clip_ids, *columns, num_segments=lengths)

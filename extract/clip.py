@@ -25,6 +25,8 @@ class Clip:
         centre: of a skeleton, the joint in the middle of the spine, which differs between orders of 20 joints; of a
             video 0.
         resized: the frames have the size that the network sees.
+        num_segments: M, how many of the N segments the clip has. A network always gets N segments, so that its batches
+            keep their shape; the others repeat the last one and have no features. None: it has all of them.
     """
 
     content: NDArray[np.uint8] | NDArray[np.float32]
@@ -32,3 +34,4 @@ class Clip:
     num_frames: int
     centre: int = 0
     resized: bool = False
+    num_segments: int | None = None

@@ -15,7 +15,7 @@ from extract.decoding.decoders import DECODERS
 from extract.machine import Machine
 from extract.networks.backbone import Backbone, Input
 from extract.networks.segment_network import SegmentNetwork
-from extract.segments import SEGMENT_RULE
+from extract.segments import SECONDS_RULE, SEGMENT_RULE, SegmentTime
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.joint_list_file import find_joint_list, joint_settings
 from manifests.recipes.recipe import Extract
@@ -51,15 +51,22 @@ def recording_settings(config: Extract, decoder: str, kind: Input) -> dict[str, 
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
         "pictures_decoder": f"pillow {version('pillow')}",  # of recordings that are folders of pictures
     }
+    seconds = config.model_dump(include={"segment_seconds", "frame_rate"})  # without those that are left out
     return {
         "column": config.column,
         "segments": config.segments,
-        "segment_rule": SEGMENT_RULE,
+        "segment_rule": SECONDS_RULE if seconds else SEGMENT_RULE,
+        **seconds,
         **(video if kind == "video" else {"decoder": "skeleton"}),
         "torch": version("torch"),
         "timm": version("timm"),
         "code": version("early-recognition"),
     }
+
+
+def segment_time(config: Extract) -> SegmentTime | None:
+    """Return how long a segment lasts; None: the N segments share the length of a clip."""
+    return None if config.segment_seconds is None else SegmentTime(config.segment_seconds, config.frame_rate)
 
 
 def find_joints(backbone: Backbone, root: str, paths: Iterable[str]) -> JointList | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from extract.clip import Clip
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.pool import decode_all
+from extract.feature_settings import segment_time
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
 from extract.skeletons.joint_list import JointList
@@ -21,7 +22,7 @@ from manifests.recipes.recipe import Extract
 
 
 class Features(NamedTuple):
-    """The features of one file: (N, D) float32, and the number of its frames."""
+    """The features of one file: (N, D) float32, or (M, D) of M segments of a fixed time; the number of its frames."""
 
     values: NDArray[np.float32]
     num_frames: int
@@ -87,4 +88,5 @@ class FileFeatures:
             legacy_sequence_actors=backbone.legacy_sequence_actors,
             joint_list=self.joint_list,
             geometry=self.network.geometry,
+            segment_time=segment_time(self.config),
         )

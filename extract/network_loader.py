@@ -40,6 +40,7 @@ def load_segment_network(config: Extract, machine: Machine, segments_at_once: in
             "`python -m extract train-vacnn` and give the file"
         )
     backbone = load_backbone(config, machine.weights_folder)
+    _refuse_no_frame_rate(config, backbone)
     try:
         count = segments_at_once or config.segments
         network = _prepared(backbone, config, machine, device, runtimes, count)
@@ -51,6 +52,19 @@ def load_segment_network(config: Extract, machine: Machine, segments_at_once: in
         how = f"{config.precision}{', compiled' if machine.compiled else ''}"
         raise UserError(f"{config.backbone} does not run on {device} in {how}: {first_line(error)}") from error
     return network
+
+
+def _refuse_no_frame_rate(config: Extract, backbone: Backbone) -> None:
+    """Refuse skeletons without a frame rate, if segments last a fixed time.
+
+    Raises:
+        UserError: the key is missing.
+    """
+    if config.segment_seconds is not None and config.frame_rate is None and backbone.input == "skeleton":
+        raise UserError(
+            "segment_seconds needs the key frame_rate too, because skeleton files do not say how many frames a second "
+            "have; Kinect's have 30: frame_rate = 30"
+        )
 
 
 def _prepared(

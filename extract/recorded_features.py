@@ -16,6 +16,7 @@ from extract.skeletons.joint_list import JointList
 from manifests.recipes.recipe import Extract
 from manifests.released_weights import read_weights
 
+RECORDED = ("backbone", "column", "frames_per_segment", "pictures", "segment_seconds", "frame_rate")
 NAMED = ("none", "random")  # weights that are no file
 
 
@@ -41,7 +42,7 @@ def recorded_config(settings: Mapping[str, Any], weights: str, num_segments: int
     Raises:
         UserError: the settings have a value that this version does not know.
     """
-    wanted = {key: settings[key] for key in ("backbone", "column", "frames_per_segment", "pictures") if key in settings}
+    wanted = {key: settings[key] for key in RECORDED if key in settings}
     size = settings["preprocess"]["crop"] if "preprocess" in settings else None
     if weights == "random":
         size = settings.get("image_size", size)  # of a VA-CNN

@@ -11,4 +11,10 @@ def _no_units(sizes: HiddenSizes) -> int:
     return 0
 
 
-MEAN_LINEAR = Method(title="Cumulative mean + linear", network="cumulative_mean", hidden=_no_units, loss=WITHOUT.loss)
+MEAN_LINEAR = Method(
+    title="Cumulative mean + linear",
+    network="cumulative_mean",
+    hidden=_no_units,
+    loss=WITHOUT.loss,
+    takes_lengths=True,
+)

@@ -11,7 +11,7 @@ other two weights of the code are left out too.
 import torch
 from torch import Tensor
 
-from distill.losses import Losses, classification_loss, labelled_mean
+from distill.losses import Losses, classification_loss, labelled_mean, segment_mean
 from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
 
@@ -27,21 +27,25 @@ def log_of_rest(logits: Tensor) -> Tensor:
     return torch.where(top, others, torch.log1p(-log_probabilities.exp().masked_fill(top, 0)))
 
 
-def false_alarm_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return 1/N Σ_n n/N Σ_{c≠y} −log(1 − p_n(c)) of each clip (..., B), for logits (..., B, N, C), labels (..., B)."""
+def false_alarm_loss(logits: Tensor, labels: Tensor, running: Tensor | None = None) -> Tensor:
+    """Return 1/N Σ_n n/N Σ_{c≠y} −log(1 − p_n(c)) of each clip (..., B), for logits (..., B, N, C), labels (..., B).
+
+    A clip with M segments, of which `running` (..., B, N) is True, has M in place of N.
+    """
     num_segments = logits.shape[-2]
     true = labels[..., None, None].expand(*logits.shape[:-1], 1)
     alarms = -log_of_rest(logits).scatter(-1, true, 0).sum(-1)  # (..., B, N)
-    progress = torch.arange(1, num_segments + 1, device=logits.device, dtype=logits.dtype) / num_segments
-    return (progress * alarms).mean(-1)
+    progress = torch.arange(1, num_segments + 1, device=logits.device, dtype=logits.dtype)
+    progress = progress / (num_segments if running is None else running.sum(-1, keepdim=True))
+    return segment_mean(progress * alarms, running)
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: None) -> Losses:
     terms = {
-        "classification": classification_loss(outputs.logits, inputs.labels, inputs.labelled),
-        "false_alarms": labelled_mean(false_alarm_loss(outputs.logits, inputs.labels), inputs.labelled),
+        "classification": classification_loss(outputs.logits, inputs.labels, inputs.labelled, inputs.running),
+        "false_alarms": labelled_mean(false_alarm_loss(outputs.logits, inputs.labels, inputs.running), inputs.labelled),
     }
     return Losses(terms["classification"] + terms["false_alarms"], terms)
 
 
-MS_LSTM = Method(title="MS-LSTM loss", network="lstm", hidden=student_size, loss=_loss)
+MS_LSTM = Method(title="MS-LSTM loss", network="lstm", hidden=student_size, loss=_loss, takes_lengths=True)

@@ -28,13 +28,14 @@ class RankLstm(Config):
     weight: float = Field(default=6.0, ge=0)  # λ; 6 in the paper, as other papers report it
 
 
-def ranking_loss(logits: Tensor, labels: Tensor, margin: bool) -> Tensor:
+def ranking_loss(logits: Tensor, labels: Tensor, margin: bool, running: Tensor | None = None) -> Tensor:
     """Return the ranking term of each clip, the mean over the N segments; that of the first segment is 0.
 
     Args:
         logits: (..., B, N, C).
         labels: (..., B).
         margin: rank the margin to the best other class, not the probability.
+        running: (..., B, N) bool, the M segments that each clip has; the mean is then over these. None: N.
 
     Returns:
         (..., B).
@@ -45,13 +46,16 @@ def ranking_loss(logits: Tensor, labels: Tensor, margin: bool) -> Tensor:
     if margin:
         rank = rank - probabilities.scatter(-1, true, 0).amax(-1)
     reference = rank.detach().cummax(-1).values[..., :-1]  # the maximum before
-    return F.relu(reference - rank[..., 1:]).sum(-1) / logits.shape[-2]
+    falls = F.relu(reference - rank[..., 1:])
+    if running is None:
+        return falls.sum(-1) / logits.shape[-2]
+    return falls.where(running[..., 1:], 0).sum(-1) / running.sum(-1)
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: RankLstm) -> Losses:
-    falls = ranking_loss(outputs.logits, inputs.labels, settings.ranking == "margin")
+    falls = ranking_loss(outputs.logits, inputs.labels, settings.ranking == "margin", inputs.running)
     terms = {
-        "classification": classification_loss(outputs.logits, inputs.labels, inputs.labelled),
+        "classification": classification_loss(outputs.logits, inputs.labels, inputs.labelled, inputs.running),
         "ranking": labelled_mean(falls, inputs.labelled),
     }
     return Losses(terms["classification"] + settings.weight * terms["ranking"], terms)
@@ -62,6 +66,7 @@ RANK_LSTM = Method(
     network="lstm",
     hidden=student_size,
     loss=_loss,
+    takes_lengths=True,
     section="rank_lstm",
     settings=RankLstm,
     published="RankLSTM",

@@ -1,6 +1,7 @@
 """The paper's teacher (section 2.1): a BiGRU on whole sequences, trained with cross-entropy (Eq. 3) at every segment.
 
-It is no method for early recognition, because its output after segment n depends on all N segments.
+It is no method for early recognition, because its output after segment n depends on all N segments. A clip with fewer
+segments has zeros after its last one, and the teacher reads them too: it may know the length of the clip.
 """
 
 from distill.losses import Losses, combined_loss
@@ -9,7 +10,9 @@ from distill.models import Outputs
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: None) -> Losses:
-    return combined_loss(outputs.logits, inputs.labels, labelled=inputs.labelled)
+    return combined_loss(outputs.logits, inputs.labels, labelled=inputs.labelled, running=inputs.running)
 
 
-TEACHER = Method(title="Teacher (sees the whole action)", network="bigru", hidden=teacher_size, loss=_loss)
+TEACHER = Method(
+    title="Teacher (sees the whole action)", network="bigru", hidden=teacher_size, loss=_loss, takes_lengths=True
+)

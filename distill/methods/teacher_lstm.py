@@ -20,5 +20,9 @@ def _half_the_student(sizes: HiddenSizes) -> int:
 
 
 TEACHER_LSTM = Method(
-    title="LSTM teacher (sees the whole action)", network="bilstm", hidden=_half_the_student, loss=TEACHER.loss
+    title="LSTM teacher (sees the whole action)",
+    network="bilstm",
+    hidden=_half_the_student,
+    loss=TEACHER.loss,
+    takes_lengths=True,
 )

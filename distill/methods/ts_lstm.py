@@ -15,7 +15,7 @@ from torch import Tensor
 
 from common.config import Config
 from common.errors import UserError
-from distill.losses import Losses, classification_loss
+from distill.losses import Losses, classification_loss, segment_mean
 from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
 
@@ -27,21 +27,29 @@ class TsLstm(Config):
     mmd: float = Field(default=1.0, ge=0)  # maximum mean discrepancy
 
 
-def state_error(student: Tensor, teacher: Tensor) -> Tensor:
-    """Return the mean squared difference of states (..., B, N, H) over clips, segments and units: (...)."""
-    return (student - teacher).square().mean((-3, -2, -1))
+def state_error(student: Tensor, teacher: Tensor, running: Tensor | None = None) -> Tensor:
+    """Return the mean squared difference of states (..., B, N, H) over clips, segments and units: (...).
+
+    Only the segments that a clip has count, where `running` (..., B, N) is True; None: all.
+    """
+    squares = (student - teacher).square()
+    return squares.mean((-3, -2, -1)) if running is None else segment_mean(squares.mean(-1), running).mean(-1)
 
 
-def discrepancy(student: Tensor, teacher: Tensor) -> Tensor:
+def discrepancy(student: Tensor, teacher: Tensor, running: Tensor | None = None) -> Tensor:
     """Return MMD² between the N states of each clip and those of its teacher (..., B, N, H), a mean over clips (...).
 
     With D = S − T and E = S + T, 2 (SᵀS − TᵀT) = DᵀE + EᵀD, and its squared norm is 2 (⟨DDᵀ, EEᵀ⟩ + tr(EDᵀ EDᵀ)). This
-    needs N × N matrices only. Near the teacher it has no difference of large numbers.
+    needs N × N matrices only. Near the teacher it has no difference of large numbers. For `running` see `state_error`.
     """
     num_segments, units = student.shape[-2:]
     difference, total = student - teacher, student + teacher
+    if running is not None:  # rows of zeros add nothing
+        difference, total = (states.where(running[..., None], 0) for states in (difference, total))
     cross = total @ difference.mT  # (..., B, N, N)
     norm = (difference @ difference.mT) * (total @ total.mT) + cross * cross.mT
+    if running is not None:
+        return (norm.sum((-2, -1)) / (running.sum(-1) * units) ** 2).mean(-1) / 2
     return norm.sum((-2, -1)).mean(-1) / 2 / (num_segments * units) ** 2
 
 
@@ -54,8 +62,8 @@ def _loss(outputs: Outputs, inputs: LossInputs, settings: TsLstm) -> Losses:
             f"ts_lstm imitates states of {teacher.shape[-1]} units with {student.shape[-1]}; "
             "give a teacher trained as teacher_lstm, by a recipe with the same student.hidden"
         )
-    classification = classification_loss(outputs.logits, inputs.labels, inputs.labelled)
-    states, mmd = state_error(student, teacher), discrepancy(student, teacher)
+    classification = classification_loss(outputs.logits, inputs.labels, inputs.labelled, inputs.running)
+    states, mmd = (distance(student, teacher, inputs.running) for distance in (state_error, discrepancy))
     total = inputs.classification_weight * classification + settings.alpha * states + settings.mmd * mmd
     return Losses(total, {"classification": classification, "states": states, "mmd": mmd})
 
@@ -67,6 +75,7 @@ TS_LSTM = Method(
     loss=_loss,
     teacher="teacher_lstm",
     unlabelled=True,
+    takes_lengths=True,
     imitates_states=True,
     section="ts_lstm",
     settings=TsLstm,

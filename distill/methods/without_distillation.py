@@ -6,7 +6,7 @@ from distill.models import Outputs
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: None) -> Losses:
-    return combined_loss(outputs.logits, inputs.labels, labelled=inputs.labelled)
+    return combined_loss(outputs.logits, inputs.labels, labelled=inputs.labelled, running=inputs.running)
 
 
 WITHOUT = Method(
@@ -14,5 +14,6 @@ WITHOUT = Method(
     network="gru",
     hidden=student_size,
     loss=_loss,
+    takes_lengths=True,
     published="GRU without distillation",
 )

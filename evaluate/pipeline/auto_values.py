@@ -146,6 +146,8 @@ def _frames_for(backbone: BackboneEntry, config: Extract, clips: Clips) -> int:
         return Extract().frames
     if isinstance(backbone, FrameNetwork) and backbone.shift:
         return TSM_FRAMES
+    if config.segment_seconds is not None:
+        return MOST_AUTO_FRAMES
     lengths = _lengths(config.column, clips)
     return max(1, min(MOST_AUTO_FRAMES, int(median(lengths)) // config.segments)) if lengths else MOST_AUTO_FRAMES
 

@@ -27,7 +27,7 @@ from evaluate.pipeline.row_names import row_name
 from evaluate.pipeline.scoring_plan import ScoringPlan
 from evaluate.pipeline.sources import LATE, Source, average
 from evaluate.scoring.early_gain import agreement
-from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
+from evaluate.scoring.predictions import Predictions, protocol_of_segments, read_predictions, write_predictions
 from evaluate.scoring.scores import Scores, score_predictions
 from manifests.manifest import Manifest
 
@@ -95,7 +95,7 @@ def _predict(plan: ScoringPlan, out: Path, manifest: Manifest, source: Source) -
             Predictions(
                 probabilities=probabilities,
                 clip_ids=models.clips,
-                protocol=manifest.protocol,
+                protocol=protocol_of_segments(manifest.protocol, source.segment_seconds),
                 method=row_name(model.method, source.name),
                 seed=model.seed,
                 classes=manifest.classes,
@@ -132,6 +132,7 @@ class _SourceModels:
         runs: the folder of their run folders.
         clips: the validation and test clips.
         features: (clips, N, D) of these.
+        lengths: (clips,), how many segments each of them has, if segments last a fixed time; None: all have N.
         streams: the settings of the caches that the features come from, by stream.
         training_data: for classical methods, which predict from the training clips directly; None: there are none.
         without_seed: probabilities of classical methods, which are the same for every seed if all clips have a label.
@@ -141,6 +142,7 @@ class _SourceModels:
     runs: Path
     clips: tuple[str, ...]
     features: torch.Tensor
+    lengths: torch.Tensor | None
     streams: StreamSettings
     training_data: FeatureSet | None
     without_seed: dict[str, NDArray[np.float32]]
@@ -149,18 +151,23 @@ class _SourceModels:
     def of(cls, plan: TrainingPlan, out: Path, manifest: Manifest, source: Source) -> "_SourceModels":
         clips = (*manifest.split("validation")["clip_id"], *manifest.split("test")["clip_id"])
         row = {clip_id: index for index, clip_id in enumerate(source.cache.clip_id)}
-        features = torch.from_numpy(source.cache.features[[row[clip_id] for clip_id in clips]])
+        rows, counts = [row[clip_id] for clip_id in clips], source.cache.num_segments
+        features = torch.from_numpy(source.cache.features[rows])
+        lengths = None if counts is None else torch.from_numpy(counts[rows])
         refuse_not_finite(features, clips)
         data = make_feature_set(source.cache, manifest) if plan.classical else None
         streams = {name: about["settings"] for name, about in source.caches.items()}
-        return cls(plan, runs_folder(out, source.folder, plan.labels), clips, features, streams, data, {})
+        return cls(plan, runs_folder(out, source.folder, plan.labels), clips, features, lengths, streams, data, {})
 
     def probabilities(self, model: ModelId) -> NDArray[np.float32]:
-        """Return the probabilities (clips, N, C) of a trained network or of a classical method."""
+        """Return the probabilities (clips, N, C) of a trained network or of a classical method.
+
+        Where segments last a fixed time, they are those at the ten observation ratios, (clips, 10, C).
+        """
         if model.method in self.plan.trained:
             folder = folder_of_model(self.runs, model)
             refuse_other_features(folder, self.streams)
-            return predict_probabilities(load_run(folder), self.features)
+            return predict_probabilities(load_run(folder), self.features, lengths=self.lengths)
         if model.method in self.without_seed:
             return self.without_seed[model.method]
         assert self.training_data is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.callbacks import Notify, no_notice
-from distill.training_plan import TrainingPlan, check_num_segments, make_training_plan
+from distill.training_plan import TrainingPlan, check_lengths, check_num_segments, make_training_plan
 from evaluate.pipeline.auto_values import replace_auto
 from evaluate.pipeline.clips import find_clips
 from evaluate.pipeline.extraction_plan import ExtractionPlan, plan_extraction
@@ -47,4 +47,6 @@ def make_plans(
     extraction = plan_extraction(recipe, inputs, clips)
     for stream in extraction.given.values():
         check_num_segments(training, stream.cache.features.shape[1])
+        if stream.cache.num_segments is not None:
+            check_lengths(training)
     return StagePlans(extraction, training, plan_scoring(recipe, training))

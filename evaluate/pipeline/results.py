@@ -23,7 +23,8 @@ def published_beside(manifest: Manifest, scores: Mapping[str, Sequence[Scores]])
     """
     runs = [run for own in scores.values() for run in own]
     shares = {str(run.provenance.get("labels", "all")) for run in runs}
-    if not is_whole(manifest) or len(shares) > 1 or any(len(run.accuracy) != len(RATIOS) for run in runs):
+    comparable = all(len(run.accuracy) == len(RATIOS) and run.protocol == manifest.protocol for run in runs)
+    if not is_whole(manifest) or len(shares) > 1 or not comparable:
         return []
     return published_rows(manifest.protocol, *shares)
 

@@ -37,6 +37,12 @@ class Source:
     caches: Mapping[str, Mapping[str, Any]]
     in_table: bool = True
 
+    @property
+    def segment_seconds(self) -> float | None:
+        """How long a segment lasts; None: N segments share the length of each clip."""
+        seconds: float | None = next(iter(self.caches.values()))["settings"].get("segment_seconds")
+        return seconds
+
 
 def make_sources(fusion: Fusion, caches: Mapping[str, Cache]) -> list[Source]:
     """Return the sources in the order of the results table: the streams alone, then the joined streams.

@@ -10,7 +10,7 @@ from manifests.manifest import Manifest
 from manifests.recipes.recipe import AUTO, TRAIN, Extract, VaCnn
 
 # The keys of a stream's config that the settings of its cache must repeat.
-COMPARED = {"backbone", "column", "segments", "frames_per_segment", "pictures", "precision"}
+COMPARED = {"backbone", "column", "segments", "frames_per_segment", "pictures", "precision", "frame_rate"}
 COMPARED_VA_CNN = {"image_size", "legacy_sequence_stretch", "legacy_sequence_actors"}
 
 
@@ -35,7 +35,7 @@ def read_stream(path: Path, config: Extract | None, manifest: Manifest, title: s
         UserError: the file is damaged, its settings contradict the config, or it does not contain all clips.
     """
     cache = read_cache(path)
-    there = cache.settings | {"segments": cache.features.shape[1]}
+    there = {"segment_seconds": None} | cache.settings | {"segments": cache.features.shape[1]}
     differing = [
         f"{key}: {there[key]} there, {value} in the recipe"
         for key, value in _expected_settings(config).items()
@@ -61,7 +61,7 @@ def _expected_settings(config: Extract | None) -> dict[str, Any]:
     """Return what the settings of a cache must be, as far as they are in the cache."""
     if config is None:
         return {}
-    expected = config.model_dump(include=COMPARED)
+    expected = config.model_dump(include=COMPARED) | {"segment_seconds": config.segment_seconds}
     if config.weights == TRAIN:
         va_cnn = va_cnn_config(config)
         expected |= va_cnn.model_dump(include=COMPARED_VA_CNN) | {"timm_model": va_cnn.network}

@@ -17,7 +17,7 @@ from common.hdf5 import open_hdf5
 from distill.methods import METHODS
 from evaluate.scoring.comparison import baseline_of
 from evaluate.scoring.metrics import accuracy_by_ratio, auc_mean
-from evaluate.scoring.predictions import Predictions, read_predictions
+from evaluate.scoring.predictions import Predictions, protocol_of_manifest, read_predictions
 from evaluate.scoring.scores import Scores, check_comparable, score_predictions
 from manifests.manifest import Manifest, read_manifest
 
@@ -107,7 +107,8 @@ def find_manifest(folder: Path) -> Path:
     if not found:
         raise UserError(f"there is no manifest.csv in {folder}; give the manifest of the run with --manifest")
     protocol = _protocol(_files(folder)[0])
-    return next((path for path in found if read_manifest(path).protocol == protocol), found[0])
+    wanted = (protocol, protocol_of_manifest(protocol))
+    return next((path for path in found if read_manifest(path).protocol in wanted), found[0])
 
 
 def read_runs(folders: Sequence[Path], manifest: Manifest) -> Runs:

@@ -7,6 +7,7 @@ chosen on them.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +33,7 @@ class Predictions:
     Attributes:
         probabilities: (clips, N, C) float32; [:, n] is the prediction from the first n + 1 of N segments.
         clip_ids: (clips,), in any order.
-        protocol: protocol of the manifest that has the clips.
+        protocol: protocol of the manifest that has the clips, see also `protocol_of_segments`.
         method: name in tables and figures.
         seed: seed of the training run.
         classes: the C class names in the manifest's order.
@@ -49,6 +50,23 @@ class Predictions:
     seed: int
     classes: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def protocol_of_segments(protocol: str, segment_seconds: float | None) -> str:
+    """Return the protocol of predictions from segments that last a fixed time: `ucf101-1-segments-0.3s`.
+
+    They have seen a little less than the observation ratio says, so they are not compared with published rows.
+
+    Args:
+        protocol: of the manifest.
+        segment_seconds: None: N segments shared the length of each clip, and the protocol is the manifest's.
+    """
+    return protocol if segment_seconds is None else f"{protocol}-segments-{segment_seconds:g}s"
+
+
+def protocol_of_manifest(protocol: str) -> str:
+    """Return the protocol of the manifest that predictions of this protocol belong to."""
+    return re.sub(r"-segments-[\d.e-]+s$", "", protocol)
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:

@@ -22,7 +22,7 @@ from evaluate.scoring.metrics import (
     correct_by_ratio,
     topk_accuracy_by_ratio,
 )
-from evaluate.scoring.predictions import Predictions
+from evaluate.scoring.predictions import Predictions, protocol_of_manifest
 from manifests.manifest import SPLITS, Manifest
 
 
@@ -120,7 +120,7 @@ def check_fits(predictions: Predictions, manifest: Manifest) -> None:
         UserError: with the first difference.
     """
     name = f"predictions of {predictions.method}, seed {predictions.seed}"
-    if predictions.protocol != manifest.protocol:
+    if manifest.protocol not in (predictions.protocol, protocol_of_manifest(predictions.protocol)):
         raise UserError(
             f"{name} are for protocol {predictions.protocol}, the manifest is {manifest.protocol}; "
             "score them with the manifest that they were made with"

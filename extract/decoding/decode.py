@@ -7,6 +7,8 @@ seek: readers that seek return wrong frames of some files.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,9 @@ from extract.decoding.decoders import DECODERS, Frames
 from extract.decoding.frame_count import FrameCount, is_interlaced, refuse_cut
 from extract.decoding.frame_folder import count_frames, read_frames
 from extract.decoding.resize_frame import FrameResizer
+from extract.decoding.video_file import frame_rate
 from extract.networks.geometry import Geometry
-from extract.segments import frame_indices
+from extract.segments import SegmentTime, frame_indices, repeat_last, timed_count, timed_frames
 
 # Which frames a video has and how they are shown. A changed rule needs a changed text: caches are told apart by it.
 FRAMES_RULE = "shown frames of FFmpeg's best stream; upright by the display matrix; rgb24 as ffmpeg makes it"
@@ -32,6 +35,7 @@ def decode_clip(
     expected: int = 0,
     alive: Callable[[], None] = lambda: None,
     geometry: Geometry | None = None,
+    time: SegmentTime | None = None,
 ) -> Clip:
     """Decode the frames of a clip's segments.
 
@@ -43,17 +47,20 @@ def decode_clip(
         expected: the number of frames in the manifest; 0: unknown.
         alive: is called at every packet that is counted and at every frame that is decoded.
         geometry: the size that the frames get; None: their own.
+        time: the length of a segment; None: the N segments share the length of the clip.
 
     Raises:
-        DecodeError: the file is no video, is damaged or cut, has no frames, or its frames change their size.
+        DecodeError: the file is no video, is damaged or cut, has no frames, its frames change their size, or its frame
+            rate is needed and not known.
     """
+    segments = _Segments(num_segments, frames_per_segment, None if time is None else _segment_frames(path, time))
     count, read = (count_frames, read_frames) if path.is_dir() else (DECODERS[decoder].count, DECODERS[decoder].read)
     resizer = FrameResizer(geometry) if geometry else None
     counted = FrameCount(0, 0)
     for count_so_far in count(path):
         counted = count_so_far
         alive()
-    indices = frame_indices(max(counted.packets, 1), num_segments, frames_per_segment)
+    indices, own = segments.of(max(counted.packets, 1))
     kept, num_frames = _keep(read(path), indices, alive, resizer)
     if num_frames == 0:
         raise DecodeError("no frame in it can be decoded")
@@ -63,12 +70,38 @@ def decode_clip(
     refuse_cut(num_frames, declared, "its header declares")
     refuse_cut(num_frames, expected, "the manifest gives")
     if num_frames != counted.packets:
-        indices = frame_indices(num_frames, num_segments, frames_per_segment)
+        indices, own = segments.of(num_frames)
         if not kept.keys() >= set(indices.flat):
             kept, _ = _keep(read(path), indices, alive, resizer)
     wanted, positions = np.unique(indices, return_inverse=True)
     frames = np.stack([kept[index] for index in wanted.tolist()])
-    return Clip(frames, positions.reshape(indices.shape).astype(np.int64), num_frames, resized=geometry is not None)
+    chosen = positions.reshape(indices.shape).astype(np.int64)
+    return Clip(frames, chosen, num_frames, resized=geometry is not None, num_segments=own)
+
+
+@dataclass(frozen=True)
+class _Segments:
+    """The segments of a video: at most N, F frames in each, and r·S if they last a fixed time."""
+
+    num_segments: int
+    frames_per_segment: int
+    segment_frames: Fraction | None
+
+    def of(self, num_frames: int) -> tuple[NDArray[np.int64], int | None]:
+        """Return the frames (N, F) of a video's segments, and how many segments it has; None: all N."""
+        if self.segment_frames is None:
+            return frame_indices(num_frames, self.num_segments, self.frames_per_segment), None
+        own = timed_count(num_frames, self.segment_frames, self.num_segments)
+        frames = timed_frames(num_frames, self.segment_frames, own, self.frames_per_segment)
+        return repeat_last(frames, self.num_segments), own
+
+
+def _segment_frames(path: Path, time: SegmentTime) -> Fraction:
+    """Return how many frames a segment of a video lasts."""
+    try:
+        return time.frames(None if path.is_dir() else frame_rate(path))
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
 
 
 def _keep(

@@ -21,6 +21,7 @@ import numpy as np
 from extract.clip import Clip
 from extract.decoding.shared_buffer import SharedBuffer
 from extract.networks.geometry import Geometry
+from extract.segments import SegmentTime
 from extract.skeletons.joint_list import JointList
 
 # A decoder does not send these signals to itself. They come from outside, so the clip need not be the cause.
@@ -46,6 +47,7 @@ class DecodeTask:
         name: the file's name in the archive.
         joint_list: for skeletons in a general format; None: the set has none.
         geometry: the size that the frames of a video get; None: their own.
+        segment_time: the length of a segment; None: the N segments share the length of the clip.
     """
 
     clip_id: str
@@ -60,6 +62,7 @@ class DecodeTask:
     name: str = ""
     joint_list: JointList | None = None
     geometry: Geometry | None = None
+    segment_time: SegmentTime | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,8 @@ class DecodeProcess:
             shared = self.buffer.first(dtype.itemsize * math.prod(shape))
             content = shared.view(dtype).reshape(shape).copy()  # the next clip is written into the buffer
             segments = np.array(answer["segments"], dtype=np.int64)
-            return clip_id, Clip(content, segments, answer["num_frames"], answer["centre"], answer["resized"])
+            fields = {name: answer[name] for name in ("num_frames", "centre", "resized", "num_segments")}
+            return clip_id, Clip(content, segments, **fields)
 
     def _read(self, deadline: float) -> bytes:
         """Wait until the worker has written something, at most as long as the deadline allows, and return it."""

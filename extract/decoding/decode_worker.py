@@ -22,6 +22,7 @@ from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
 from extract.decoding.shared_buffer import SharedBuffer
 from extract.networks.geometry import Geometry
+from extract.segments import SegmentTime
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.segment_points import decode_skeleton
 from extract.sources.fetch import FetchError, Scratch
@@ -67,6 +68,7 @@ def _answer(task: dict[str, Any], answers: BinaryIO, buffer: SharedBuffer, scrat
         "num_frames": clip.num_frames,
         "centre": clip.centre,
         "resized": clip.resized,
+        "num_segments": clip.num_segments,
     }
 
 
@@ -85,6 +87,7 @@ def _decode(
     name: str,
     joint_list: dict[str, Any] | None,
     geometry: dict[str, Any] | None,
+    segment_time: dict[str, Any] | None,
 ) -> Clip:
     """Decode the fields of a `DecodeTask`, of a video or a skeleton; the file is fetched first if it is not local."""
     with contextlib.ExitStack() as stack:
@@ -93,11 +96,12 @@ def _decode(
             alive = _signs_of_life(answers, "fetch")
             file = stack.enter_context(scratch.fetched(path, offset, size, name or path, alive))
         alive = _signs_of_life(answers, "decode")
+        length = SegmentTime(**segment_time) if segment_time else None
         if decoder == "skeleton":
             joints = JointList(**joint_list) if joint_list else None
-            return decode_skeleton(file, num_segments, expected, legacy_sequence_actors, joints)
+            return decode_skeleton(file, num_segments, expected, legacy_sequence_actors, joints, length)
         wanted = Geometry(**geometry) if geometry else None
-        return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive, wanted)
+        return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive, wanted, length)
 
 
 def _signs_of_life(answers: BinaryIO, stage: str) -> Callable[[], None]:

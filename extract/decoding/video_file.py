@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -30,6 +31,16 @@ def open_video(
         if container.format.name == "tty":  # FFmpeg draws the letters of a text file as the frames of a video
             raise DecodeError("not a video that can be opened: it is a text file")
         yield container, _choose_stream(container)
+
+
+def frame_rate(path: Path) -> Fraction | None:
+    """Return the average number of frames a second of a video file; None: the file does not say it.
+
+    Raises:
+        DecodeError: the file cannot be opened, or has no video stream.
+    """
+    with open_video(path) as (_, stream):
+        return stream.average_rate or stream.guessed_rate
 
 
 def _choose_stream(container: "av.container.InputContainer") -> "av.VideoStream":

@@ -7,6 +7,7 @@ on the number of frames.
 
 import ctypes
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -87,20 +88,31 @@ class SegmentNetwork:
             self.settings["clips_at_once"] = self.batches.clips_at_once
 
     def stream(self, clips: Iterable[tuple[str, Clip]]) -> Iterator[Features]:
-        """Yield (clip_id, num_frames, features (N, D)) of named clips, in their order.
+        """Yield (clip_id, num_frames, features (N, D)) of named clips, in their order; (M, D) if a clip has M segments.
 
         On a GPU the delay is up to two batches. If `clips` ends with an error, all clips before it are yielded first.
         """
-        fitting = ((clip_id, self._fitting(clip)) for clip_id, clip in clips)
+        counts: deque[int | None] = deque()  # of the clips that are computed at the moment
+
+        def fitting() -> Iterator[tuple[str, Clip]]:
+            for clip_id, clip in clips:
+                counts.append(clip.num_segments)
+                yield clip_id, self._fitting(clip)
+
         if self.batches is not None:
-            yield from self.batches.stream(fitting, alone=self)
+            computed = self.batches.stream(fitting(), alone=self._every_segment)
         else:
-            for clip_id, clip in fitting:
-                yield clip_id, clip.num_frames, self(clip)
+            computed = ((clip_id, clip.num_frames, self._every_segment(clip)) for clip_id, clip in fitting())
+        for clip_id, num_frames, features in computed:
+            yield clip_id, num_frames, features[: counts.popleft()]
+
+    def __call__(self, clip: Clip) -> NDArray[np.float32]:
+        """Return the features (N, D) of one clip; (M, D) if it has M segments."""
+        return self._every_segment(clip)[: clip.num_segments]
 
     @torch.inference_mode()
-    def __call__(self, clip: Clip) -> NDArray[np.float32]:
-        """Return the features (N, D) of one clip."""
+    def _every_segment(self, clip: Clip) -> NDArray[np.float32]:
+        """Return the features (N, D) of one clip, also of segments that repeat its last one."""
         images, segments = self.network_input(self._fitting(clip)), torch.from_numpy(clip.segments).to(self.device)
         features: NDArray[np.float32] = self.features(images, segments).cpu().numpy()
         return features

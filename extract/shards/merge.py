@@ -116,7 +116,7 @@ def _in_order(run: RunFolder) -> Iterator[tuple[str, int]]:
 
 
 def _write_cache(run: RunFolder, found: RunRows, settings: dict[str, Any], progress: ProgressCallback) -> None:
-    parts = list(found.parts)
+    parts, timed = list(found.parts), "segment_seconds" in settings
     with contextlib.ExitStack() as files:
 
         @lru_cache(maxsize=OPEN_PARTS)
@@ -133,7 +133,7 @@ def _write_cache(run: RunFolder, found: RunRows, settings: dict[str, Any], progr
             for number, (clip_id, place) in enumerate(_in_order(run), 1):
                 progress(number, len(found.part))
                 if (part := int(found.part[place])) == NOT_DONE:
-                    yield Row(clip_id, zeros, 0, False)
+                    yield Row(clip_id, zeros, 0, False, 0 if timed else None)
                     continue
                 features = opened(part)[int(found.row[place])]
                 if features.shape != shape:
@@ -141,6 +141,7 @@ def _write_cache(run: RunFolder, found: RunRows, settings: dict[str, Any], progr
                         f"the features of {clip_id} have the shape {features.shape}, and those before it {shape}: "
                         "its file is of another kind, as a skeleton with other joints; leave it out and run again"
                     )
-                yield Row(clip_id, features, int(found.num_frames[place]), True)
+                own = int(found.num_segments[place]) if timed else None
+                yield Row(clip_id, features, int(found.num_frames[place]), True, own)
 
         write_cache(run.cache, rows(), run.clip_ids(), shape, settings)

@@ -1,4 +1,4 @@
-"""What became of every planned clip, in twenty bytes each: where its features are, or why it has none.
+"""What became of every planned clip, in twenty-four bytes each: where its features are, or why it has none.
 
 One shard is read after the other, so a run of a million clips needs no dict of them.
 """
@@ -25,6 +25,7 @@ class RunRows:
         part: (clips,) number of its part; `NOT_DONE`: the clip has no features.
         row: (clips,) of the features in their part.
         num_frames: (clips,) frames of the recording.
+        num_segments: (clips,) segments of the recording, if they last a fixed time.
         failures: the last attempt at each clip that failed.
         missing: the clips that are neither done nor failed.
     """
@@ -33,6 +34,7 @@ class RunRows:
     part: NDArray[np.int32]
     row: NDArray[np.int32]
     num_frames: NDArray[np.int64]
+    num_segments: NDArray[np.int64]
     failures: dict[str, LedgerRow]
     missing: list[str]
 
@@ -50,7 +52,7 @@ def read_run_rows(run: RunFolder) -> RunRows:
     """
     total = sum(own.clips for own in run.shard_lists)
     part, row = np.full(total, NOT_DONE, np.int32), np.zeros(total, np.int32)
-    found = RunRows({}, part, row, np.zeros(total, np.int64), {}, [])
+    found = RunRows({}, part, row, np.zeros(total, np.int64), np.zeros(total, np.int64), {}, [])
     start, moved, not_done = 0, dict[str, RowPlace](), dict[str, int]()
     for number, own in enumerate(run.shard_lists):
         _read_shard(run, number, start, found, (moved, not_done))
@@ -93,4 +95,4 @@ def _read_shard(
 
 def _fill_in(found: RunRows, place: int, features: RowPlace) -> None:
     found.part[place], found.row[place] = found.parts.setdefault(features.part, len(found.parts)), features.row
-    found.num_frames[place] = features.num_frames
+    found.num_frames[place], found.num_segments[place] = features.num_frames, features.num_segments

@@ -11,6 +11,7 @@ import pandas as pd
 
 from extract.decoding.decode_process import DecodeTask
 from extract.extraction import RunControl
+from extract.feature_settings import segment_time
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
 from extract.shards.begin_run import remove_unfinished_files
@@ -187,4 +188,5 @@ def task_of_clip(
         name=clip.path,
         joint_list=joint_list,
         geometry=network.geometry,
+        segment_time=segment_time(plan.recipe),
     )

@@ -29,11 +29,15 @@ NOTHING: dict[str, Any] = {"clip_id": [], "num_frames": [], "source": [], "part_
 
 @dataclass(frozen=True, slots=True)  # there is one for every clip
 class RowPlace:
-    """Where a finished clip's features are, and how many frames its recording has."""
+    """Where a finished clip's features are, and how many frames its recording has.
+
+    `num_segments` is how many segments it has, if segments last a fixed time.
+    """
 
     part: Path
     row: int
     num_frames: int
+    num_segments: int = 0
 
 
 class ShardFolder:
@@ -82,6 +86,7 @@ class ShardFolder:
         record = {
             "clip_id": [row.clip_id for row in rows],
             "num_frames": [row.num_frames for row in rows],
+            **({} if None in (counts := [row.num_segments for row in rows]) else {"num_segments": counts}),
             "source": [asdict(file) if (file := (files or {}).get(row.clip_id)) else None for row in rows],
             "part_sha256": sha256_of(part),
         }
@@ -92,8 +97,10 @@ class ShardFolder:
         places = {}
         for path in self.records():
             record, part = read_part_record(path), path.with_suffix(".safetensors")
-            for row, (clip_id, frames) in enumerate(zip(record["clip_id"], record["num_frames"], strict=True)):
-                places[clip_id] = RowPlace(part, row, frames)
+            counts = record.get("num_segments") or [0] * len(record["clip_id"])
+            columns = zip(record["clip_id"], record["num_frames"], counts, strict=True)
+            for row, (clip_id, frames, count) in enumerate(columns):
+                places[clip_id] = RowPlace(part, row, frames, count)
         return places
 
     def state(self, clip_ids: Iterable[str]) -> tuple[set[str], set[str]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from common.errors import UserError
 from common.log import LOGGER
@@ -52,6 +53,7 @@ class ShardWorker:
         self.stop, self.heartbeat, self.clip_done = stop, heartbeat, clip_done
         self.rows: list[Row] = []
         self.files: dict[str, ClipFile] = {}
+        self.num_segments: int | None = None  # N of the tasks, if segments last a fixed time
         self.joints: tuple[int, str] | None = None  # the joints of the first skeleton, and its clip
 
     def work(self, tasks: Iterator[DecodeTask]) -> None:
@@ -63,7 +65,7 @@ class ShardWorker:
         last_part, patience = time.monotonic(), FIRST_PART_SECONDS
         try:
             for clip_id, num_frames, features in self.network.stream(self._clips(tasks)):
-                self._keep(Row(clip_id, features, num_frames, True))
+                self._keep(self._row(clip_id, features, num_frames))
                 if len(self.rows) >= PART_CLIPS or time.monotonic() - last_part > min(patience, PART_SECONDS):
                     self._write()
                     last_part, patience = time.monotonic(), 2 * patience
@@ -97,8 +99,16 @@ class ShardWorker:
         return f"it has {joints} joints, and {self.joints[1]} {self.joints[0]}; all files of a set have the same joints"
 
     def _note(self, task: DecodeTask) -> DecodeTask:
+        self.num_segments = task.num_segments if task.segment_time else None
         self.files[task.clip_id] = look_up_clip_file(task.name, task.path, task.size)
         return task
+
+    def _row(self, clip_id: str, features: NDArray[np.float32], num_frames: int) -> Row:
+        """Return the row of a clip; where segments last a fixed time, zeros follow the features of its own ones."""
+        if self.num_segments is None:
+            return Row(clip_id, features, num_frames, True)
+        own = len(features)
+        return Row(clip_id, np.pad(features, ((0, self.num_segments - own), (0, 0))), num_frames, True, own)
 
     def _keep(self, row: Row) -> None:
         if self.rows and row.features.shape != self.rows[0].features.shape:

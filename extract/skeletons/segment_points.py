@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from extract.clip import Clip
+from extract.clip import Clip, DecodeError
 from extract.decoding.frame_count import refuse_cut
-from extract.segments import segment_bounds
+from extract.segments import SegmentTime, repeat_last, segment_bounds, timed_bounds, timed_count
 from extract.skeletons.actors import choose_actors
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.readers import read_skeleton
@@ -27,6 +27,7 @@ def decode_skeleton(
     expected: int = 0,
     legacy_sequence_actors: bool = False,
     joint_list: JointList | None = None,
+    time: SegmentTime | None = None,
 ) -> Clip:
     """Read a skeleton file and return the points of its segments.
 
@@ -37,18 +38,42 @@ def decode_skeleton(
         legacy_sequence_actors: choose the actors from the whole recording, as the released code does. The features
             then depend on the future.
         joint_list: of the set of skeletons; None: it has none.
+        time: the length of a segment, with the frame rate; None: the N segments share the length of the recording.
 
     Raises:
-        DecodeError: the file is no whole skeleton file.
+        DecodeError: the file is no whole skeleton file, or its frame rate is needed and not known.
     """
     skeleton = read_skeleton(path, joint_list)
     refuse_cut(len(skeleton.joints), expected, "the manifest gives")
-    points, stretches = pack_points(observed_points(skeleton, num_segments, legacy_sequence_actors))
-    return Clip(points, stretches, len(skeleton.joints), skeleton.centre)
+    num_frames, own = len(skeleton.joints), None
+    if time is None:
+        bounds = segment_bounds(num_frames, num_segments)
+    else:
+        bounds = _timed_bounds(num_frames, time, num_segments)
+        own = len(bounds)
+    points, stretches = pack_points(observed_within(skeleton, bounds, legacy_sequence_actors))
+    return Clip(points, repeat_last(stretches, num_segments), num_frames, skeleton.centre, num_segments=own)
+
+
+def _timed_bounds(num_frames: int, time: SegmentTime, most: int) -> NDArray[np.int64]:
+    """Return the first and last-plus-one frame of each segment of a recording, (segments, 2)."""
+    try:
+        frames = time.frames()
+    except ValueError as error:
+        raise DecodeError(str(error)) from error
+    return timed_bounds(num_frames, frames, timed_count(num_frames, frames, most))
 
 
 def observed_points(
     skeleton: Skeleton, num_segments: int, legacy_sequence_actors: bool = False
+) -> list[ObservedPoints]:
+    """Return what `observed_within` returns for the N segments that share the length of a recording."""
+    bounds = segment_bounds(len(skeleton.joints), num_segments)
+    return observed_within(skeleton, bounds, legacy_sequence_actors)
+
+
+def observed_within(
+    skeleton: Skeleton, bounds: NDArray[np.int64], legacy_sequence_actors: bool = False
 ) -> list[ObservedPoints]:
     """Return what has been observed at the end of each segment: all points so far, and those of the segment alone.
 
@@ -57,13 +82,18 @@ def observed_points(
     out, and so are actors who are seen in no frame of a stretch (VA repository, data_cnn.py). A segment in which
     nobody is seen has the last frame before it, or one frame at the origin if nobody has been seen yet.
 
+    Args:
+        skeleton: the recording.
+        bounds: (segments, 2), the first and last-plus-one frame of each segment.
+        legacy_sequence_actors: see `decode_skeleton`.
+
     Returns:
-        For each of N segments two stretches of frames, (frames, actors, joints, 3) float32, with one or two actors.
+        For each segment two stretches of frames, (frames, actors, joints, 3) float32, with one or two actors.
     """
     num_frames = len(skeleton.joints)
     return [
         observed_segment(skeleton, start, end, num_frames if legacy_sequence_actors else end)
-        for start, end in segment_bounds(num_frames, num_segments).tolist()
+        for start, end in bounds.tolist()
     ]
 
 

@@ -21,13 +21,18 @@ from manifests.recipes.recipe_files import find_recipe_file, read_sections
 from manifests.recipes.training import Distillation, Labels, Student, Teacher, Training
 
 ONLY_STREAM = "features"  # name of the stream of a recipe without [streams.*]
-MOST_PIXELS, MOST_FRAMES = 8192, 10_000  # a larger value is a typing error
+MOST_PIXELS, MOST_FRAMES, MOST_SECONDS = 8192, 10_000, 3600.0  # a larger value is a typing error
 AUTO: Final = "auto"  # a value that is chosen when the recipe is run
 TRAIN = "train"  # as weights: train the network first
 MISSPELT = 0.75  # similarity from which an unknown section is taken for a misspelt one, not for a method's
 
 Frames = Annotated[int, Field(ge=1, le=MOST_FRAMES)] | Literal["auto"]
 Pictures = Literal["segment", "beginning", "both"]
+
+
+def _is_none(value: object) -> bool:
+    """Tell whether a key is left out. It is not written then, so records of recipes without it stay as they were."""
+    return value is None
 
 
 class VaCnn(Config):
@@ -65,7 +70,28 @@ class Extract(Config):
         'left out only with backbone = "auto"',
     )
     column: str = Field(default="path", min_length=1)  # the manifest's column of the files: path or path_SOMETHING
-    segments: int = Field(default=10, ge=1, le=MOST_FRAMES)  # N; the paper's value
+    segments: int = Field(
+        default=10,
+        ge=1,
+        le=MOST_FRAMES,
+        description="N, the equal parts of a clip; the paper's value. With segment_seconds: the most that a clip has",
+    )
+    segment_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        le=MOST_SECONDS,
+        exclude_if=_is_none,
+        description="a segment lasts so long, from the beginning of the recording, and longer clips have more of "
+        "them; for live streams, whose length nobody knows. Left out: every clip has N segments, whatever its length",
+    )
+    frame_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=MOST_FRAMES,
+        exclude_if=_is_none,
+        description="frames a second of skeleton files and of folders of images, which do not say it; needed for these "
+        "with segment_seconds. Video files have their own",
+    )
     frames_per_segment: Frames = 8  # "joints" resamples to it; va_cnn ignores it; "auto": by the clips
     pictures: Pictures = "segment"  # va_cnn sees each segment alone, the clip up to its end, or both
     image_size: int | None = Field(default=None, ge=32, le=MOST_PIXELS)  # side of the network's input; None: its own
@@ -88,6 +114,14 @@ class Extract(Config):
             raise ValueError(
                 f"weights = {self.weights!r} does not go with backbone = {self.backbone!r}; name both or neither"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _segments_of_fixed_length(self) -> "Extract":
+        if self.frame_rate is not None and self.segment_seconds is None:
+            raise ValueError("frame_rate is for segment_seconds, which is left out; leave both out or neither")
+        if self.segment_seconds is not None and self.backbone == "va_cnn":
+            raise ValueError("segment_seconds does not go with backbone = 'va_cnn', which is trained on parts of clips")
         return self
 
     @model_validator(mode="after")
@@ -175,9 +209,16 @@ class Recipe(Config):
         if len(set(segments.values())) > 1:
             each = ", ".join(f"{name} has {count}" for name, count in segments.items())
             raise ValueError(f"streams are joined segment by segment, and {each} segments; give all the same number")
+        if len({config.segment_seconds for config in self.streams.values()}) > 1:
+            raise ValueError("streams are joined segment by segment; give all the same segment_seconds, or none")
         if self.fusion != "early" and len(self.streams) < 2:
             raise ValueError(f"fusion = {self.fusion!r} needs two [streams.*] or more")
         return self
+
+    @property
+    def segment_seconds(self) -> float | None:
+        """How long a segment lasts, the same in all streams; None: N segments share the length of each clip."""
+        return next((config.segment_seconds for config in self.stream_configs.values()), None)
 
     @property
     def stream_configs(self) -> dict[str, Extract]:
