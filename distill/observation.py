@@ -1,8 +1,9 @@
 """The outputs at ten observation ratios, of clips that differ in their number of segments.
 
-Segments that last a fixed time do not end at the observation ratios. So the output at ratio n/10 of a clip with M
-segments is that after floor(n·M/10) segments: it never depends on more than was observed. Where not even the first
-segment has ended, all classes have the same probability.
+Segments that last a fixed time do not end at the observation ratios. A clip with M segments is as long as M - 1/2
+segments or longer, because its last one may be cut. So the output at ratio n/10 is that after floor(n·(M - 1/2)/10)
+segments, and at ratio 1 that after all M: it never depends on more than was observed. Where the first segment has not
+ended, all classes have the same probability.
 """
 
 import torch
@@ -19,6 +20,8 @@ def at_ratios(logits: Tensor, lengths: Tensor) -> Tensor:
         lengths: (clips,), M of each clip.
     """
     nothing = torch.zeros_like(logits[..., :1, :])
-    levels = torch.arange(1, RATIOS + 1, device=lengths.device) * lengths[:, None] // RATIOS  # (clips, 10), 0 … M
+    ratios = torch.arange(1, RATIOS, device=lengths.device)
+    seen = ratios * (2 * lengths[:, None] - 1) // (2 * RATIOS)  # (clips, 9), 0 … M - 1
+    levels = torch.cat([seen, lengths[:, None]], 1)
     chosen = levels[..., None].expand(*logits.shape[:-2], RATIOS, logits.shape[-1])
     return torch.cat([nothing, logits], -2).gather(-2, chosen)

@@ -16,6 +16,8 @@ from PIL import Image
 folder, video = Path(sys.argv[1]), sys.argv[2]
 model = json.loads((folder / "model.json").read_text(encoding="utf-8"))
 (stream,) = model["streams"].values()  # a model of videos alone
+if not model["observation_ratios"]:
+    sys.exit(f"this example cuts a video into equal parts, and the model takes others: {model['segments']}")
 how, segments = stream["images"], model["num_segments"]
 mean, std = (255 * np.array(how[name], np.float32) for name in ("mean", "std"))
 backbone, step = (onnxruntime.InferenceSession(folder / one["file"]) for one in (stream["backbone"], model["step"]))

@@ -27,8 +27,9 @@ def watch(
         float | None,
         typer.Option(
             min=0.1,
-            help="How long an action usually lasts; the model's segments share this time. Needed for live sources. "
-            "Default for files: the length of the file.",
+            help="How long an action usually lasts; the model's segments share this time. Needed for live sources, "
+            "unless the model was trained with segment_seconds: its segments last as long as in the training. Default "
+            "for files of other models: the length of the file.",
         ),
     ] = None,
     method: ModelMethod = None,

@@ -21,6 +21,14 @@ FRAMES = (
     "The network sees F frames of a segment of L = end - start frames: frame i = 0 ... F - 1 of them is "
     "start + floor(L (2 i + 1) / (2 F)). A short segment repeats frames."
 )
+SEGMENTS_OF_TIME = (
+    "A segment lasts S seconds, `segment_seconds` in the settings of the streams, from the first frame on. A recording "
+    "has as many segments as it lasts, N at most; what follows is another recording."
+)
+FRAMES_OF_TIME = (
+    "The network sees F frames of a segment of S seconds: frame i = 0 ... F - 1 of segment n is the one that is shown "
+    "S (n - 1) + S (2 i + 1) / (2 F) seconds after the first frame. A short segment repeats frames."
+)
 STATE = (
     "Before the first segment of a recording the state is zeros, float32, (batch, width). After each segment the step "
     "gives the next state."
@@ -88,7 +96,7 @@ class GraphsDescription(Config):
     seeds: list[int]
     classes: list[str]  # in the order of the probabilities
     num_segments: int  # N
-    observation_ratios: list[float]  # n / N: the share of the recording that was seen after segment n
+    observation_ratios: list[float]  # n / N: the share seen after segment n; empty if segments last a fixed time
     segments: str  # which frames belong to a segment, in words
     streams: dict[str, StreamGraph]
     step: GraphDescription
@@ -124,7 +132,7 @@ def describe_images(settings: dict[str, Any]) -> ImagesDescription:
         size = f"it has {resize} x {resize} pixels; the aspect is not kept"
     return ImagesDescription(
         frames_per_segment=frames,
-        frames=FRAMES,
+        frames=FRAMES if settings.get("segment_seconds") is None else FRAMES_OF_TIME,
         resize=resize,
         crop=crop,
         aspect=own["aspect"],

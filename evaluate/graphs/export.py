@@ -11,10 +11,11 @@ from torch import Tensor
 
 from common.files import new_folder, sha256_of
 from distill.checkpoint import load_classifier
-from distill.model_description import MODEL
+from distill.model_description import MODEL, segment_seconds
 from evaluate.graphs.description import (
     KIND,
     SEGMENTS,
+    SEGMENTS_OF_TIME,
     STATE,
     GraphDescription,
     GraphsDescription,
@@ -129,7 +130,7 @@ def _describe(
         classes=list(own.classes),
         num_segments=own.num_segments,
         observation_ratios=list(own.observation_ratios),
-        segments=SEGMENTS,
+        segments=SEGMENTS if segment_seconds(own) is None else SEGMENTS_OF_TIME,
         streams={
             name: _describe_stream(backbone, graph, own.streams[name].settings)
             for (name, backbone), graph in zip(backbones.items(), of_backbones, strict=True)

@@ -8,7 +8,9 @@ import torch
 
 from common.errors import UserError
 from distill.checkpoint import load_classifier
+from distill.model_description import segment_seconds
 from distill.models import Classifier, predict_probabilities
+from distill.observation import RATIOS
 from evaluate.decisions.decision_maker import DecisionMaker
 from evaluate.live.model_rule import decision_maker_of
 from evaluate.live.recognition import Recognition, Recording, Unusable
@@ -40,7 +42,8 @@ class Recogniser:
 
     Attributes:
         classes: the names of the classes, in the order of the probabilities.
-        num_segments: N.
+        num_segments: N; 10 if the model's segments last a fixed time, because the probabilities are then those at the
+            ten observation ratios.
         summary: which method and seeds are used, in words.
         decision_maker: what decides on the probabilities.
     """
@@ -53,7 +56,9 @@ class Recogniser:
         decision_maker: DecisionMaker | None = None,
     ) -> None:
         self.classes = model.description.classes
-        self.num_segments = model.description.num_segments
+        self._timed = segment_seconds(model.description) is not None
+        self._most_segments = model.description.num_segments
+        self.num_segments = RATIOS if self._timed else self._most_segments
         self.summary = model.summary
         self.decision_maker = decision_maker_of(model) if decision_maker is None else decision_maker
         networks = model.description.networks
@@ -157,8 +162,9 @@ class Recogniser:
         if reasons:
             return Unusable(recording.name, "; ".join(reasons))
         probabilities = []
+        own = min(len(one.values) for one in features.values())
         for network, streams in self._networks:
-            values = np.concatenate([features[name].values for name in streams], axis=1)[None]
+            values = np.concatenate([features[name].values[:own] for name in streams], axis=1)[None]
             expected = _feature_dim(network)
             if values.shape[2] != expected:
                 return Unusable(
@@ -166,7 +172,11 @@ class Recogniser:
                     f"its features have {values.shape[2]} numbers a segment, and the model takes {expected}; skeletons "
                     "of another number of joints have other features",
                 )
-            probabilities.append(predict_probabilities(network, torch.from_numpy(values))[0])
+            lengths = None
+            if self._timed:
+                lengths = torch.tensor([own])
+                values = np.pad(values, ((0, 0), (0, self._most_segments - own), (0, 0)))
+            probabilities.append(predict_probabilities(network, torch.from_numpy(values), lengths=lengths)[0])
         first = next(iter(features.values()))
         return Recognition(recording, self.classes, average(probabilities), first.num_frames, self.decision_maker)
 

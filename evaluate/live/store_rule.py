@@ -14,6 +14,8 @@ import pandas as pd
 
 from common.callbacks import ProgressCallback, no_progress
 from common.config import parse_config
+from common.errors import UserError
+from distill.model_description import segment_seconds
 from evaluate.decisions import RULES
 from evaluate.decisions.judgement import SplitPredictions, judge_rules
 from evaluate.decisions.predicted_splits import split_predictions
@@ -63,9 +65,14 @@ def store_rule(
         progress: gets (rules done, total).
 
     Raises:
-        UserError: the predictions are not those of the model, or do not fit the manifest, or the file cannot be
-            written.
+        UserError: the model's segments last a fixed time, the predictions are not those of the model, or do not fit the
+            manifest, or the file cannot be written.
     """
+    if segment_seconds(model.description) is not None:
+        raise UserError(
+            f"the segments of the model in {model.folder} last a fixed time, and a rule is fitted at observation "
+            "ratios, which a live stream does not have; leave --store out, and watch decides by --threshold"
+        )
     every = read_model_predictions(predictions, model)
     splits = [split_predictions(path, own, manifest) for path, own in every.items()]
     mean = SplitPredictions(

@@ -54,18 +54,28 @@ class SkeletonSegments:
         num_segments: N.
         segment_seconds: how long a segment lasts; None: each recording must say how many frames it has.
         centre: the number of the joint in the middle of the body.
+        timed: the model has learnt from segments of a fixed time, so the number of frames of a recording does not
+            matter.
 
     Raises:
         UserError: the network chooses the actors from the whole recording.
     """
 
-    def __init__(self, network: SegmentNetwork, num_segments: int, segment_seconds: float | None, centre: int) -> None:
+    def __init__(
+        self,
+        network: SegmentNetwork,
+        num_segments: int,
+        segment_seconds: float | None,
+        centre: int,
+        timed: bool = False,
+    ) -> None:
         if network.backbone.legacy_sequence_actors:
             raise UserError("the model's features depend on the whole recording (legacy_sequence_actors)")
         self._network = network
         self._num_segments = num_segments
         self._seconds = segment_seconds
         self._centre = centre
+        self._timed = timed
         self.restart()
 
     def restart(self) -> None:
@@ -87,6 +97,8 @@ class SkeletonSegments:
 
     def _counts(self, arrived: JointsArrived) -> bool:
         """Tell whether a frame is of a recording whose length is known; its time does not matter then."""
+        if self._timed:
+            return False
         of_frame = arrived.num_frames is not None
         return of_frame or (not arrived.begins and bool(self._frames) and self._frames[0].num_frames is not None)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from common.errors import UserError
+from distill.model_description import segment_seconds
 from evaluate.decisions.decision_maker import DecisionMaker
 from evaluate.live.model_rule import decision_maker_of
 from evaluate.live.model_step import ModelStep
@@ -44,8 +45,9 @@ class WatchSettings:
     """How sources are watched.
 
     Attributes:
-        action_seconds: how long an action lasts; the N segments of an episode share it. None: each source is a file,
-            or a recording whose number of frames is given, and its N segments share its whole length.
+        action_seconds: how long an action lasts; the N segments of an episode share it. None: the segments last as long
+            as in the training. If they had no fixed time there, each source is a file, or a recording whose number of
+            frames is given, and its N segments share its whole length.
         real_time: play files in real time; else as fast as the network is, and nothing is dropped.
         stall_seconds: a live source without a frame for so long counts as broken off.
         reconnect_seconds: how long such a source is tried again.
@@ -94,6 +96,7 @@ class Watcher:
     Attributes:
         classes: the names of the classes, in the order of the probabilities.
         num_segments: N, the segments of an episode.
+        segment_seconds: how long a segment of the model lasts; None: N segments shared the length of each recording.
         summary: which method and seeds are used, in words.
         decision_maker: what decides on the probabilities.
     """
@@ -113,6 +116,7 @@ class Watcher:
             )
         self.classes = model.description.classes
         self.num_segments = model.description.num_segments
+        self.segment_seconds = segment_seconds(model.description)
         self.summary = model.summary
         self.decision_maker = decision_maker_of(model) if decision_maker is None else decision_maker
         self._step = ModelStep(load_networks(model), tuple(names)).eval()
@@ -193,14 +197,16 @@ class Watcher:
                 raise UserError(f"{shown_name(source)}: the model takes {wanted}")
             if source == STANDARD_INPUT:
                 continue
-            if settings.action_seconds is None and feed_of(source).live:
+            if settings.action_seconds is None and self.segment_seconds is None and feed_of(source).live:
                 raise UserError(
                     f"{shown_name(source)}: nobody knows how long a live action will be; say how long it usually "
                     "lasts, as with --action-seconds 3"
                 )
 
     def _open(self, source: str, settings: WatchSettings, lines: Iterable[str] | None, stack: ExitStack) -> _Stream:
-        seconds = None if settings.action_seconds is None else settings.action_seconds / self.num_segments
+        seconds = self.segment_seconds
+        if settings.action_seconds is not None:
+            seconds = settings.action_seconds / self.num_segments
         network, frames = self._stream.network, self._stream.frames_per_segment
         reader: _Reader
         segments: VideoSegments | SkeletonSegments
@@ -208,7 +214,7 @@ class Watcher:
             joints, names = network.backbone.joints, self._stream.joint_list
             num_joints = len(names.names) if names else joints_of_features(network, self._feature_dim)
             centre = names.centre if names else KINECT_CENTRES.get(joints or 0, 1)
-            segments = SkeletonSegments(network, self.num_segments, seconds, centre)
+            segments = SkeletonSegments(network, self.num_segments, seconds, centre, self.segment_seconds is not None)
             mailbox = Mailbox(WAITING_JOINTS, settings.real_time, self._moved)
             reader = SkeletonLines(lines or (), num_joints, names, mailbox)
         else:

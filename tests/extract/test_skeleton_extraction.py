@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 
 from common.errors import UserError
+from extract.api import load_features
 from extract.cache import Cache, read_cache
 from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
 from extract.run import extract, resume
 from extract.segments import segment_bounds
 from extract.shards.ledger import LedgerRow
+from extract.shards.verify import verify_cache
 from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.manifest import COLUMNS, Manifest, write_manifest
 from manifests.recipes.recipe import Extract
@@ -157,3 +159,46 @@ def test_real_utd_mhad_files_become_features(early_data: Path, tmp_path: Path) -
     assert cache.features.shape == (8, 10, 300) and cache.valid.all()
     spine = cache.features[:, 0, 6:9]  # the first moment of joint 2
     assert np.abs(spine).max() < 0.1, "the origin is the spine of the first frame"
+
+
+TIMED = Extract(backbone="joints", weights="none", frames_per_segment=3, segments=6, segment_seconds=0.3, frame_rate=30)
+
+
+def test_segments_of_a_fixed_time_are_the_same_for_any_shards_and_workers(tmp_path: Path) -> None:
+    folder = ntu_folder(tmp_path / "files", [9, 13, 22, 30, 200, 4])
+    cache = made(folder, tmp_path / "one.h5", TIMED)
+    assert cache.num_segments is not None and cache.num_segments.tolist() == [1, 1, 2, 3, 6, 1]
+    assert cache.features.shape[:2] == (6, 6)
+    for features, own in zip(cache.features, cache.num_segments, strict=True):
+        assert features[:own].any(1).all() and not features[own:].any()
+    settings = cache.settings
+    assert (settings["segment_seconds"], settings["frame_rate"], settings["segments"]) == (0.3, 30.0, 6)
+    assert "fixed time" in settings["segment_rule"]
+    # segment n is a part of the first n · 9 frames, whatever follows
+    equal = made(folder, tmp_path / "equal.h5", TIMED.model_copy(update={"segment_seconds": None, "segments": 1}))
+    assert np.array_equal(cache.features[0, 0], equal.features[0, 0])
+    assert equal.num_segments is None and "segment_seconds" not in equal.settings
+    machine = Machine(device="cpu", workers=2)
+    assert not extract(Extraction(folder / "clips.csv", folder, tmp_path / "many.h5", TIMED, machine, num_shards=3))
+    assert (tmp_path / "many.h5").read_bytes() == (tmp_path / "one.h5").read_bytes()
+    assert verify_cache(tmp_path / "many.h5").problems() == []
+    (tmp_path / "many.h5").unlink()
+    assert not resume(tmp_path / "many.h5")
+    assert (tmp_path / "many.h5").read_bytes() == (tmp_path / "one.h5").read_bytes()
+    loaded, frame = load_features(tmp_path / "one.h5"), load_features(tmp_path / "one.h5", "pandas")
+    assert loaded.num_segments is not None and loaded.num_segments.tolist() == [1, 1, 2, 3, 6, 1]
+    assert frame.groupby("clip_id").size().reindex(loaded.clip_ids).tolist() == [1, 1, 2, 3, 6, 1]
+
+
+def test_a_clip_that_fails_has_no_segments(tmp_path: Path) -> None:
+    folder = ntu_folder(tmp_path / "files", [30, 23])
+    (folder / "s1.skeleton").write_text("nothing")
+    assert list(run(folder, tmp_path / "f.h5", TIMED)) == ["s1"]
+    cache = read_cache(tmp_path / "f.h5")
+    assert cache.num_segments is not None and cache.num_segments.tolist() == [3, 0]
+
+
+def test_skeletons_need_a_frame_rate(tmp_path: Path) -> None:
+    folder = ntu_folder(tmp_path / "files", [30, 20])
+    with pytest.raises(UserError, match="needs the key frame_rate"):
+        run(folder, tmp_path / "f.h5", TIMED.model_copy(update={"frame_rate": None}))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluate.watch.picks import LiveFrame, Pick, pick_by_time, pick_known_length
-from extract.segments import frame_indices
+from extract.segments import SegmentTime, frame_indices, timed_frames
 
 
 def stream(times: list[float]) -> list[LiveFrame]:
@@ -107,3 +107,19 @@ def test_a_stalled_picture_takes_the_places_of_its_time() -> None:
     picks = list(pick_by_time(stream(times), 0.4, 4))
     assert numbers(picks)[:11] == [0, *[1] * 10]
     assert all(later.places.start == earlier.places.stop for earlier, later in pairwise(picks))
+
+
+@given(
+    total=st.integers(2, 120),
+    hundredths=st.integers(5, 200),
+    frames=st.integers(1, 8),
+    rate=st.sampled_from([Fraction(25), Fraction(30000, 1001), Fraction(15)]),
+)
+def test_a_live_stream_shows_the_frames_that_a_training_with_segment_seconds_takes(
+    total: int, hundredths: int, frames: int, rate: Fraction
+) -> None:
+    times = [float(number / rate) for number in range(total)]
+    found = numbers(list(pick_by_time(stream(times), hundredths / 100, frames)))
+    count = -(-len(found) // frames)
+    expected = timed_frames(total, SegmentTime(hundredths / 100).frames(rate), count, frames)
+    assert found == expected.ravel().tolist()[: len(found)]

@@ -11,12 +11,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
 from extract.decoding.frame_count import FrameCount, FrameCounts
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
-from extract.segments import frame_indices
+from extract.decoding.video_file import frame_rate
+from extract.segments import SegmentTime, frame_indices, timed_frames
 
 
 def numbers(clip: Clip) -> list[list[int]]:
@@ -292,3 +294,23 @@ def test_real_clips_have_the_frames_their_list_gives(early_data: Path) -> None:
         clip = decode_clip(early_data / "ucf101_six" / f"{name}.avi", 10, 8, expected=int(listed))
         assert clip.num_frames == listed
         assert frames in (None, clip.num_frames)
+
+
+def test_segments_of_a_fixed_time(numbered: Path, tmp_path: Path) -> None:
+    rate = frame_rate(numbered)
+    assert rate
+    seconds = float(20 / rate)
+    clip = decode_clip(numbered, 10, 2, time=SegmentTime(seconds, frame_rate=1.0))  # a video says its rate itself
+    length = SegmentTime(seconds).frames(rate)
+    assert clip.num_segments == 5 and clip.num_frames == 97
+    assert numbers(clip)[:5] == timed_frames(97, length, 5, 2).tolist()
+    assert numbers(clip)[5:] == [numbers(clip)[4]] * 5, "the network gets as many segments as ever"
+    assert decode_clip(numbered, 3, 2, time=SegmentTime(seconds)).num_segments == 3
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number, frame in enumerate(decode_clip(numbered, 97, 1).content):
+        Image.fromarray(frame).save(pictures / f"{number}.png")
+    folder = decode_clip(pictures, 10, 2, time=SegmentTime(seconds, frame_rate=float(rate)))
+    assert folder.num_segments == 5 and np.array_equal(folder.content, clip.content)
+    with pytest.raises(DecodeError, match="its frame rate is not known"):
+        decode_clip(pictures, 10, 2, time=SegmentTime(seconds))
