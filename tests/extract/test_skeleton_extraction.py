@@ -175,7 +175,7 @@ def test_segments_of_a_fixed_time_are_the_same_for_any_shards_and_workers(tmp_pa
     assert (settings["segment_seconds"], settings["frame_rate"], settings["segments"]) == (0.3, 30.0, 6)
     assert "fixed time" in settings["segment_rule"]
     # segment n is a part of the first n · 9 frames, whatever follows
-    equal = made(folder, tmp_path / "equal.h5", TIMED.model_copy(update={"segment_seconds": None, "segments": 1}))
+    equal = made(folder, tmp_path / "equal.h5", JOINTS.model_copy(update={"segments": 1}))
     assert np.array_equal(cache.features[0, 0], equal.features[0, 0])
     assert equal.num_segments is None and "segment_seconds" not in equal.settings
     machine = Machine(device="cpu", workers=2)
