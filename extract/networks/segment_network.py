@@ -100,9 +100,9 @@ class SegmentNetwork:
                 yield clip_id, self._fitting(clip)
 
         if self.batches is not None:
-            computed = self.batches.stream(fitting(), alone=self._every_segment)
+            computed = self.batches.stream(fitting(), alone=self)
         else:
-            computed = ((clip_id, clip.num_frames, self._every_segment(clip)) for clip_id, clip in fitting())
+            computed = ((clip_id, clip.num_frames, self(clip)) for clip_id, clip in fitting())
         for clip_id, num_frames, features in computed:
             yield clip_id, num_frames, features[: counts.popleft()]
 
