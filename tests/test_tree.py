@@ -392,6 +392,7 @@ TOGETHER = {
     "evaluate/test_evaluate_cli.py",
     "evaluate/test_every_method.py",
     "evaluate/test_folder_to_table.py",
+    "evaluate/test_segment_seconds.py",
     "evaluate/test_skeletons_to_table.py",
     "extract/decoding/test_decord.py",
     "extract/decoding/test_nvdec.py",
