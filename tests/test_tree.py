@@ -406,7 +406,7 @@ TOGETHER = {
     "test_lock.py",
     "test_tree.py",
 }
-FAULTS = "extract/faults"  # runs on faulty videos, machines and disks
+FAULTS = ("extract/faults/", "evaluate/watch/faults/")  # runs on faulty videos, streams, machines and disks
 
 
 def mirrored(test: Path) -> bool:
@@ -425,4 +425,4 @@ def mirrored(test: Path) -> bool:
 @pytest.mark.parametrize("test", sorted(TESTS.rglob("test_*.py")), ids=name_of)
 def test_tests_mirror_the_tree(test: Path) -> None:
     name = test.relative_to(TESTS).as_posix()
-    assert mirrored(test) or name in TOGETHER or name.startswith(f"{FAULTS}/")
+    assert mirrored(test) or name in TOGETHER or name.startswith(FAULTS)
