@@ -80,7 +80,7 @@ class Breaking(Feed):
 @pytest.fixture
 def breaking(monkeypatch: pytest.MonkeyPatch) -> type[Breaking]:
     monkeypatch.setattr(feeder, "feed_of", lambda source: Breaking("a source that breaks off", live=True))
-    monkeypatch.setattr(feeder.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(feeder.Sender, "sleep", lambda self, seconds: None)
     monkeypatch.setattr(Breaking, "left", 2)
     return Breaking
 
