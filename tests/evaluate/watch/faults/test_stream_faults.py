@@ -133,7 +133,7 @@ def test_broken_lines(two_streams: Path, chance: random.Random) -> None:
         events = list(watcher.watch([STANDARD_INPUT], settings, [*lines[:place], line, *lines[place:]]))
         found = [event.probabilities for event in events if isinstance(event, Prediction)]
         assert np.array_equal(found, whole[: len(found)]) and f"line {place + 1}" in str(events[-1]), events[-1]
-    rows.append(f"| skeletons: a broken line | {len(broken)} | 0 | 0 | 0 | 0 | | {len(broken)} × “line …” |")
+    rows.append(f"| skeletons: a broken line | {len(broken)} | – | – | – | – | | {len(broken)} × “line …” |")
 
 
 @full
@@ -152,4 +152,4 @@ def test_signals(one_stream: Path, draw_video: Callable[..., Path], chance: rand
         _, errors = process.communicate(timeout=60)  # nobody reads before
         statuses.append(process.returncode)
         assert process.returncode == 128 + number and b"Traceback" not in errors, errors
-    rows.append(f"| {signal.Signals(number).name} | {len(running)} | 0 | 0 | 0 | 0 | | exit statuses: {statuses} |")
+    rows.append(f"| {signal.Signals(number).name} | {len(running)} | – | – | – | – | | exit statuses: {statuses} |")
