@@ -229,6 +229,10 @@ def test_metrics_and_tensorboard_tell_the_history(
     data: FeatureSet, plan: TrainingPlan, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.summary.writer import event_file_writer
+
+    # Files of one second are read in the order of their names, in which number 10 of a process comes before number 9.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
 
     def stop(epoch: EpochResult, last: int) -> None:
         if epoch.epoch == last:
