@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from evaluate.api import Reproduction, ScoredPredictions, decide, reproduce, score, store_rule
     from evaluate.live.recogniser import Recogniser
     from evaluate.live.recognition import Recognition
-    from evaluate.watch.watcher import Watcher, WatchSettings
+    from evaluate.watch.watch_settings import WatchSettings
+    from evaluate.watch.watcher import Watcher
 
 __all__ = [
     "Recogniser",
@@ -27,7 +28,7 @@ __all__ = [
 _MODULES = {
     "Recogniser": "evaluate.live.recogniser",
     "Recognition": "evaluate.live.recognition",
-    "WatchSettings": "evaluate.watch.watcher",
+    "WatchSettings": "evaluate.watch.watch_settings",
     "Watcher": "evaluate.watch.watcher",
 }
 

@@ -80,7 +80,8 @@ def watch(
     from evaluate.watch.events import SourceEnded
     from evaluate.watch.outputs import AnnotatedVideos, JsonLines, Output, ShownModel, Timeline, Webhook
     from evaluate.watch.skeleton_lines import bounded_lines
-    from evaluate.watch.watcher import Watcher, WatchSettings
+    from evaluate.watch.watch_settings import WatchSettings
+    from evaluate.watch.watcher import Watcher
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may not have the characters of the bars

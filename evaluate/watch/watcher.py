@@ -4,12 +4,9 @@ The streams share the networks, one segment at a time. Each has a mailbox, an as
 its own, so nothing of one source gets into another.
 """
 
-import math
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,15 +19,16 @@ from evaluate.live.recogniser import load_networks
 from evaluate.live.stream_network import StreamNetwork
 from evaluate.live.trained_model import TrainedModel, find_model
 from evaluate.watch.episode import Episode
-from evaluate.watch.events import Decided, Event, Picture, Prediction, SourceEnded, SourceNotice, shown_name
+from evaluate.watch.events import Event, shown_name
 from evaluate.watch.feeder import FeedTask
 from evaluate.watch.feeder_process import FeederProcess
 from evaluate.watch.feeds import feed_of
-from evaluate.watch.mailbox import Ended, FrameArrived, JointsArrived, Mailbox, Message, Noticed, PictureArrived
-from evaluate.watch.segment import Segment
+from evaluate.watch.mailbox import Ended, Mailbox, Message
 from evaluate.watch.skeleton_lines import SkeletonLines
 from evaluate.watch.skeleton_segments import SkeletonSegments, joints_of_features
+from evaluate.watch.source_stream import SourceStream
 from evaluate.watch.video_segments import SegmentFeature, VideoSegments, WholeSegment
+from evaluate.watch.watch_settings import WatchSettings
 from extract.networks.frame_stream import FrameStream, takes_single_frames
 from extract.networks.geometry import Geometry
 from extract.skeletons.joint_list import KINECT_CENTRES
@@ -40,45 +38,8 @@ WAITING_SEGMENTS = 2  # of which the frames may wait for the network
 WAITING_JOINTS = 3000  # frames of a skeleton stream: some minutes, in some megabytes
 
 
-@dataclass(frozen=True)
-class WatchSettings:
-    """How sources are watched.
-
-    Attributes:
-        action_seconds: how long an action lasts; the N segments of an episode share it. None: the segments last as long
-            as in the training. If they had no fixed time there, each source is a file, or a recording whose number of
-            frames is given, and its N segments share its whole length.
-        real_time: play files in real time; else as fast as the network is, and nothing is dropped.
-        stall_seconds: a live source without a frame for so long counts as broken off.
-        reconnect_seconds: how long such a source is tried again.
-        pictures: yield the frames for people too.
-    """
-
-    action_seconds: float | None = None
-    real_time: bool = True
-    stall_seconds: float = 10.0
-    reconnect_seconds: float = 600.0
-    pictures: bool = False
-
-
 class _Reader(Protocol):
     def close(self) -> None: ...
-
-
-@dataclass
-class _Stream:
-    """One source: its mailbox, its segments and its episode."""
-
-    source: str
-    mailbox: Mailbox
-    segments: VideoSegments | SkeletonSegments
-    episode: Episode
-    last: int = -1  # the number of the last segment
-    dropped: int = 0
-
-    @property
-    def name(self) -> str:
-        return shown_name(self.source)
 
 
 class Watcher:
@@ -173,22 +134,22 @@ class Watcher:
         Raises:
             UserError: a source does not fit to the model or to the settings.
         """
+        settings.check()
         self._check(sources, settings)
         with ExitStack() as stack:
             streams = [self._open(source, settings, lines, stack) for source in sources]
             while streams:
                 stream, message = self._next(streams)
-                yield from self._react(stream, message)
+                if stream.source in self._resets:
+                    self._resets.discard(stream.source)
+                    stream.restart()
+                yield from stream.react(message)
                 if isinstance(message, Ended):
                     streams.remove(stream)
 
     def _check(self, sources: Sequence[str], settings: WatchSettings) -> None:
         if len(set(map(shown_name, sources))) < len(sources):
             raise UserError("a source is given twice, or two differ only in their passwords; give each of them once")
-        if settings.action_seconds is not None and not 0 < settings.action_seconds < math.inf:
-            raise UserError(f"an action must last some seconds, not {settings.action_seconds}")
-        if not 0 < settings.stall_seconds < math.inf:
-            raise UserError(f"a live source must be left after some seconds, not {settings.stall_seconds}")
         for source in sources:
             if not source:
                 raise UserError("a source has an empty name")
@@ -203,7 +164,9 @@ class Watcher:
                     "lasts, as with --action-seconds 3"
                 )
 
-    def _open(self, source: str, settings: WatchSettings, lines: Iterable[str] | None, stack: ExitStack) -> _Stream:
+    def _open(
+        self, source: str, settings: WatchSettings, lines: Iterable[str] | None, stack: ExitStack
+    ) -> SourceStream:
         seconds = self.segment_seconds
         if settings.action_seconds is not None:
             seconds = settings.action_seconds / self.num_segments
@@ -235,7 +198,8 @@ class Watcher:
             )
             reader = FeederProcess(task, mailbox)
         stack.callback(reader.close)
-        return _Stream(source, mailbox, segments, self._new_episode(0))
+        episode = Episode(0, self._step, self.decision_maker, self.num_segments)
+        return SourceStream(source, mailbox, segments, episode, self.classes)
 
     def _segment_feature(self) -> SegmentFeature:
         return self._frame_stream.another() if self._frame_stream else WholeSegment(self._stream.network)
@@ -246,82 +210,12 @@ class Watcher:
         preprocess = self._stream.network.backbone.preprocess
         return preprocess.geometry if self._frame_stream and preprocess else self._stream.network.geometry
 
-    def _next(self, streams: list[_Stream]) -> tuple[_Stream, Message]:
+    def _next(self, streams: list[SourceStream]) -> tuple[SourceStream, Message]:
         """Wait for a message. The streams take turns."""
         with self._moved:
             while True:
                 for place, stream in enumerate(streams):
-                    if (message := stream.mailbox.take()) is not None:
-                        stream.dropped += stream.mailbox.take_dropped()
+                    if (message := stream.take()) is not None:
                         streams.append(streams.pop(place))
                         return stream, message
                 self._moved.wait()
-
-    def _react(self, stream: _Stream, message: Message) -> Iterator[Event]:
-        if stream.source in self._resets:
-            self._resets.discard(stream.source)
-            stream.segments.restart()
-            self._begin(stream)
-        match message:
-            case FrameArrived() | JointsArrived():
-                if isinstance(message, JointsArrived) and isinstance(stream.segments, SkeletonSegments):
-                    message = replace(message, begins=message.begins or stream.segments.jump(message))
-                if message.begins and stream.last >= 0:
-                    yield SourceNotice(stream.name, f"everything starts anew: {message.begins}")
-                if message.begins:
-                    self._begin(stream)
-                for segment in self._segments_of(stream, message):
-                    yield self._predict(stream, segment)
-            case PictureArrived():
-                yield Picture(stream.name, message.time, message.frame)
-            case Noticed():
-                yield SourceNotice(stream.name, shown_name(message.sentence))
-            case Ended():
-                if not message.reason and not stream.episode.number and not stream.episode.level:
-                    yield SourceNotice(stream.name, "it ended before a segment was complete")
-                yield SourceEnded(stream.name, shown_name(message.reason))
-
-    def _segments_of(self, stream: _Stream, message: FrameArrived | JointsArrived) -> Iterator[Segment]:
-        if isinstance(stream.segments, VideoSegments):
-            assert isinstance(message, FrameArrived)
-            return stream.segments.add(message)
-        assert isinstance(message, JointsArrived)
-        return stream.segments.add(message)
-
-    def _predict(self, stream: _Stream, segment: Segment) -> Prediction:
-        if stream.episode.level == self.num_segments:
-            stream.episode = self._new_episode(stream.episode.number + 1)
-        episode = stream.episode
-        episode.add(segment)
-        skipped, stream.last = segment.number - stream.last - 1, segment.number
-        dropped, stream.dropped = stream.dropped, 0
-        return Prediction(
-            source=stream.name,
-            episode=episode.number,
-            level=episode.level,
-            time=segment.time,
-            classes=self.classes,
-            probabilities=episode.probabilities[-1],
-            decision=self._decision(episode),
-            is_new=episode.decided == episode.level,
-            age=time.monotonic() - segment.captured,
-            dropped=dropped,
-            missing=segment.missing,
-            skipped=skipped,
-        )
-
-    def _decision(self, episode: Episode) -> Decided | None:
-        if episode.decided is None:
-            return None
-        probabilities = episode.probabilities[episode.decided - 1]
-        best = int(probabilities.argmax())
-        moment = episode.times[episode.decided - 1]
-        return Decided(self.classes[best], float(probabilities[best]), episode.decided, moment)
-
-    def _begin(self, stream: _Stream) -> None:
-        """Let a stream start anew."""
-        number = stream.episode.number + (1 if stream.episode.level else 0)
-        stream.episode, stream.last = self._new_episode(number), -1
-
-    def _new_episode(self, number: int) -> Episode:
-        return Episode(number, self._step, self.decision_maker)

@@ -24,7 +24,8 @@ from evaluate.watch.benchmark.drawn_model import write_drawn_model
 from evaluate.watch.events import Prediction
 from evaluate.watch.feeds.video_file import VIDEO_FILE
 from evaluate.watch.video_segments import SegmentFeature, WholeSegment
-from evaluate.watch.watcher import STANDARD_INPUT, Watcher, WatchSettings
+from evaluate.watch.watch_settings import WatchSettings
+from evaluate.watch.watcher import STANDARD_INPUT, Watcher
 from extract.decoding.resize_frame import FrameResizer
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.machine import Machine

@@ -55,7 +55,9 @@ def _has_ended(playlist: str, seconds: float) -> bool:
     try:
         with urllib.request.urlopen(playlist, timeout=seconds) as answer:
             return LIST_END in answer.read(LARGEST_LIST)
-    except (OSError, urllib.error.URLError):
+    except OSError as error:  # URLError is one too
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the answer too, with its connection
         return False
 
 

@@ -61,6 +61,8 @@ class Webhook(Output):
                 with urllib.request.urlopen(request, timeout=TIMEOUT):
                     pass
             except (OSError, ValueError, http.client.HTTPException) as error:  # HTTPError and URLError are OSErrors
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()  # it is the answer too, with its connection
                 reason = error.reason if type(error) is urllib.error.URLError else error
                 self._notify(f"a decision was not sent to the web server: {str(reason) or type(error).__name__}")
 

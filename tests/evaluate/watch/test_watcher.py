@@ -16,7 +16,8 @@ from evaluate.live.recogniser import Recogniser
 from evaluate.watch.events import Event, Picture, Prediction, SourceEnded, SourceNotice, shown_name
 from evaluate.watch.segment import Segment
 from evaluate.watch.video_segments import VideoSegments
-from evaluate.watch.watcher import STANDARD_INPUT, Watcher, WatchSettings
+from evaluate.watch.watch_settings import WatchSettings
+from evaluate.watch.watcher import STANDARD_INPUT, Watcher
 from extract.skeletons.readers import read_skeleton
 from manifests.manifest import read_manifest
 

@@ -17,7 +17,8 @@ import pytest
 
 from evaluate.watch.events import Event, Prediction, SourceEnded
 from evaluate.watch.mailbox import Mailbox, Message
-from evaluate.watch.watcher import Watcher, WatchSettings
+from evaluate.watch.watch_settings import WatchSettings
+from evaluate.watch.watcher import Watcher
 from tests.evaluate.watch.faults.stream_faults import rows
 
 FULL = os.environ.get("EARLY_FAULTS") == "full"

@@ -16,7 +16,8 @@ import pytest
 
 from evaluate.watch import feeder_process
 from evaluate.watch.events import Event, Prediction, SourceEnded
-from evaluate.watch.watcher import STANDARD_INPUT, Watcher, WatchSettings
+from evaluate.watch.watch_settings import WatchSettings
+from evaluate.watch.watcher import STANDARD_INPUT, Watcher
 from tests.evaluate.watch.faults.conftest import FULL, Trial, feeders
 from tests.evaluate.watch.faults.stream_faults import CHANGES, bits_flipped, rows, serving
 
