@@ -7,6 +7,7 @@ ARG IMAGE=early-recognition
 FROM ${IMAGE}
 USER 0
 WORKDIR /build
+ENV PIP_NO_CACHE_DIR=1
 # hadolint ignore=DL3008
 RUN if ! python3 -c 'import ensurepip' 2>/dev/null; then \
         apt-get update && apt-get install -y --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/*; \
@@ -17,7 +18,6 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 COPY docker/requirements_of.py pyproject.toml requirements.lock /build/
 # The image's packages stay; the packages that only the tests need are added.
-# hadolint ignore=DL3042
 RUN python3 requirements_of.py lite0 decord http rar dev > test.txt \
     && tools/bin/pip --python /opt/venv/bin/python install --quiet --require-hashes --no-deps --no-compile -r test.txt
 
