@@ -10,6 +10,7 @@ from torch import Tensor
 from common.errors import UserError
 from common.seeding import derive_seed
 from distill.augmentation import AugmentedBatch
+from distill.clip_parts import ClipParts
 from distill.feature_set import FeatureSet
 from distill.losses import Losses
 from distill.method import LossInputs
@@ -27,12 +28,13 @@ class ModelLosses(Protocol):
     def start_epoch(self, epoch: int) -> None:
         """Start the random numbers and the sums of an epoch."""
 
-    def __call__(self, outputs: Outputs, rows: Tensor, batch: AugmentedBatch) -> Tensor:
+    def __call__(self, outputs: Outputs, rows: Tensor, parts: ClipParts, batch: AugmentedBatch) -> Tensor:
         """Return the loss of each model (M,).
 
         Args:
             outputs: of the networks, (M, B, N, ·).
             rows: (M, B), which training clips they are of.
+            parts: which segments of them are used, and which outputs count.
             batch: the clips as the networks saw them.
         """
 
@@ -74,7 +76,7 @@ class MethodLosses:
             teachers if self.targets is None else [],
             self.train.features,
             states=method.imitates_states,
-            changed=bool(plan.training.mixup or plan.training.feature_noise),
+            changed=bool(plan.training.mixup or plan.training.feature_noise or plan.training.random_cut),
         )
         self.start_epoch(1)
 
@@ -84,7 +86,7 @@ class MethodLosses:
         self._draw = _uniform_numbers([model.seed for model in self.models], epoch, device)
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
 
-    def __call__(self, outputs: Outputs, rows: Tensor, batch: AugmentedBatch) -> Tensor:
+    def __call__(self, outputs: Outputs, rows: Tensor, parts: ClipParts, batch: AugmentedBatch) -> Tensor:
         """Return the loss of each model (M,).
 
         Raises:
@@ -97,7 +99,8 @@ class MethodLosses:
             parameters=self.parameters,
             draw=self._draw,
             targets=None if self.targets is None else _targets_at(self.targets, rows),
-            running=self.train.running(rows),
+            running=parts.running,
+            counted=parts.counted,
             classification_weight=self.plan.labels.classification_weight if self.own.method.unlabelled else 1.0,
         )
         losses = self._mixed(outputs, inputs, batch)
@@ -124,6 +127,7 @@ class MethodLosses:
             labelled=inputs.labelled[:, batch.partner],
             targets=None if inputs.targets is None else inputs.targets[:, batch.partner],
             running=None if inputs.running is None else inputs.running[:, batch.partner],
+            counted=None if inputs.counted is None else inputs.counted[:, batch.partner],
         )
         other = self._of_method(outputs, partners)
         return Losses(

@@ -8,6 +8,8 @@
 Clips may have M ≤ N segments each. `running` is True at those that a clip has; its mean is then over these, with M in
 place of N. None: all clips have N.
 
+Each mean over segments may be of one output for each clip: `counted` is True at it, and the others do not count.
+
 KL(P || Q) = Σ_c P(c) log(P(c) / Q(c)); the first argument is the target. The probabilities are a softmax of the logits
 divided by the temperature; there is no factor T². Axes before (B, N, C) are separate models, each with its own loss.
 """
@@ -61,6 +63,7 @@ def self_distillation_loss(
     detach_target: bool = True,
     temperature: float = 1.0,
     running: Tensor | None = None,
+    counted: Tensor | None = None,
 ) -> Tensor:
     """Eq. 2: L_self = 1/(N-τ) Σ_{n=1}^{N-τ} KL(S(x_{n+τ}) || S(x_n)), averaged over the batch.
 
@@ -70,6 +73,8 @@ def self_distillation_loss(
         detach_target: no gradient flows through S(x_{n+τ}), so the later output is a fixed target.
         temperature: divides the logits.
         running: (..., B, N) bool, see above. A clip without a pair of segments has a loss of 0.
+        counted: (..., B, N) bool, the segment n of the one pair of each clip that counts. A clip has a loss of 0 if its
+            segment n + τ does not exist.
 
     Raises:
         UserError: τ leaves no pair of segments.
@@ -77,6 +82,8 @@ def self_distillation_loss(
     check_tau(tau, student_logits.shape[-2])
     earlier, later = student_logits[..., :-tau, :], student_logits[..., tau:, :]  # (..., B, N-τ, C) each
     both = None if running is None else running[..., tau:]  # where n + τ runs, n does too
+    if counted is not None:
+        both = counted[..., :-tau] if both is None else counted[..., :-tau] & both
     return _kl_divergence(later.detach() if detach_target else later, earlier, temperature, both)
 
 
@@ -126,6 +133,7 @@ def combined_loss(
     *,
     labelled: Tensor | None = None,
     running: Tensor | None = None,
+    counted: Tensor | None = None,
     classification_weight: float = 1.0,
     alpha: float = 0.0,
     beta: float = 0.0,
@@ -141,6 +149,7 @@ def combined_loss(
         teacher_logits: (..., B, N, C); needed if α > 0.
         labelled: see `classification_loss`; the other two terms use all clips.
         running: (..., B, N) bool, see above.
+        counted: (..., B, N) bool, see above.
         classification_weight: weight of L_cls; 1 unless few clips have a label (paper, section 3.4).
         alpha: weight α of Eq. 1.
         beta: weight β of Eq. 2.
@@ -151,15 +160,18 @@ def combined_loss(
     Raises:
         UserError: α > 0 without a teacher, or τ leaves no pair of segments.
     """
-    terms = {"classification": classification_loss(student_logits, labels, labelled, running)}
+    outputs = running if counted is None else counted  # those that count in Eq. 1 and Eq. 3
+    terms = {"classification": classification_loss(student_logits, labels, labelled, outputs)}
     total = classification_weight * terms["classification"]
     if alpha > 0:
         if teacher_logits is None:
             raise UserError(f"alpha = {alpha} needs a teacher, and there is none; give one or set alpha to 0")
-        terms["teacher_student"] = teacher_student_loss(student_logits, teacher_logits, temperature, running)
+        terms["teacher_student"] = teacher_student_loss(student_logits, teacher_logits, temperature, outputs)
         total = total + alpha * terms["teacher_student"]
     if beta > 0:
-        terms["self_distillation"] = self_distillation_loss(student_logits, tau, detach_target, temperature, running)
+        terms["self_distillation"] = self_distillation_loss(
+            student_logits, tau, detach_target, temperature, running, counted
+        )
         total = total + beta * terms["self_distillation"]
     return Losses(total, terms)
 

@@ -36,6 +36,7 @@ class LossInputs(NamedTuple):
             `unlabelled`.
         running: (M, B, N) bool, which segments the clips have; None: all clips have N. The outputs after a clip's last
             segment mean nothing, so a loss must not depend on them.
+        counted: (M, B, N) bool, the one output of each clip that counts in the losses; None: all of `running`.
     """
 
     labels: Tensor
@@ -46,6 +47,7 @@ class LossInputs(NamedTuple):
     targets: Tensor | None = None
     classification_weight: float = 1.0
     running: Tensor | None = None
+    counted: Tensor | None = None
 
 
 class HiddenSizes(NamedTuple):
@@ -122,6 +124,7 @@ class Method(Entry):
             `labelled` (clips,), the settings and the teacher. It is called once, before the training. If it is given,
             the loss gets the targets and no outputs of the teacher.
         takes_lengths: the loss reads `LossInputs.running`, so the clips may differ in their number of segments.
+        takes_drawn_ratios: the loss reads `LossInputs.counted`, so that one output of each clip can count alone.
         needs_tau: Eq. 2 is part of the loss. Then τ must be smaller than N, and the settings have `beta` and `tau`.
 
     Raises:
@@ -137,6 +140,7 @@ class Method(Entry):
     imitates_states: bool = False
     targets: Callable[[FeatureSet, Tensor, Any, Classifier | None], Tensor] | None = None
     takes_lengths: bool = False
+    takes_drawn_ratios: bool = False
     needs_tau: bool = False
 
     def __post_init__(self) -> None:

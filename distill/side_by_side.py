@@ -15,6 +15,7 @@ from torch import Tensor
 
 from distill.augmentation import AugmentedBatch
 from distill.batch_losses import MethodLosses
+from distill.clip_parts import ClipParts
 from distill.feature_set import FeatureSet
 from distill.method import no_parameters
 from distill.models import Classifier, Outputs
@@ -96,13 +97,14 @@ class LossesByMethod:
         for losses in self.by_method:
             losses.start_epoch(epoch)
 
-    def __call__(self, outputs: Outputs, rows: Tensor, batch: AugmentedBatch) -> Tensor:
+    def __call__(self, outputs: Outputs, rows: Tensor, parts: ClipParts, batch: AugmentedBatch) -> Tensor:
         """Return the loss of each model (M,)."""
         return torch.cat(
             [
                 losses(
                     Outputs(outputs.states[part], outputs.logits[part]),
                     rows[part],
+                    parts.of_models(part),
                     AugmentedBatch(batch.features[part], batch.partner, batch.share[part]),
                 )
                 for part, losses in zip(self.parts, self.by_method, strict=True)

@@ -1,7 +1,7 @@
 """The outputs T(x_n) of trained teachers for the clips of a batch.
 
-If the clips are not changed, the outputs are computed once, because the teachers are frozen. If the clips are mixed or
-noisy, the outputs are computed for every batch, from the same changed clips that the students get.
+If the clips are not changed, the outputs are computed once, because the teachers are frozen. If the clips are cut,
+mixed or noisy, the outputs are computed for every batch, from the same changed clips that the students get.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class TeacherOutputs:
         teachers: one for each model, or None for all of them.
         features: of the training split, (clips, N, D).
         states: keep the states too, which need more memory than the logits.
-        changed: the clips of a batch will be mixed or noisy.
+        changed: the clips of a batch will be cut, mixed or noisy.
     """
 
     def __init__(self, teachers: Sequence[Classifier | None], features: Tensor, states: bool, changed: bool) -> None:
@@ -39,7 +39,7 @@ class TeacherOutputs:
 
         Args:
             rows: (M, B), rows of the training split.
-            features: (M, B, N, D), of the same clips after mixing and noise.
+            features: (M, B, N, D), of the same clips after cuts, mixing and noise.
         """
         if self._stack is not None:
             with torch.no_grad():

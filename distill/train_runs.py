@@ -38,7 +38,7 @@ from distill.run_settings import data_settings, run_settings
 from distill.side_by_side import models_at_once, shape, train_together
 from distill.standardisation import fold, moments
 from distill.training import new_network
-from distill.training_plan import TrainingPlan, check_classes, check_lengths, check_num_segments
+from distill.training_plan import TrainingPlan, check_classes, check_cuts, check_lengths, check_num_segments
 from distill.training_state import EpochResult, ModelId, TrainingState
 
 SAVE_SECONDS = 5.0  # between two writes of the resume state; later epochs are trained again, to the same bits
@@ -67,6 +67,8 @@ def train_runs(
     check_num_segments(plan, data.num_segments)
     if data.has_lengths:
         check_lengths(plan)
+    else:
+        check_cuts(plan)
     check_classes(data.splits["train"].labels.tolist(), data.protocol)
     trainer = _Trainer(
         plan,

@@ -20,6 +20,7 @@ from common.errors import UserError
 from common.seeding import random_state
 from distill.augmentation import Augmentation
 from distill.batch_losses import TOTAL, MethodLosses, ModelLosses
+from distill.clip_parts import EpochParts
 from distill.feature_set import FeatureSet
 from distill.label_fraction import labelled_clips, rows_of_epoch
 from distill.losses import classification_loss
@@ -111,15 +112,17 @@ class ModelTraining:
     def train_epoch(self, epoch: int) -> None:
         """Update the weights with every batch of an epoch."""
         train, training = self.data.splits["train"], self.plan.training
-        features = train.features
-        augmentation = Augmentation([model.seed for model in self.models], epoch, features.device, training)
+        seeds = [model.seed for model in self.models]
+        augmentation = Augmentation(seeds, epoch, train.features.device, training)
+        parts_of = EpochParts(seeds, epoch, train, training)
         batches = self.batches(epoch)
         self.losses.start_epoch(epoch)
         with full_precision():
             for done, rows in enumerate(batches):
-                batch = augmentation.mix(features[rows], self.labelled_rows, self.deviation, train.running(rows))
+                parts = parts_of(rows)
+                batch = augmentation.mix(parts.features, self.labelled_rows, self.deviation, parts.running)
                 outputs = self.networks((batch.features - self.mean) / self.scale, augmentation)  # S(x_1) … S(x_N)
-                losses = self.losses(outputs, rows, batch)  # (M,), Eq. 4 or the loss of another method
+                losses = self.losses(outputs, rows, parts, batch)  # (M,), Eq. 4 or the loss of another method
                 self.sgd.step(losses, progress=(epoch - 1 + done / len(batches)) / training.epochs)
 
     def batches(self, epoch: int) -> Sequence[Tensor]:

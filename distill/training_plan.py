@@ -86,7 +86,7 @@ def make_training_plan(recipe: Recipe, methods: Sequence[str] | None = None) -> 
 
     Raises:
         UserError: there is no such method, a method's section has an unknown key or a value out of range, a network
-            cannot have the size asked for, or τ leaves no pair of segments.
+            cannot have the size asked for, τ leaves no pair of segments, or a method cannot learn from drawn ratios.
     """
     recipe = complete_recipe(recipe)
     names = tuple(recipe.methods if methods is None else methods)
@@ -108,6 +108,7 @@ def make_training_plan(recipe: Recipe, methods: Sequence[str] | None = None) -> 
         check_num_segments(plan, plan.num_segments)
     if recipe.segment_seconds is not None:
         check_lengths(plan)
+    check_ratios(plan)
     return plan
 
 
@@ -239,6 +240,38 @@ def check_lengths(plan: TrainingPlan) -> None:
                 f"recipe {plan.recipe}: method {name} needs the same number of segments of every clip, and with "
                 f"segment_seconds longer clips have more; leave it out of methods, or take one of {able}"
             )
+
+
+def check_ratios(plan: TrainingPlan) -> None:
+    """Refuse methods whose loss needs the outputs at all observation ratios, where one ratio is drawn for each clip.
+
+    Raises:
+        UserError: the plan has such a method.
+    """
+    if plan.training.ratios == "all":
+        return
+    for name, own in plan.trained.items():
+        if not own.method.takes_drawn_ratios:
+            able = ", ".join(
+                key for key, each in METHODS.items() if isinstance(each, Method) and each.takes_drawn_ratios
+            )
+            raise UserError(
+                f"recipe {plan.recipe}: the loss of method {name} needs all observation ratios, and training.ratios = "
+                f'"drawn" leaves one for each clip; leave it out of methods, or take one of {able}'
+            )
+
+
+def check_cuts(plan: TrainingPlan) -> None:
+    """Refuse random cuts of clips that all have the same number of segments, as equal parts are.
+
+    Raises:
+        UserError: the plan has `training.random_cut`.
+    """
+    if plan.training.random_cut:
+        raise UserError(
+            f"recipe {plan.recipe}: training.random_cut needs segments of a fixed time, and the cache has equal parts "
+            "of clips; give a cache that was made with segment_seconds, or leave random_cut out"
+        )
 
 
 def check_classes(labels: Iterable[int], protocol: str) -> None:

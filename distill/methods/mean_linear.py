@@ -17,4 +17,5 @@ MEAN_LINEAR = Method(
     hidden=_no_units,
     loss=WITHOUT.loss,
     takes_lengths=True,
+    takes_drawn_ratios=True,
 )

@@ -10,9 +10,20 @@ from distill.models import Outputs
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: None) -> Losses:
-    return combined_loss(outputs.logits, inputs.labels, labelled=inputs.labelled, running=inputs.running)
+    return combined_loss(
+        outputs.logits,
+        inputs.labels,
+        labelled=inputs.labelled,
+        running=inputs.running,
+        counted=inputs.counted,
+    )
 
 
 TEACHER = Method(
-    title="Teacher (sees the whole action)", network="bigru", hidden=teacher_size, loss=_loss, takes_lengths=True
+    title="Teacher (sees the whole action)",
+    network="bigru",
+    hidden=teacher_size,
+    loss=_loss,
+    takes_lengths=True,
+    takes_drawn_ratios=True,
 )

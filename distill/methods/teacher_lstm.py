@@ -25,4 +25,5 @@ TEACHER_LSTM = Method(
     hidden=_half_the_student,
     loss=TEACHER.loss,
     takes_lengths=True,
+    takes_drawn_ratios=True,
 )

@@ -6,7 +6,13 @@ from distill.models import Outputs
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: None) -> Losses:
-    return combined_loss(outputs.logits, inputs.labels, labelled=inputs.labelled, running=inputs.running)
+    return combined_loss(
+        outputs.logits,
+        inputs.labels,
+        labelled=inputs.labelled,
+        running=inputs.running,
+        counted=inputs.counted,
+    )
 
 
 WITHOUT = Method(
@@ -15,5 +21,6 @@ WITHOUT = Method(
     hidden=student_size,
     loss=_loss,
     takes_lengths=True,
+    takes_drawn_ratios=True,
     published="GRU without distillation",
 )

@@ -215,6 +215,15 @@ class Recipe(Config):
             raise ValueError(f"fusion = {self.fusion!r} needs two [streams.*] or more")
         return self
 
+    @model_validator(mode="after")
+    def _cuts_need_segments_of_fixed_time(self) -> "Recipe":
+        if self.training.random_cut and self.stream_configs and self.segment_seconds is None:
+            raise ValueError(
+                "training.random_cut needs segment_seconds: equal parts are shares of a whole clip, and a run of them "
+                "would have other observation ratios; give segment_seconds, or leave random_cut out"
+            )
+        return self
+
     @property
     def segment_seconds(self) -> float | None:
         """How long a segment lasts, the same in all streams; None: N segments share the length of each clip."""

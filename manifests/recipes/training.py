@@ -13,6 +13,16 @@ from common.config import Config
 MOST_UNITS = 2**16  # more is a typing error: the weights alone would need tens of gigabytes
 
 
+def _is_false(value: object) -> bool:
+    """Tell whether an option is off. It is not written then, so records of recipes without it stay as they were."""
+    return value is False
+
+
+def _is_all(value: object) -> bool:
+    """Tell whether all ratios count. It is not written then, so records of recipes without it stay as they were."""
+    return value == "all"
+
+
 class Teacher(Config):
     """The BiGRU that sees the whole sequence and classifies after each segment (paper, section 2.1)."""
 
@@ -54,6 +64,18 @@ class Training(Config):
     output_dropout: float = Field(default=0.5, ge=0, lt=1)  # share of the state's dimensions, before the classifier
     feature_noise: float = Field(default=0.6, ge=0)  # Gaussian noise, in standard deviations of each dimension
     mixup: float = Field(default=0.5, ge=0, le=0.5)  # largest share of another clip mixed into a clip and its loss
+    random_cut: bool = Field(
+        default=False,
+        exclude_if=_is_false,
+        description="each epoch uses a random run of the segments of each training clip, because a live action begins "
+        "and ends at unknown times; with segment_seconds only",
+    )
+    ratios: Literal["all", "drawn"] = Field(
+        default="all",
+        exclude_if=_is_all,
+        description="the outputs of a training clip that count in the losses: those at all observation ratios, or "
+        '"drawn": at one that is drawn evenly in each epoch',
+    )
 
 
 class Labels(Config):

@@ -66,7 +66,7 @@ def test_unknown_key_names_the_nearest(tmp_path: Path) -> None:
         ("[student]\nlearning_rat = 1\n", r"did you mean .*\.learning_rate\?"),
         (
             "[training]\noracle = 1.0\n",
-            r"training\.oracle .*dropout.*, mixup; a key of a method belongs",
+            r"training\.oracle .*dropout.*, mixup, .*; a key of a method belongs",
         ),
         (RGB + "tau = 1\n", r"streams\.rgb\.tau is not a key; tau belongs to \[distillation\]"),
     ],
