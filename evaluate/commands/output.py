@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # it loads numpy, which --help does without
     from evaluate.scoring.scores import Scores
+    from evaluate.scoring.statistics import Interval
     from manifests.manifest import Manifest
 
 
@@ -23,6 +24,31 @@ def print_results(manifest: "Manifest", scores: "Mapping[str, Sequence[Scores]]"
 def scores_as_json(scores: "Mapping[str, Iterable[Scores]]") -> list[dict[str, object]]:
     """Return the scores of every method and seed as plain values, in order."""
     return [_as_json(one) for of_method in scores.values() for one in of_method]
+
+
+def comparisons_as_json(scores: "Mapping[str, Sequence[Scores]]", baseline: str) -> list[dict[str, object]]:
+    """Return how every method that has a baseline differs from it as plain values; differences are fractions.
+
+    An interval is `[low, high]`, or None if there are too few groups or seeds for it.
+    """
+    from evaluate.scoring.comparison import compare
+
+    def ends(interval: "Interval | None") -> list[float] | None:
+        return None if interval is None else [interval.low, interval.high]
+
+    return [
+        {
+            "method": one.method,
+            "baseline": one.baseline,
+            "seeds": list(one.seeds),
+            "auc_difference": one.by_clip.difference,
+            "interval_by_clip": ends(one.by_clip),
+            "interval_by_group": ends(one.by_group),
+            "interval_by_seed": ends(one.by_seed),
+            "too_few_seeds": one.has_too_few_seeds,
+        }
+        for one in compare(scores, baseline)
+    ]
 
 
 def seconds_as_text(seconds: Mapping[str, float]) -> str:

@@ -123,11 +123,13 @@ def _progress(bar: Callable[[str, str], ProgressCallback], of: str = "") -> "Sta
 
 def _print_recipe(result: "Result", folder: Path, as_json: bool) -> None:
     """Print a short table of a recipe, how long each stage took, and the command that uses its models."""
-    from evaluate.commands.output import print_results, scores_as_json, seconds_as_text
+    from evaluate.commands.output import comparisons_as_json, print_results, scores_as_json, seconds_as_text
     from evaluate.live.next_step import predict_command
+    from evaluate.pipeline.scoring_plan import ScoringPlan
 
     if as_json:
-        print(json.dumps({"scores": scores_as_json(result.scores), "seconds": result.seconds}))
+        scores, comparisons = scores_as_json(result.scores), comparisons_as_json(result.scores, ScoringPlan.baseline)
+        print(json.dumps({"scores": scores, "comparisons": comparisons, "seconds": result.seconds}))
         return
     print_results(result.manifest, result.scores, result.table_file.parent)
     print(seconds_as_text(result.seconds))
@@ -137,14 +139,21 @@ def _print_recipe(result: "Result", folder: Path, as_json: bool) -> None:
 
 def _print_suite(result: "SuiteResult", title: str, as_json: bool) -> None:
     """Print short tables of a suite and where the files are, or all numbers as JSON."""
-    from evaluate.commands.output import scores_as_json, seconds_as_text
+    from evaluate.commands.output import comparisons_as_json, scores_as_json, seconds_as_text
+    from evaluate.pipeline.scoring_plan import ScoringPlan
     from evaluate.tables.suite_table import as_json as rows_as_json
     from evaluate.tables.terminal_table import short_suite
 
     if as_json:
         scores = [one for _, own in result.results for one in scores_as_json(own.scores)]
+        comparisons = [
+            {"base": recipe.name, **one}
+            for recipe, own in result.results
+            for one in comparisons_as_json(own.scores, ScoringPlan.baseline)
+        ]
         seconds = [{"base": recipe.name, **own.seconds} for recipe, own in result.results]
-        print(json.dumps({"rows": rows_as_json(result.sections), "scores": scores, "seconds": seconds}))
+        rows = rows_as_json(result.sections)
+        print(json.dumps({"rows": rows, "scores": scores, "comparisons": comparisons, "seconds": seconds}))
         return
     print(short_suite(title, result.sections))
     print(f"table: {result.table_file} (also .csv, .tex)")

@@ -26,7 +26,7 @@ def score(
 
     Example: `python -m evaluate score mine/*.h5 --manifest ucf101.csv --out mine`
     """
-    from evaluate.commands.output import print_results, scores_as_json
+    from evaluate.commands.output import comparisons_as_json, print_results, scores_as_json
     from evaluate.pipeline.results import write_results
     from evaluate.scoring.comparison import baseline_of
     from evaluate.scoring.scored_files import score_files
@@ -36,9 +36,11 @@ def score(
     scores = score_files(predictions, clips)
     if baseline is not None and not any(baseline_of(method, scores, baseline) for method in scores):
         raise UserError(f"--baseline {baseline}: no other method has it as its baseline; there is {', '.join(scores)}")
+    compared_with = baseline or "Without distillation"
     if out is not None:
-        write_results(out, clips, scores, baseline or "Without distillation", "With distillation")
+        write_results(out, clips, scores, compared_with, "With distillation")
     if as_json:
-        print(json.dumps({"scores": scores_as_json(scores)}))
+        found = {"scores": scores_as_json(scores), "comparisons": comparisons_as_json(scores, compared_with)}
+        print(json.dumps(found))
     else:
         print_results(clips, scores, out)

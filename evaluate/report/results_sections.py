@@ -11,8 +11,8 @@ from evaluate.report.figures import accuracy_chart
 from evaluate.report.runs import ALL_LABELS, BASELINE, Method, Runs
 from evaluate.scoring.comparison import Comparison, baseline_of, compare
 from evaluate.scoring.scores import Scores, observation_ratios
-from evaluate.scoring.statistics import RESAMPLES
 from evaluate.scoring.summary import summarise
+from evaluate.tables.comparison_table import about_intervals
 from evaluate.tables.notes import kept_labels, labels_in_words, notes
 from evaluate.tables.published_table import make_table
 from evaluate.tables.results_frame import beyond_columns, column, own_row, printed_ratios, summary
@@ -43,8 +43,6 @@ def results(runs: Runs, chosen: Method, beside: Method | None, baseline: str | N
         "num_segments": len(chosen.scores[0].accuracy),
         "headline": headline,
         "verdict": verdict(headline) if headline else "",
-        "num_groups": len(set(chosen.scores[0].groups)),
-        "resamples": RESAMPLES,
         "parts": [
             _section(runs.manifest, methods, chosen, beside, compared_with)
             | {"number": number, "labels": _in_words(share, methods) if len(shares) > 1 else ""}
@@ -54,15 +52,25 @@ def results(runs: Runs, chosen: Method, beside: Method | None, baseline: str | N
 
 
 def verdict(comparison: Comparison) -> str:
-    """Return what the intervals of a comparison show, as a sentence. A claim needs both of them to exclude 0."""
-    clips, groups = comparison.by_clip, comparison.by_group or comparison.by_clip
-    if min(clips.low, groups.low) > 0:
+    """Return what the intervals of a comparison show, as a sentence. A claim needs all of them to exclude 0.
+
+    With few labels and few seeds, the bootstrap is too narrow, so the interval over seeds counts too.
+    """
+    clips, seeds = comparison.by_clip, comparison.by_seed
+    others = {"whole groups": comparison.by_group}
+    if comparison.has_too_few_seeds:
+        if seeds is None:
+            return "One seed with few labels shows no difference: another seed has other labelled clips."
+        others["seeds"] = seeds
+    known = [clips, *(other for other in others.values() if other is not None)]
+    if min(one.low for one in known) > 0:
         return "It is above 0: the method is better by more than seeds and clips vary by chance."
-    if max(clips.high, groups.high) < 0:
+    if max(one.high for one in known) < 0:
         return "It is below 0: the method is worse by more than seeds and clips vary by chance."
     if clips.low <= 0 <= clips.high:
         return "It contains 0: these seeds and clips show no difference."
-    return "It excludes 0, but the interval over whole groups contains 0: the evidence is weak."
+    wide = next(name for name, one in others.items() if one is not None and one.low <= 0 <= one.high)
+    return f"It excludes 0, but the interval over {wide} contains 0: the evidence is weak."
 
 
 def _section(
@@ -79,13 +87,15 @@ def _section(
     if "branch_frame" in manifest.clips:
         best = ("Best any method can reach (expected)", best_accuracy(manifest.split("test"), len(ratios)))
     has_baseline = any(baseline_of(name, scores, baseline) for name in scores)
+    comparisons = compare(scores, baseline) if has_baseline else []
     return {
         "chosen": chosen.title if chosen in methods else None,
         "table": table,
         "rows": list(zip(table.frame["seeds"].notna(), table.cells.itertuples(index=False, name=None), strict=True)),
         "ratios": printed_ratios(ratios),
         "seeing": [one.title for one in methods if one.sees_future],
-        "comparisons": compare(scores, baseline) if has_baseline else [],
+        "comparisons": comparisons,
+        "about_intervals": about_intervals(comparisons, len(set(methods[0].scores[0].groups))),
         "beyond": [_beyond(name, own) for name, own in scores.items()],
         "accuracy": accuracy_chart(scores, chosen.title, beside.title if beside else None, published, best),
         "has_bands": any(len(own) > 1 for own in scores.values()),

@@ -1,4 +1,4 @@
-"""Methods against their baseline, paired by seed and clip: AUC difference with its interval, p-values by ratio.
+"""Methods against their baseline, paired by seed and clip: AUC difference with its intervals, p-values by ratio.
 
 The formulas are in `statistics`. The printed table is in `evaluate.tables.comparison_table`.
 """
@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from common.errors import UserError
 from evaluate.scoring.scores import Scores, check_comparable, stream_of
-from evaluate.scoring.statistics import Interval, bootstrap_auc_difference, holm, mcnemar_by_ratio
+from evaluate.scoring.statistics import (
+    Interval,
+    bootstrap_auc_difference,
+    holm,
+    mcnemar_by_ratio,
+    paired_t_interval,
+)
+
+SEEDS_WITH_FEW_LABELS = 10  # fewer make the bootstrap too narrow: tests/evaluate/scoring/test_null_simulation.py
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +30,8 @@ class Comparison:
         seeds: the seeds that both have, in order.
         by_clip: the AUC difference with the interval from resampled seeds and test clips.
         by_group: the same difference with the interval from resampled seeds and whole test groups; None with one group.
+        by_seed: the same difference with the paired t interval over seeds; None with one seed.
+        few_labels: whether one of the two was trained with a part of the training labels.
         p: (N,) p-values of McNemar's test at each ratio.
         p_holm: (N,) the same after Holm's correction for N ratios.
     """
@@ -31,8 +41,15 @@ class Comparison:
     seeds: tuple[int, ...]
     by_clip: Interval
     by_group: Interval | None
+    by_seed: Interval | None
+    few_labels: bool
     p: NDArray[np.float64]
     p_holm: NDArray[np.float64]
+
+    @property
+    def has_too_few_seeds(self) -> bool:
+        """Whether the bootstrap is too narrow, because labels are few and so are seeds."""
+        return self.few_labels and len(self.seeds) < SEEDS_WITH_FEW_LABELS
 
 
 def baseline_of(method: str, scores: Mapping[str, Sequence[Scores]], baseline: str) -> str | None:
@@ -83,6 +100,8 @@ def _compare(own: Sequence[Scores], baseline: Sequence[Scores]) -> Comparison | 
         seeds=seeds,
         by_clip=bootstrap_auc_difference(correct, theirs),
         by_group=bootstrap_auc_difference(correct, theirs, groups=groups) if len(set(groups)) > 1 else None,
+        by_seed=paired_t_interval(correct, theirs),
+        few_labels=any(run.provenance.get("labels", "all") != "all" for run in (*own, *baseline)),
         p=p,
         p_holm=holm(p),
     )

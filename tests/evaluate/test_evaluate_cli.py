@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import evaluate.commands.app
 import extract.commands.app
 import manifests.commands.app
 from common.command_line import run_cli
-from evaluate.scoring.predictions import Predictions, write_predictions
+from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
 from manifests.manifest import Manifest, write_manifest
 
 APPS = {
@@ -95,6 +96,27 @@ def test_scores_for_programs(predicted: Path, capsys: pytest.CaptureFixture[str]
     ]  # fmt: skip
     assert [one["auc_mean"] for one in scores] == [0.25, 0.75]
     assert scores[0]["clips"] == {"train": 1, "validation": 0, "test": 4}
+
+
+def test_comparisons_for_programs(predicted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [predicted / f"seed{seed}.h5" for seed in (0, 1)]
+    wrong = read_predictions(files[1])
+    for seed in (0, 1):  # a quarter is right
+        flipped = replace(wrong, probabilities=wrong.probabilities[:, :, ::-1], method="base", seed=seed)
+        write_predictions(predicted / f"base{seed}.h5", flipped)
+    options = ["--manifest", predicted / "own.csv", "--json"]
+    bases = [predicted / f"base{seed}.h5" for seed in (0, 1)]
+    assert call(APPS["evaluate"], "score", *files, *bases, *options, "--baseline", "base") == 0
+    (found,) = json.loads(capsys.readouterr().out)["comparisons"]
+    assert (found["method"], found["baseline"], found["seeds"]) == ("theirs", "base", [0, 1])
+    assert found["auc_difference"] == 0.25
+    assert found["interval_by_seed"] == pytest.approx([0.25 - 12.7062 / 4, 0.25 + 12.7062 / 4], abs=1e-4)
+    low, high = found["interval_by_clip"]
+    assert low < 0.25 < high
+    assert found["interval_by_group"] is None  # one group
+    assert found["too_few_seeds"] is False
+    assert call(APPS["evaluate"], "score", *files, *options) == 0
+    assert json.loads(capsys.readouterr().out)["comparisons"] == []
 
 
 def test_a_baseline_that_no_method_has_is_refused(predicted: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -632,6 +632,7 @@ def test_real_videos_end_to_end(early_data: Path, tmp_path: Path) -> None:
         assert score["clips"] == {"train": 6, "validation": 4, "test": 4}
         assert score["accuracy"][-1] > 0.5  # chance: two classes, two clips of each
         assert score["auc_mean"] == pytest.approx(np.mean(score["accuracy"]))
+    assert [one["method"] for one in output["comparisons"]] == list(METHODS.values())[1:]
     table = (tmp_path / "out" / "table.md").read_text()
     assert "published" not in table
     assert "random" not in table

@@ -328,6 +328,8 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert output["rows"][3]["note"] == "not run: give --videos uc=DIR"
     assert {score["seed"] for score in output["scores"]} == {5}
     assert [seconds["base"] for seconds in output["seconds"]] == ["sy"]
+    assert {(one["base"], one["baseline"]) for one in output["comparisons"]} == {("sy", "Without distillation")}
+    assert all(one["seeds"] == [5] and one["interval_by_seed"] is None for one in output["comparisons"])
 
 
 def test_the_former_name_of_a_suite_works_with_a_note(

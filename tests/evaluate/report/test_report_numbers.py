@@ -263,4 +263,21 @@ def test_a_claim_needs_both_intervals(
 ) -> None:
     none = np.ones(1)
     by_group = None if groups is None else Interval(0, *groups)
-    assert words in verdict(Comparison("ours", "base", (0,), Interval(0, *clips), by_group, none, none))
+    assert words in verdict(Comparison("ours", "base", (0,), Interval(0, *clips), by_group, None, False, none, none))
+
+
+@pytest.mark.parametrize(
+    ("seeds", "by_seed", "words"),
+    [
+        (5, (0.5, 3.5), "above 0"),
+        (5, (-0.5, 4), "but the interval over seeds contains 0: the evidence is weak"),
+        (10, (-0.5, 4), "above 0"),  # ten seeds: the bootstrap counts
+        (1, None, "One seed with few labels shows no difference"),
+    ],
+)
+def test_with_few_labels_and_few_seeds_the_interval_over_seeds_counts(
+    seeds: int, by_seed: tuple[float, float] | None, words: str
+) -> None:
+    none, over_seeds = np.ones(1), None if by_seed is None else Interval(2, *by_seed)
+    found = Comparison("ours", "base", tuple(range(seeds)), Interval(2, 1, 3), None, over_seeds, True, none, none)
+    assert words in verdict(found)

@@ -1,11 +1,19 @@
 """Which methods are compared with which, and on which seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from common.errors import UserError
 from evaluate.scoring.comparison import baseline_of, compare
-from evaluate.scoring.statistics import Interval, bootstrap_auc_difference, holm, mcnemar_by_ratio
+from evaluate.scoring.statistics import (
+    Interval,
+    bootstrap_auc_difference,
+    holm,
+    mcnemar_by_ratio,
+    paired_t_interval,
+)
 
 BASE, OURS = "Without distillation", "With distillation"
 
@@ -38,6 +46,7 @@ def test_a_comparison_is_that_of_the_seeds_both_have_in_their_order(runs):
     assert found.by_clip == bootstrap_auc_difference(correct, baseline)
     assert found.by_group == bootstrap_auc_difference(correct, baseline, groups=scores[BASE][0].groups)
     assert found.by_group != found.by_clip
+    assert found.by_seed == paired_t_interval(correct, baseline)
     assert found.p.tolist() == mcnemar_by_ratio(correct, baseline).tolist()
     assert found.p_holm.tolist() == holm(found.p).tolist()
 
@@ -56,6 +65,31 @@ def test_one_group_has_no_interval_over_groups(runs):
     groups = ("anna",) * 20
     (found,) = compare({BASE: runs(BASE, 0.2, groups=groups), OURS: runs(OURS, 0.9, groups=groups)}, BASE)
     assert found.by_group is None
+
+
+def test_one_seed_has_no_interval_over_seeds(runs):
+    (found,) = compare({BASE: runs(BASE, 0.2, seeds=(3,)), OURS: runs(OURS, 0.9, seeds=(3, 4))}, BASE)
+    assert found.seeds == (3,)
+    assert found.by_seed is None
+
+
+@pytest.mark.parametrize(
+    ("shares", "seeds", "few", "too_few"),
+    [
+        (("all", "all"), 2, False, False),
+        ((None, None), 2, False, False),  # predictions of somebody else
+        (("10%", "10%"), 9, True, True),
+        (("10%", "10%"), 10, True, False),
+        (("all", "10%"), 3, True, True),
+    ],
+)
+def test_few_labels_need_more_seeds(runs, shares, seeds, few, too_few):
+    scores = {
+        method: [replace(run, provenance={"labels": share} if share else {}) for run in runs(method, 0.5, range(seeds))]
+        for method, share in zip((BASE, OURS), shares, strict=True)
+    }
+    (found,) = compare(scores, BASE)
+    assert (found.few_labels, found.has_too_few_seeds) == (few, too_few)
 
 
 def test_methods_without_a_seed_in_common_are_not_compared(runs):

@@ -1,4 +1,4 @@
-"""Bootstrap, McNemar and Holm against enumeration, SciPy, whole numbers and loops written from their definitions."""
+"""The statistics against enumeration, SciPy, whole numbers and loops written from their definitions."""
 
 import itertools
 import math
@@ -19,6 +19,7 @@ from evaluate.scoring.statistics import (
     holm,
     majority,
     mcnemar_by_ratio,
+    paired_t_interval,
 )
 
 
@@ -167,6 +168,31 @@ def test_how_often_the_interval_holds_the_truth(of_seed, of_clip, of_both, low, 
         found = bootstrap_auc_difference(correct, baseline, resamples=300)
         hit += found.low <= 0.2 <= found.high
     assert low <= hit / 600 <= high
+
+
+@pytest.mark.parametrize(("seeds", "level"), [(2, 0.95), (5, 0.95), (12, 0.8)])
+def test_the_t_interval_is_that_of_scipys_paired_test(seeds, level):
+    generator = np.random.default_rng(13)
+    correct, baseline = right(generator, (seeds, 30, 5), 0.6), right(generator, (seeds, 30, 5))
+    of_seed = [array.mean(axis=(1, 2)) for array in (correct, baseline)]
+    theirs = scipy.stats.ttest_rel(*of_seed).confidence_interval(level)
+    found = paired_t_interval(correct, baseline, level=level)
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high))
+    assert found.difference == pytest.approx(correct.mean() - baseline.mean())
+
+
+def test_the_t_interval_worked_by_hand():
+    """Differences of 0 and 1/2: the mean is 1/4, its standard error 1/4, and t of one degree of freedom is 12.706."""
+    correct = np.array([[[True, False]], [[True, True]]])
+    baseline = np.array([[[False, True]], [[True, False]]])
+    found = paired_t_interval(correct, baseline)
+    assert (found.difference, found.low, found.high) == pytest.approx((0.25, 0.25 - 3.1766, 0.25 + 3.1766), abs=1e-4)
+
+
+def test_one_seed_has_no_t_interval_and_equal_seeds_have_one_of_no_width():
+    correct, baseline = np.ones((3, 8, 4), dtype=bool), np.zeros((3, 8, 4), dtype=bool)
+    assert paired_t_interval(correct[:1], baseline[:1]) is None
+    assert paired_t_interval(correct, baseline) == Interval(1.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(
