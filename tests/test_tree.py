@@ -388,6 +388,7 @@ TOGETHER = {
     "evaluate/decisions/test_rules.py",
     "evaluate/report/test_report_in_browser.py",
     "evaluate/report/test_report_numbers.py",
+    "evaluate/scoring/test_null_simulation.py",
     "evaluate/test_careless_users.py",
     "evaluate/test_evaluate_cli.py",
     "evaluate/test_every_method.py",
