@@ -34,7 +34,7 @@ class Published:
             lower, or "not-stated".
         features: the input of the method.
         source: "citation; place in it".
-        mark: "verified" in the source, "secondary" from another paper's summary, "unverified" if nobody read it.
+        mark: "verified" in the source, "secondary" from another text about it, "unverified" if nobody read it.
     """
 
     method: str

@@ -101,6 +101,30 @@ def test_rack_states_no_protocol():
     assert {row.protocol for row in read_published() if row.method.startswith("RACK")} == {NOT_STATED}
 
 
+# Kong & Fu's survey, Table 3, columns 0.1@UCF-101 and 0.5@UCF-101, typed here by hand.
+SURVEY = {
+    "Integral BoW": (36.29, 74.39),
+    "MSSC": (34.05, 61.79),
+    "MTSSVM": (40.05, 82.39),
+    "DeepSCN": (45.02, 85.75),
+    "mem-LSTM": (51.02, 88.37),
+}
+
+
+def test_the_survey_prints_the_same_at_two_ratios():
+    rows = [row for row in read_published() if "Kong & Fu" in row.source]
+    assert {row.method: (row.accuracy[10], row.accuracy[50]) for row in rows} == SURVEY
+    assert {row.mark for row in rows} == {"unverified"}  # their other eight numbers stand elsewhere
+
+
+def test_east_is_known_from_other_texts_only():
+    rows = [row for row in read_published() if row.method == "EAST"]
+    assert [(row.accuracy, row.auc) for row in rows] == [({10: 31.2, 50: 86.2}, 75.1), ({50: 95.5}, None)]
+    assert {(row.citation, row.mark, row.protocol) for row in rows} == {
+        ("Sović et al., ICLR 2026", "secondary", NOT_STATED)
+    }
+
+
 def test_an_area_called_mean_of_ten_is_the_mean_where_all_ten_are_known():
     whole = [row for row in read_published() if len(row.accuracy) == len(RATIOS) and row.auc_kind == "mean-of-ten"]
     assert len(whole) == 8
