@@ -1,12 +1,14 @@
 """The rules of the tree, checked on every file: layers, safe loading, docstrings, the places of tests."""
 
 import ast
+import functools
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -26,14 +28,27 @@ def module_of(path: Path) -> str:
     return name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+@functools.cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+@functools.cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(parse(path)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trees_are_kept_for_this_file_only() -> Iterator[None]:
+    yield
+    nodes_of.cache_clear()
+    parse.cache_clear()
 
 
 def imported_packages(path: Path) -> set[str]:
     """Return the packages that a file imports from, inside functions too."""
     names = []
-    for node in ast.walk(parse(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -42,17 +57,26 @@ def imported_packages(path: Path) -> set[str]:
     return {name.split(".")[0] for name in names} & set(PACKAGES)
 
 
+T = TypeVar("T", bound=Collection[str])
+
+
+def those_with(found: Mapping[str, T]) -> dict[str, T]:
+    """Return the files that break a rule, with what breaks it: one test looks at all files and names all of these."""
+    return {name: each for name, each in found.items() if each}
+
+
 def test_every_package_is_checked() -> None:
     assert {path.relative_to(ROOT).parts[0] for path in SOURCES} == set(PACKAGES)
     packages = [imported_packages(path) for path in SOURCES if name_of(path).startswith("evaluate/")]
     assert set().union(*packages) == set(PACKAGES)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_imports_go_one_way(path: Path) -> None:
-    package = path.relative_to(ROOT).parts[0]
-    allowed = PACKAGES[: PACKAGES.index(package) + 1]
-    assert imported_packages(path) <= set(allowed)
+def test_imports_go_one_way() -> None:
+    against = {}
+    for path in SOURCES:
+        package = path.relative_to(ROOT).parts[0]
+        against[name_of(path)] = imported_packages(path) - {*PACKAGES[: PACKAGES.index(package) + 1]}
+    assert those_with(against) == {}
 
 
 MODULES = {module_of(path): path for path in SOURCES}
@@ -125,16 +149,15 @@ def is_command(module: str) -> bool:
     return module.split(".")[1:2] in (["commands"], ["__main__"])
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_typer_and_commands_are_for_commands(module: str) -> None:
+def test_typer_and_commands_are_for_commands() -> None:
     """A library takes no types of typer, does not print its help, and imports nothing of the command line."""
-    tree = parse(MODULES[module])
-    names = imports(MODULES[module])
-    if not is_command(module) and not module.startswith("common."):
-        uses_typer = any(name.split(".")[0] in ("typer", "click") for name in names)
-        assert not uses_typer
-    if not is_command(module):
-        assert [name for name in imported_modules(ast.walk(tree)) if is_command(name)] == []
+    against = {}
+    for module, path in MODULES.items():
+        if not is_command(module):
+            against[module] = [name for name in imported_modules(nodes_of(path)) if is_command(name)]
+        if not is_command(module) and not module.startswith("common."):
+            against[module] += [name for name in imports(path) if name.split(".")[0] in ("typer", "click")]
+    assert those_with(against) == {}
 
 
 @pytest.mark.parametrize("package", COMMAND_LINES)
@@ -216,7 +239,7 @@ def test_the_decode_worker_starts_without_torch() -> None:
 def imports(path: Path) -> set[str]:
     """Return every module that a file imports, and every name with its module; inside functions too."""
     names: set[str] = set()
-    for node in ast.walk(parse(path)):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -249,18 +272,18 @@ def test_scipy_is_loaded_only_when_it_is_used() -> None:
     assert "scipy" not in loaded and "sklearn" not in loaded
 
 
-def attributes(tree: ast.AST, module: str) -> Iterator[ast.Attribute]:
-    """Yield every `module.something` in a tree."""
-    for node in ast.walk(tree):
+def attributes(nodes: Iterable[ast.AST], module: str) -> Iterator[ast.Attribute]:
+    """Yield every `module.something` among the nodes of a tree."""
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == module:
             yield node
 
 
-def unsafe_loads(tree: ast.AST) -> list[str]:
+def unsafe_loads(nodes: Collection[ast.AST]) -> list[str]:
     """Return what could run code out of a data file: torch.load unless weights_only=True, pickle's loaders."""
     safe = {
         id(node.func)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Call)
         and any(
             word.arg == "weights_only" and isinstance(word.value, ast.Constant) and word.value.value is True
@@ -269,15 +292,15 @@ def unsafe_loads(tree: ast.AST) -> list[str]:
     }
     found = [
         f"torch.load in line {node.lineno}"
-        for node in attributes(tree, "torch")
+        for node in attributes(nodes, "torch")
         if node.attr == "load" and id(node) not in safe
     ]
     found += [
         f"pickle.{node.attr} in line {node.lineno}"
-        for node in attributes(tree, "pickle")
+        for node in attributes(nodes, "pickle")
         if node.attr in ("load", "loads", "Unpickler")
     ]
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module in ("torch", "pickle"):
             found += [f"{node.module}.{alias.name} by name" for alias in node.names if alias.name.startswith("load")]
     return found
@@ -299,25 +322,24 @@ def unsafe_loads(tree: ast.AST) -> list[str]:
     ],
 )
 def test_unsafe_loading_is_recognised(code: str, unsafe: bool) -> None:
-    assert bool(unsafe_loads(ast.parse(code))) == unsafe
+    assert bool(unsafe_loads([*ast.walk(ast.parse(code))])) == unsafe
 
 
-@pytest.mark.parametrize("path", ALL_CODE, ids=name_of)
-def test_no_file_is_read_that_could_run_code(path: Path) -> None:
-    assert unsafe_loads(parse(path)) == []
+def test_no_file_is_read_that_could_run_code() -> None:
+    assert those_with({name_of(path): unsafe_loads(nodes_of(path)) for path in ALL_CODE}) == {}
 
 
 def test_there_is_a_torch_load_to_look_at() -> None:
-    assert any(node.attr == "load" for path in SOURCES for node in attributes(parse(path), "torch"))
+    assert any(node.attr == "load" for path in SOURCES for node in attributes(nodes_of(path), "torch"))
 
 
 SAVES_TENSORS = "common/tensor_bytes.py"
 
 
-def safetensors_saves(tree: ast.AST) -> list[str]:
-    """Return where a tree imports one of safetensors' functions that save, or a whole module that has them."""
+def safetensors_saves(nodes: Iterable[ast.AST]) -> list[str]:
+    """Return where nodes of a tree import one of safetensors' functions that save, or a whole module of them."""
     found = []
-    for node in ast.walk(tree):
+    for node in nodes:
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "safetensors":
             found += [name for name in names if re.match(r"save|serialize|numpy$|torch$|\*", name)]
@@ -342,13 +364,13 @@ def safetensors_saves(tree: ast.AST) -> list[str]:
     ],
 )
 def test_saving_with_safetensors_is_recognised(code: str, saves: bool) -> None:
-    assert bool(safetensors_saves(ast.parse(code))) == saves
+    assert bool(safetensors_saves(ast.walk(ast.parse(code)))) == saves
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_one_file_saves_with_safetensors(path: Path) -> None:
+def test_one_file_saves_with_safetensors() -> None:
     """It hands the library arrays in C order only: others are scrambled without an error."""
-    assert bool(safetensors_saves(parse(path))) == (name_of(path) == SAVES_TENSORS)
+    saves = those_with({name_of(path): safetensors_saves(nodes_of(path)) for path in SOURCES})
+    assert saves.keys() == {SAVES_TENSORS}, saves
 
 
 def without_docstring(tree: ast.Module) -> list[str]:
@@ -374,9 +396,8 @@ def test_a_missing_docstring_is_recognised() -> None:
     assert without_docstring(ast.parse(code)) == ["A.b", "d", "f"]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_everything_public_has_a_docstring(path: Path) -> None:
-    assert without_docstring(parse(path)) == []
+def test_everything_public_has_a_docstring() -> None:
+    assert those_with({name_of(path): without_docstring(parse(path)) for path in SOURCES}) == {}
 
 
 TESTS = ROOT / "tests"
@@ -423,7 +444,6 @@ def mirrored(test: Path) -> bool:
     return any(one == "" or (folder / f"{one}.py").is_file() or (folder / one).is_dir() for one in (name, short))
 
 
-@pytest.mark.parametrize("test", sorted(TESTS.rglob("test_*.py")), ids=name_of)
-def test_tests_mirror_the_tree(test: Path) -> None:
-    name = test.relative_to(TESTS).as_posix()
-    assert mirrored(test) or name in TOGETHER or name.startswith(FAULTS)
+def test_tests_mirror_the_tree() -> None:
+    elsewhere = {test.relative_to(TESTS).as_posix() for test in TESTS.rglob("test_*.py") if not mirrored(test)}
+    assert {name for name in elsewhere - TOGETHER if not name.startswith(FAULTS)} == set()
