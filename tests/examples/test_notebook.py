@@ -1,11 +1,13 @@
 """The notebook of examples/ runs from its first cell to its last, on a small part of the demo's data."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from extract.extraction import Extraction
+from extract.machine import Machine
+from extract.run import extract
+from manifests.recipes.recipe import Extract
 from manifests.stick_figures.data_set import draw_data_set
 
 ROOT = Path(__file__).parent.parent.parent
@@ -13,14 +15,13 @@ NOTEBOOK = ROOT / "examples" / "from_cache_to_curve.ipynb"
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Path:
+def demo(tmp_path: Path, one_thread: None) -> Path:
     """A folder as `make demo` leaves it, with 4 clips of each class instead of 44."""
     videos = tmp_path / "demo" / "videos"
     manifest = draw_data_set(videos, clips_per_class={"train": 2, "validation": 1, "test": 1})
-    cache = ["--out", str(tmp_path / "demo" / "features.h5"), "--backbone", "efficientnet_lite0"]
-    options = ["--weights", "timm-package", "--frames-per-segment", "2", "--image-size", "128"]
-    command = [sys.executable, "-m", "extract", "run", str(manifest), "--videos", str(videos), *cache, *options]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    config = Extract(backbone="efficientnet_lite0", weights="timm-package", frames_per_segment=2, image_size=128)
+    out = tmp_path / "demo" / "features.h5"
+    assert not extract(Extraction(manifest, videos, out, config, Machine(device="cpu", workers=1, threads=1)))
     return tmp_path / "demo"
 
 

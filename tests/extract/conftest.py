@@ -85,18 +85,36 @@ def footage(drawn_footage: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(drawn_footage, tmp_path / "footage"))
 
 
-@pytest.fixture
-def own_copy(tmp_path: Path) -> Callable[..., str]:
-    """A function that adds files and lines to a copy of the packages, and returns what a command of it prints.
+# Runs the command lines of a JSON list in one process, with a form feed after the output of each.
+EACH = """
+import json, sys
+from common.command_line import run_cli
+from extract.commands.app import app
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["extract", *words]
+    try:
+        run_cli(app)
+    except SystemExit as end:
+        if end.code:
+            raise
+    print(chr(12), flush=True)
+"""
 
-    Args of the function: new files by path, lines to insert after others by path, the command's arguments.
+
+@pytest.fixture
+def own_copy(tmp_path: Path) -> Callable[..., list[str]]:
+    """A function that adds files and lines to a copy of the packages, and returns what each command of it prints.
+
+    Args of the function: new files by path, lines to insert after others by path, the words of each command.
     """
     copy = tmp_path / "copy"
     for package in ("common", "manifests", "extract"):
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "early_recognition.py", copy)
 
-    def run(files: dict[str, str], lines: dict[str, list[tuple[str, str]]], *arguments: str | Path) -> str:
+    def run(
+        files: dict[str, str], lines: dict[str, list[tuple[str, str]]], *commands: Sequence[str | Path]
+    ) -> list[str]:
         for name, content in files.items():
             assert not (copy / name).exists()
             (copy / name).write_text(content)
@@ -106,11 +124,11 @@ def own_copy(tmp_path: Path) -> Callable[..., str]:
                 assert content.count(before) == 1
                 content = content.replace(before, f"{before}\n{line}")
             (copy / name).write_text(content)
-        command = [sys.executable, "-m", "extract", *map(str, arguments)]
+        command = [sys.executable, "-c", EACH, json.dumps([[str(word) for word in words] for words in commands])]
         environment = os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return done.stdout.split("\f")[: len(commands)]
 
     return run
 
@@ -149,21 +167,28 @@ def skeletons(drawn_skeletons: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(drawn_skeletons, tmp_path / "skeletons"))
 
 
-# On every decoder's path: while NAME.hold is beside NAME.avi, its decoder writes NAME.pid and waits.
+# On every decoder's path: while NAME.hold is beside NAME.avi or NAME.npy, its decoder writes NAME.pid and waits.
 HOLD = """
 import os, time
 import extract.decoding.decode as decode
+import extract.skeletons.segment_points as segment_points
 from dataclasses import replace
-pyav = decode.DECODERS["pyav"]
+pyav, decode_skeleton = decode.DECODERS["pyav"], segment_points.decode_skeleton
 count, read = pyav.count, pyav.read
-def held(path):
+def wait(path):
     hold = path.with_suffix(".hold")
     if hold.exists():
         path.with_suffix(".pid").write_text(str(os.getpid()))
     while hold.exists():
         time.sleep(0.02)
+def held(path):
+    wait(path)
     return count(path)
+def held_skeleton(path, *how):
+    wait(path)
+    return decode_skeleton(path, *how)
 decode.DECODERS["pyav"] = replace(pyav, count=held, read=read)
+segment_points.decode_skeleton = held_skeleton
 """
 
 LAUNCHER = """

@@ -71,7 +71,9 @@ def test_an_unknown_backbone_gets_the_nearest_name(name: str, near: str) -> None
         load_backbone(Extract(backbone=name, weights="random"))
 
 
-def test_a_new_backbone_is_a_file_and_a_line(own_copy: Callable[..., str], drawn_footage: Path, tmp_path: Path) -> None:
+def test_a_new_backbone_is_a_file_and_a_line(
+    own_copy: Callable[..., list[str]], drawn_footage: Path, tmp_path: Path
+) -> None:
     files = {"extract/backbones/mean_colour.py": MEAN_COLOUR}
     lines = {
         "extract/backbones/__init__.py": [
@@ -82,7 +84,7 @@ def test_a_new_backbone_is_a_file_and_a_line(own_copy: Callable[..., str], drawn
     out, videos = tmp_path / "colours.h5", drawn_footage / "videos"
     options = ["--videos", videos, "--weights", "none", "--frames-per-segment", "2", "--workers", "1"]
     options += ["--device", "cpu", "--backbone", "mean_colour"]
-    own_copy(files, lines, "run", drawn_footage / "clips.csv", "--out", out, *options)
+    own_copy(files, lines, ["run", drawn_footage / "clips.csv", "--out", out, *options])
     cache = read_cache(out)
     clip = decode_clip(videos / "c3.avi", 10, 2)
     expected = clip.content.mean((1, 2))[clip.segments].mean(1)  # (10, 3)

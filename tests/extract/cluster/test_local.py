@@ -1,4 +1,7 @@
-"""Workers on this machine: killed, interrupted, without their parent; and which GPU each of them gets."""
+"""Workers on this machine: killed, interrupted, without their parent; and which GPU each of them gets.
+
+The clips are skeletons, because a worker that needs no network of timm starts in half of the time.
+"""
 
 import os
 import signal
@@ -7,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -15,8 +20,46 @@ from common.exits import exit_on_sigterm
 from extract.cluster.local import run_locally
 from extract.cluster.submission import Submission
 from extract.cluster.worker import ATTEMPTS, MOST_ERRORS
+from extract.extraction import Extraction
+from extract.machine import Machine
+from extract.planning import plan_run
+from manifests.manifest import COLUMNS, Manifest, write_manifest
+from manifests.recipes.recipe import Extract
 
 LOCAL = ["--engine", "local", "--device", "cpu", "--workers", "1"]
+SHARDS = 3
+
+
+@pytest.fixture(scope="session")
+def drawn_footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with clips.csv and the skeletons videos/c0.npy … c7.npy. Not to be changed."""
+    folder, chance, rows = tmp_path_factory.mktemp("skeletons"), np.random.default_rng(0), []
+    (folder / "videos").mkdir()
+    for index in range(8):
+        np.save(folder / "videos" / f"c{index}.npy", chance.normal(size=(12 + 3 * index, 20, 3)))
+        split = "train" if index < 5 else "test"
+        rows.append((f"c{index}", f"c{index}.npy", 0, "wave", "00", split, "made-up"))
+    write_manifest(Manifest(pd.DataFrame(rows, columns=list(COLUMNS)), ("wave",)), folder / "clips.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def whole(command: Any, drawn_footage: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The cache of one process, in one piece."""
+    out = tmp_path_factory.mktemp("whole") / "features.h5"
+    words = ["--videos", drawn_footage / "videos", "--out", out, "--backbone", "joint_statistics", "--weights", "none"]
+    finished = command("run", drawn_footage / "clips.csv", *words, "--threads", "1", "--device", "cpu")
+    assert finished.status == 0, finished.stderr
+    return out.read_bytes()
+
+
+@pytest.fixture
+def out(footage: Path, tmp_path: Path, one_thread: None) -> Path:
+    """A planned run of `footage` in three shards, in a folder whose name has a blank."""
+    out = tmp_path / "the run" / "features.h5"
+    recipe = Extract(backbone="joint_statistics", weights="none")
+    plan_run(Extraction(footage / "clips.csv", footage / "videos", out, recipe, Machine(threads=1), SHARDS))
+    return out
 
 
 @pytest.fixture
@@ -44,9 +87,9 @@ def test_a_killed_worker_is_started_again_and_failed_clips_are_taken_again(
     parent_of: Callable[[str | int], int],
 ) -> None:
     gate, decoder = hold(last_clip(1))
-    video = footage / "videos" / f"{last_clip(0)}.avi"
-    intact = video.read_bytes()
-    video.write_text("not a video")
+    broken = footage / "videos" / f"{last_clip(0)}.npy"
+    intact = broken.read_bytes()
+    broken.write_text("not a skeleton")
     running = command.start("submit", out, *LOCAL, "--at-once", "2")
     wait_until(decoder)
     before = decoder()
@@ -58,7 +101,7 @@ def test_a_killed_worker_is_started_again_and_failed_clips_are_taken_again(
     assert "7 of 8 clips" in finished.stdout and last_clip(0) in finished.stderr
     again = command("submit", out, *LOCAL)
     assert again.status == 3 and again.stdout.startswith("every shard is done already\n")
-    video.write_bytes(intact)
+    broken.write_bytes(intact)
     finished = command("submit", out, *LOCAL, "--retry")
     assert finished.status == 0, finished.stderr
     assert "8 of 8 clips" in finished.stdout

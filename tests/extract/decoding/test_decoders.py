@@ -44,7 +44,7 @@ def test_an_unknown_decoder_gets_the_nearest_name() -> None:
 
 
 def test_a_new_decoder_is_a_file_and_a_line(
-    own_copy: Callable[..., str], command: Any, drawn_footage: Path, tmp_path: Path
+    own_copy: Callable[..., list[str]], command: Any, drawn_footage: Path, tmp_path: Path
 ) -> None:
     files = {"extract/decoding/decoders/negative.py": NEGATIVE}
     dictionary = "extract/decoding/decoders/__init__.py"
@@ -58,9 +58,10 @@ def test_a_new_decoder_is_a_file_and_a_line(
     options += ["--frames-per-segment", "1", "--image-size", "32", "--workers", "1", "--device", "cpu"]
     words = ["run", drawn_footage / "clips.csv", *options]
     assert command(*words, "--out", tmp_path / "pyav.h5").status == 0
-    own_copy(files, lines, *words, "--out", tmp_path / "negative.h5", "--decoder", "negative")
+    extraction = [*words, "--out", tmp_path / "negative.h5", "--decoder", "negative"]
+    _, diagnosis = own_copy(files, lines, extraction, ["doctor", "--json"])
     by_pyav, negative = (read_cache(tmp_path / name) for name in ("pyav.h5", "negative.h5"))
     assert negative.settings["decoder"] == f"negative {version('av')}" and negative.valid.all()
     assert not np.array_equal(negative.features, by_pyav.features)
-    verdicts = json.loads(own_copy({}, {}, "doctor", "--json"))["decoders"]
+    verdicts = json.loads(diagnosis)["decoders"]
     assert verdicts["pyav"] == "exact" and verdicts["negative"].startswith("wrong: ")

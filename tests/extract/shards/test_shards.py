@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -196,12 +197,20 @@ def flip(path: Path, byte: int = -5) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", ["part", "record", "no part", "no record", "neither", "cache", "no cache", "folder"])
-def test_what_is_damaged_after_all_is_found_and_mended(
-    command: Any, drawn_footage: Path, out: Path, damage: str, whole: bytes
-) -> None:
+@pytest.fixture(scope="module")
+def finished(command: Any, drawn_footage: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run. Not to be changed."""
+    out = tmp_path_factory.mktemp("finished") / "out" / "features.h5"
     command(*plan_of(drawn_footage, out))
     assert command(*worker(out)).status == 0 and command("verify", out).status == 0
+    return out.parent
+
+
+@pytest.mark.parametrize("damage", ["part", "record", "no part", "no record", "neither", "cache", "no cache", "folder"])
+def test_what_is_damaged_after_all_is_found_and_mended(
+    command: Any, finished: Path, out: Path, damage: str, whole: bytes
+) -> None:
+    shutil.copytree(finished, out.parent)
     shard = RunFolder(out).shard(1).folder
     part, record = shard / "000001.safetensors", shard / "000001.json"
     if damage in ("part", "record"):
@@ -217,8 +226,8 @@ def test_what_is_damaged_after_all_is_found_and_mended(
         for path in shard.iterdir():
             path.unlink()
     in_one_sentence(command("verify", out))
-    finished = command(*worker(out))
-    assert finished.status == 0, finished.stderr
+    mended = command(*worker(out))
+    assert mended.status == 0, mended.stderr
     assert out.read_bytes() == whole
     assert command("verify", out).status == 0
 
