@@ -18,7 +18,8 @@ def print_results(manifest: "Manifest", scores: "Mapping[str, Sequence[Scores]]"
     print(short_results(scores, published_of_methods(published_beside(manifest, scores), scores)))
     if folder is not None:
         names = ["table", *(["comparison"] if (folder / "comparison.md").exists() else []), "beyond"]
-        print(f"in {folder}: {', '.join(names)} (.md, .csv), table.tex, figure (.png, .svg)")
+        seconds = ", seconds (.csv, .png, .svg)" if (folder / "seconds.csv").exists() else ""
+        print(f"in {folder}: {', '.join(names)} (.md, .csv), table.tex, figure (.png, .svg){seconds}")
 
 
 def scores_as_json(scores: "Mapping[str, Iterable[Scores]]") -> list[dict[str, object]]:

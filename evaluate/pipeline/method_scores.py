@@ -27,7 +27,13 @@ from evaluate.pipeline.row_names import row_name
 from evaluate.pipeline.scoring_plan import ScoringPlan
 from evaluate.pipeline.sources import LATE, Source, average
 from evaluate.scoring.early_gain import agreement
-from evaluate.scoring.predictions import Predictions, protocol_of_segments, read_predictions, write_predictions
+from evaluate.scoring.predictions import (
+    AfterSegments,
+    Predictions,
+    protocol_of_segments,
+    read_predictions,
+    write_predictions,
+)
 from evaluate.scoring.scores import Scores, score_predictions
 from manifests.manifest import Manifest
 
@@ -100,6 +106,7 @@ def _predict(plan: ScoringPlan, out: Path, manifest: Manifest, source: Source) -
                 seed=model.seed,
                 classes=manifest.classes,
                 provenance=provenance,
+                after_segments=models.after_segments(model, source.segment_seconds),
             ),
         )
 
@@ -113,8 +120,24 @@ def _late_fusion(
     return replace(
         parts[0],
         probabilities=average([part.probabilities for part in parts]),
+        after_segments=_average_after_segments([part.after_segments for part in parts]),
         method=row_name(method, LATE),
         provenance=provenance_of(plan, manifest, method, caches),
+    )
+
+
+def _average_after_segments(parts: Sequence[AfterSegments | None]) -> AfterSegments | None:
+    """Return the mean of the predictions after each segment, or None if a part has none.
+
+    A clip that has ended in one stream counts there with its last prediction.
+    """
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    return AfterSegments(
+        known[0].segment_seconds,
+        average([part.probabilities for part in known]),
+        np.max([part.num_segments for part in known], axis=0),
     )
 
 
@@ -177,3 +200,14 @@ class _SourceModels:
         if self.plan.labels.fraction == 1:
             self.without_seed[model.method] = probabilities
         return probabilities
+
+    def after_segments(self, model: ModelId, segment_seconds: float | None) -> AfterSegments | None:
+        """Return what a trained network predicts after each segment; None: segments do not last a fixed time."""
+        if segment_seconds is None or self.lengths is None or model.method not in self.plan.trained:
+            return None
+        probabilities = predict_probabilities(load_run(folder_of_model(self.runs, model)), self.features)
+        lengths = self.lengths.numpy()
+        levels = np.minimum(np.arange(probabilities.shape[1]), lengths[:, None] - 1)  # (clips, N)
+        return AfterSegments(
+            segment_seconds, np.take_along_axis(probabilities, levels[..., None], axis=1), lengths.astype(np.int64)
+        )

@@ -6,11 +6,13 @@ from pathlib import Path
 from common.files import write_text
 from evaluate.pipeline.layout import TABLE
 from evaluate.report.curve_figure import Highlight, draw_figure
+from evaluate.report.seconds_figure import draw_seconds_figure
 from evaluate.scoring.comparison import baseline_of, compare
 from evaluate.scoring.scores import Scores, observation_ratios
 from evaluate.tables.beyond import render_beyond, render_beyond_csv
 from evaluate.tables.comparison_table import render_comparison, render_comparison_csv
 from evaluate.tables.published_table import make_table, render_csv, render_latex, render_markdown
+from evaluate.tables.seconds_table import render_seconds_csv, seconds_of
 from manifests.manifest import Manifest
 from manifests.published import RATIOS, Published, is_whole, published_rows
 from manifests.stick_figures.bound import best_accuracy
@@ -55,7 +57,8 @@ def write_results(
     """Write table.md, .csv, .tex and figure.png, .svg into `out`, with the published rows of the same protocol.
 
     beyond.md and .csv have the measures beyond accuracy. comparison.md and .csv are written if a method has the
-    `baseline`. For the stick figures, the best expected accuracy is known and drawn into the figure.
+    `baseline`. For the stick figures, the best expected accuracy is known and drawn into the figure. seconds.csv, .png
+    and .svg have the accuracy by seconds seen; they are written if segments last a fixed time.
 
     Args:
         out: folder.
@@ -81,6 +84,12 @@ def write_results(
     else:  # those of an earlier call would be about other scores
         for suffix in ("md", "csv"):
             (out / f"comparison.{suffix}").unlink(missing_ok=True)
+    if seconds_of(scores):
+        write_text(out / "seconds.csv", render_seconds_csv(scores))
+        draw_seconds_figure(scores, out / "seconds", Highlight(method, baseline))
+    else:
+        for suffix in ("csv", "png", "svg"):
+            (out / f"seconds.{suffix}").unlink(missing_ok=True)
     best = None
     if "branch_frame" in manifest.clips:
         num_segments = len(first.accuracy)

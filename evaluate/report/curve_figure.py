@@ -37,6 +37,7 @@ STRONG_WIDTHS = (3.2, 2.0)  # points, of the first strong line and of the last: 
 LIGHT_WIDTH, LIGHT_ALPHA = 1.0, 0.6
 NOTES_WIDTH = 96  # characters
 LEGEND_WIDTH = 48  # characters of a label up to which two columns fit into the figure
+MOST_MARKERS = 20  # of a curve
 SMALLEST_SPAN = 25.0  # points of accuracy on the vertical axis
 
 STYLE = {
@@ -91,32 +92,45 @@ def draw_figure(
     with matplotlib.style.context(["default", STYLE]):
         figure = Figure(layout="constrained")
         axes = figure.subplots()
-        lines = _draw_own(axes, scores, curve_styles(scores, highlight.method, highlight.baseline))
+        ratios = observation_ratios(first)
+        curves = {method: (ratios, [run.accuracy for run in runs]) for method, runs in scores.items()}
+        lines = draw_own(axes, scores, curves, curve_styles(scores, highlight.method, highlight.baseline))
         if rows:
             lines.append(Line2D([], [], linestyle="none", label="Published:"))
             lines += _draw_published(axes, rows)
         if best is not None:
-            ratios = observation_ratios(first)
             lines += axes.plot(ratios, 100 * best[1], color=BOUND, linewidth=3, label=best[0], zorder=1)
         _frame(axes, first.protocol, notes(scores))
         columns = 2 if max(len(str(line.get_label())) for line in lines) <= LEGEND_WIDTH else 1
         figure.legend(handles=lines, loc="outside lower center", ncols=columns)
         figure.set_size_inches(7, 4.5 + 0.19 * -(-len(lines) // columns))  # a line of the legend is 0.19 inches
-        return (
-            _save(figure.savefig, path_stem.with_name(path_stem.name + ".png"), {"Software": None}),
-            _save(figure.savefig, path_stem.with_name(path_stem.name + ".svg"), {"Date": None, "Creator": None}),
-        )
+        return save_figure(figure, path_stem)
 
 
-def _draw_own(axes: Axes, scores: Mapping[str, Sequence[Scores]], styles: Mapping[str, CurveStyle]) -> list[Line2D]:
-    """Draw our methods, the strong ones above the light ones; return the lines in the order of `styles`."""
+def draw_own(
+    axes: Axes,
+    scores: Mapping[str, Sequence[Scores]],
+    curves: Mapping[str, tuple[Sequence[float] | NDArray[np.floating], Sequence[NDArray[np.floating]]]],
+    styles: Mapping[str, CurveStyle],
+) -> list[Line2D]:
+    """Draw our methods, the strong ones above the light ones; return the lines in the order of `styles`.
+
+    Args:
+        axes: where to draw.
+        scores: method → one `Scores` per seed, for the legend.
+        curves: by method, the places on the horizontal axis (K,) and the fractions (K,) of each seed.
+        styles: by method.
+    """
     lines = []
     strong = [name for name, style in styles.items() if style.strong]
     widths = dict(zip(strong, np.linspace(*STRONG_WIDTHS, len(strong)), strict=True))
     for name, style in styles.items():
         runs = scores[name]
-        mean, std = mean_and_std(100 * np.stack([run.accuracy for run in runs]))
-        line = axes.plot(observation_ratios(runs[0]), mean, label=own_label(name, runs), color=COLOURS[style.colour])[0]
+        places, fractions = curves[name]
+        mean, std = mean_and_std(100 * np.stack(fractions))
+        line = axes.plot(places, mean, label=own_label(name, runs), color=COLOURS[style.colour])[0]
+        if len(places) > MOST_MARKERS:
+            line.set_markevery(-(-len(places) // MOST_MARKERS))
         width = widths.get(name, LIGHT_WIDTH)
         line.set(linestyle=DASHES[style.dash], marker=MARKERS[style.marker], linewidth=width, markersize=2.5 + width)
         line.set(zorder=4 if style.strong else 3, alpha=1 if style.strong else LIGHT_ALPHA)
@@ -143,13 +157,18 @@ def _draw_published(axes: Axes, rows: Sequence[Published]) -> list[Line2D]:
 def _frame(axes: Axes, protocol: str, about: Sequence[str]) -> None:
     axes.set_xlim(5, 102)
     axes.set_xticks(range(10, 101, 10))
-    kept = [note.replace(" ", "\N{NO-BREAK SPACE}") if len(note) < NOTES_WIDTH else note for note in about]
-    lines = [line.removesuffix(" ·") for line in textwrap.wrap(" · ".join(kept), NOTES_WIDTH, break_on_hyphens=False)]
     low, high = axes.get_ylim()
     low = min(low, high - SMALLEST_SPAN)  # a tenth of a point must not look like a large difference
     axes.set_ylim(max(low, 0), min(high, 101))
     axes.set_xlabel("Observation ratio (%)")
     axes.set_ylabel("Accuracy (%)")
+    head(axes, protocol, about)
+
+
+def head(axes: Axes, protocol: str, about: Sequence[str]) -> None:
+    """Write the protocol and the notes above the axes."""
+    kept = [note.replace(" ", "\N{NO-BREAK SPACE}") if len(note) < NOTES_WIDTH else note for note in about]
+    lines = [line.removesuffix(" ·") for line in textwrap.wrap(" · ".join(kept), NOTES_WIDTH, break_on_hyphens=False)]
     axes.set_title(protocol, loc="left", fontweight="bold", pad=8 + 11 * len(lines))
     axes.text(
         0,
@@ -159,6 +178,18 @@ def _frame(axes: Axes, protocol: str, about: Sequence[str]) -> None:
         fontsize=8.5,
         va="bottom",
         in_layout=False,  # the title's distance leaves space for it; a long line must not narrow the axes
+    )
+
+
+def save_figure(figure: Figure, path_stem: Path) -> tuple[Path, Path]:
+    """Write `path_stem`.png and `path_stem`.svg, and return the two paths.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    return (
+        _save(figure.savefig, path_stem.with_name(path_stem.name + ".png"), {"Software": None}),
+        _save(figure.savefig, path_stem.with_name(path_stem.name + ".svg"), {"Date": None, "Creator": None}),
     )
 
 

@@ -4,6 +4,10 @@ The format is HDF5: `probabilities` (clips, N, C) float32 and `clip_id` (clips,)
 `seed`, `classes` (JSON list) and `provenance` (JSON object). The file holds no labels: `scores.score_predictions` takes
 them from the manifest. The file needs the test clips. With the validation clips too, a threshold of confidence can be
 chosen on them.
+
+Where segments last a fixed time, the file also has the predictions after each segment: `after_segments` (clips, N', C)
+float32 and `num_segments` (clips,), and the attribute `segment_seconds`. They may be left out; then nothing is known
+about the accuracy by seconds.
 """
 
 import json
@@ -23,7 +27,27 @@ from common.files import atomic_write
 from common.hdf5 import open_hdf5, refuse_system_error
 
 ROUNDING = 1e-6  # a float32 probability that is a quotient or a sum may be outside [0, 1] by this much
+AFTER_SEGMENTS = "after_segments"
 ATTRIBUTES = ("protocol", "method", "seed", "classes", "provenance")
+
+
+@dataclass(frozen=True, eq=False)
+class AfterSegments:
+    """The class probabilities of some clips after each segment, where segments last a fixed time.
+
+    Attributes:
+        segment_seconds: how long a segment lasts.
+        probabilities: (clips, N, C) float32. After the last segment of a clip, its last prediction is repeated.
+        num_segments: (clips,) int64, how many segments each clip has, from 1 to N.
+    """
+
+    segment_seconds: float
+    probabilities: NDArray[np.float32]
+    num_segments: NDArray[np.int64]
+
+    def of_clips(self, rows: Sequence[int]) -> "AfterSegments":
+        """Return the predictions of some clips."""
+        return replace(self, probabilities=self.probabilities[rows], num_segments=self.num_segments[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +65,8 @@ class Predictions:
             each stream); `random_weights`, `synthetic_data` and `features_saw_labels` (true or false); `labels` (share
             of labels used in training, "all" or "10%"); and `teacher_agreement` (N numbers: the share of test clips of
             which the method's teacher predicts the same class).
+        after_segments: the predictions after each segment, of the same clips; None: N segments share the length of each
+            clip, or they are not known.
     """
 
     probabilities: NDArray[np.float32]
@@ -50,6 +76,7 @@ class Predictions:
     seed: int
     classes: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    after_segments: AfterSegments | None = None
 
 
 def protocol_of_segments(protocol: str, segment_seconds: float | None) -> str:
@@ -86,6 +113,10 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
         file.attrs["seed"] = predictions.seed
         file.attrs["classes"] = json.dumps(predictions.classes, ensure_ascii=False)
         file.attrs["provenance"] = json.dumps(predictions.provenance, ensure_ascii=False, sort_keys=True)
+        if (after := predictions.after_segments) is not None:
+            file.create_dataset(AFTER_SEGMENTS, data=after.probabilities, dtype=np.float32, track_times=False)
+            file.create_dataset("num_segments", data=after.num_segments, dtype=np.int64, track_times=False)
+            file.attrs["segment_seconds"] = after.segment_seconds
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -119,16 +150,32 @@ def read_predictions(path: Path) -> Predictions:
                 seed=int(file.attrs["seed"]),
                 classes=tuple(json.loads(file.attrs["classes"])),
                 provenance=dict(json.loads(file.attrs["provenance"])),
+                after_segments=_read_after_segments(file),
             )
     except FileNotFoundError as error:
         raise UserError(
             f"there are no predictions at {path}; write them first, one file per method and seed"
         ) from error
-    except (OSError, TypeError, ValueError) as error:
+    except (KeyError, OSError, TypeError, ValueError) as error:
         refuse_system_error(path, error)
         raise UserError(f"{path} is not a predictions file: {error}; write it again") from error
     _check(predictions, str(path))
-    return replace(predictions, probabilities=predictions.probabilities.clip(0, 1))
+    after = predictions.after_segments
+    return replace(
+        predictions,
+        probabilities=predictions.probabilities.clip(0, 1),
+        after_segments=None if after is None else replace(after, probabilities=after.probabilities.clip(0, 1)),
+    )
+
+
+def _read_after_segments(file: h5py.File) -> AfterSegments | None:
+    if AFTER_SEGMENTS not in file:
+        return None
+    return AfterSegments(
+        segment_seconds=float(file.attrs["segment_seconds"]),
+        probabilities=np.asarray(file[AFTER_SEGMENTS][()], dtype=np.float32),
+        num_segments=np.asarray(file["num_segments"][()], dtype=np.int64),
+    )
 
 
 def _check(predictions: Predictions, name: str) -> None:
@@ -144,6 +191,23 @@ def _check(predictions: Predictions, name: str) -> None:
     if len(set(clips)) != len(clips):
         twice = next(clip for clip in clips if clips.count(clip) > 1)
         raise UserError(f"{name}: clip id {twice!r} occurs twice; keep one row per clip")
+    _check_probabilities(probabilities, clips, name)
+    if (after := predictions.after_segments) is None:
+        return
+    name, counts = f"{name}, {AFTER_SEGMENTS}", after.num_segments
+    if after.probabilities.ndim != 3 or after.probabilities.shape[::2] != expected:
+        raise UserError(
+            f"{name}: the shape is {after.probabilities.shape}; it must be ({expected[0]}, N, {expected[1]})"
+        )
+    if counts.shape != (len(clips),) or not ((counts >= 1) & (counts <= after.probabilities.shape[1])).all():
+        raise UserError(f"{name}: num_segments must have a number from 1 to N for each clip; write the file again")
+    if not 0 < after.segment_seconds < np.inf:
+        raise UserError(f"{name}: segment_seconds is {after.segment_seconds}; it must be a time above 0")
+    _check_probabilities(after.probabilities, clips, name)
+
+
+def _check_probabilities(probabilities: NDArray[np.float32], clips: Sequence[str], name: str) -> None:
+    """Refuse (clips, N, C) numbers that are no probabilities."""
     _refuse(~np.isfinite(probabilities).all(axis=2), clips, f"{name}: a probability is not a finite number")
     outside = (probabilities < -ROUNDING) | (probabilities > 1 + ROUNDING)
     _refuse(outside.any(axis=2), clips, f"{name}: a probability is not in [0, 1]")

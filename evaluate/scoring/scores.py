@@ -23,6 +23,7 @@ from evaluate.scoring.metrics import (
     topk_accuracy_by_ratio,
 )
 from evaluate.scoring.predictions import Predictions, protocol_of_manifest
+from evaluate.scoring.seconds import SecondsScores, score_seconds
 from manifests.manifest import SPLITS, Manifest
 
 
@@ -41,6 +42,7 @@ class Scores:
         correct: (I, N) whether the most probable class is the label.
         calibration_error: (N,) expected calibration error, see `evaluate.scoring.calibration`.
         decision: the result of the threshold that is best on the validation clips; None: some have no prediction.
+        seconds: the results after each segment, where segments last a fixed time; None: not known.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Scores:
     correct: NDArray[np.bool_]
     calibration_error: NDArray[np.float64]
     decision: Decision | None
+    seconds: SecondsScores | None = None
 
     @property
     def auc_mean(self) -> float:
@@ -92,7 +95,9 @@ def score_predictions(predictions: Predictions, manifest: Manifest) -> Scores:
     test, validation = manifest.split("test"), manifest.clips[manifest.clips["split"] == "validation"]
     known = set(predictions.clip_ids)
     probabilities, labels = join(predictions, test)
-    decision = None
+    after, decision, seconds = predictions.after_segments, None, None
+    if after is not None:
+        seconds = score_seconds(after.of_clips(_rows(predictions, test)), labels)
     if len(validation) and known.issuperset(validation["clip_id"]):
         decision = judge(probabilities, labels, choose_threshold(*join(predictions, validation)))
     return Scores(
@@ -110,6 +115,7 @@ def score_predictions(predictions: Predictions, manifest: Manifest) -> Scores:
         correct=correct_by_ratio(probabilities, labels),
         calibration_error=expected_calibration_error(probabilities, labels),
         decision=decision,
+        seconds=seconds,
     )
 
 
@@ -180,9 +186,13 @@ def stream_of(method: str) -> str:
 
 def join(predictions: Predictions, clips: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return probabilities (clips, N, C) and labels (clips,) of some clips, in the order of the manifest."""
+    return predictions.probabilities[_rows(predictions, clips)], clips["label"].to_numpy(dtype=np.int64)
+
+
+def _rows(predictions: Predictions, clips: pd.DataFrame) -> list[int]:
+    """Return the rows of some clips in predictions."""
     row_of = {clip: row for row, clip in enumerate(predictions.clip_ids)}
-    rows = [row_of[clip] for clip in clips["clip_id"]]
-    return predictions.probabilities[rows], clips["label"].to_numpy(dtype=np.int64)
+    return [row_of[clip] for clip in clips["clip_id"]]
 
 
 def _first_difference(predictions: Predictions, manifest: Manifest) -> str:

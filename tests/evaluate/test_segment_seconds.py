@@ -107,9 +107,47 @@ def test_predictions_are_those_of_the_segments_that_have_ended(made: Result) -> 
             assert min(seen, frames / 10) * 10 <= level / 10 * frames or seen == own == N
 
 
+def test_accuracy_by_seconds_is_that_of_the_model_clip_by_clip(made: Result) -> None:
+    """A file of the results has it, and the mean over two seeds is computed again here from the weights."""
+    out = made.table_file.parent
+    assert {"seconds.csv", "seconds.png", "seconds.svg"} <= {path.name for path in out.iterdir()}
+    cache = read_cache(out / "features.h5")
+    test = made.manifest.split("test")
+    rows = [cache.clip_id.index(name) for name in test["clip_id"]]
+    assert cache.num_segments is not None
+    right = np.zeros((2, len(rows), N))
+    for seed in (0, 1):
+        network = load_run(out / "runs" / f"seed{seed}" / "with")
+        every = predict_outputs(network, torch.from_numpy(cache.features[rows])).logits.argmax(-1).numpy()
+        for clip, (row, label) in enumerate(zip(rows, test["label"], strict=True)):
+            for level in range(N):
+                right[seed, clip, level] = every[clip, min(level, cache.num_segments[row] - 1)] == label
+    found = pd.read_csv(out / "seconds.csv").query("method == 'With distillation'")
+    assert found["seconds"].tolist() == [0.5 * level for level in range(1, N + 1)]
+    assert np.allclose(found["accuracy"], 100 * right.mean((0, 1)), atol=1e-3)
+    assert np.allclose(found["accuracy_std"], 100 * right.mean(1).std(0, ddof=1), atol=1e-3)
+    counts = cache.num_segments[rows]
+    assert found["clips_running"].tolist() == [int((counts >= level).sum()) for level in range(1, N + 1)]
+
+
+def test_late_fusion_after_each_segment_is_the_mean_of_the_streams(files: Path, tmp_path: Path) -> None:
+    own = recipe().model_dump()
+    one = own.pop("extract")
+    streams = {"moving": one, "resting": {**one, "backbone": "joints", "frames_per_segment": 2}}
+    late = Recipe.model_validate(own | {"streams": streams, "fusion": "late", "methods": ["without"], "seeds": [0]})
+    result = reproduce(late, inputs(files, tmp_path), MACHINE, lambda _: None)
+    names = ("moving/without", "resting/without", "late-fusion-without")
+    found = [read_predictions(tmp_path / "predictions" / f"{name}-seed0.h5").after_segments for name in names]
+    moving, resting, fused = (each for each in found if each is not None)
+    assert not np.allclose(moving.probabilities, resting.probabilities)
+    assert np.allclose(fused.probabilities, (moving.probabilities + resting.probabilities) / 2, atol=1e-6)
+    assert np.array_equal(fused.num_segments, moving.num_segments) and fused.segment_seconds == 0.5
+    assert '"Without distillation, late fusion",1,0.5,' in (result.table_file.parent / "seconds.csv").read_text()
+
+
 def test_the_predictions_can_be_scored_again(made: Result, files: Path) -> None:
     predictions = made.table_file.parent / "predictions" / "with-seed0.h5"
-    assert score([predictions], files / "manifest.csv")
+    assert score([predictions], files / "manifest.csv").scores["With distillation"][0].seconds is not None
     assert protocol_of_manifest(protocol_of_segments("ucf101-split1", 0.25)) == "ucf101-split1"
     assert protocol_of_segments("ucf101-split1", None) == protocol_of_manifest("ucf101-split1") == "ucf101-split1"
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from evaluate.pipeline.results import write_results
 from evaluate.scoring.predictions import Predictions
 from evaluate.scoring.scores import score_predictions
+from evaluate.scoring.seconds import SecondsScores
 from manifests.manifest import Manifest
 
 CLASSES = ("clap", "jump")
@@ -65,6 +67,15 @@ def test_without_a_baseline_nothing_is_compared(tmp_path, manifest, scores, base
 
 def test_a_comparison_of_an_earlier_call_does_not_stay(tmp_path, manifest, scores):
     write_results(tmp_path, manifest, scores, baseline="GRU")
+    write_results(tmp_path, manifest, scores)
+    assert written(tmp_path) == ALWAYS
+
+
+def test_accuracy_by_seconds_is_written_where_it_is_known_and_does_not_stay(tmp_path, manifest, scores):
+    seconds = SecondsScores(0.5, scores["GRU"][0].correct[:, :3], np.repeat([1, 2, 3], 4))
+    timed = {method: [replace(run, seconds=seconds) for run in runs] for method, runs in scores.items()}
+    write_results(tmp_path, manifest, timed)
+    assert written(tmp_path) == ALWAYS | {"seconds.csv", "seconds.png", "seconds.svg"}
     write_results(tmp_path, manifest, scores)
     assert written(tmp_path) == ALWAYS
 

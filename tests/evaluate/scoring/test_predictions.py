@@ -9,7 +9,7 @@ import pytest
 
 from common.errors import UserError
 from evaluate.scoring.earliness import Decision
-from evaluate.scoring.predictions import Predictions, read_predictions, write_predictions
+from evaluate.scoring.predictions import AfterSegments, Predictions, read_predictions, write_predictions
 from evaluate.scoring.scores import score_predictions
 from manifests.manifest import Manifest
 
@@ -54,6 +54,57 @@ def test_round_trip_and_the_same_bytes_twice(tmp_path, predictions):
     for name in ("clip_ids", "protocol", "method", "seed", "classes", "provenance"):
         assert getattr(read, name) == getattr(predictions, name)
     assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+
+def after_segments(**fields):
+    """Segments of half a second; clip `a` has 1, `b` 3, `c` and `d` 2. Class 0 is most probable but at the third."""
+    probabilities = np.full((4, 3, 3), [0.8, 0.1, 0.1], dtype=np.float32)
+    probabilities[:, 2] = [0.1, 0.8, 0.1]
+    made = {"segment_seconds": 0.5, "probabilities": probabilities, "num_segments": np.array([1, 3, 2, 2])}
+    return AfterSegments(**made | fields)
+
+
+def test_predictions_after_each_segment_are_kept_and_scored_on_test_clips(tmp_path, predictions, manifest):
+    assert score_predictions(predictions, manifest).seconds is None
+    more = np.concatenate([after_segments().probabilities[::-1], np.full((1, 3, 3), 1 / 3, np.float32)])
+    after = after_segments(probabilities=more, num_segments=np.array([2, 2, 3, 1, 3]))
+    ratios = np.concatenate([predictions.probabilities[::-1], predictions.probabilities[:1]])
+    made = changed(predictions, probabilities=ratios, clip_ids=("d", "c", "b", "a", "t"), after_segments=after)
+    write_predictions(tmp_path / "one.h5", made)
+    read = read_predictions(tmp_path / "one.h5")
+    assert read.after_segments.probabilities.tobytes() == more.tobytes()
+    assert read.after_segments.num_segments.tolist() == [2, 2, 3, 1, 3]
+    seconds = score_predictions(read, manifest).seconds
+    assert seconds.seconds.tolist() == [0.5, 1.0, 1.5]
+    assert seconds.correct.tolist() == [[True] * 3, [False, False, True], [True] * 3, [False] * 3]
+    assert seconds.clips_running.tolist() == [4, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"num_segments": np.array([0, 3, 2, 2])}, "num_segments must have a number from 1 to N for each clip"),
+        ({"num_segments": np.array([1, 4, 2, 2])}, "num_segments must have a number from 1 to N for each clip"),
+        ({"num_segments": np.array([1, 3])}, "num_segments must have a number from 1 to N for each clip"),
+        ({"probabilities": np.full((4, 3, 2), 0.5, np.float32)}, r"after_segments: the shape is \(4, 3, 2\)"),
+        (
+            {"probabilities": np.full((4, 3, 3), 0.5, np.float32)},
+            "after_segments: the probabilities do not add up to 1",
+        ),
+        ({"segment_seconds": 0.0}, "segment_seconds is 0.0; it must be a time above 0"),
+    ],
+)
+def test_damaged_predictions_after_each_segment_are_refused(tmp_path, predictions, fields, sentence):
+    with pytest.raises(UserError, match=sentence):
+        write_predictions(tmp_path / "one.h5", changed(predictions, after_segments=after_segments(**fields)))
+
+
+def test_predictions_after_each_segment_without_their_time_are_refused(tmp_path, predictions):
+    write_predictions(tmp_path / "one.h5", changed(predictions, after_segments=after_segments()))
+    with h5py.File(tmp_path / "one.h5", "a") as file:
+        del file.attrs["segment_seconds"]
+    with pytest.raises(UserError, match="is not a predictions file: .*segment_seconds"):
+        read_predictions(tmp_path / "one.h5")
 
 
 def test_score_is_counted_by_hand(predictions, manifest):
