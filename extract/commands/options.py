@@ -41,6 +41,14 @@ WEIGHTS = "A name of `weights list`, a file, timm-package, random, or none. Defa
 Weights = Annotated[str | None, typer.Option(help=WEIGHTS)]
 Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
 Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper has 10.")]
+SegmentSeconds = Annotated[
+    float | None,
+    typer.Option(help="A segment lasts so long, and --segments is the most that a clip has. Default: N equal parts."),
+]
+FrameRate = Annotated[
+    float | None,
+    typer.Option(help="Frames a second of skeleton files and folders of images, with --segment-seconds."),
+]
 ImageSize = Annotated[int | None, typer.Option(help="Side of the network's square input; default: its own.")]
 Precision = Annotated[
     str, typer.Option(help="fp32, bf16, fp16, or auto: a faster one that agrees with fp32 on the first clips.")
@@ -53,6 +61,8 @@ FEATURE_OPTIONS: dict[str, tuple[Any, Any]] = {  # annotation, default
     "weights": (Weights, None),
     "frames_per_segment": (Frames, 8),
     "segments": (Segments, 10),
+    "segment_seconds": (SegmentSeconds, None),
+    "frame_rate": (FrameRate, None),
     "image_size": (ImageSize, None),
     "precision": (Precision, "fp32"),
     "column": (Column, "path"),
