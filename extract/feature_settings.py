@@ -91,9 +91,15 @@ def refuse_other_joints(backbone: Backbone, joint_list: JointList | None) -> Non
     """Check that a network was trained on skeletons with the same joint list.
 
     Raises:
-        UserError: it was trained with another one; the sentence has the differences.
+        UserError: it was trained with another one; the sentence has the differences. Or it is no network and knows the
+            joints of files without a list only.
     """
     here = joint_settings(joint_list)
+    if here and backbone.trained_joints == {} and backbone.settings["weights"] == "none":
+        raise UserError(
+            f"{backbone.settings['backbone']} takes the joints of Kinect v1 and v2 in their own order, without a joint "
+            "list; use joint_statistics for other joints, or remove the list if the order is Kinect's"
+        )
     if backbone.trained_joints is not None and backbone.trained_joints != here:
         there = backbone.trained_joints
         keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))

@@ -21,6 +21,7 @@ from extract.backbones.tsm import (
     TSM_RESNET50_ONLINE,
     TSN_RESNET50,
 )
+from extract.backbones.two_person_statistics import TWO_PERSON_STATISTICS
 from extract.backbones.va_cnn import VA_CNN
 from extract.networks.backbone import Backbone
 from manifests.recipes.recipe import Extract
@@ -39,6 +40,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     "va_cnn": VA_CNN,
     "joints": JOINTS,
     "joint_statistics": JOINT_STATISTICS,
+    "two_person_statistics": TWO_PERSON_STATISTICS,
 }
 
 

@@ -61,8 +61,8 @@ class Extract(Config):
 
     backbone: str = Field(
         default=AUTO,
-        description='videos: a network; skeletons: "va_cnn", or without a network "joints" or "joint_statistics"; '
-        '"auto": the best one that needs no download, chosen at the first run',
+        description='videos: a network; skeletons: "va_cnn", or without a network "joints", "joint_statistics" or '
+        '"two_person_statistics"; "auto": the best one that needs no download, chosen at the first run',
     )
     weights: str = Field(
         default=AUTO,

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 JOINTS = Extract(backbone="joints", weights="none", frames_per_segment=3)
 STATISTICS = Extract(backbone="joint_statistics", weights="none")
+TWO_PERSONS = Extract(backbone="two_person_statistics", weights="none")
 VA_CNN = Extract(backbone="va_cnn", weights="random", image_size=40, pictures="both")  # the paper's network, untrained
 
 
@@ -76,7 +77,7 @@ def test_the_same_bytes_with_any_number_of_workers_and_after_an_interruption(ske
     assert (tmp_path / "three.h5").read_bytes() == whole and (tmp_path / "twice.h5").read_bytes() == whole
 
 
-@pytest.mark.parametrize("recipe", [JOINTS, STATISTICS, VA_CNN], ids=["joints", "joint_statistics", "va_cnn"])
+@pytest.mark.parametrize("recipe", [JOINTS, STATISTICS, TWO_PERSONS, VA_CNN], ids=lambda recipe: recipe.backbone)
 def test_features_do_not_depend_on_the_future(recipe: Extract, tmp_path: Path) -> None:
     """A recording with another end, through files, workers and network: the bits before the change stay the same."""
     here, there = (ntu_folder(tmp_path / name, [60, 47]) for name in ("here", "there"))

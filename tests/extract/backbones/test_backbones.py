@@ -16,7 +16,7 @@ from extract.decoding.decode import decode_clip
 from extract.networks.segment_network import SegmentNetwork
 from manifests.recipes.recipe import Extract
 
-SKELETONS = ("va_cnn", "joints", "joint_statistics")
+SKELETONS = ("va_cnn", "joints", "joint_statistics", "two_person_statistics")
 MEAN_COLOUR = '''"""The mean colour of every frame."""
 
 from torch import nn
@@ -107,7 +107,7 @@ def test_timm_is_loaded_for_its_own_networks_only() -> None:
         "from extract.network_loader import load_segment_network\n"
         "from extract.machine import Machine\n"
         "from manifests.recipes.recipe import Extract\n"
-        "for name in ('joints', 'joint_statistics'):\n"
+        "for name in ('joints', 'joint_statistics', 'two_person_statistics'):\n"
         "    load_segment_network(Extract(backbone=name, weights='none'), Machine('cpu'))\n"
         "assert not {'timm', 'torchvision', 'torch._dynamo', 'tabulate'} & sys.modules.keys()\n"
         "load_segment_network(Extract(backbone='timm:resnet10t', weights='random'), Machine('cpu'))\n"
