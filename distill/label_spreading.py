@@ -1,8 +1,9 @@
 """Label spreading (Zhou et al., Learning with local and global consistency, 2003): few labels spread to similar clips.
 
 Clips are the nodes of a graph. Edges connect a clip with its most similar clips; whole clips are compared segment by
-segment. The labels spread along the edges: F = (1 - r) Σ_k r^k S^k Y, where S is the symmetrically normalised graph and
-Y has the given labels. There is no network.
+segment. Clips that differ in their number of segments are stretched to the same number first. The labels spread along
+the edges: F = (1 - r) Σ_k r^k S^k Y, where S is the symmetrically normalised graph and Y has the given labels. There is
+no network.
 """
 
 import torch
@@ -24,7 +25,14 @@ class Spreading(Config):
     reach: float = Field(default=0.9, ge=0, lt=1)  # r: share of a clip's labels that its neighbours get in each round
 
 
-def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classes: int, settings: Spreading) -> Tensor:
+def spread_labels(
+    features: Tensor,
+    labels: Tensor,
+    labelled: Tensor,
+    num_classes: int,
+    settings: Spreading,
+    lengths: Tensor | None = None,
+) -> Tensor:
     """Return the class probabilities (clips, C) that reach each clip.
 
     Args:
@@ -33,9 +41,11 @@ def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classe
         labelled: (clips,) bool; these clips keep their label.
         num_classes: C.
         settings: number of neighbours, and r.
+        lengths: (clips,), how many segments each clip has, if they differ.
     """
-    mean, deviation = moments(features)
-    whole = F.normalize(((features - mean) / deviation).flatten(1), dim=1)  # (clips, N D)
+    mean, deviation = moments(features, lengths)
+    every = features if lengths is None else stretched(features, lengths)
+    whole = F.normalize(((every - mean) / deviation).flatten(1), dim=1)  # (clips, N D)
     graph = _normalised(*_neighbours(whole, min(settings.neighbours, len(whole) - 1)), len(whole))
     given = F.one_hot(labels.where(labelled, 0), num_classes) * labelled[:, None].to(features.dtype)
     reached = moved = given
@@ -46,6 +56,22 @@ def spread_labels(features: Tensor, labels: Tensor, labelled: Tensor, num_classe
     total = reached.sum(1, keepdim=True)
     shares = torch.where(total > 0, reached / total.clamp(min=torch.finfo(total.dtype).tiny), 1 / num_classes)
     return torch.where(labelled[:, None], given, shares)
+
+
+def stretched(features: Tensor, lengths: Tensor) -> Tensor:
+    """Return clips of M segments each as clips of N segments, so that they can be compared from beginning to end.
+
+    Of N places at equal distances in a clip, the n-th gets the segment that is there, ⌊(n - 1/2) M / N⌋ counted from 0.
+    As M ≤ N, every segment is taken at least once. Clips with N segments stay as they are.
+
+    Args:
+        features: (clips, N, D); those after segment M are not read.
+        lengths: (clips,), M of each clip.
+    """
+    num_segments = features.shape[1]
+    odd = 2 * torch.arange(num_segments, device=features.device) + 1
+    places = odd * lengths[:, None] // (2 * num_segments)  # (clips, N)
+    return features.gather(1, places[..., None].expand_as(features))
 
 
 def _neighbours(whole: Tensor, count: int) -> tuple[Tensor, Tensor]:

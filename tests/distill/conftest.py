@@ -1,13 +1,16 @@
 """A small made-up problem: classes are directions in feature space, noisy in the first steps and clear in the last."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from distill.feature_set import FeatureSet, make_feature_set
+from distill.losses import running_segments
 from distill.methods import METHODS
 from distill.training_plan import TrainingPlan, make_training_plan
 from extract.cache import Cache
@@ -51,6 +54,21 @@ def cache(manifest: Manifest) -> Cache:
 @pytest.fixture
 def data(cache: Cache, manifest: Manifest) -> FeatureSet:
     return make_feature_set(cache, manifest)
+
+
+@pytest.fixture(scope="session")
+def with_lengths() -> Callable[..., FeatureSet]:
+    """A function that gives the clips of a set 1 to N segments each, with a value in the place of the others."""
+
+    def shortened(data: FeatureSet, padding: float = 0.0) -> FeatureSet:
+        splits = {}
+        for name, split in data.splits.items():
+            lengths = 1 + torch.arange(len(split.labels)) % split.features.shape[1]
+            running = running_segments(lengths, split.features.shape[1])[..., None]
+            splits[name] = replace(split, features=split.features.where(running, padding), lengths=lengths)
+        return replace(data, splits=splits)
+
+    return shortened
 
 
 @pytest.fixture

@@ -5,15 +5,17 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from distill.label_spreading import Spreading, spread_labels
+from distill.label_spreading import Spreading, spread_labels, stretched
 
 
 def dense(
-    features: NDArray[np.float64], labels: list[int], labelled: list[bool], table: Spreading
+    clips_of_segments: list[NDArray[np.float64]], labels: list[int], labelled: list[bool], table: Spreading
 ) -> NDArray[np.float64]:
-    """Zhou et al.'s (I - r S)^-1 Y with the graph by loops, in float64."""
-    clips = len(features)
-    flat = features.reshape(-1, features.shape[2])
+    """Zhou et al.'s (I - r S)^-1 Y with the graph by loops, in float64, of clips (M, D) that may differ in M."""
+    clips, most = len(clips_of_segments), max(map(len, clips_of_segments))
+    flat = np.concatenate(clips_of_segments)
+    middles = [(place + 0.5) / most for place in range(most)]  # as shares of a clip
+    features = np.stack([[own[int(middle * len(own))] for middle in middles] for own in clips_of_segments])
     whole = ((features - flat.mean(0)) / flat.std(0)).reshape(clips, -1)
     whole /= np.linalg.norm(whole, axis=1, keepdims=True)
     distance = np.linalg.norm(whole[:, None] - whole[None], axis=2)
@@ -43,8 +45,29 @@ def test_against_the_closed_form(neighbours: int, reach: float) -> None:
     found = spread_labels(torch.from_numpy(features), torch.tensor(labels), torch.tensor(labelled), 3, table).numpy()
     connected = found.std(1) > 1e-9  # a piece of the graph without any label has no opinion
     assert connected.sum() > 30
-    np.testing.assert_allclose(found[connected], dense(features, labels, labelled, table)[connected], atol=2e-3)
+    expected = dense(list(features), labels, labelled, table)
+    np.testing.assert_allclose(found[connected], expected[connected], atol=2e-3)
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-6)
+
+
+def test_clips_of_different_lengths_against_the_closed_form() -> None:
+    random = np.random.default_rng(0)
+    labels = [index % 3 for index in range(40)]
+    features = random.normal(size=(40, 4, 6)) + np.array(labels)[:, None, None]
+    labelled, lengths, table = [index < 9 for index in range(40)], [1 + index % 4 for index in range(40)], Spreading()
+    for clip, length in enumerate(lengths):
+        features[clip, length:] = np.nan
+    found = spread_labels(
+        torch.from_numpy(features), torch.tensor(labels), torch.tensor(labelled), 3, table, torch.tensor(lengths)
+    )
+    own = [clip[:length] for clip, length in zip(features, lengths, strict=True)]
+    np.testing.assert_allclose(found.numpy(), dense(own, labels, labelled, table), atol=2e-3)
+
+
+def test_stretched_clips_have_all_their_segments_in_order() -> None:
+    clip = torch.arange(6.0)[None, :, None]
+    found = stretched(clip.expand(4, -1, -1), torch.tensor([1, 2, 4, 6]))[..., 0]
+    assert found.tolist() == [[0] * 6, [0, 0, 0, 1, 1, 1], [0, 1, 1, 2, 3, 3], [0, 1, 2, 3, 4, 5]]
 
 
 def test_two_clouds_and_a_label_in_each() -> None:

@@ -1,7 +1,6 @@
 """Clips that differ in their number of segments: losses, moments, mixing, training, and the ten observation ratios."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -91,7 +90,8 @@ def test_every_method_has_the_loss_of_the_clips_one_by_one(method: Method) -> No
     teacher = Outputs(random(3, 1, 4, N, H), random(4, 1, 4, N, C)) if method.teacher else None
     labels, running = torch.tensor([[0, 3, 2, 1]]), running_segments(LENGTHS, N)[None]
     every = torch.ones_like(labels, dtype=torch.bool)
-    inputs = LossInputs(labels, every, teacher, {}, torch.rand, running=running)
+    targets = random(5, 1, 4, C).softmax(-1) if method.targets else None
+    inputs = LossInputs(labels, every, teacher, {}, torch.rand, targets, running=running)
     padded = method.loss(Outputs(*outputs), inputs, settings_of(method))
     gradients = torch.autograd.grad(padded.total.sum(), outputs, allow_unused=True)
     total = torch.zeros((), dtype=torch.float64)
@@ -108,7 +108,8 @@ def test_every_method_has_the_loss_of_the_clips_one_by_one(method: Method) -> No
         else:
             method_of_clip = method
         taught = teacher and Outputs(teacher.states[one], teacher.logits[one])
-        alone = LossInputs(labels[:, clip : clip + 1], every[:, :1], taught, {}, torch.rand)
+        target = None if targets is None else targets[:, clip : clip + 1]
+        alone = LossInputs(labels[:, clip : clip + 1], every[:, :1], taught, {}, torch.rand, target)
         mine = Outputs(outputs[0][one], outputs[1][one])
         total = total + method_of_clip.loss(mine, alone, settings).total.sum() / len(LENGTHS)
     assert torch.allclose(padded.total.sum(), total, rtol=1e-12)
@@ -155,39 +156,33 @@ def test_the_answer_at_a_ratio_has_seen_no_more_than_the_ratio() -> None:
             assert torch.equal(found[:, clip, level - 1], expected)
 
 
-def of_lengths(data: FeatureSet, rubbish: float = 0.0) -> FeatureSet:
-    """The same clips with 1 to 5 segments each, and a value in the place of the others."""
-    splits = {}
-    for name, split in data.splits.items():
-        lengths = 1 + torch.arange(len(split.labels)) % split.features.shape[1]
-        running = running_segments(lengths, split.features.shape[1])[..., None]
-        splits[name] = replace(split, features=split.features.where(running, rubbish), lengths=lengths)
-    return replace(data, splits=splits)
-
-
 @pytest.mark.parametrize("method", ["without", "self_distillation", "rank_lstm", "ms_lstm"])
 def test_a_causal_student_learns_nothing_from_what_follows_the_end(
-    data: FeatureSet, make_recipe: Callable[..., Recipe], method: str
+    data: FeatureSet, make_recipe: Callable[..., Recipe], with_lengths: Callable[..., FeatureSet], method: str
 ) -> None:
     recipe = make_recipe(feature_noise=0.3, mixup=0.5, standardize=True)
     plan, model = make_training_plan(recipe, [method]), ModelId(method, 0)
-    plain, other = (train_model(model, plan, of_lengths(data, rubbish)) for rubbish in (0.0, 7.0))
+    plain, other = (train_model(model, plan, with_lengths(data, rubbish)) for rubbish in (0.0, 7.0))
     for name, weights in plain.best.items():
         assert torch.equal(weights, other.best[name])
     assert plain.histories == other.histories
     assert len(plain.histories[0][0].validation_accuracy) == 10
 
 
-def test_a_student_with_a_teacher_is_trained(data: FeatureSet, make_recipe: Callable[..., Recipe]) -> None:
-    recipe, clips = make_recipe(mixup=0.5, standardize=True), of_lengths(data)
+def test_a_student_with_a_teacher_is_trained(
+    data: FeatureSet, make_recipe: Callable[..., Recipe], with_lengths: Callable[..., FeatureSet]
+) -> None:
+    recipe, clips = make_recipe(mixup=0.5, standardize=True), with_lengths(data)
     plan = make_training_plan(recipe, ["with"])
     teacher = new_network(ModelId("teacher", 0), plan, clips)
     state = train_model(ModelId("with", 0), plan, clips, teacher)
     assert state.histories[0][-1].loss < state.histories[0][0].loss
 
 
-def test_probabilities_are_those_at_the_ratios(data: FeatureSet, recipe: Recipe) -> None:
-    plan, clips = make_training_plan(recipe, ["without"]), of_lengths(data).splits["validation"]
+def test_probabilities_are_those_at_the_ratios(
+    data: FeatureSet, recipe: Recipe, with_lengths: Callable[..., FeatureSet]
+) -> None:
+    plan, clips = make_training_plan(recipe, ["without"]), with_lengths(data).splits["validation"]
     network = new_network(ModelId("without", 0), plan, data)
     every = predict_probabilities(network, clips.features)
     assert clips.lengths is not None
@@ -197,7 +192,7 @@ def test_probabilities_are_those_at_the_ratios(data: FeatureSet, recipe: Recipe)
     assert np.array_equal(found[4, 9], every[4, 4])
 
 
-@pytest.mark.parametrize("method", ["knn", "deep_scn", "msrnn", "east", "whole_clip"])
+@pytest.mark.parametrize("method", ["knn", "deep_scn", "msrnn", "east"])
 def test_methods_that_need_equal_lengths_are_refused_by_name(recipe: Recipe, method: str) -> None:
     extract = {"backbone": "joints", "weights": "none", "segment_seconds": 0.3, "frame_rate": 30}
     timed = Recipe.model_validate(recipe.model_dump() | {"extract": extract, "methods": ["without", method]})

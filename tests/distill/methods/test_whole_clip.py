@@ -94,6 +94,59 @@ def test_hidden_labels_of_training_clips_are_never_read(data: FeatureSet, teache
 
 
 def test_a_teachers_prediction_is_its_mean_over_the_steps(data: FeatureSet, teacher: Classifier) -> None:
-    features = data.splits["validation"].features
-    expected = predict_probabilities(teacher, features).mean(1)
-    np.testing.assert_allclose(teacher_prediction(teacher, features).numpy(), expected, rtol=1e-5)
+    validation = data.splits["validation"]
+    expected = predict_probabilities(teacher, validation.features).mean(1)
+    np.testing.assert_allclose(teacher_prediction(teacher, validation).numpy(), expected, rtol=1e-5)
+
+
+def test_with_lengths_it_is_the_mean_over_a_clip_s_own_segments(
+    data: FeatureSet, teacher: Classifier, with_lengths: Callable[..., FeatureSet]
+) -> None:
+    validation = with_lengths(data).splits["validation"]
+    every = predict_probabilities(teacher, validation.features).astype(np.float64)
+    assert validation.lengths is not None and len(set(validation.lengths.tolist())) > 1
+    expected = [own[:length].mean(0) for own, length in zip(every, validation.lengths.tolist(), strict=True)]
+    np.testing.assert_allclose(teacher_prediction(teacher, validation).numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("graph_is_better", [True, False])
+def test_targets_do_not_read_what_follows_a_clip(
+    data: FeatureSet,
+    teacher: Classifier,
+    with_lengths: Callable[..., FeatureSet],
+    graph_is_better: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
+
+    def found(given: FeatureSet) -> torch.Tensor:
+        judged = iter([0.7, 0.2] if graph_is_better else [0.2, 0.7])
+        monkeypatch.setattr(whole_clip, "accuracy", lambda prediction, data: next(judged))
+        return targets(given, kept, Spreading(), teacher)
+
+    zeros, nothing = (with_lengths(data, padding) for padding in (0.0, torch.nan))
+    assert torch.equal(found(zeros), found(nothing))
+    judged = [graph_prediction(each, kept, Spreading(), with_validation=True) for each in (zeros, nothing)]
+    assert torch.equal(*judged)
+    assert not torch.equal(found(zeros), found(data))
+
+
+def test_clips_that_all_have_n_segments_have_the_targets_and_the_loss_of_equal_parts(
+    data: FeatureSet, teacher: Classifier, outputs: Outputs, make_inputs: Callable[[Method], LossInputs]
+) -> None:
+    kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
+    whole = {
+        name: replace(split, lengths=torch.full_like(split.labels, data.num_segments))
+        for name, split in data.splits.items()
+    }
+    equal = replace(data, splits=whole)
+    assert torch.equal(targets(data, kept, Spreading(), teacher), targets(equal, kept, Spreading(), teacher))
+    for with_validation in (True, False):
+        found = [graph_prediction(each, kept, Spreading(), with_validation) for each in (data, equal)]
+        assert torch.equal(*found)
+    for name, split in data.splits.items():
+        assert torch.equal(teacher_prediction(teacher, split), teacher_prediction(teacher, whole[name]))
+    inputs = make_inputs(WHOLE_CLIP)
+    running = torch.ones(outputs.logits.shape[:-1], dtype=torch.bool)
+    losses = [WHOLE_CLIP.loss(outputs, inputs._replace(running=mask), Spreading()).total for mask in (None, running)]
+    assert torch.equal(*losses)
