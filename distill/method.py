@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -48,6 +49,17 @@ class LossInputs(NamedTuple):
     classification_weight: float = 1.0
     running: Tensor | None = None
     counted: Tensor | None = None
+
+    def lengths(self, outputs: Outputs) -> Tensor:
+        """Return how many segments each clip has, (M, B) int64, 1 or more.
+
+        Args:
+            outputs: of the networks, (M, B, N, ·).
+        """
+        if self.running is not None:
+            return self.running.sum(-1).clamp(min=1)
+        models, batch, num_segments = outputs.logits.shape[:3]
+        return torch.full((models, batch), num_segments, device=outputs.logits.device)
 
 
 class HiddenSizes(NamedTuple):

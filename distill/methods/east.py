@@ -2,6 +2,8 @@
 
     L = −log p_r(y) − w log p_N(y),   r drawn uniformly from 1 … N for every clip and SGD step
 
+Where clips differ in their number of segments, N is that of each clip.
+
 What the paper's abstract confirms: one model for all ratios, because the end of the observed part is drawn at random;
 and joint learning on the observed part and on the whole clip ("oracle"). We could read the abstract only, so these are
 our choices: one classifier for both, w = 1, and all ratios equally likely. Token masking and the decoder that forecasts
@@ -24,15 +26,23 @@ class East(Config):
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: East) -> Losses:
-    batch, num_segments, _ = outputs.logits.shape[-3:]
-    drawn = (inputs.draw(batch) * num_segments).long()  # (M, B), counted from 0
+    lengths = inputs.lengths(outputs)  # (M, B)
+    drawn = (inputs.draw(lengths.shape[-1]) * lengths).long()  # (M, B), counted from 0
     true = inputs.labels[..., None, None].expand(*outputs.logits.shape[:-1], 1)
     surprise = -F.log_softmax(outputs.logits, -1).gather(-1, true).squeeze(-1)  # (M, B, N)
     terms = {
         "observed": labelled_mean(surprise.gather(-1, drawn[..., None]).squeeze(-1), inputs.labelled),
-        "oracle": labelled_mean(surprise[..., -1], inputs.labelled),
+        "oracle": labelled_mean(surprise.gather(-1, lengths[..., None] - 1).squeeze(-1), inputs.labelled),
     }
     return Losses(terms["observed"] + settings.oracle * terms["oracle"], terms)
 
 
-EAST = Method(title="EAST-like", network="gru", hidden=student_size, loss=_loss, section="east", settings=East)
+EAST = Method(
+    title="EAST-like",
+    network="gru",
+    hidden=student_size,
+    loss=_loss,
+    takes_lengths=True,
+    section="east",
+    settings=East,
+)
