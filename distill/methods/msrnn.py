@@ -4,6 +4,9 @@
 
 f_n is the linear output of the network, 1_y the one-hot label, and s_n(c) the soft label of class c at level n.
 
+Where clips differ in their number of segments, the first mean is over the M segments of a clip. Segment n of M is then
+at the level ⌈n N / M⌉ of the N soft labels: these say how much of a clip has been observed, and are 1 at its end.
+
 What is confirmed: soft labels for each level and class are learned together with a recurrent predictor. We could not
 read the text, so the formula is our reading. Our choices: s is the cumulative sum over n of a softmax over N levels, so
 the constraints always hold and SGD can learn s, where the paper alternates between s and the network. At the start s is
@@ -22,7 +25,7 @@ from pydantic import Field
 from torch import Tensor
 
 from common.config import Config
-from distill.losses import Losses, labelled_mean
+from distill.losses import Losses, labelled_mean, segment_mean
 from distill.method import LossInputs, Method, student_size
 from distill.models import Outputs
 
@@ -46,20 +49,37 @@ def soft_labels(increments: Tensor) -> Tensor:
     )  # exactly 1, without rounding
 
 
-def regression_loss(outputs: Tensor, labels: Tensor, soft: Tensor) -> Tensor:
+def regression_loss(outputs: Tensor, labels: Tensor, soft: Tensor, running: Tensor | None = None) -> Tensor:
     """Return the squared error of each clip: the sum over classes, the mean over segments.
 
     Args:
         outputs: (..., B, N, C).
         labels: (..., B).
         soft: (..., N, C).
+        running: (..., B, N) bool, which segments the clips have; None: all.
 
     Returns:
         (..., B).
     """
     one_hot = F.one_hot(labels, outputs.shape[-1]).to(outputs.dtype)  # (..., B, C)
-    target = soft[..., None, :, :] * one_hot[..., None, :]  # (..., B, N, C)
-    return (outputs - target).square().sum(-1).mean(-1)
+    of_clip = soft[..., None, :, :] if running is None else at_levels(soft, running.sum(-1))
+    target = of_clip * one_hot[..., None, :]  # (..., B, N, C)
+    return segment_mean((outputs - target).square().sum(-1), running)
+
+
+def at_levels(soft: Tensor, lengths: Tensor) -> Tensor:
+    """Return the soft labels after each segment of clips of M segments: (..., N, C) → (..., B, N, C).
+
+    Args:
+        soft: of the N levels.
+        lengths: (..., B), M of each clip. After segment M the labels are those of its end.
+    """
+    num_segments = soft.shape[-2]
+    segments = torch.arange(1, num_segments + 1, device=lengths.device)
+    own = lengths.clamp(min=1)[..., None]
+    levels = (-(-segments * num_segments // own)).clamp(max=num_segments) - 1  # (..., B, N), from 0
+    every = soft[..., None, :, :].expand(*levels.shape, soft.shape[-1])
+    return every.gather(-2, levels[..., None].expand_as(every))
 
 
 def roughness(soft: Tensor) -> Tensor:
@@ -74,7 +94,9 @@ def _parameters(num_segments: int, num_classes: int) -> Mapping[str, Tensor]:
 def _loss(outputs: Outputs, inputs: LossInputs, settings: Msrnn) -> Losses:
     soft = soft_labels(inputs.parameters["increments"])
     terms = {
-        "regression": labelled_mean(regression_loss(outputs.logits, inputs.labels, soft), inputs.labelled),
+        "regression": labelled_mean(
+            regression_loss(outputs.logits, inputs.labels, soft, inputs.running), inputs.labelled
+        ),
         "roughness": roughness(soft),
     }
     return Losses(terms["regression"] + settings.smoothness * terms["roughness"], terms)
@@ -86,6 +108,7 @@ MSRNN = Method(
     hidden=student_size,
     loss=_loss,
     parameters=_parameters,
+    takes_lengths=True,
     section="msrnn",
     settings=Msrnn,
     published="MSRNN",

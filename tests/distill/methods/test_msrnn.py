@@ -57,6 +57,49 @@ def test_against_numpy(outputs: Outputs, make_inputs: Callable[[Method], LossInp
         assert total[model].item() == pytest.approx(np.mean(errors) + 0.7 * np.mean(leaps), rel=1e-12)
 
 
+def test_with_lengths_a_clip_goes_through_all_levels_in_its_own_segments(
+    outputs: Outputs, make_inputs: Callable[[Method], LossInputs]
+) -> None:
+    inputs = make_inputs(MSRNN)
+    models, batch, steps, classes = outputs.logits.shape
+    lengths = [1, 3, 2, 4, 3]
+    running = (torch.arange(steps) < torch.tensor(lengths)[:, None]).expand(models, -1, -1)
+    logits = outputs.logits.masked_fill(~running[..., None], torch.nan)
+    total, terms = MSRNN.loss(Outputs(outputs.states, logits), inputs._replace(running=running), Msrnn(smoothness=0.7))
+    plain = MSRNN.loss(outputs, inputs, Msrnn(smoothness=0.7)).terms
+    assert torch.equal(terms["roughness"], plain["roughness"]), "it is of the levels, not of the clips"
+    soft = soft_labels(inputs.parameters["increments"]).numpy()
+    levels = {1: [4], 2: [2, 4], 3: [2, 3, 4], 4: [1, 2, 3, 4]}  # the share of 4 that is observed, rounded up
+    for model in range(models):
+        errors = []
+        for clip in (clip for clip in range(batch) if inputs.labelled[model, clip]):
+            label, error = int(inputs.labels[model, clip]), 0.0
+            for n, level in enumerate(levels[lengths[clip]]):
+                for c in range(classes):
+                    target = soft[model, level - 1, c] if c == label else 0.0
+                    error += float(logits[model, clip, n, c] - target) ** 2 / lengths[clip]
+            errors.append(error)
+        assert terms["regression"][model].item() == pytest.approx(np.mean(errors), rel=1e-12)
+        expected = np.mean(errors) + 0.7 * plain["roughness"][model].item()
+        assert total[model].item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_clips_that_all_have_n_segments_have_the_loss_of_equal_parts(
+    outputs: Outputs, make_inputs: Callable[[Method], LossInputs], dtype: torch.dtype
+) -> None:
+    inputs = make_inputs(MSRNN)
+    inputs = inputs._replace(parameters={name: each.to(dtype) for name, each in inputs.parameters.items()})
+    logits = outputs.logits.to(dtype).requires_grad_()
+    running = torch.ones(logits.shape[:-1], dtype=torch.bool)
+    totals = [
+        MSRNN.loss(Outputs(outputs.states, logits), inputs._replace(running=mask), Msrnn()).total
+        for mask in (None, running)
+    ]
+    assert torch.equal(*totals)
+    assert torch.equal(*(torch.autograd.grad(total.sum(), logits)[0] for total in totals))
+
+
 def test_network_and_soft_labels_learn_together(make_inputs: Callable[[Method], LossInputs]) -> None:
     inputs = make_inputs(MSRNN)
     raw = inputs.parameters["increments"].clone().requires_grad_()
@@ -76,3 +119,5 @@ def test_gradients_against_finite_differences() -> None:
     labels = torch.tensor([2, 0])
     assert torch.autograd.gradcheck(lambda u, f: regression_loss(f, labels, soft_labels(u)), inputs)
     assert torch.autograd.gradcheck(lambda u: roughness(soft_labels(u)), inputs[:1])
+    running = torch.arange(4) < torch.tensor([[3], [2]])
+    assert torch.autograd.gradcheck(lambda u, f: regression_loss(f, labels, soft_labels(u), running), inputs)
