@@ -18,6 +18,8 @@ from distill.augmentation import Augmentation
 from distill.clip_parts import EpochParts, cut, moved_to_front, uniform
 from distill.feature_set import FeatureSet, Split
 from distill.losses import combined_loss, running_segments
+from distill.method import Method
+from distill.methods import METHODS as ALL_METHODS
 from distill.models import Classifier, Outputs
 from distill.run_settings import run_settings
 from distill.side_by_side import train_together
@@ -278,6 +280,29 @@ def test_a_causal_student_learns_nothing_from_what_was_cut_off(
     )
     changed.mean, changed.scale, changed.deviation = plain.mean, plain.scale, plain.deviation  # of all segments
     assert same_bits(plain.run(), changed.run())
+
+
+ABLE = [name for name, each in ALL_METHODS.items() if isinstance(each, Method) and each.takes_lengths]
+
+
+@pytest.mark.parametrize("method", ABLE)
+def test_every_method_that_takes_lengths_learns_from_cut_clips(
+    data: FeatureSet, make_recipe: MakeRecipe, method: str
+) -> None:
+    """Its loss is over the segments of the cut clips, so values after their end change no bit of a student."""
+    recipe = asked_for(make_recipe, ratios="all", epochs=2)
+    plan, timed, model = make_training_plan(recipe, [method]), of_lengths(data), ModelId(method, 0)
+    own = plan.trained[method].method
+    teacher = new_network(ModelId(own.teacher, 0), plan, timed) if own.teacher else None
+    train, found = timed.splits["train"], []
+    assert train.lengths is not None
+    for value in (0.0, 7.0):
+        filled = train.features.where(running_segments(train.lengths, N)[..., None], value)
+        clips_with = replace(timed, splits={**timed.splits, "train": replace(train, features=filled)})
+        found.append(train_model(model, plan, clips_with, teacher))
+    assert all(np.isfinite(epoch.loss) for epoch in found[0].histories[0])
+    if own.targets is None:  # targets are of whole clips, and a teacher that sees the future reads all of the features
+        assert same_bits(*found)
 
 
 def test_options_that_are_off_are_in_no_record(data: FeatureSet, make_recipe: MakeRecipe) -> None:
