@@ -75,7 +75,9 @@ def test_all_sections_stand_in_their_order_with_what_belongs_into_them(drawn_run
             "± is the sample standard deviation over seeds",
             "this run, 2 seeds",
             "Paired comparison",
+            "95 % over seeds",
             "10,000 bootstrap resamples",
+            "Over seeds: paired t interval",
             "Beyond accuracy",
             "The legend is ordered by AUC. Bands are ± one standard deviation over seeds.",
             "for each class while at most half of a clip is seen",
@@ -241,6 +243,7 @@ def test_each_share_of_the_labels_has_a_section_of_its_own(make_run: MakeRun) ->
         assert f'href="#results-{number}"' in html
         part = html[html.index(f'id="results-{number}"') : html.index(f'id="curves-{number}"')]
         assert part.count('<th scope="row">With distillation</th>') == 3  # by its name without the share
+        assert part.count("a headline needs at least 10") == int(number > 1)  # few labels, two seeds
     assert "Results: " not in report(make_run("one")).text
 
 
