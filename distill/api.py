@@ -66,7 +66,7 @@ def train(
     caches = {name: Path(files[name]) for name in streams if name in files}
     check_inputs(recipe, manifest.protocol, caches)
     data = read_training_data(manifest, caches, device, allow_missing)
-    counter = EpochCounter(len(plan.trained) * len(plan.seeds) * plan.training.epochs, progress)
+    counter = EpochCounter(plan.epochs(data.train_clips), progress)
     folders: dict[str, list[Path]] = {}
     for stage in (plan.teachers, plan.students):
         runs = runs_of(plan, stage, Path(out))

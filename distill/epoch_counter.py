@@ -42,7 +42,7 @@ class EpochCounter:
             self._count({folder_of[model]: epoch.epoch})
 
         records = train_runs(runs, plan, data, count_epoch)
-        self._count({run.folder: plan.training.epochs for run in runs})
+        self._count({run.folder: plan.training.epochs_for(data.train_clips) for run in runs})
         return records
 
     def _count(self, epochs: dict[Path, int]) -> None:

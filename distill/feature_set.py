@@ -65,6 +65,11 @@ class FeatureSet:
         return next(iter(self.splits.values())).features.shape[1]
 
     @property
+    def train_clips(self) -> int:
+        """The number of training clips."""
+        return len(self.splits["train"].labels)
+
+    @property
     def has_lengths(self) -> bool:
         """Whether segments last a fixed time, so that clips differ in their number of segments."""
         return next(iter(self.splits.values())).lengths is not None

@@ -21,7 +21,7 @@ def run_settings(
         "data": data_settings(data),
         "labels": plan.labels.model_dump(exclude=None if own.method.unlabelled else {"classification_weight"}),
         "network": {"kind": own.method.network, "hidden": own.hidden},
-        "training": plan.training.model_dump(),
+        "training": plan.training.model_dump() | {"epochs": plan.training.epochs_for(data.train_clips)},
     }
     if own.method.section:
         settings[own.method.section] = own.settings.model_dump()

@@ -114,7 +114,7 @@ def run_sweep(
     except OSError as error:
         raise UserError(f"cannot make the folder {out}: {error.strerror}; give another") from error
     claim(out / PLAN, {**record, "data": data_settings(data)}, {})
-    epochs = sum(len(plan.trained) * len(plan.seeds) * plan.training.epochs for _, plan in combinations)
+    epochs = sum(plan.epochs(data.train_clips) for _, plan in combinations)
     counter = EpochCounter(epochs, progress)
     outcomes = [
         outcome for values, plan in combinations for outcome in _train_combination(values, plan, data, out, counter)

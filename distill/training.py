@@ -84,6 +84,7 @@ class ModelTraining:
     ) -> None:
         train = data.splits["train"]
         self.models, self.plan, self.data = models, plan, data
+        self.epochs = plan.training.epochs_for(data.train_clips)
         mean, self.deviation = moments(train.features, train.lengths)
         standardize = plan.training.standardize
         self.mean, self.scale = (mean, self.deviation) if standardize else (mean.new_zeros(1), mean.new_ones(1))
@@ -102,7 +103,7 @@ class ModelTraining:
 
     def run(self, after_epoch: Callable[[TrainingState], None] | None = None) -> TrainingState:
         """Train all epochs that are left."""
-        for epoch in range(self.state.epochs + 1, self.plan.training.epochs + 1):
+        for epoch in range(self.state.epochs + 1, self.epochs + 1):
             self.train_epoch(epoch)
             self.state = self.select(epoch, self.losses.epoch_means(), self.validate())
             if after_epoch:
@@ -123,7 +124,7 @@ class ModelTraining:
                 batch = augmentation.mix(parts.features, self.labelled_rows, self.deviation, parts.running)
                 outputs = self.networks((batch.features - self.mean) / self.scale, augmentation)  # S(x_1) … S(x_N)
                 losses = self.losses(outputs, rows, parts, batch)  # (M,), Eq. 4 or the loss of another method
-                self.sgd.step(losses, progress=(epoch - 1 + done / len(batches)) / training.epochs)
+                self.sgd.step(losses, progress=(epoch - 1 + done / len(batches)) / self.epochs)
 
     def batches(self, epoch: int) -> Sequence[Tensor]:
         """Return the batches of an epoch, each (M, B) rows of the training split."""

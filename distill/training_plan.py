@@ -71,6 +71,10 @@ class TrainingPlan:
         needed = (self.trained[name].method.teacher for name in self.methods if name in self.trained)
         return list(dict.fromkeys(name for name in needed if name))
 
+    def epochs(self, clips: int) -> int:
+        """Return the number of epochs of all models together, for so many training clips."""
+        return len(self.trained) * len(self.seeds) * self.training.epochs_for(clips)
+
     @property
     def students(self) -> list[str]:
         """The trained methods that are not among the teachers."""

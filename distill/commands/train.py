@@ -84,7 +84,7 @@ def train(
 
         def show(model: "ModelId", epoch: "EpochResult") -> None:
             progress.rename(f"{method}, seed {seed}, validation AUC {100 * epoch.validation_auc:.1f} %")
-            progress(epoch.epoch, plan.training.epochs)
+            progress(epoch.epoch, plan.training.epochs_for(data.train_clips))
 
         record = train_runs([run], plan, data, show)[0]
     if finished:

@@ -41,7 +41,7 @@ def train_students(
     Raises:
         UserError: clips have no features, a folder is another run's, or the training failed.
     """
-    counter = EpochCounter(len(sources) * len(plan.trained) * len(plan.seeds) * plan.training.epochs, progress)
+    counter = EpochCounter(len(sources) * plan.epochs(len(manifest.split("train"))), progress)
     for source in sources:
         streams = {name: about["settings"] for name, about in source.caches.items()}
         data = replace(make_feature_set(source.cache, manifest), streams=streams).to(device)

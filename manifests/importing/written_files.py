@@ -1,7 +1,6 @@
 """The files of an import: the manifest, its class order, and the recipe, written so that nothing else is replaced."""
 
 import json
-import math
 import os
 from pathlib import Path
 
@@ -9,11 +8,8 @@ from common.errors import UserError
 from common.files import write_text
 from manifests.importing.folder_import import Imported
 from manifests.manifest import Manifest, classes_path, read_manifest, write_manifest
-from manifests.recipes.training import Training
 
 MANIFEST, RECIPE = "manifest.csv", "recipe.toml"
-FEWEST_UPDATES = 3000  # of the weights, for which small data sets are trained longer
-MOST_EPOCHS = 500  # for that; with a few batches an epoch takes nearly as long as with many
 
 TEXT = """\
 # Made by `python -m manifests folder`. Every other value is the program's default; docs/recipes.md lists them.
@@ -32,9 +28,6 @@ hidden = 64                  # the paper: 256; small networks are enough for a f
 
 [student]
 hidden = 128                 # the paper: 512
-
-[training]
-epochs = {epochs:<4}                # {updates} updates with {clips} training clips in batches of {batch}
 """
 
 
@@ -83,19 +76,7 @@ def recipe_text(imported: Imported, out: Path) -> str:
     videos = str(root) if root.is_absolute() else os.path.relpath(root, out)
     if (out / videos).resolve() != root.resolve():
         videos = str(root.absolute())
-    training = Training()
-    clips = int((imported.manifest.clips["split"] == "train").sum())
-    in_epoch = math.ceil(clips / training.batch_size)
-    epochs = max(training.epochs, min(MOST_EPOCHS, math.ceil(FEWEST_UPDATES / in_epoch)))
-    return TEXT.format(
-        file=out / RECIPE,
-        manifest=MANIFEST,
-        videos=json.dumps(videos, ensure_ascii=False),
-        epochs=epochs,
-        updates=epochs * in_epoch,
-        clips=clips,
-        batch=training.batch_size,
-    )
+    return TEXT.format(file=out / RECIPE, manifest=MANIFEST, videos=json.dumps(videos, ensure_ascii=False))
 
 
 def _refuse_inside(out: Path, root: Path) -> None:

@@ -4,13 +4,19 @@ A value that the paper states is the default, and its comment says so. What the 
 section of a single method is in that method's file (`distill/methods/`).
 """
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from common.config import Config
 
 MOST_UNITS = 2**16  # more is a typing error: the weights alone would need tens of gigabytes
+
+# The length of a training with epochs = "auto". A small data set has few batches an epoch, so a number of epochs alone
+# leaves its networks far from trained. The curves of docs/results.md show that 3,000 updates are enough.
+LEAST_EPOCHS, LEAST_UPDATES = 100, 3000
+MOST_AUTO_EPOCHS = 1000  # with one or two batches an epoch, its validation would take longer than its updates
 
 
 def _is_false(value: object) -> bool:
@@ -57,7 +63,8 @@ class Training(Config):
     momentum: float = Field(default=0.9, ge=0, lt=1)  # not stated in the paper, as the following
     weight_decay: float = Field(default=0.0, ge=0)  # of SGD
     batch_size: int = Field(default=32, ge=1, le=10**6)  # clips
-    epochs: int = Field(default=100, ge=1, le=10**6)  # the epoch with the best validation AUC is kept
+    # "auto": 100, and more where that is less than 3,000 updates. The epoch with the best validation AUC is kept.
+    epochs: Annotated[int, Field(ge=1, le=10**6)] | Literal["auto"] = "auto"
     gradient_clip: float = Field(default=5.0, gt=0)  # largest norm of the gradient
     standardize: bool = True  # features to mean 0 and standard deviation 1 over the training clips
     input_dropout: float = Field(default=0.5, ge=0, lt=1)  # share of the feature dimensions, the same at all segments
@@ -76,6 +83,13 @@ class Training(Config):
         description="the outputs of a training clip that count in the losses: those at all observation ratios, or "
         '"drawn": at one that is drawn evenly in each epoch',
     )
+
+    def epochs_for(self, clips: int) -> int:
+        """Return the number of epochs for so many training clips."""
+        if self.epochs != "auto":
+            return self.epochs
+        updates = math.ceil(clips / self.batch_size)  # of an epoch
+        return max(LEAST_EPOCHS, min(MOST_AUTO_EPOCHS, math.ceil(LEAST_UPDATES / updates)))
 
 
 class Labels(Config):

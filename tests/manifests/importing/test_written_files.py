@@ -29,13 +29,6 @@ def test_from_folder_writes_three_files_and_returns_the_manifest(videos: Path, t
     assert manifests.Manifest is type(manifest)
 
 
-@pytest.mark.parametrize(("clips", "epochs"), [(5, 500), (300, 250), (1000, 100)])
-def test_few_clips_are_trained_for_more_epochs(videos: Path, tmp_path: Path, clips: int, epochs: int) -> None:
-    write_clips(videos, clips_of("ab", clips))
-    from_folder(videos, tmp_path / "mine")
-    assert read_recipe(tmp_path / "mine" / "recipe.toml").training.epochs == epochs
-
-
 def test_behind_a_link_the_path_to_the_files_is_absolute(
     videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
