@@ -182,17 +182,15 @@ class ClassicalMethod(Entry):
     """A method without training by gradients, and so without a run folder.
 
     Attributes:
-        fit_predict: returns the probabilities (clips, N, C) of features (clips, N, D), from the data, `labelled`
-            (clips,) of its training split, the features and the settings. It chooses hyper-parameters on the
-            validation split.
+        fit_predict: returns the probabilities (clips, N, C) of clips, from the data, `labelled` (clips,) of its
+            training split, the features (clips, N, D) and the lengths of the clips, and the settings. It chooses
+            hyper-parameters on the validation split. Lengths are None, or (clips,), how many segments each clip has if
+            they differ; the probabilities are then those at the ten observation ratios, (clips, 10, C).
+        takes_lengths: clips may differ in their number of segments.
     """
 
-    fit_predict: Callable[[FeatureSet, Tensor, Tensor, Any], NDArray[np.float32]]
-
-    @property
-    def takes_lengths(self) -> bool:
-        """Whether clips may differ in their number of segments."""
-        return False
+    fit_predict: Callable[[FeatureSet, Tensor, Tensor, Tensor | None, Any], NDArray[np.float32]]
+    takes_lengths: bool = False
 
     @property
     def is_trained(self) -> bool:

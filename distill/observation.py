@@ -12,16 +12,17 @@ from torch import Tensor
 RATIOS = 10  # 10 %, 20 %, … 100 %
 
 
-def at_ratios(logits: Tensor, lengths: Tensor) -> Tensor:
-    """Return the logits at the ten ratios: (..., clips, N, C) → (..., clips, 10, C).
+def at_ratios(outputs: Tensor, lengths: Tensor, before: float = 0.0) -> Tensor:
+    """Return logits, scores or probabilities at the ten ratios: (..., clips, N, C) → (..., clips, 10, C).
 
     Args:
-        logits: after each segment.
+        outputs: after each segment; those after segment M are not read.
         lengths: (clips,), M of each clip.
+        before: what each class has where the first segment has not ended: 0 for logits, 1/C for probabilities.
     """
-    nothing = torch.zeros_like(logits[..., :1, :])
+    nothing = torch.full_like(outputs[..., :1, :], before)
     ratios = torch.arange(1, RATIOS, device=lengths.device)
     seen = ratios * (2 * lengths[:, None] - 1) // (2 * RATIOS)  # (clips, 9), 0 … M - 1
     levels = torch.cat([seen, lengths[:, None]], 1)
-    chosen = levels[..., None].expand(*logits.shape[:-2], RATIOS, logits.shape[-1])
-    return torch.cat([nothing, logits], -2).gather(-2, chosen)
+    chosen = levels[..., None].expand(*outputs.shape[:-2], RATIOS, outputs.shape[-1])
+    return torch.cat([nothing, outputs], -2).gather(-2, chosen)

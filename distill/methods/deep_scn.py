@@ -44,7 +44,9 @@ class DeepScn(Config):
     pull: float = Field(default=1.0, ge=0)  # weight of: clips of a class have similar outputs
 
 
-def _fit_predict(data: FeatureSet, labelled: Tensor, features: Tensor, settings: DeepScn) -> NDArray[np.float32]:
+def _fit_predict(
+    data: FeatureSet, labelled: Tensor, features: Tensor, lengths: Tensor | None, settings: DeepScn
+) -> NDArray[np.float32]:
     train, validation = data.splits["train"], data.splits["validation"]
     labels = train.labels[labelled]
     levels = cumulative_mean(train.features[labelled])

@@ -196,7 +196,7 @@ class _SourceModels:
         assert self.training_data is not None
         own = self.plan.classical[model.method]
         labelled = labelled_clips(self.training_data.splits["train"].labels, self.plan.labels.fraction, model.seed)
-        probabilities = own.method.fit_predict(self.training_data, labelled, self.features, own.settings)
+        probabilities = own.method.fit_predict(self.training_data, labelled, self.features, self.lengths, own.settings)
         if self.plan.labels.fraction == 1:
             self.without_seed[model.method] = probabilities
         return probabilities

@@ -53,10 +53,28 @@ def test_the_whole_method_against_brute_force(data: FeatureSet) -> None:
     auc = {k: (guesses == truth[:, None]).mean(0).mean() for k, guesses in of_k.items()}
     best = max(K, key=lambda k: (auc[k], -k))
     assert len(set(auc.values())) > 1  # the choice matters
-    probabilities = knn.KNN.fit_predict(data, labelled, validation.features, None)
+    probabilities = knn.KNN.fit_predict(data, labelled, validation.features, None, None)
     assert np.array_equal(probabilities.argmax(-1), of_k[best])
     shares = [[[nearest[:best].count(c) / best for c in range(3)] for nearest in levels] for levels in every]
     np.testing.assert_allclose(probabilities, shares, atol=1.1 * knn.NEARNESS)
+
+
+def test_clips_that_have_ended_stay_as_they_were_against_brute_force() -> None:
+    random = np.random.default_rng(0)
+    known, others = random.normal(size=(20, 4, 6)), random.normal(size=(7, 4, 6))
+    labels, lengths = random.integers(0, 5, 20), 1 + np.arange(20) % 4
+    own = [np.concatenate([clip[:length]] + [clip[:length].mean(0)[None]] * (4 - length)) for clip, length in
+           zip(known, lengths, strict=True)]  # fmt: skip
+    for clip, length in zip(known, lengths, strict=True):
+        clip[length:] = np.nan
+    found = nearest_labels(*map(torch.from_numpy, (known, labels, others, lengths)))
+    for clip in range(7):
+        for level in range(4):
+            assert found[clip, level].tolist() == ranked(np.array(own), labels.tolist(), others[clip], level)[: max(K)]
+    every = torch.full((20,), 4)
+    whole = torch.from_numpy(random.normal(size=(20, 4, 6)))
+    equal = [nearest_labels(whole, torch.from_numpy(labels), whole, each) for each in (None, every)]
+    assert torch.equal(*equal)
 
 
 @pytest.mark.parametrize(
