@@ -6,7 +6,8 @@ x_i^n is the mean feature of segments 1…n of clip i, standardised. A layer is 
 
 where x̃ is x with a random share of its entries set to zero, with an exact expectation (marginalised denoising, Chen et
 al., ICML 2012), and x̄_y is the mean of class y. The sum is quadratic in W, so one linear system gives the W of a layer.
-The outputs of a layer are the x of the next layer.
+The outputs of a layer are the x of the next layer. Where clips differ in their number of segments, N is that of each
+clip: the sums are over its own levels, its last one is the target, and x̄_y is the mean of the means of clips.
 
 What the paper's abstract confirms: features of the whole video are predicted from those of a part, with the temporal
 order and the labels, layer by layer. We could not read the text, so these are our choices: the terms with α and β, and
@@ -27,9 +28,11 @@ from torch import Tensor
 
 from common.config import Config
 from distill.feature_set import FeatureSet
+from distill.losses import segment_mean
 from distill.method import ClassicalMethod
 from distill.model_selection import best_on_validation
 from distill.models import cumulative_mean
+from distill.observation import at_ratios
 
 SMALLEST = 1e-5  # added to the diagonal of a layer's linear system, relative to its mean
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)  # strengths to choose from, relative to the mean of the diagonal
@@ -48,54 +51,59 @@ def _fit_predict(
     data: FeatureSet, labelled: Tensor, features: Tensor, lengths: Tensor | None, settings: DeepScn
 ) -> NDArray[np.float32]:
     train, validation = data.splits["train"], data.splits["validation"]
-    labels = train.labels[labelled]
+    labels, running = train.labels[labelled], train.running(labelled.nonzero().flatten())
     levels = cumulative_mean(train.features[labelled])
-    mean, deviation = levels.mean((0, 1)), levels.std((0, 1), correction=0)
+    every = levels.flatten(0, 1) if running is None else levels[running]
+    mean, deviation = every.mean(0), every.std(0, correction=0)
     deviation = deviation.masked_fill(deviation < 1e-6, 1)
     levels = (levels - mean) / deviation
     layers: list[Tensor] = []
     for _ in range(settings.layers):
-        layers.append(solve_layer(levels, labels, settings))
+        layers.append(solve_layer(levels, labels, settings, running))
         levels = apply_layer(layers[-1], levels)
 
-    def outputs(clips: Tensor) -> Tensor:
+    def scores(weights: Tensor, clips: Tensor, own: Tensor | None) -> Tensor:
         found = (cumulative_mean(clips.to(mean.device)) - mean) / deviation
         for layer in layers:
             found = apply_layer(layer, found)
-        return found
+        every = _with_one(found) @ weights
+        return every if own is None else at_ratios(every, own.to(mean.device))
 
-    seen = outputs(validation.features)
-    weights = ridge_regressions(levels, F.one_hot(labels, data.num_classes), RIDGES)
-    best = weights[best_on_validation((_scores(each, seen) for each in weights), validation.labels)]
-    probabilities: NDArray[np.float32] = _scores(best, outputs(features)).softmax(-1).cpu().numpy()
+    weights = ridge_regressions(levels, F.one_hot(labels, data.num_classes), RIDGES, running)
+    found = (scores(each, validation.features, validation.lengths) for each in weights)
+    best = weights[best_on_validation(found, validation.labels)]
+    probabilities: NDArray[np.float32] = scores(best, features, lengths).softmax(-1).cpu().numpy()
     return probabilities
 
 
-def solve_layer(levels: Tensor, labels: Tensor, settings: DeepScn) -> Tensor:
+def solve_layer(levels: Tensor, labels: Tensor, settings: DeepScn, running: Tensor | None = None) -> Tensor:
     """Solve for the weights of one layer.
 
     Args:
         levels: (clips, N, D), x of the clips.
         labels: (clips,).
         settings: the share of missing entries as `dropout`, α as `order`, β as `pull`.
+        running: (clips, N) bool, which levels the clips have; None: all.
 
     Returns:
         W (D, D + 1); the last column belongs to the constant, which is never missing.
     """
     kept = levels.new_full((levels.shape[2] + 1,), 1 - settings.dropout, dtype=torch.float64)
     kept[-1] = 1
-    each = levels.unbind(1)  # N times (clips, D)
-    scatter = _products((_with_one(level), _with_one(level)) for level in each)
-    target = _products((_with_one(level), each[-1]) for level in each)
+    each, there = levels.unbind(1), _there(levels, running)  # N times (clips, D) and (clips, 1)
+    last = each[-1] if running is None else levels[torch.arange(len(levels)), running.sum(1) - 1]
+    scatter = _products((row, row) for row in map(_row, each, there))
+    target = _products((row, last) for row in map(_row, each, there))
     system = scatter * kept[:, None] * kept  # E x̃x̃ᵀ except for the diagonal
     system.diagonal().copy_(scatter.diagonal() * kept)  # an entry of the diagonal has one random factor, not two
     if settings.order:
-        changes = (later - now for now, later in pairwise(each))
+        changes = (_only(later - now, own) for (now, later), own in zip(pairwise(each), there[1:], strict=True))
         system[:-1, :-1] += settings.order * _products((change, change) for change in changes)
     if settings.pull:
         of_class = F.one_hot(labels).to(levels.dtype)  # (clips, C)
-        mean = of_class.T @ levels.mean(1) / of_class.sum(0).clamp(min=1)[:, None]  # (C, D)
-        apart = (level - mean[labels] for level in each)
+        of_clip = segment_mean(levels.transpose(1, 2), None if running is None else running[:, None])  # (clips, D)
+        mean = of_class.T @ of_clip / of_class.sum(0).clamp(min=1)[:, None]  # (C, D)
+        apart = (_only(level - mean[labels], own) for level, own in zip(each, there, strict=True))
         system[:-1, :-1] += settings.pull * _products((gap, gap) for gap in apart)
     system.diagonal().add_(SMALLEST * system.diagonal().mean())
     solution: Tensor = torch.linalg.solve(system, target * kept[:, None])  # (D + 1, D)
@@ -107,18 +115,21 @@ def apply_layer(weights: Tensor, levels: Tensor) -> Tensor:
     return (levels @ weights[:, :-1].T + weights[:, -1]).tanh()
 
 
-def ridge_regressions(levels: Tensor, one_hot: Tensor, ridges: Sequence[float]) -> list[Tensor]:
+def ridge_regressions(
+    levels: Tensor, one_hot: Tensor, ridges: Sequence[float], running: Tensor | None = None
+) -> list[Tensor]:
     """Regress labels on the outputs of all levels, once for each strength of the ridge.
 
     Args:
         levels: (clips, N, D).
         one_hot: (clips, C).
         ridges: strengths, relative to the mean of the diagonal of the Gram matrix.
+        running: (clips, N) bool, which levels the clips have; None: all.
 
     Returns:
         Weights, each (D + 1, C); the ridge includes the constant.
     """
-    each = [_with_one(level) for level in levels.unbind(1)]
+    each = list(map(_row, levels.unbind(1), _there(levels, running)))
     gram = _products((level, level) for level in each)
     target = _products((level, one_hot.to(levels.dtype)) for level in each)
     values, vectors = torch.linalg.eigh(gram)
@@ -127,8 +138,19 @@ def ridge_regressions(levels: Tensor, one_hot: Tensor, ridges: Sequence[float]) 
     return [(vectors @ (rotated / (values.clamp(min=0) + own)[:, None])).to(levels.dtype) for own in strengths]
 
 
-def _scores(weights: Tensor, levels: Tensor) -> Tensor:
-    return _with_one(levels) @ weights
+def _there(levels: Tensor, running: Tensor | None) -> Sequence[Tensor | None]:
+    """Return for each level which clips have it, N times (clips, 1) bool; None: all clips have it."""
+    return [None] * levels.shape[1] if running is None else running[..., None].unbind(1)
+
+
+def _only(values: Tensor, there: Tensor | None) -> Tensor:
+    """Return values (clips, ·) with zeros in the rows of clips that do not have the level."""
+    return values if there is None else values.where(there, 0)
+
+
+def _row(level: Tensor, there: Tensor | None) -> Tensor:
+    """Return a level with its constant, and zeros for clips that do not have it: (clips, D) → (clips, D + 1)."""
+    return _only(_with_one(level), there)
 
 
 def _with_one(levels: Tensor) -> Tensor:
@@ -148,5 +170,6 @@ DEEP_SCN = ClassicalMethod(
     section="deep_scn",
     settings=DeepScn,
     published="DeepSCN",
+    takes_lengths=True,
     outputs_are_probabilities=False,
 )

@@ -1,6 +1,7 @@
 """Clips that differ in their number of segments: losses, moments, mixing, training, and the ten observation ratios."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -201,10 +202,14 @@ def test_probabilities_are_those_at_the_ratios(
     assert np.array_equal(found[4, 9], every[4, 4])
 
 
-@pytest.mark.parametrize("method", ["deep_scn"])
-def test_methods_that_need_equal_lengths_are_refused_by_name(recipe: Recipe, method: str) -> None:
+def test_all_methods_take_lengths_and_one_that_does_not_is_refused_by_name(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     extract = {"backbone": "joints", "weights": "none", "segment_seconds": 0.3, "frame_rate": 30}
-    timed = Recipe.model_validate(recipe.model_dump() | {"extract": extract, "methods": ["without", method]})
-    with pytest.raises(UserError, match=f"method {method} needs the same number of segments"):
-        make_training_plan(timed)
+    timed = Recipe.model_validate(recipe.model_dump() | {"extract": extract, "methods": list(METHODS)})
+    assert make_training_plan(timed).methods == tuple(METHODS)
+    mine = replace(METHODS["knn"], title="Mine", takes_lengths=False)
+    monkeypatch.setitem(METHODS, "mine", mine)
+    with pytest.raises(UserError, match="method mine needs the same number of segments"):
+        make_training_plan(timed, ["without", "mine"])
     assert make_training_plan(timed, ["without", "with"]).methods == ("without", "with")
