@@ -24,8 +24,11 @@ EVERY = list(METHODS)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def write_inputs(folder: Path, per_class: int, apart: float) -> PipelineInputs:
-    """Write a manifest of two classes and a cache in which the means of the classes differ by `apart`."""
+def write_inputs(folder: Path, per_class: int, apart: float, timed: bool = False) -> PipelineInputs:
+    """Write a manifest of two classes and a cache in which the means of the classes differ by `apart`.
+
+    `timed`: segments last a fixed time, and the clips have 1, 2, … N of them.
+    """
     random = np.random.default_rng(0)
     clips = pd.DataFrame(
         [
@@ -37,11 +40,12 @@ def write_inputs(folder: Path, per_class: int, apart: float) -> PipelineInputs:
         columns=list(COLUMNS),
     )
     write_manifest(Manifest(clips, CLASSES), folder / "m.csv")
-    rows = [
-        Row(clip, (random.normal(size=(N, D)) + apart * label).astype(np.float32), 30, True)
-        for clip, label in zip(clips["clip_id"], clips["label"], strict=True)
-    ]
-    write_cache(folder / "f.h5", rows, clips["clip_id"].tolist(), (N, D), {"backbone": "none", "weights": "none"})
+    rows, settings = [], {"backbone": "none", "weights": "none"} | ({"segment_seconds": 0.5} if timed else {})
+    for number, (clip, label) in enumerate(zip(clips["clip_id"], clips["label"], strict=True)):
+        features, own = (random.normal(size=(N, D)) + apart * label).astype(np.float32), 1 + number % N
+        features[own if timed else N :] = 0
+        rows.append(Row(clip, features, 30, True, own if timed else None))
+    write_cache(folder / "f.h5", rows, clips["clip_id"].tolist(), (N, D), settings)
     return PipelineInputs(folder / "out", manifest=folder / "m.csv", caches={"features": folder / "f.h5"})
 
 
@@ -78,6 +82,17 @@ def test_every_method_ends_in_a_table_with_few_clips(tmp_path: Path, per_class: 
     assert_probabilities(inputs.out, EVERY)
     assert list(result.scores) == [METHODS[method].title for method in EVERY]
     assert result.table_file.read_text().count("| this run") == len(EVERY)
+
+
+@pytest.mark.parametrize("labels", [{}, {"fraction": 0.5, "rows_per_batch": 1}])
+def test_every_method_takes_clips_that_differ_in_their_number_of_segments(
+    tmp_path: Path, labels: dict[str, float]
+) -> None:
+    inputs = write_inputs(tmp_path, 4, apart=3, timed=True)
+    result = reproduce(make_recipe(EVERY, labels=labels), inputs, Machine(device="cpu"), notify=lambda text: None)
+    assert_probabilities(inputs.out, EVERY)
+    for runs in result.scores.values():
+        assert all(run.accuracy.shape == (10,) and run.protocol == "made-up-segments-0.5s" for run in runs)
 
 
 @pytest.mark.parametrize("k", [*knn.K, 2, 20])
