@@ -1,9 +1,10 @@
 """Which part of each training clip an epoch uses: a random run of its segments, and one drawn observation ratio.
 
-A live action begins and ends at unknown times. With `training.random_cut` every training clip is cut in each epoch: of
-its M segments it keeps K, where K is drawn evenly from 1 … M, and they begin at a segment that is drawn evenly from
-those that leave room for K. So short and long runs, with and without the beginning of the action, are equally likely,
-and there is no number to choose. Student and teacher get the cut clip, and its losses are over its K segments.
+A live action begins and ends at unknown times. `training.random_cut` is the share of the training clips that an epoch
+cuts, each clip with this probability. Of the M segments of such a clip it keeps K, where K is drawn evenly from 1 … M,
+and they begin at a segment that is drawn evenly from those that leave room for K. So short and long runs, with and
+without the beginning of the action, all occur. Student and teacher get the cut clip, and its losses are over its K
+segments.
 
 With `training.ratios = "drawn"` one of these segments is drawn evenly for each clip in each epoch, and only the output
 after it counts in the losses.
@@ -64,8 +65,10 @@ class EpochParts:
         self._starts: Tensor | None = None
         self._counted: Tensor | None = None
         if training.random_cut:
-            drawn = uniform(seeds, epoch, CUT, 2, count).to(device)
-            self._starts, self._lengths = cut(self._lengths, drawn)
+            drawn = uniform(seeds, epoch, CUT, 3, count).to(device)
+            is_cut = drawn[:, 2] < training.random_cut
+            starts, kept = cut(self._lengths, drawn[:, :2])
+            self._starts, self._lengths = starts.where(is_cut, 0), kept.where(is_cut, self._lengths)
         if training.ratios == "drawn":
             self._counted = (uniform(seeds, epoch, RATIO, count).to(device) * self._lengths).long()
 

@@ -19,9 +19,9 @@ LEAST_EPOCHS, LEAST_UPDATES = 100, 3000
 MOST_AUTO_EPOCHS = 1000  # with one or two batches an epoch, its validation would take longer than its updates
 
 
-def _is_false(value: object) -> bool:
+def _is_zero(value: object) -> bool:
     """Tell whether an option is off. It is not written then, so records of recipes without it stay as they were."""
-    return value is False
+    return value == 0
 
 
 def _is_all(value: object) -> bool:
@@ -71,11 +71,13 @@ class Training(Config):
     output_dropout: float = Field(default=0.5, ge=0, lt=1)  # share of the state's dimensions, before the classifier
     feature_noise: float = Field(default=0.6, ge=0)  # Gaussian noise, in standard deviations of each dimension
     mixup: float = Field(default=0.5, ge=0, le=0.5)  # largest share of another clip mixed into a clip and its loss
-    random_cut: bool = Field(
-        default=False,
-        exclude_if=_is_false,
-        description="each epoch uses a random run of the segments of each training clip, because a live action begins "
-        "and ends at unknown times; with segment_seconds only",
+    random_cut: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        exclude_if=_is_zero,
+        description="share of the training clips of which an epoch uses a random run of segments, because a live "
+        "action begins and ends at unknown times; with segment_seconds only",
     )
     ratios: Literal["all", "drawn"] = Field(
         default="all",

@@ -89,11 +89,11 @@ def test_lengths_are_drawn_evenly_and_so_are_the_starts_that_they_leave() -> Non
 
 def test_a_cut_is_that_of_numpy_and_its_numbers_stay_as_they_are() -> None:
     """Golden numbers: other draws would be other weights for the same recipe and seed."""
-    cutting = parts([0, 3], epoch=5, random_cut=True)(all_rows(2))
+    cutting = parts([0, 3], epoch=5, random_cut=1.0)(all_rows(2))
     assert cutting.running is not None and cutting.counted is None
     for row, seed in enumerate([0, 3]):
         state = np.random.SeedSequence((seed, 5, 4)).generate_state(1, np.uint64)[0]
-        drawn = torch.rand(2, 4, generator=torch.Generator().manual_seed(int(state)), dtype=torch.float64).numpy()
+        drawn = torch.rand(3, 4, generator=torch.Generator().manual_seed(int(state)), dtype=torch.float64).numpy()
         for clip, length in enumerate(LENGTHS.tolist()):
             kept = 1 + int(drawn[0, clip] * length)
             start = int(drawn[1, clip] * (length - kept + 1))
@@ -106,6 +106,20 @@ def test_a_cut_is_that_of_numpy_and_its_numbers_stay_as_they_are() -> None:
         [30, 0, 0, 0, 0],
         [41, 0, 0, 0, 0],
     ]
+
+
+def test_a_share_of_the_clips_is_cut_and_the_others_are_whole() -> None:
+    """Those that are cut are cut as they are where all are."""
+    whole, count = clips(torch.full((4,), N)), 0
+    for epoch in range(1, 201):
+        some, every = (
+            EpochParts([1], epoch, whole, Training(random_cut=share))(all_rows(1)).features[0] for share in (0.3, 1.0)
+        )
+        for clip in range(4):
+            is_whole = torch.equal(some[clip], whole.features[clip])
+            assert is_whole or torch.equal(some[clip], every[clip])
+            count += not is_whole
+    assert count / 800 == pytest.approx(0.3 * (1 - 1 / N), abs=0.05)  # one run of N keeps all segments
 
 
 def test_a_run_is_moved_to_the_front() -> None:
@@ -130,9 +144,9 @@ def test_nothing_is_changed_unless_asked_for(lengths: Tensor | None) -> None:
 def test_one_segment_that_the_clip_has_is_drawn_evenly(lengths: Tensor | None, cuts: bool) -> None:
     found = torch.zeros(4, N)
     for epoch in range(1, 401):
-        _, running, counted = parts([4], epoch, lengths, ratios="drawn", random_cut=cuts and lengths is not None)(
-            all_rows(1)
-        )
+        _, running, counted = parts(
+            [4], epoch, lengths, ratios="drawn", random_cut=float(cuts and lengths is not None)
+        )(all_rows(1))
         assert counted is not None and (counted.sum(-1) == 1).all()
         assert running is None or not (counted & ~running).any()
         found += counted[0]
@@ -142,7 +156,7 @@ def test_one_segment_that_the_clip_has_is_drawn_evenly(lengths: Tensor | None, c
 
 
 def test_who_trains_beside_a_model_and_the_order_of_the_clips_make_no_difference() -> None:
-    asked: dict[str, Any] = {"random_cut": True, "ratios": "drawn"}
+    asked: dict[str, Any] = {"random_cut": 1.0, "ratios": "drawn"}
     together = parts([5, 2, 5], 3, **asked)(all_rows(3))
     for row, seed in enumerate([5, 2, 5]):
         alone = parts([seed], 3, **asked)(all_rows(1).flip(1))
@@ -189,7 +203,7 @@ def test_the_mean_of_all_draws_is_the_loss_of_all_ratios() -> None:
         assert torch.allclose(torch.stack([each[name] for each in drawn]).mean(), share * term)
 
 
-def asked_for(make_recipe: MakeRecipe, cuts: bool = True, ratios: str = "drawn", **training: object) -> Recipe:
+def asked_for(make_recipe: MakeRecipe, cuts: float = 1.0, ratios: str = "drawn", **training: object) -> Recipe:
     recipe = make_recipe(mixup=0.5, feature_noise=0.3, standardize=True)
     own = {"random_cut": cuts, "ratios": ratios} | training
     return recipe.model_copy(update={"training": Training.model_validate(recipe.training.model_dump() | own)})
@@ -313,13 +327,13 @@ def test_options_that_are_off_are_in_no_record(data: FeatureSet, make_recipe: Ma
     assert not {"random_cut", "ratios"} & recipe.model_dump()["training"].keys()
     asked = run_settings(make_training_plan(asked_for(make_recipe), METHODS), data, model, None)["training"]
     assert asked == asked_for(make_recipe).training.model_dump()
-    assert asked["random_cut"] is True and asked["ratios"] == "drawn"
+    assert asked["random_cut"] == 1 and asked["ratios"] == "drawn"
 
 
 def test_validation_clips_are_whole(data: FeatureSet, make_recipe: MakeRecipe) -> None:
     timed, model = of_lengths(data), ModelId("without", 0)
     found = []
-    for cuts in (False, True):
+    for cuts in (0.0, 1.0):
         plan = make_training_plan(asked_for(make_recipe, cuts=cuts), METHODS)
         found.append(ModelTraining([model], plan, timed, [None]).validate())
     assert found[0] == found[1]
@@ -327,7 +341,7 @@ def test_validation_clips_are_whole(data: FeatureSet, make_recipe: MakeRecipe) -
 
 def test_cuts_of_equal_parts_are_refused(data: FeatureSet, make_recipe: MakeRecipe) -> None:
     values = make_recipe().model_dump() | {"extract": {"backbone": "joints", "weights": "none"}}
-    values["training"]["random_cut"] = True
+    values["training"]["random_cut"] = 0.5
     with pytest.raises(
         ValueError, match="training.random_cut needs segment_seconds: equal parts are shares of a whole"
     ):
@@ -343,8 +357,8 @@ def test_cuts_of_equal_parts_are_refused(data: FeatureSet, make_recipe: MakeReci
 
 @pytest.mark.parametrize("method", ["rank_lstm", "ms_lstm", "ts_lstm", "whole_clip", "east"])
 def test_methods_that_need_all_ratios_are_refused_by_name(make_recipe: MakeRecipe, method: str) -> None:
-    recipe = asked_for(make_recipe, cuts=False)
+    recipe = asked_for(make_recipe, cuts=0.0)
     able = "without, teacher_student, self_distillation, with"
     with pytest.raises(UserError, match=f"the loss of method {method} needs all observation ratios.*, {able}$"):
         make_training_plan(recipe, ["without", method])
-    assert make_training_plan(asked_for(make_recipe, cuts=False, ratios="all"), ["without", method])
+    assert make_training_plan(asked_for(make_recipe, cuts=0.0, ratios="all"), ["without", method])
