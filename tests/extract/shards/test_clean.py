@@ -55,6 +55,22 @@ def make(skeletons: Path, out: Path) -> Callable[..., dict[str, LedgerRow]]:
     return make
 
 
+@pytest.fixture(scope="module")
+def finished(drawn_skeletons: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run. Not to be changed."""
+    cache, machine = tmp_path_factory.mktemp("finished") / "out" / "features.h5", Machine(device="cpu", workers=1)
+    clips = drawn_skeletons / "clips.csv"
+    assert not extract(Extraction(clips, drawn_skeletons, cache, RECIPE, machine, SHARDS))
+    return cache.parent
+
+
+@pytest.fixture
+def made(finished: Path, out: Path) -> Path:
+    """The test's own copy of that run: its cache."""
+    shutil.copytree(finished, out.parent)
+    return out
+
+
 def without_clip(skeletons: Path, clip_id: str) -> None:
     clips = pd.read_csv(skeletons / "clips.csv", dtype=str)
     clips[clips["clip_id"] != clip_id].to_csv(skeletons / "clips.csv", index=False)
@@ -66,23 +82,22 @@ def said(*words: str | Path, status: int = 0) -> str:
     return ended.output
 
 
-def test_the_parts_go_and_all_else_stays(make: Callable[..., object], out: Path) -> None:
-    make()
-    before, parts = contents(out.parent), parts_of(out)
+def test_the_parts_go_and_all_else_stays(made: Path) -> None:
+    before, parts = contents(made.parent), parts_of(made)
     size = sum(part.stat().st_size for part in parts)
     assert len(parts) >= SHARDS
 
-    assert clean_run(out, dry_run=True) == Cleaned(len(parts), size, 0)
-    assert contents(out.parent) == before, "a dry run changes nothing"
+    assert clean_run(made, dry_run=True) == Cleaned(len(parts), size, 0)
+    assert contents(made.parent) == before, "a dry run changes nothing"
 
-    assert clean_run(out) == Cleaned(len(parts), size, 0)
-    cleaned = RunFolder(out).folder / "cleaned.json"
+    assert clean_run(made) == Cleaned(len(parts), size, 0)
+    cleaned = RunFolder(made).folder / "cleaned.json"
     left = {path: content for path, content in before.items() if path not in parts}
-    after = contents(out.parent)
+    after = contents(made.parent)
     assert after.pop(cleaned) and after == left
 
-    assert clean_run(out) == Cleaned(0, 0, 0)
-    assert contents(out.parent) == left | {cleaned: cleaned.read_bytes()}
+    assert clean_run(made) == Cleaned(0, 0, 0)
+    assert contents(made.parent) == left | {cleaned: cleaned.read_bytes()}
 
 
 def test_a_cleaned_run_is_finished(make: Callable[..., object], skeletons: Path, out: Path) -> None:
@@ -176,12 +191,11 @@ def test_parts_with_clips_that_the_cache_lacks_stay(make: Callable[..., object],
     assert parts_of(out) == [kept] and count > 1
 
 
-def test_a_damaged_part_stays(make: Callable[..., object], out: Path) -> None:
-    make()
-    part = parts_of(out)[0]
+def test_a_damaged_part_stays(made: Path) -> None:
+    part = parts_of(made)[0]
     part.write_bytes(part.read_bytes()[:-1])
-    assert clean_run(out).kept == 1
-    assert parts_of(out) == [part]
+    assert clean_run(made).kept == 1
+    assert parts_of(made) == [part]
 
 
 @pytest.mark.parametrize("how", ["removed", "damaged"])
@@ -254,41 +268,37 @@ def test_what_is_not_finished_or_not_its_own_is_refused(
     assert len(parts_of(out)) >= SHARDS
 
 
-def test_without_a_run_folder_there_is_nothing_to_do(make: Callable[..., object], out: Path) -> None:
-    make()
-    shutil.rmtree(RunFolder(out).folder)
-    assert clean_run(out) == Cleaned(0, 0, 0)
-    assert list(out.parent.iterdir()) == [out]
+def test_without_a_run_folder_there_is_nothing_to_do(made: Path) -> None:
+    shutil.rmtree(RunFolder(made).folder)
+    assert clean_run(made) == Cleaned(0, 0, 0)
+    assert list(made.parent.iterdir()) == [made]
 
 
 @pytest.mark.parametrize("which", [".", "shards", "shards/00001"])
-def test_links_are_not_followed(make: Callable[..., object], out: Path, tmp_path: Path, which: str) -> None:
-    make()
-    folder, elsewhere = RunFolder(out).folder / which, tmp_path / "elsewhere"
+def test_links_are_not_followed(made: Path, tmp_path: Path, which: str) -> None:
+    folder, elsewhere = RunFolder(made).folder / which, tmp_path / "elsewhere"
     folder.resolve().rename(elsewhere)
     Path(os.path.normpath(folder)).symlink_to(elsewhere)
     before = contents(elsewhere)
     with pytest.raises(UserError, match="is a link, and clean follows no links"):
-        clean_run(out)
+        clean_run(made)
     assert contents(elsewhere) == before
 
 
-def test_files_that_are_links_and_files_of_others_stay(make: Callable[..., object], out: Path, tmp_path: Path) -> None:
-    make()
-    part = parts_of(out)[0]
+def test_files_that_are_links_and_files_of_others_stay(made: Path, tmp_path: Path) -> None:
+    part = parts_of(made)[0]
     (tmp_path / "mine.safetensors").write_bytes(part.read_bytes())
     part.unlink()
     part.symlink_to(tmp_path / "mine.safetensors")
-    (RunFolder(out).folder / "notes.safetensors").write_text("mine")
-    clean_run(out)
-    assert sorted(parts_of(out)) == sorted([part, RunFolder(out).folder / "notes.safetensors"])
+    (RunFolder(made).folder / "notes.safetensors").write_text("mine")
+    clean_run(made)
+    assert sorted(parts_of(made)) == sorted([part, RunFolder(made).folder / "notes.safetensors"])
     assert (tmp_path / "mine.safetensors").exists()
 
 
-def test_not_while_a_worker_is_at_work(make: Callable[..., object], out: Path) -> None:
-    make()
-    folder = RunFolder(out).folder / "shards" / "00001"
+def test_not_while_a_worker_is_at_work(made: Path) -> None:
+    folder = RunFolder(made).folder / "shards" / "00001"
     with ShardFolder(folder), pytest.raises(BusyError, match="another process is at work on"):
-        clean_run(out)
-    assert verify_cache(out).problems() == []
-    assert clean_run(out).parts and parts_of(out) == []
+        clean_run(made)
+    assert verify_cache(made).problems() == []
+    assert clean_run(made).parts and parts_of(made) == []
