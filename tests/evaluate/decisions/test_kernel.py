@@ -4,9 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.kernel_ridge import KernelRidge
-from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.svm import OneClassSVM
 
 from evaluate.decisions.calimera import CALIMERA, FittedCalimera, calimera_measures
 from evaluate.decisions.kernel import kernel_sum
@@ -30,6 +27,9 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The objects of scikit-learn that a test fits, in order."""
+    from sklearn.kernel_ridge import KernelRidge
+    from sklearn.svm import OneClassSVM
+
     objects: list[Any] = []
     for kind in (KernelRidge, OneClassSVM):
 
@@ -42,6 +42,8 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_the_sum_is_that_of_scikit_learn_s_kernel() -> None:
+    from sklearn.metrics.pairwise import rbf_kernel
+
     chance = np.random.default_rng(0)
     values, points, weights = chance.normal(size=(7, 3)), chance.normal(size=(11, 3)), chance.normal(size=11)
     expected = rbf_kernel(values, points, gamma=0.7) @ weights

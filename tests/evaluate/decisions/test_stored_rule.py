@@ -1,5 +1,6 @@
 """A stored rule decides as the fitted one, causally; and its file is checked."""
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +54,12 @@ def stored(name: str, price: float = 0.2, levels: int = LEVELS) -> StoredRule:
     )
 
 
-BY_NAME = {name: stored(name) for name in RULES}
+@functools.cache
+def by_name(name: str) -> StoredRule:
+    """Return a rule that is fitted once, when a test needs it and not when the tests are collected."""
+    return stored(name)
+
+
 # Few different values, so that classes are equally probable and weighted sums are exactly 0.
 LOGITS = arrays(np.float32, (5, LEVELS, CLASSES), elements=st.sampled_from([-30, -1, 0, 0.5, 1, 2, 30]))
 
@@ -64,7 +70,7 @@ LOGITS = arrays(np.float32, (5, LEVELS, CLASSES), elements=st.sampled_from([-30,
 def test_no_decision_depends_on_later_levels_or_other_recordings(
     name: str, logits: np.ndarray, other: np.ndarray
 ) -> None:
-    rule = BY_NAME[name]
+    rule = by_name(name)
     probabilities, later = (np.exp(own) / np.exp(own).sum(axis=2, keepdims=True) for own in (logits, other))
     whole = rule.decided(probabilities)
     assert whole.shape == probabilities.shape[:2] and whole.dtype == bool and whole[:, -1].all()
@@ -78,7 +84,7 @@ def test_no_decision_depends_on_later_levels_or_other_recordings(
 
 @EVERY_RULE
 def test_it_decides_as_the_fitted_rule_at_its_temperature(name: str) -> None:
-    rule, probabilities = BY_NAME[name], drawn(1)[0]
+    rule, probabilities = by_name(name), drawn(1)[0]
     expected = rule.fitted.stops(scale(probabilities, TEMPERATURE))
     expected[:, -1] = True
     found = rule.decided(probabilities)
@@ -107,13 +113,13 @@ def test_the_file_has_all_of_it(name: str, levels: int, tmp_path: Path) -> None:
 
 @EVERY_RULE
 def test_a_fitted_rule_is_arrays_and_numbers(name: str) -> None:
-    for value in vars(BY_NAME[name].fitted).values():
+    for value in vars(by_name(name).fitted).values():
         assert isinstance(value, float | int) or (isinstance(value, np.ndarray) and value.dtype == np.float64)
 
 
 def test_every_changed_byte_of_the_arrays_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "rule.safetensors"
-    write_rule(path, BY_NAME["economy"])
+    write_rule(path, by_name("economy"))
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)
@@ -148,7 +154,7 @@ def rewrite(path: Path, changes: Mapping[str, Any]) -> None:
 )
 def test_a_rule_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
     path = tmp_path / "rule.safetensors"
-    write_rule(path, BY_NAME["economy"])
+    write_rule(path, by_name("economy"))
     rewrite(path, changes)
     with pytest.raises(UserError, match=sentence) as caught:
         read_rule(path, LEVELS, CLASSES)
@@ -158,7 +164,7 @@ def test_a_rule_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, 
 @EVERY_RULE
 def test_a_rule_for_another_model_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "rule.safetensors"
-    write_rule(path, BY_NAME[name])
+    write_rule(path, by_name(name))
     for size in ((LEVELS + 1, CLASSES), (LEVELS, CLASSES + 1)):
         with pytest.raises(UserError, match=f"is for {LEVELS} segments and 3 classes, and the model has {size[0]} and"):
             read_rule(path, *size)
