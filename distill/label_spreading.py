@@ -43,19 +43,39 @@ def spread_labels(
         settings: number of neighbours, and r.
         lengths: (clips,), how many segments each clip has, if they differ.
     """
+    given = given_labels(labels, labelled, num_classes).to(features.dtype)
+    reached = spread(similarity_graph(features, settings, lengths), given, settings.reach)
+    return torch.where(labelled[:, None], given, reached)
+
+
+def given_labels(labels: Tensor, labelled: Tensor, num_classes: int) -> Tensor:
+    """Return the labels as rows (clips, C) with a 1; zeros for clips that are not `labelled`."""
+    return F.one_hot(labels.where(labelled, 0), num_classes) * labelled[:, None]
+
+
+def similarity_graph(features: Tensor, settings: Spreading, lengths: Tensor | None = None) -> Tensor:
+    """Return the normalised graph of clips (clips, clips), sparse. Arguments as in `spread_labels`."""
     mean, deviation = moments(features, lengths)
     every = features if lengths is None else stretched(features, lengths)
     whole = F.normalize(((every - mean) / deviation).flatten(1), dim=1)  # (clips, N D)
-    graph = _normalised(*_neighbours(whole, min(settings.neighbours, len(whole) - 1)), len(whole))
-    given = F.one_hot(labels.where(labelled, 0), num_classes) * labelled[:, None].to(features.dtype)
+    return _normalised(*_neighbours(whole, min(settings.neighbours, len(whole) - 1)), len(whole))
+
+
+def spread(graph: Tensor, given: Tensor, reach: float) -> Tensor:
+    """Return the class probabilities (clips, C) that reach each clip.
+
+    Args:
+        graph: as `similarity_graph` returns it.
+        given: (clips, C), how much of each class each clip gives; not negative.
+        reach: r, below 1.
+    """
     reached = moved = given
-    while settings.reach and moved.amax() > SMALLEST:
-        moved = settings.reach * torch.sparse.mm(graph, moved)
+    while reach and moved.amax() > SMALLEST:
+        moved = reach * torch.sparse.mm(graph, moved)
         reached = reached + moved
-    # A clip that no label reaches gets the same probability for every class.
+    # A clip that nothing reaches gets the same probability for every class.
     total = reached.sum(1, keepdim=True)
-    shares = torch.where(total > 0, reached / total.clamp(min=torch.finfo(total.dtype).tiny), 1 / num_classes)
-    return torch.where(labelled[:, None], given, shares)
+    return torch.where(total > 0, reached / total.clamp(min=torch.finfo(total.dtype).tiny), 1 / given.shape[1])
 
 
 def stretched(features: Tensor, lengths: Tensor) -> Tensor:

@@ -135,6 +135,8 @@ class Method(Entry):
         targets: returns the method's own targets (clips, C) of the training clips. Its arguments are the data,
             `labelled` (clips,), the settings and the teacher. It is called once, before the training. If it is given,
             the loss gets the targets and no outputs of the teacher.
+        judge_targets: returns how right the sources of the targets are on the validation clips, by name, in [0, 1]. It
+            has the same arguments. The run folder of a training with few labels has the result, in `targets.json`.
         takes_lengths: the loss reads `LossInputs.running`, so the clips may differ in their number of segments.
         takes_drawn_ratios: the loss reads `LossInputs.counted`, so that one output of each clip can count alone.
         needs_tau: Eq. 2 is part of the loss. Then τ must be smaller than N, and the settings have `beta` and `tau`.
@@ -151,6 +153,7 @@ class Method(Entry):
     parameters: Callable[[int, int], Mapping[str, Tensor]] = no_parameters
     imitates_states: bool = False
     targets: Callable[[FeatureSet, Tensor, Any, Classifier | None], Tensor] | None = None
+    judge_targets: Callable[[FeatureSet, Tensor, Any, Classifier | None], Mapping[str, float]] | None = None
     takes_lengths: bool = False
     takes_drawn_ratios: bool = False
     needs_tau: bool = False

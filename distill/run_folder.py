@@ -2,6 +2,7 @@
 
     recipe.json         what determines the weights, the versions, and the whole recipe
     labelled.txt        the labelled clips, if only some clips have a label
+    targets.json        see `target_record`
     model.json          what is needed to recognise new recordings, see `model_description`
     and the files of `common.training_run`: curves, resume state, weights, completion
 

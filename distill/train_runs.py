@@ -37,6 +37,7 @@ from distill.run_folder import (
 from distill.run_settings import data_settings, run_settings
 from distill.side_by_side import models_at_once, shape, train_together
 from distill.standardisation import fold, moments
+from distill.target_record import record_targets
 from distill.training import new_network
 from distill.training_plan import TrainingPlan, check_classes, check_cuts, check_lengths, check_num_segments
 from distill.training_state import EpochResult, ModelId, TrainingState
@@ -193,6 +194,7 @@ class _Trainer:
         kind = self.plan.trained[run.model.method].method.network
         save_classifier(run.folder / WEIGHTS, kind, weights, {"selected": scores, "settings": self.settings[run]})
         write_metrics(run.folder / METRICS, [epoch.as_row() for epoch in history])
+        record_targets(run, self.plan, self.data, self.teachers)
         _describe(run, self.plan, self.data)
         write_completion(
             run.folder,

@@ -1,10 +1,10 @@
-"""Our method for few labels: the better of two teachers classifies each whole clip once. It is not in the paper.
+"""Our method for few labels: two teachers classify each whole clip once. It is not in the paper.
 
-The target q_i of a training clip is its label, if it has one. Otherwise q_i is the prediction for the whole clip by the
-teacher that is right about more validation clips:
+The target q_i of a training clip is its label, if it has one. Otherwise q_i is what two teachers agree on
+(`distill.agreed_labels`):
 
-    the BiGRU, mean over segments:  q_i = 1/N Σ_n T(x_i)_n
-    the graph of similar clips:     q_i = one_hot(argmax_c F_ic)      (`distill.label_spreading`)
+    the BiGRU, mean over segments:  T_i = 1/N Σ_n T(x_i)_n
+    the graph of similar clips:     G_i                          (`distill.label_spreading`)
 
 The student learns the target at every segment: L = 1/N Σ_n KL(q_i || S(x_n)). Where clips differ in their number of
 segments, both means are over the segments that a clip has, and the graph compares stretched clips.
@@ -13,32 +13,70 @@ With few labels the teacher limits the student, and which teacher is better depe
 clips only. A graph uses all clips, but depends on distances. With all labels this method is the baseline.
 """
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from distill.agreed_labels import agreed_labels
 from distill.feature_set import FeatureSet, Split
-from distill.label_spreading import Spreading, spread_labels
+from distill.label_spreading import Spreading, given_labels, similarity_graph, spread
 from distill.losses import Losses, segment_mean
 from distill.method import LossInputs, Method, student_size
 from distill.models import Classifier, Outputs, predict_outputs
+
+
+class Predictions(NamedTuple):
+    """The probabilities (clips, C) of the same clips by the BiGRU, by the graph, and where they agree."""
+
+    teacher: Tensor
+    graph: Tensor
+    both: Tensor
 
 
 def targets(data: FeatureSet, labelled: Tensor, settings: Spreading, teacher: Classifier | None) -> Tensor:
     """Return the targets q (clips, C) of the training clips. Only labels of `labelled` clips (clips,) are read."""
     assert teacher is not None
     train = data.splits["train"]
-    given = F.one_hot(train.labels.where(labelled, 0), data.num_classes).to(train.features.dtype)
     if labelled.all():
-        return given
-    by_graph = accuracy(graph_prediction(data, labelled, settings, with_validation=True), data)
-    by_teacher = accuracy(teacher_prediction(teacher, data.splits["validation"]), data)
-    if by_graph > by_teacher:
-        prediction = graph_prediction(data, labelled, settings, with_validation=False)
-        prediction = F.one_hot(prediction.argmax(1), data.num_classes).to(given.dtype)
-    else:
-        prediction = teacher_prediction(teacher, train)
-    return torch.where(labelled[:, None], given, prediction)
+        return F.one_hot(train.labels, data.num_classes).to(train.features.dtype)
+    return predictions([train], data.num_classes, labelled, settings, teacher).both
+
+
+def judge_targets(
+    data: FeatureSet, labelled: Tensor, settings: Spreading, teacher: Classifier | None
+) -> dict[str, float]:
+    """Return the accuracy of the BiGRU, of the graph and of both together on the validation clips.
+
+    Validation clips are then nodes of the graph without a label. Their labels are read for this accuracy only.
+    """
+    assert teacher is not None
+    train, validation = data.splits["train"], data.splits["validation"]
+    known = torch.cat([labelled, torch.zeros_like(validation.labels, dtype=torch.bool)])
+    found = predictions([train, validation], data.num_classes, known, settings, teacher)
+    return {name: accuracy(each[len(train.labels) :], validation.labels) for name, each in found._asdict().items()}
+
+
+def predictions(
+    splits: list[Split], num_classes: int, labelled: Tensor, settings: Spreading, teacher: Classifier
+) -> Predictions:
+    """Return what the teachers say about the clips of some splits, one after another.
+
+    Args:
+        splits: the clips.
+        num_classes: C.
+        labelled: (clips,) bool; only these labels are read.
+        settings: of the graph.
+        teacher: the BiGRU.
+    """
+    labels, features = (torch.cat([getattr(split, name) for split in splits]) for name in ("labels", "features"))
+    lengths = [split.lengths for split in splits if split.lengths is not None]
+    given = given_labels(labels, labelled, num_classes).to(features.dtype)
+    graph = similarity_graph(features, settings, torch.cat(lengths) if lengths else None)
+    by_teacher = torch.cat([teacher_prediction(teacher, split) for split in splits])
+    by_graph = spread(graph, given, settings.reach)
+    return Predictions(by_teacher, by_graph, agreed_labels(by_teacher, by_graph, given, graph, settings.reach))
 
 
 def teacher_prediction(teacher: Classifier, clips: Split) -> Tensor:
@@ -52,30 +90,9 @@ def teacher_prediction(teacher: Classifier, clips: Split) -> Tensor:
     return probabilities.where(own, 0).sum(1) / clips.lengths[:, None]
 
 
-def graph_prediction(data: FeatureSet, labelled: Tensor, settings: Spreading, with_validation: bool) -> Tensor:
-    """Return the probabilities (clips, C) of clips in the graph: of the training clips, or of the validation clips if
-    `with_validation`, which are then nodes without a label.
-    """
-    train = data.splits["train"]
-    if not with_validation:
-        return spread_labels(train.features, train.labels, labelled, data.num_classes, settings, train.lengths)
-    validation = data.splits["validation"]
-    unknown = torch.zeros_like(validation.labels)
-    lengths = [split.lengths for split in (train, validation) if split.lengths is not None]
-    reached = spread_labels(
-        torch.cat([train.features, validation.features]),
-        torch.cat([train.labels, unknown]),
-        torch.cat([labelled, unknown.bool()]),
-        data.num_classes,
-        settings,
-        torch.cat(lengths) if lengths else None,
-    )
-    return reached[len(train.labels) :]
-
-
-def accuracy(prediction: Tensor, data: FeatureSet) -> float:
-    """Return the accuracy of probabilities (clips, C) on the validation clips."""
-    return (prediction.argmax(1) == data.splits["validation"].labels).double().mean().item()
+def accuracy(prediction: Tensor, labels: Tensor) -> float:
+    """Return the accuracy of probabilities (clips, C) against labels (clips,)."""
+    return (prediction.argmax(1) == labels).double().mean().item()
 
 
 def _loss(outputs: Outputs, inputs: LossInputs, settings: Spreading) -> Losses:
@@ -87,13 +104,14 @@ def _loss(outputs: Outputs, inputs: LossInputs, settings: Spreading) -> Losses:
 
 
 WHOLE_CLIP = Method(
-    title="Better whole-clip teacher (ours)",
+    title="Two whole-clip teachers (ours)",
     network="gru",
     hidden=student_size,
     loss=_loss,
     teacher="teacher",
     unlabelled=True,
     targets=targets,
+    judge_targets=judge_targets,
     takes_lengths=True,
     section="spreading",
     settings=Spreading,

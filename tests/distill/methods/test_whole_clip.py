@@ -1,4 +1,4 @@
-"""The better whole-clip teacher: its loss by loops, which teacher it takes, and whose labels it reads."""
+"""Two whole-clip teachers: the loss by loops, the targets, how they are judged, and whose labels they read."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from distill.agreed_labels import agreed_labels
 from distill.feature_set import FeatureSet
 from distill.label_fraction import labelled_clips
-from distill.label_spreading import Spreading
+from distill.label_spreading import Spreading, given_labels, similarity_graph, spread
 from distill.method import LossInputs, Method
-from distill.methods import whole_clip
-from distill.methods.whole_clip import WHOLE_CLIP, graph_prediction, targets, teacher_prediction
+from distill.methods.whole_clip import WHOLE_CLIP, judge_targets, predictions, targets, teacher_prediction
 from distill.models import Classifier, Outputs, predict_probabilities
 from distill.side_by_side import train_together
 from distill.training_plan import TrainingPlan
@@ -55,34 +55,35 @@ def test_with_all_labels_it_is_the_baseline(
     ]
 
 
-@pytest.mark.parametrize("graph_is_better", [True, False])
-def test_the_teacher_that_validates_better_is_taken(
-    data: FeatureSet, teacher: Classifier, graph_is_better: bool, monkeypatch: pytest.MonkeyPatch
+def test_targets_are_the_labels_and_what_the_teachers_agree_on(data: FeatureSet, teacher: Classifier) -> None:
+    train = data.splits["train"]
+    kept = labelled_clips(train.labels, 0.2, 0)
+    found = targets(data, kept, Spreading(), teacher)
+    given = given_labels(train.labels, kept, data.num_classes).float()
+    graph = similarity_graph(train.features, Spreading())
+    by_graph = spread(graph, given, Spreading().reach)
+    expected = agreed_labels(teacher_prediction(teacher, train), by_graph, given, graph, Spreading().reach)
+    assert torch.equal(found, expected)
+    assert torch.equal(found[kept], given[kept])
+
+
+def test_teachers_are_judged_on_validation_clips_whose_labels_do_not_spread(
+    data: FeatureSet, teacher: Classifier
 ) -> None:
     kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
-    judged = iter([0.7, 0.2] if graph_is_better else [0.7, 0.7])  # the graph is asked first; a tie is the teacher's
-    monkeypatch.setattr(whole_clip, "accuracy", lambda prediction, data: next(judged))
-    found = targets(data, kept, Spreading(), teacher)
-    train = data.splits["train"]
-    assert torch.equal(found[kept].argmax(1), train.labels[kept]) and (found[kept].amax(1) == 1).all()
-    if graph_is_better:
-        expected = graph_prediction(data, kept, Spreading(), with_validation=False).argmax(1)
-        assert torch.equal(found[~kept].argmax(1), expected[~kept]) and (found[~kept].amax(1) == 1).all()
-    else:
-        expected = predict_probabilities(teacher, train.features).mean(1)
-        np.testing.assert_allclose(found[~kept].numpy(), expected[~kept.numpy()], rtol=1e-5)
-
-
-def test_it_is_judged_on_validation_clips_whose_labels_do_not_spread(data: FeatureSet) -> None:
-    kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
-    prediction = graph_prediction(data, kept, Spreading(), with_validation=True)
+    judged = judge_targets(data, kept, Spreading(), teacher)
     validation = data.splits["validation"]
-    assert prediction.shape == (len(validation.labels), data.num_classes)
-    lies = replace(validation, labels=(validation.labels + 1) % 3)
-    lied = replace(data, splits={**data.splits, "validation": lies})
-    assert torch.equal(prediction, graph_prediction(lied, kept, Spreading(), with_validation=True))
-    assert whole_clip.accuracy(prediction, data) == (prediction.argmax(1) == validation.labels).double().mean()
-    assert whole_clip.accuracy(prediction, lied) != whole_clip.accuracy(prediction, data)
+    both = [data.splits["train"], validation]
+    known = torch.cat([kept, torch.zeros(len(validation.labels), dtype=torch.bool)])
+    found = predictions(both, data.num_classes, known, Spreading(), teacher)
+    hidden = replace(validation, labels=(validation.labels + 1) % 3)
+    again = predictions([both[0], hidden], data.num_classes, known, Spreading(), teacher)
+    assert list(judged) == ["teacher", "graph", "both"]
+    for name in judged:
+        own = getattr(found, name)
+        assert torch.equal(own, getattr(again, name))
+        right = own[len(kept) :].argmax(1) == validation.labels
+        assert judged[name] == right.double().mean().item()
 
 
 def test_hidden_labels_of_training_clips_are_never_read(data: FeatureSet, teacher: Classifier) -> None:
@@ -109,26 +110,16 @@ def test_with_lengths_it_is_the_mean_over_a_clip_s_own_segments(
     np.testing.assert_allclose(teacher_prediction(teacher, validation).numpy(), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("graph_is_better", [True, False])
 def test_targets_do_not_read_what_follows_a_clip(
-    data: FeatureSet,
-    teacher: Classifier,
-    with_lengths: Callable[..., FeatureSet],
-    graph_is_better: bool,
-    monkeypatch: pytest.MonkeyPatch,
+    data: FeatureSet, teacher: Classifier, with_lengths: Callable[..., FeatureSet]
 ) -> None:
     kept = labelled_clips(data.splits["train"].labels, 0.2, 0)
-
-    def found(given: FeatureSet) -> torch.Tensor:
-        judged = iter([0.7, 0.2] if graph_is_better else [0.2, 0.7])
-        monkeypatch.setattr(whole_clip, "accuracy", lambda prediction, data: next(judged))
-        return targets(given, kept, Spreading(), teacher)
-
     zeros, nothing = (with_lengths(data, padding) for padding in (0.0, torch.nan))
-    assert torch.equal(found(zeros), found(nothing))
-    judged = [graph_prediction(each, kept, Spreading(), with_validation=True) for each in (zeros, nothing)]
-    assert torch.equal(*judged)
-    assert not torch.equal(found(zeros), found(data))
+    found = [targets(each, kept, Spreading(), teacher) for each in (zeros, nothing)]
+    assert torch.equal(*found)
+    judged = [judge_targets(each, kept, Spreading(), teacher) for each in (zeros, nothing)]
+    assert judged[0] == judged[1]
+    assert not torch.equal(found[0], targets(data, kept, Spreading(), teacher))
 
 
 def test_clips_that_all_have_n_segments_have_the_targets_and_the_loss_of_equal_parts(
@@ -141,9 +132,8 @@ def test_clips_that_all_have_n_segments_have_the_targets_and_the_loss_of_equal_p
     }
     equal = replace(data, splits=whole)
     assert torch.equal(targets(data, kept, Spreading(), teacher), targets(equal, kept, Spreading(), teacher))
-    for with_validation in (True, False):
-        found = [graph_prediction(each, kept, Spreading(), with_validation) for each in (data, equal)]
-        assert torch.equal(*found)
+    judged = [judge_targets(each, kept, Spreading(), teacher) for each in (data, equal)]
+    assert judged[0] == judged[1]
     for name, split in data.splits.items():
         assert torch.equal(teacher_prediction(teacher, split), teacher_prediction(teacher, whole[name]))
     inputs = make_inputs(WHOLE_CLIP)
