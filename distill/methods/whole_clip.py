@@ -76,7 +76,7 @@ def predictions(
     graph = similarity_graph(features, settings, torch.cat(lengths) if lengths else None)
     by_teacher = torch.cat([teacher_prediction(teacher, split) for split in splits])
     by_graph = spread(graph, given, settings.reach)
-    return Predictions(by_teacher, by_graph, agreed_labels(by_teacher, by_graph, given, graph, settings.reach))
+    return Predictions(by_teacher, by_graph, agreed_labels(by_teacher, by_graph, given))
 
 
 def teacher_prediction(teacher: Classifier, clips: Split) -> Tensor:

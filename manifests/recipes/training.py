@@ -63,8 +63,11 @@ class Training(Config):
     momentum: float = Field(default=0.9, ge=0, lt=1)  # not stated in the paper, as the following
     weight_decay: float = Field(default=0.0, ge=0)  # of SGD
     batch_size: int = Field(default=32, ge=1, le=10**6)  # clips
-    # "auto": 100, and more where that is less than 3,000 updates. The epoch with the best validation AUC is kept.
-    epochs: Annotated[int, Field(ge=1, le=10**6)] | Literal["auto"] = "auto"
+    epochs: Annotated[int, Field(ge=1, le=10**6)] | Literal["auto"] = Field(
+        default="auto",
+        description='"auto": 100, and more where these are less than 3,000 updates of the weights, but at most 1,000. '
+        "The epoch with the best validation AUC is kept",
+    )
     gradient_clip: float = Field(default=5.0, gt=0)  # largest norm of the gradient
     standardize: bool = True  # features to mean 0 and standard deviation 1 over the training clips
     input_dropout: float = Field(default=0.5, ge=0, lt=1)  # share of the feature dimensions, the same at all segments

@@ -62,7 +62,7 @@ def test_targets_are_the_labels_and_what_the_teachers_agree_on(data: FeatureSet,
     given = given_labels(train.labels, kept, data.num_classes).float()
     graph = similarity_graph(train.features, Spreading())
     by_graph = spread(graph, given, Spreading().reach)
-    expected = agreed_labels(teacher_prediction(teacher, train), by_graph, given, graph, Spreading().reach)
+    expected = agreed_labels(teacher_prediction(teacher, train), by_graph, given)
     assert torch.equal(found, expected)
     assert torch.equal(found[kept], given[kept])
 
