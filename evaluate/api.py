@@ -15,6 +15,7 @@ from evaluate.live.store_rule import Stored
 from evaluate.live.store_rule import store_rule as store_rule_with
 from evaluate.live.trained_model import find_model
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress, default_workers, replace_seeds
+from evaluate.pipeline.reproduction import Result
 from evaluate.pipeline.reproduction import reproduce as reproduce_recipe
 from evaluate.pipeline.results import published_beside
 from evaluate.scoring.scored_files import score_files
@@ -51,6 +52,7 @@ class Reproduction(ScoredPredictions):
         figure_file: the accuracy curves as PNG; figure.svg is beside it.
         prediction_files: by method, the predictions file of each seed.
         seconds: how long each stage took.
+        few_labels: the results of the recipe's `[few_labels]`; None: it has none.
     """
 
     folder: Path
@@ -58,6 +60,7 @@ class Reproduction(ScoredPredictions):
     figure_file: Path
     prediction_files: Mapping[str, Sequence[Path]]
     seconds: Mapping[str, float]
+    few_labels: "Reproduction | None" = None
 
 
 def score(predictions: str | Path | Iterable[str | Path], manifest: str | Path | Manifest) -> ScoredPredictions:
@@ -173,6 +176,10 @@ def reproduce(
     )
     machine = Machine(device=device, workers=workers or default_workers(), runtime=runtime)
     result = reproduce_recipe(chosen, inputs, machine, notify, progress)
+    return _reproduction(result)
+
+
+def _reproduction(result: Result) -> Reproduction:
     return Reproduction(
         table=results_frame(result.scores, published_beside(result.manifest, result.scores)),
         scores=result.scores,
@@ -182,6 +189,7 @@ def reproduce(
         figure_file=result.figure_file,
         prediction_files=result.prediction_files,
         seconds=result.seconds,
+        few_labels=None if result.few_labels is None else _reproduction(result.few_labels),
     )
 
 

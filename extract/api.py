@@ -18,7 +18,7 @@ from common.errors import UserError, unknown_name
 from extract.cache import Cache, read_cache
 from extract.machine import Machine
 from extract.skeletons.joint_list import JointList
-from manifests.recipes.recipe import Extract, Pictures
+from manifests.recipes.extraction import Extract, Pictures
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from common.callbacks import Notify, ProgressCallback, no_notice, no_progress
 from extract.machine import Machine
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 @dataclass(frozen=True)

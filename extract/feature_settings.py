@@ -18,7 +18,7 @@ from extract.networks.segment_network import SegmentNetwork
 from extract.segments import SECONDS_RULE, SEGMENT_RULE, SegmentTime
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.joint_list_file import find_joint_list, joint_settings
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 def feature_settings(

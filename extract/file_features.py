@@ -18,7 +18,7 @@ from extract.feature_settings import segment_time
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
 from extract.skeletons.joint_list import JointList
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 class Features(NamedTuple):

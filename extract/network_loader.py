@@ -13,7 +13,7 @@ from extract.networks.backbone import Backbone
 from extract.networks.segment_network import SegmentNetwork
 from extract.networks.timm_models import first_line
 from extract.runtimes import CannotPrepare, Runtime, candidates
-from manifests.recipes.recipe import AUTO, Extract
+from manifests.recipes.extraction import AUTO, Extract
 
 
 def load_segment_network(config: Extract, machine: Machine, segments_at_once: int | None = None) -> SegmentNetwork:

@@ -26,7 +26,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, make_run_plan
 from extract.shards.settings import recorded_runtime
 from extract.sources.listing import list_clips
-from manifests.recipes.recipe import AUTO, Extract
+from manifests.recipes.extraction import AUTO, Extract
 
 
 @dataclass(frozen=True)

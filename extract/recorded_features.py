@@ -13,7 +13,7 @@ from extract.backbones import find_backbone
 from extract.decoding.decoders import DECODERS
 from extract.networks.package_weights import PACKAGE, package_file
 from extract.skeletons.joint_list import JointList
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 from manifests.released_weights import read_weights
 
 RECORDED = ("backbone", "column", "frames_per_segment", "pictures", "segment_seconds", "frame_rate")

@@ -24,7 +24,7 @@ from extract.shards.replaced_files import refuse_replaced_files
 from extract.shards.run_folder import RunFolder
 from extract.shards.run_shards import extract_shards, finish_shards
 from extract.shards.settings import recorded_threads
-from manifests.recipes.recipe import AUTO, Extract
+from manifests.recipes.extraction import AUTO, Extract
 
 DEFAULT_CONTROL = RunControl()
 AS_PLANNED = MachineChanges()

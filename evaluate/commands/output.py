@@ -52,6 +52,20 @@ def comparisons_as_json(scores: "Mapping[str, Sequence[Scores]]", baseline: str)
     ]
 
 
+def gains_as_text(scores: "Mapping[str, Sequence[Scores]]", baseline: str) -> str:
+    """Return a line for each method that has a baseline: its AUC difference in points and the 95 % intervals."""
+    from evaluate.scoring.comparison import compare
+
+    def ends(interval: "Interval | None") -> str:
+        return "none" if interval is None else f"[{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
+
+    return "\n".join(
+        f"{one.method}: AUC {100 * one.by_clip.difference:+.1f} {ends(one.by_clip)} against {one.baseline} "
+        f"({len(one.seeds)} seeds; interval over seeds alone: {ends(one.by_seed)})"
+        for one in compare(scores, baseline)
+    )
+
+
 def seconds_as_text(seconds: Mapping[str, float]) -> str:
     """Return how long each stage took, in words."""
     return ", ".join(f"{stage} {number:.0f} s" for stage, number in seconds.items())

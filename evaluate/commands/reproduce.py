@@ -123,18 +123,32 @@ def _progress(bar: Callable[[str, str], ProgressCallback], of: str = "") -> "Sta
 
 def _print_recipe(result: "Result", folder: Path, as_json: bool) -> None:
     """Print a short table of a recipe, how long each stage took, and the command that uses its models."""
-    from evaluate.commands.output import comparisons_as_json, print_results, scores_as_json, seconds_as_text
+    from evaluate.commands.output import gains_as_text, print_results, seconds_as_text
     from evaluate.live.next_step import predict_command
     from evaluate.pipeline.scoring_plan import ScoringPlan
 
+    few = result.few_labels
     if as_json:
-        scores, comparisons = scores_as_json(result.scores), comparisons_as_json(result.scores, ScoringPlan.baseline)
-        print(json.dumps({"scores": scores, "comparisons": comparisons, "seconds": result.seconds}))
+        numbers = _as_json(result)
+        print(json.dumps(numbers if few is None else numbers | {"few_labels": _as_json(few)}))
         return
     print_results(result.manifest, result.scores, result.table_file.parent)
     print(seconds_as_text(result.seconds))
+    if few is not None:
+        print()
+        print_results(few.manifest, few.scores, few.table_file.parent)
+        print(seconds_as_text(few.seconds))
+        print(gains_as_text(few.scores, ScoringPlan.baseline))
     if command := predict_command(folder, result.manifest):
         print(f"next: {command}")
+
+
+def _as_json(result: "Result") -> dict[str, object]:
+    from evaluate.commands.output import comparisons_as_json, scores_as_json
+    from evaluate.pipeline.scoring_plan import ScoringPlan
+
+    scores, comparisons = scores_as_json(result.scores), comparisons_as_json(result.scores, ScoringPlan.baseline)
+    return {"scores": scores, "comparisons": comparisons, "seconds": result.seconds}
 
 
 def _print_suite(result: "SuiteResult", title: str, as_json: bool) -> None:

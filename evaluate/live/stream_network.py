@@ -32,7 +32,7 @@ from extract.shards.settings import recorded_runtime, recorded_threads
 from extract.skeletons.joint_list_file import GENERAL_SUFFIXES, joint_list_of_file, joint_settings
 from extract.skeletons.readers import READERS, is_skeleton_file
 from extract.sources.location import is_url
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 class StreamNetwork:

@@ -28,7 +28,8 @@ from extract.networks.weights import weights_folder as default_weights_folder
 from manifests.file_kinds import SKELETON_SUFFIXES, suffix_of
 from manifests.manifest import Manifest
 from manifests.recipes.data import OTHER
-from manifests.recipes.recipe import AUTO, MOST_FRAMES, ONLY_STREAM, Extract, Recipe
+from manifests.recipes.extraction import AUTO, MOST_FRAMES, Extract
+from manifests.recipes.recipe import ONLY_STREAM, Recipe
 from manifests.released_weights import read_weights
 
 RECORD = "auto.json"

@@ -19,7 +19,8 @@ from evaluate.scoring.tolerance import TOLERANCES
 from extract.backbones import find_backbone
 from extract.backbones.frame_network import FrameNetwork
 from manifests.published import RATIOS, WHOLE, Published
-from manifests.recipes.recipe import TRAIN, Extract, Recipe, read_recipe
+from manifests.recipes.extraction import TRAIN, Extract
+from manifests.recipes.recipe import Recipe, read_recipe
 from manifests.recipes.recipe_files import RECIPES
 from manifests.released_weights import read_weights
 

@@ -12,7 +12,8 @@ from evaluate.pipeline.inputs import PipelineInputs
 from evaluate.pipeline.stream_cache import Stream, read_stream
 from extract.va_cnn.run_folder import SETTINGS, clip_settings
 from manifests.manifest import Manifest, path_columns
-from manifests.recipes.recipe import ONLY_STREAM, TRAIN, Extract, Recipe
+from manifests.recipes.extraction import TRAIN, Extract
+from manifests.recipes.recipe import ONLY_STREAM, Recipe
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def default_workers() -> int:
 
 
 def replace_seeds(recipe: Recipe, seeds: Sequence[int], source: str = "seeds") -> Recipe:
-    """Return the recipe with other seeds.
+    """Return the recipe with other seeds, also for its training with few labels.
 
     Args:
         recipe: has all other values.
@@ -81,6 +81,9 @@ def replace_seeds(recipe: Recipe, seeds: Sequence[int], source: str = "seeds") -
         UserError: a seed is negative, too large or given twice.
     """
     changed = parse_config(Recipe, recipe.model_dump() | {"seeds": list(seeds)}, source)
+    if changed.few_labels is not None:
+        few = changed.few_labels.model_copy(update={"seeds": changed.seeds})
+        changed = changed.model_copy(update={"few_labels": few})
     return changed.model_copy(update={"data": recipe.data})  # a dump leaves out where the files are
 
 

@@ -5,13 +5,14 @@ interruption and ends quickly if nothing is missing.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from common.callbacks import Notify
+from common.callbacks import Notify, no_notice
 from common.device import choose_device
 from common.log import LOGGER
 from distill.epoch_counter import finished_notice
+from distill.training_plan import make_training_plan
 from evaluate.pipeline.failed_clips import without_failed
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.layout import labels_folder
@@ -25,6 +26,7 @@ from evaluate.pipeline.students import train_students
 from evaluate.scoring.scores import Scores
 from extract.machine import Machine
 from manifests.manifest import Manifest
+from manifests.recipes.few_labels import few_labels_recipe
 from manifests.recipes.recipe import Recipe
 
 
@@ -39,6 +41,7 @@ class Result:
         scores: by the name of the row, one `Scores` for each seed.
         prediction_files: by the name of the row, the predictions file of each seed.
         seconds: how long each stage took.
+        few_labels: the results of the recipe's `[few_labels]`; None: it has none.
     """
 
     table_file: Path
@@ -47,6 +50,7 @@ class Result:
     scores: dict[str, list[Scores]]
     prediction_files: dict[str, list[Path]]
     seconds: dict[str, float]
+    few_labels: "Result | None" = None
 
 
 def reproduce(
@@ -69,6 +73,19 @@ def reproduce(
         UserError: something is missing or failed, with what to do about it.
     """
     progress = progress or StageProgress()
+    few = few_labels_recipe(recipe)
+    if few is not None:
+        make_training_plan(few)  # refuses what cannot work before the first training starts
+    result = _reproduce(recipe, inputs, machine, notify, progress)
+    if few is None:
+        return result
+    return replace(result, few_labels=_reproduce(few, inputs, machine, no_notice, progress))
+
+
+def _reproduce(
+    recipe: Recipe, inputs: PipelineInputs, machine: Machine, notify: Notify, progress: StageProgress
+) -> Result:
+    """Run what is missing of a recipe with one share of the labels. Arguments as in `reproduce`."""
     seconds: dict[str, float] = {}
     started = time.monotonic()
 

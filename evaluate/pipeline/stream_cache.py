@@ -7,7 +7,7 @@ from typing import Any
 from common.errors import UserError
 from extract.cache import Cache, read_cache
 from manifests.manifest import Manifest
-from manifests.recipes.recipe import AUTO, TRAIN, Extract, VaCnn
+from manifests.recipes.extraction import AUTO, TRAIN, Extract, VaCnn
 
 # The keys of a stream's config that the settings of its cache must repeat.
 COMPARED = {"backbone", "column", "segments", "frames_per_segment", "pictures", "precision", "frame_rate"}

@@ -17,7 +17,7 @@ from extract.networks.weights import get_weights
 from extract.planning import at_fp32
 from extract.run import extract, nothing_to_extract
 from extract.va_cnn.run_folder import VaCnnData, train_va_cnn
-from manifests.recipes.recipe import AUTO, TRAIN, Extract
+from manifests.recipes.extraction import AUTO, TRAIN, Extract
 from manifests.released_weights import read_weights
 
 

@@ -24,7 +24,7 @@ from extract.backbones.tsm import (
 from extract.backbones.two_person_statistics import TWO_PERSON_STATISTICS
 from extract.backbones.va_cnn import VA_CNN
 from extract.networks.backbone import Backbone
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 __all__ = ["BACKBONES", "BackboneEntry", "choose_weights", "find_backbone", "load_backbone"]
 

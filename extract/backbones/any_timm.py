@@ -14,7 +14,7 @@ from extract.backbones.frame_network import FrameNetwork
 from extract.networks.backbone import Backbone
 from extract.networks.preprocess import Preprocess
 from extract.networks.timm_models import check_timm_name
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 PREFIX = "timm:"
 ASPECTS: dict[str, Literal["kept", "squashed"]] = {"center": "kept", "squash": "squashed"}  # by timm's crop mode

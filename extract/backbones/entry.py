@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract.networks.backbone import Backbone, Input
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 @dataclass(frozen=True, kw_only=True)

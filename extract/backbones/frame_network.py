@@ -23,7 +23,7 @@ from extract.networks.preprocess import Preprocess
 from extract.networks.temporal_shift import FOLD_DIV, Directions, insert_temporal_shift
 from extract.networks.timm_models import create_timm_model, try_network
 from extract.networks.weights import find_weights
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 from manifests.released_weights import read_weights
 
 RANDOM = "random"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from extract.backbones.entry import BackboneEntry
 from extract.networks.backbone import Backbone, Draw
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from extract.backbones.entry import BackboneEntry
 from extract.networks.backbone import Backbone
 from extract.skeletons.actors import ACTORS
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 # The left and right joint have the same numbers in the orders of NTU RGB+D, SYSU 3DHOI and UTD-MHAD.
 SHOULDERS, HIPS = (4, 8), (12, 16)

@@ -15,7 +15,7 @@ from extract.networks.backbone import Backbone, Draw
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.pictures import make_pictures, stretch_sequence
 from extract.va_cnn.weights import load_va_cnn
-from manifests.recipes.recipe import Extract, Pictures, VaCnn
+from manifests.recipes.extraction import Extract, Pictures, VaCnn
 
 RANDOM = "random"
 # Which of a segment's two stretches of frames are drawn: 0 the segment, 1 the beginning up to the segment's end.

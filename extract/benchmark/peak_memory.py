@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.subprocesses import safe_path_option
 from extract.machine import Machine
 from manifests.manifest import Manifest, write_manifest
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 def peak_memory(paths: list[Path], config: Extract, machine: Machine, clips: int) -> float:

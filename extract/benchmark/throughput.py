@@ -32,7 +32,7 @@ from extract.networks.backbone import Input
 from extract.networks.segment_network import SegmentNetwork
 from extract.shards.settings import recorded_runtime, recorded_threads
 from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 CLIP_FRAMES = {"video": 186, "skeleton": 80}  # the means of UCF101 and NTU
 SIZE = (320, 240)

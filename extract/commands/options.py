@@ -10,7 +10,7 @@ import typer
 from common.errors import UserError
 
 if TYPE_CHECKING:
-    from manifests.recipes.recipe import Extract
+    from manifests.recipes.extraction import Extract
 
 
 def _refuse_folder_name(path: Path) -> Path:
@@ -94,7 +94,7 @@ def feature_config(**options: Any) -> "Extract":
     """
     from common.config import parse_config
     from extract.backbones import choose_weights
-    from manifests.recipes.recipe import Extract
+    from manifests.recipes.extraction import Extract
 
     options["weights"] = choose_weights(options["backbone"], options["weights"])
     return parse_config(Extract, options, "options")

@@ -10,7 +10,7 @@ from common.config import parse_config
 from common.exits import resumable
 from common.log import notify
 from common.options import Device, Json, with_logs
-from manifests.recipes.recipe import VaCnn
+from manifests.recipes.extraction import VaCnn
 
 DEFAULT = VaCnn()
 

@@ -10,7 +10,7 @@ from extract.machine import Machine
 from extract.runtimes.openvino import OPENVINO
 from extract.runtimes.runtime import CannotPrepare, NotInstalled, Preparation, Prepared, PreparedGraph, Runtime
 from extract.runtimes.torch import TORCH
-from manifests.recipes.recipe import AUTO
+from manifests.recipes.extraction import AUTO
 
 __all__ = [
     "RUNTIMES",

@@ -19,7 +19,7 @@ from extract.shards.clip_lists import COLUMNS
 from extract.shards.shard_assignment import assign_shards
 from extract.sources.listing import Listing
 from extract.sources.location import is_url
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 class RunPlan(BaseModel):

@@ -12,7 +12,7 @@ from extract.networks.package_weights import PACKAGE, package_file
 from extract.networks.timm_models import check_timm_name, own_size, try_network
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.samples import Samples
-from manifests.recipes.recipe import VaCnn
+from manifests.recipes.extraction import VaCnn
 
 SCRATCH = "scratch"
 

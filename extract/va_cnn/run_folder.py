@@ -28,7 +28,7 @@ from extract.va_cnn.training import train_network
 from extract.va_cnn.training_state import VaCnnState, load_state, save_state
 from extract.va_cnn.weights import save_weights
 from manifests.manifest import Manifest, labels_sha256
-from manifests.recipes.recipe import VaCnn
+from manifests.recipes.extraction import VaCnn
 
 SETTINGS = "settings.json"
 SAVE_SECONDS = 20.0  # between two writes of the resume state; later epochs are trained again after a kill

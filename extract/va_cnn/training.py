@@ -20,7 +20,7 @@ from extract.va_cnn.network import VaCnnNetwork, rotations
 from extract.va_cnn.pictures import make_pictures
 from extract.va_cnn.samples import Samples, cut
 from extract.va_cnn.training_state import VaCnnEpoch, VaCnnState, merit
-from manifests.recipes.recipe import VaCnn
+from manifests.recipes.extraction import VaCnn
 
 VALIDATION_BATCHES = 4  # training batches in one validation batch, which needs no memory for gradients
 

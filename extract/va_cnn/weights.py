@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.tensor_files import load_tensors, save_tensors
 from extract.va_cnn.network import VaCnnNetwork
 from extract.va_cnn.training_state import ENTRY
-from manifests.recipes.recipe import VaCnn
+from manifests.recipes.extraction import VaCnn
 
 
 def save_weights(path: Path, tensors: Mapping[str, Tensor], made: Mapping[str, Any]) -> None:

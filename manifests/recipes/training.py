@@ -11,6 +11,8 @@ from pydantic import Field
 
 from common.config import Config
 
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
 MOST_UNITS = 2**16  # more is a typing error: the weights alone would need tens of gigabytes
 
 # The length of a training with epochs = "auto". A small data set has few batches an epoch, so a number of epochs alone

@@ -29,7 +29,8 @@ from manifests.commands.build import add_build_commands
 from manifests.datasets import DATASETS
 from manifests.manifest import COLUMNS, Manifest, read_manifest, write_manifest
 from manifests.recipes.data import Data
-from manifests.recipes.recipe import Extract, Recipe
+from manifests.recipes.extraction import Extract
+from manifests.recipes.recipe import Recipe
 
 TEXT = (Path(__file__).parent.parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 

@@ -7,7 +7,7 @@ import pytest
 from extract.extraction import Extraction
 from extract.machine import Machine
 from extract.run import extract
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 from manifests.stick_figures.data_set import draw_data_set
 
 ROOT = Path(__file__).parent.parent.parent

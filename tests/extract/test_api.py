@@ -20,7 +20,7 @@ from extract.cache_writer import write_cache
 from extract.extraction import Extraction
 from extract.machine import Machine
 from extract.run import extract as extract_all
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 VIDEO = {"backbone": "timm:test_resnet", "weights": "random", "frames_per_segment": 2, "image_size": 32}
 SKELETON = {"backbone": "joints", "weights": "none", "frames_per_segment": 3}

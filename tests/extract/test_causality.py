@@ -17,7 +17,7 @@ from extract.clip import Clip
 from extract.decoding.decode import decode_clip
 from extract.networks.segment_network import SegmentNetwork
 from extract.segments import frame_indices
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 SEGMENTS = 10
 BACKBONES = ["tsm_resnet50", "tsm_mobilenetv2", "timm:test_resnet"]

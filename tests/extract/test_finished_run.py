@@ -21,7 +21,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.settings import recorded_threads, refuse_other_settings
 from extract.shards.status import read_status
 from manifests.manifest import read_manifest
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 RECIPE = Extract(backbone="joints", weights="none", frames_per_segment=2, segments=5)
 MACHINE = Machine(device="cpu", workers=1)

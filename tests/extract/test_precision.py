@@ -23,7 +23,7 @@ from extract.run import extract, nothing_to_extract, resume
 from extract.runtimes import CannotPrepare, Preparation
 from extract.runtimes.openvino import OpenVinoRuntime
 from extract.shards.run_folder import RunFolder
-from manifests.recipes.recipe import AUTO, Extract
+from manifests.recipes.extraction import AUTO, Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,7 +9,7 @@ from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.recorded_features import recorded_config, recorded_decoder, recorded_joint_list, recorded_weights_name
 from extract.skeletons.joint_list import JointList
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 JOINTS = JointList(("hip", "spine", "head"), 1, "cm", zeros_mean_unseen=False)
 

@@ -29,7 +29,7 @@ from extract.shards import shard_worker
 from extract.shards.ledger import LedgerRow
 from extract.shards.run_folder import RunFolder
 from manifests.manifest import read_manifest, write_manifest
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 QUICK = Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=2, image_size=32)
 TSM = QUICK.model_copy(update={"backbone": "tsm_resnet50"})

@@ -16,7 +16,7 @@ from extract.shards.ledger import LedgerRow
 from extract.shards.verify import verify_cache
 from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
 from manifests.manifest import COLUMNS, Manifest, write_manifest
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -20,7 +20,7 @@ from extract.file_features import FileFeatures
 from extract.machine import Machine
 from extract.networks.segment_network import SegmentNetwork
 from extract.segments import SEGMENT_RULE
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 CLASSES, HIDDEN = 101, 512  # UCF101's classes, the paper's student
 STREAM, FILE = "features", "seed0.safetensors"

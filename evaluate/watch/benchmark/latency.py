@@ -34,7 +34,7 @@ from extract.networks.frame_stream import FrameStream, takes_single_frames
 from extract.networks.segment_network import SegmentNetwork
 from extract.shards.settings import recorded_runtime
 from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 RATES = {"video": 25, "skeleton": 30}  # frames a second
 KINECT_JOINTS = 25

@@ -14,7 +14,7 @@ from extract.feature_settings import feature_settings
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.segments import SEGMENT_RULE
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 NUM_SEGMENTS, CLASSES = 4, ("jump", "run", "wave")
 CONFIG = Extract(

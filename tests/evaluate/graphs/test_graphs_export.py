@@ -34,7 +34,7 @@ from extract.backbones import load_backbone
 from extract.networks.backbone import Backbone, draw_frames
 from extract.networks.preprocess import Preprocess
 from extract.networks.temporal_shift import TemporalShift
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 MakeModel = Callable[..., Path]
 CLOSE = 1e-5

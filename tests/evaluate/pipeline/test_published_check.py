@@ -36,7 +36,8 @@ from extract.feature_settings import recording_settings
 from extract.machine import Machine
 from manifests.manifest import Manifest, write_manifest
 from manifests.published import WHOLE, read_published
-from manifests.recipes.recipe import Extract, Recipe, read_recipe
+from manifests.recipes.extraction import Extract
+from manifests.recipes.recipe import Recipe, read_recipe
 from manifests.recipes.recipe_files import RECIPES
 from manifests.recipes.suite import read_suite
 from manifests.released_weights import read_weights

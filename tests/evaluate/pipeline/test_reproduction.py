@@ -23,6 +23,7 @@ import pytest
 import torch
 
 from common.errors import UserError
+from evaluate.commands.output import gains_as_text
 from evaluate.pipeline.inputs import PipelineInputs, StageProgress
 from evaluate.pipeline.reproduction import Result, reproduce
 from evaluate.pipeline.result_folder import folders_with_models
@@ -34,7 +35,9 @@ from extract.machine import Machine
 from extract.run import resume
 from manifests.manifest import Manifest, read_manifest, write_manifest
 from manifests.published import WHOLE
-from manifests.recipes.recipe import Extract, Recipe, read_recipe
+from manifests.recipes.extraction import Extract
+from manifests.recipes.few_labels import FewLabels
+from manifests.recipes.recipe import Recipe, read_recipe
 from manifests.recipes.recipe_files import RECIPES
 from manifests.recipes.training import Labels
 from manifests.stick_figures.data_set import draw_data_set
@@ -562,6 +565,36 @@ def test_results_with_few_labels_do_not_replace_the_others(tmp_path: Path) -> No
     assert {path.parent.name for path in (inputs.out / "runs" / "labels-0.1" / "seed0").rglob("done.json")} == {
         "teacher", "without", "with"
     }  # fmt: skip
+
+
+def test_a_recipe_trains_once_more_with_few_labels(tmp_path: Path) -> None:
+    """The second results are those of a recipe of its own with these labels, methods and seeds."""
+    recipe, inputs = shrunken_sysu(tmp_path), given_features(tmp_path, "sysu-xsub-fixed")
+    few = FewLabels(methods=["without", "whole_clip"], seeds=[3, 4], classification_weight=0.5)
+    result = reproduce(recipe.model_copy(update={"few_labels": few}), inputs, MACHINE)
+    assert result.few_labels is not None and result.few_labels.few_labels is None
+    both = results(inputs.out)
+    alone = PipelineInputs(tmp_path / "alone", manifest=inputs.manifest, caches=inputs.caches)
+    labels = Labels(fraction=0.1, classification_weight=0.5)
+    reproduce(recipe, alone, MACHINE)
+    reproduce(recipe.model_copy(update={"labels": labels, "methods": few.methods, "seeds": few.seeds}), alone, MACHINE)
+    again = results(alone.out)
+    assert both.keys() == again.keys()
+    different = {name for name in both if both[name] != again[name]}
+    assert different == {"predictions/with-seed0.h5", "predictions/without-seed0.h5"}  # they have the whole recipe
+    (row,) = csv.DictReader((inputs.out / "labels-0.1" / "comparison.csv").read_text().splitlines())
+    assert (row["method"], row["seeds"]) == ("Two whole-clip teachers (ours)", "3 4")
+    line = gains_as_text(result.few_labels.scores, "Without distillation")
+    low, high = (f"{float(row[name]):+.1f}" for name in ("low_by_clip", "high_by_clip"))
+    assert f"AUC {float(row['auc_difference']):+.1f} [{low}, {high}] against Without distillation (2 seeds; " in line
+
+
+def test_wrong_methods_for_few_labels_are_refused_before_any_work(tmp_path: Path) -> None:
+    recipe, inputs = shrunken_sysu(tmp_path), given_features(tmp_path, "sysu-xsub-fixed")
+    wrong = recipe.model_copy(update={"few_labels": FewLabels(methods=["whole_clips"])})
+    with pytest.raises(UserError, match="did you mean 'whole_clip'"):
+        reproduce(wrong, inputs, MACHINE)
+    assert not (inputs.out / "runs").exists()
 
 
 @pytest.mark.parametrize("device", ["cude", "cuda:99", "gpu"])

@@ -31,7 +31,8 @@ from extract.extraction import Extraction, RunControl
 from extract.machine import Machine
 from extract.va_cnn.run_folder import VaCnnData, clip_settings
 from manifests.manifest import Manifest, read_manifest, write_manifest
-from manifests.recipes.recipe import Recipe, VaCnn, read_recipe
+from manifests.recipes.extraction import VaCnn
+from manifests.recipes.recipe import Recipe, read_recipe
 
 CLASSES = ("drink", "pour", "sweep")
 SPLITS = {"train": 6, "validation": 3, "test": 6}

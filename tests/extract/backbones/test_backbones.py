@@ -14,7 +14,7 @@ from extract.cache import read_cache
 from extract.clip import Clip
 from extract.decoding.decode import decode_clip
 from extract.networks.segment_network import SegmentNetwork
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 SKELETONS = ("va_cnn", "joints", "joint_statistics", "two_person_statistics")
 MEAN_COLOUR = '''"""The mean colour of every frame."""
@@ -106,7 +106,7 @@ def test_timm_is_loaded_for_its_own_networks_only() -> None:
         "import sys, extract.planning, extract.run\n"
         "from extract.network_loader import load_segment_network\n"
         "from extract.machine import Machine\n"
-        "from manifests.recipes.recipe import Extract\n"
+        "from manifests.recipes.extraction import Extract\n"
         "for name in ('joints', 'joint_statistics', 'two_person_statistics'):\n"
         "    load_segment_network(Extract(backbone=name, weights='none'), Machine('cpu'))\n"
         "assert not {'timm', 'torchvision', 'torch._dynamo', 'tabulate'} & sys.modules.keys()\n"

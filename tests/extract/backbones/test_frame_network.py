@@ -23,7 +23,7 @@ from extract.networks.backbone import Backbone
 from extract.networks.checkpoint_names import names_in_file
 from extract.networks.checkpoints import read_checkpoint
 from extract.networks.segment_network import SegmentNetwork
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 from manifests.released_weights import read_weights
 
 SMALL = "timm:test_resnet"

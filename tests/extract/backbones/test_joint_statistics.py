@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from extract.backbones import load_backbone
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 
 def drawn(sequences: list[np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from extract.networks.segment_network import SegmentNetwork
 from extract.segments import segment_bounds
 from extract.skeletons.segment_points import observed_points, pack_points
 from extract.skeletons.skeleton import Skeleton
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 N = 5
 BACKBONE = load_backbone(Extract(backbone="two_person_statistics", weights="none"))

@@ -16,7 +16,7 @@ from extract.decoding.pool import decode_all
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.networks.clip_batches import ClipBatches
 from extract.networks.segment_network import SegmentNetwork
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 SLOW = 0.15  # seconds; far above what anything here takes by itself
 CLIPS_AT_ONCE = 2

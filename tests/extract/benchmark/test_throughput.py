@@ -19,7 +19,7 @@ from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.skeletons.ntu import read_ntu
 from extract.skeletons.synthetic_skeleton import write_synthetic_skeleton
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 CLIPS = 3
 RECIPE = Extract(backbone="timm:test_resnet", weights="random", image_size=32, frames_per_segment=1)

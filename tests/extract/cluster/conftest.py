@@ -19,7 +19,7 @@ from extract.extraction import Extraction
 from extract.machine import Machine
 from extract.planning import plan_run
 from extract.shards.run_folder import RunFolder
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 SHARDS = 3
 SLURM_PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")

@@ -24,7 +24,7 @@ from extract.extraction import Extraction
 from extract.machine import Machine
 from extract.planning import plan_run
 from manifests.manifest import COLUMNS, Manifest, write_manifest
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 LOCAL = ["--engine", "local", "--device", "cpu", "--workers", "1"]
 SHARDS = 3

@@ -14,7 +14,7 @@ from extract.decoding.decoders import nvdec
 from extract.decoding.rgb_frame import RgbConverter
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.feature_settings import recording_settings
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 FRAMES = 23
 

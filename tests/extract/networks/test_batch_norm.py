@@ -15,7 +15,7 @@ from extract.networks.backbone import Backbone
 from extract.networks.batch_norm import fold_batch_norm
 from extract.networks.segment_network import SegmentNetwork, example_images
 from extract.networks.temporal_shift import TemporalShift
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 FRAME_NETWORKS = [name for name, entry in BACKBONES.items() if isinstance(entry, FrameNetwork)]
 AssertAsExact = Callable[[Tensor, Tensor, Tensor], None]

@@ -18,7 +18,7 @@ from extract.networks.backbone import Backbone
 from extract.networks.clip_batches import ClipBatches, Features, choose_batches
 from extract.networks.device_upload import DeviceUpload
 from extract.networks.segment_network import SegmentNetwork
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 SEGMENTS, FRAMES, SIDE = 3, 2, 32
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ from extract.decoding.resize_frame import FrameResizer
 from extract.networks.frame_stream import FrameStream, takes_single_frames
 from extract.networks.segment_network import SegmentNetwork
 from extract.runtimes import RUNTIMES, CannotPrepare
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 FRAMES, SEGMENTS = 4, 2
 # An export takes the longer the more blocks there are. Four of the MobileNetV2's shifts are left.

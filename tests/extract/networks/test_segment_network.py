@@ -10,7 +10,7 @@ from extract.backbones import load_backbone
 from extract.clip import Clip
 from extract.networks.segment_network import SegmentNetwork
 from extract.segments import frame_indices
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

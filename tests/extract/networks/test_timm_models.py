@@ -14,7 +14,7 @@ from extract.machine import Machine
 from extract.network_loader import load_segment_network
 from extract.networks.timm_models import check_timm_name, create_timm_model, try_network
 from extract.networks.weights import find_weights, weights_folder
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -20,7 +20,7 @@ from extract.networks.temporal_shift import temporal_shift
 from extract.runtimes import RUNTIMES, CannotPrepare, Preparation
 from extract.runtimes.openvino import import_openvino, openvino_core
 from extract.segments import frame_indices
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

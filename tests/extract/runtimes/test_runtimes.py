@@ -19,7 +19,7 @@ from extract.runtimes import RUNTIMES, candidates
 from extract.shards.checked_json import dump_checked, load_checked
 from extract.shards.run_folder import RunFolder
 from extract.shards.settings import recorded_runtime
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="the package openvino is not installed")

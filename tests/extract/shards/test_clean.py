@@ -25,7 +25,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.shard_folder import ShardFolder
 from extract.shards.status import read_status
 from extract.shards.verify import verify_cache
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 RECIPE = Extract(backbone="joints", weights="none", frames_per_segment=2, segments=5)
 SHARDS = 3

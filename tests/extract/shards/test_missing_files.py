@@ -18,7 +18,7 @@ from extract.shards.ledger import LedgerRow
 from extract.shards.missing_files import found_again, refuse_missing_videos
 from extract.shards.run_folder import RunFolder
 from extract.shards.status import read_status
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 RECIPE = Extract(backbone="joints", weights="none", frames_per_segment=2, segments=5)
 MACHINE = Machine(device="cpu", workers=1)

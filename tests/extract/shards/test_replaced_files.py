@@ -15,7 +15,7 @@ from extract.extraction import Extraction
 from extract.machine import Machine
 from extract.run import extract
 from extract.shards.run_folder import RunFolder
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 VIDEOS = Extract(
     backbone="timm:test_resnet", weights="random", frames_per_segment=1, segments=2, image_size=32, column="path"

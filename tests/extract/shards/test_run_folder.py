@@ -23,7 +23,7 @@ from extract.shards.run_folder import RunFolder
 from extract.shards.run_plan import RunPlan, make_run_plan
 from extract.shards.run_rows import read_run_rows
 from extract.sources.listing import Listing
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 IDS = [f"clip{index}" for index in range(12)]
 SETTINGS = {"backbone": "b", "device": "cpu"}

@@ -32,7 +32,7 @@ from extract.shards.shard_status import ShardStatus, State
 from extract.shards.status import Status, read_status
 from extract.shards.status_table import next_step, status_table
 from extract.sources.listing import Listing
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 MERGING = "the worker that ended last is making the cache now"
 SUBMIT = "python -m extract submit {out}, on a cluster"

@@ -20,7 +20,7 @@ from extract.planning import plan_run
 from extract.run import extract, resume
 from extract.va_cnn.run_folder import VaCnnData, train_va_cnn
 from manifests.manifest import COLUMNS, Manifest
-from manifests.recipes.recipe import Extract, VaCnn
+from manifests.recipes.extraction import Extract, VaCnn
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

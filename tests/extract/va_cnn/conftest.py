@@ -2,7 +2,7 @@
 
 import pytest
 
-from manifests.recipes.recipe import VaCnn
+from manifests.recipes.extraction import VaCnn
 
 
 @pytest.fixture

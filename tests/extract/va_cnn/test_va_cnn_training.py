@@ -28,7 +28,7 @@ from extract.va_cnn.training import train_network
 from extract.va_cnn.training_state import VaCnnEpoch, VaCnnState, load_state, save_state
 from extract.va_cnn.weights import load_va_cnn
 from manifests.manifest import COLUMNS, Manifest, read_manifest, write_manifest
-from manifests.recipes.recipe import Extract, VaCnn
+from manifests.recipes.extraction import Extract, VaCnn
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEGMENTS = 4

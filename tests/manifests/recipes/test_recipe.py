@@ -10,7 +10,8 @@ import pytest
 
 from common.config import Config, parse_config
 from common.errors import UserError
-from manifests.recipes.recipe import ONLY_STREAM, Extract, Recipe, read_recipe
+from manifests.recipes.extraction import Extract
+from manifests.recipes.recipe import ONLY_STREAM, Recipe, read_recipe
 from manifests.recipes.recipe_files import RECIPES
 
 MINIMAL = 'name = "x"\nseeds = [0]\n[data]\ndataset = "ucf101"\nprotocol = "p"\n[distillation]\nbeta = 0.5\n'

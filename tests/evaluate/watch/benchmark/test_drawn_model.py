@@ -10,7 +10,7 @@ from evaluate.live.recogniser import Recogniser
 from evaluate.watch.benchmark.drawn_model import CLASSES, write_drawn_model
 from extract.machine import Machine
 from extract.network_loader import load_segment_network
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 CONFIG = Extract(backbone="timm:test_resnet", weights="random", frames_per_segment=2, image_size=32, segments=4)
 MACHINE = Machine(device="cpu", runtime="torch")

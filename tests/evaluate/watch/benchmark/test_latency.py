@@ -4,7 +4,7 @@ import pytest
 
 from evaluate.watch.benchmark.latency import measure_latency
 from extract.machine import Machine
-from manifests.recipes.recipe import Extract
+from manifests.recipes.extraction import Extract
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
