@@ -13,7 +13,8 @@ from distill.model_description import refuse_other_features
 from distill.models import Classifier
 from distill.run_folder import load_run, runs_of
 from distill.training_data import read_training_data
-from distill.training_plan import check_inputs, make_training_plan, read_whole_recipe
+from distill.training_plan import check_inputs, make_training_plan
+from distill.whole_recipe import read_whole_recipe
 from manifests.manifest import Manifest, read_manifest
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from common.config import key_hint, parse_config
 from common.errors import UserError
-from distill.training_plan import TrainingPlan, complete_recipe, make_training_plan
+from distill.training_plan import TrainingPlan, make_training_plan
+from distill.whole_recipe import complete_recipe
 from manifests.recipes.recipe import Recipe
 
 NOT_TRAINED = {"name", "base", "data", "extract", "streams", "fusion"}  # keys of a recipe that no training reads

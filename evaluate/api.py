@@ -8,7 +8,7 @@ import pandas as pd
 
 from common.callbacks import Notify
 from common.errors import UserError
-from distill.training_plan import read_whole_recipe
+from distill.whole_recipe import read_whole_recipe
 from evaluate.decisions.judgement import judge_methods
 from evaluate.decisions.predicted_splits import read_splits
 from evaluate.live.store_rule import Stored

@@ -44,7 +44,7 @@ def sweep(
     from common.progress import progress_bars
     from distill.combinations import combination_name, vary_recipe
     from distill.sweep import RESULT, parse_axes, run_sweep
-    from distill.training_plan import complete_recipe, read_whole_recipe
+    from distill.whole_recipe import complete_recipe, read_whole_recipe
 
     chosen, clips = read_clips(read_whole_recipe(recipe), manifest)
     axes = parse_axes(set_)

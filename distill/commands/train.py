@@ -68,8 +68,9 @@ def train(
     from distill.epoch_counter import finished_notice
     from distill.run_folder import ModelRun
     from distill.train_runs import count_finished, train_runs
-    from distill.training_plan import make_training_plan, read_whole_recipe
+    from distill.training_plan import make_training_plan
     from distill.training_state import ModelId
+    from distill.whole_recipe import read_whole_recipe
 
     chosen, clips = read_clips(read_whole_recipe(recipe), manifest)
     method = method or _default_method(chosen)

@@ -16,7 +16,7 @@ from markdown_text import cell, table
 from pydantic.fields import FieldInfo
 
 from common.config import Config
-from distill.training_plan import complete_recipe_model
+from distill.whole_recipe import complete_recipe_model
 
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 

@@ -39,7 +39,7 @@ def check(
 
     - `python -m evaluate check table1 --out out/table1 --json`
     """
-    from distill.training_plan import read_whole_recipe
+    from distill.whole_recipe import read_whole_recipe
     from evaluate.commands.options import current_name
     from evaluate.pipeline.published_check import check_rows, passed
     from manifests.recipes.suite import base_of, find_suite, read_suite

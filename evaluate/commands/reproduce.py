@@ -87,7 +87,7 @@ def reproduce(
 
     # These load torch, so a misspelt recipe is refused before.
     from common.progress import progress_bars
-    from distill.training_plan import complete_recipe
+    from distill.whole_recipe import complete_recipe
     from evaluate.pipeline.inputs import SuiteInputs, default_workers
     from evaluate.pipeline.reproduction import reproduce as run
     from evaluate.pipeline.suite import run_suite

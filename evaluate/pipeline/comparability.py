@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from common.run_record import differences
-from distill.training_plan import complete_recipe
+from distill.whole_recipe import complete_recipe
 from evaluate.pipeline.finished_run import CacheProvenance, FinishedRow, Provenance
 from evaluate.pipeline.scoring_plan import METHOD
 from evaluate.pipeline.stream_cache import COMPARED_VA_CNN, va_cnn_config

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from distill.training_plan import complete_recipe
+from distill.whole_recipe import complete_recipe
 from evaluate.pipeline.comparability import bundled_recipe, reasons_against_any_run, reasons_against_run, remarks_on_run
 from evaluate.pipeline.finished_run import FinishedRow, read_finished_run
 from evaluate.pipeline.row_names import row_name, rows_of_method

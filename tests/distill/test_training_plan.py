@@ -17,8 +17,9 @@ from distill.methods import METHODS
 from distill.models import Outputs
 from distill.run_settings import run_settings
 from distill.training import train_model
-from distill.training_plan import complete_recipe, complete_recipe_model, make_training_plan, read_whole_recipe
+from distill.training_plan import make_training_plan
 from distill.training_state import ModelId
+from distill.whole_recipe import complete_recipe, complete_recipe_model, read_whole_recipe
 from manifests.recipes.recipe import Recipe, read_recipe
 from manifests.recipes.suite import SUITES, read_suite
 

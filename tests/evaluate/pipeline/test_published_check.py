@@ -17,7 +17,7 @@ import torch
 
 from common.command_line import run_cli
 from common.errors import UserError
-from distill.training_plan import complete_recipe
+from distill.whole_recipe import complete_recipe
 from evaluate.commands.app import app
 from evaluate.pipeline.comparability import MADE_HERE, bundled_recipe
 from evaluate.pipeline.inputs import PipelineInputs
