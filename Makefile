@@ -24,7 +24,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 	@echo "set up; to use it: source $(VENV)/bin/activate"
 
-# Draws videos, extracts, distills and evaluates: about 2 minutes on 2 cores. Nothing is downloaded.
+# Draws videos, extracts, distills and evaluates: about 3 minutes on 2 cores. Nothing is downloaded.
 demo: setup
 	$(RUN) -m evaluate reproduce stick-figures --out out/demo
 
