@@ -59,11 +59,16 @@ def gains_as_text(scores: "Mapping[str, Sequence[Scores]]", baseline: str) -> st
     def ends(interval: "Interval | None") -> str:
         return "none" if interval is None else f"[{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
 
-    return "\n".join(
-        f"{one.method}: AUC {100 * one.by_clip.difference:+.1f} {ends(one.by_clip)} against {one.baseline} "
-        f"({len(one.seeds)} seeds; interval over seeds alone: {ends(one.by_seed)})"
-        for one in compare(scores, baseline)
-    )
+    lines = []
+    for one in compare(scores, baseline):
+        seeds = "1 seed" if len(one.seeds) == 1 else f"{len(one.seeds)} seeds"
+        lines.append(
+            f"{one.method}: AUC {100 * one.by_clip.difference:+.1f} {ends(one.by_clip)} against {one.baseline} "
+            f"({seeds}; interval over seeds alone: {ends(one.by_seed)})"
+        )
+        if one.has_too_few_seeds:
+            lines.append("With few labels and so few seeds the first interval is too narrow; take ten seeds or more.")
+    return "\n".join(lines)
 
 
 def seconds_as_text(seconds: Mapping[str, float]) -> str:

@@ -32,6 +32,13 @@ class DecisionMaker(ABC):
         """Return what it is, as plain values."""
 
 
+def prefers_a_class(probabilities: Floats) -> Stops:
+    """Return where probabilities (..., C) are not all equal: before the first segment has ended they are, in clips that
+    differ in their number of segments. Nothing was seen then, so nothing may be decided.
+    """
+    return np.asarray(probabilities.max(axis=-1) > probabilities.min(axis=-1))
+
+
 @dataclass(frozen=True)
 class ConfidenceThreshold(DecisionMaker):
     """Decides when the most probable class has at least a certain probability. It may never be reached."""
@@ -40,7 +47,8 @@ class ConfidenceThreshold(DecisionMaker):
 
     def decided(self, probabilities: Floats) -> Stops:
         """See `DecisionMaker.decided`."""
-        return np.asarray(probabilities.max(axis=-1).astype(np.float64) >= self.threshold)
+        sure = probabilities.max(axis=-1).astype(np.float64) >= self.threshold
+        return np.asarray(sure & prefers_a_class(probabilities))
 
     def as_json(self) -> dict[str, float | str]:
         """See `DecisionMaker.as_json`."""

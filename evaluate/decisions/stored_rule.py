@@ -19,7 +19,7 @@ from common.errors import UserError, unknown_name
 from common.tensor_bytes import tensor_bytes
 from common.tensor_files import load_tensors, save_tensors
 from evaluate.decisions import RULES, FittedRule
-from evaluate.decisions.decision_maker import DecisionMaker
+from evaluate.decisions.decision_maker import DecisionMaker, prefers_a_class
 from evaluate.decisions.rule import Stops
 from evaluate.decisions.temperature import scale
 from evaluate.scoring.metrics import Floats
@@ -58,7 +58,7 @@ class StoredRule(Config, DecisionMaker):
     def decided(self, probabilities: Floats) -> Stops:
         """See `DecisionMaker.decided`. At the last of N levels every recording is decided."""
         several = probabilities if probabilities.ndim == 3 else probabilities[None]
-        stops = self.fitted.stops(scale(np.ascontiguousarray(several), self.temperature))
+        stops = self.fitted.stops(scale(np.ascontiguousarray(several), self.temperature)) & prefers_a_class(several)
         if several.shape[1] == self.num_segments:
             stops[:, -1] = True
         return stops if probabilities.ndim == 3 else np.asarray(stops[0])

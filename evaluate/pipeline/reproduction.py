@@ -10,6 +10,7 @@ from pathlib import Path
 
 from common.callbacks import Notify, no_notice
 from common.device import choose_device
+from common.errors import UserError
 from common.log import LOGGER
 from distill.epoch_counter import finished_notice
 from distill.training_plan import make_training_plan
@@ -75,7 +76,10 @@ def reproduce(
     progress = progress or StageProgress()
     few = few_labels_recipe(recipe)
     if few is not None:
-        make_training_plan(few)  # refuses what cannot work before the first training starts
+        try:
+            make_training_plan(few)  # refuses what cannot work before the first training starts
+        except UserError as error:
+            raise UserError(f"[few_labels], whose methods are {', '.join(few.methods)}: {error}") from error
     result = _reproduce(recipe, inputs, machine, notify, progress)
     if few is None:
         return result

@@ -121,6 +121,8 @@ class SkeletonSegments:
             raise UserError(
                 "its length is not known; say how long an action lasts (--action-seconds), or give num_frames"
             )
+        if arrived.time is None and self._timed:
+            raise UserError("a frame has no time; the model's segments last a fixed time, so every frame needs one")
         if arrived.time is None:
             raise UserError("a frame has no time, and without num_frames it needs one")
         if self._begin is None:

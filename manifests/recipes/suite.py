@@ -86,7 +86,8 @@ def merge_rows(rows: Sequence[Recipe]) -> list[Recipe]:
                     "of runs; give it a base of its own, or put it into a suite of its own"
                 )
         else:
-            merged.append(row.model_copy(update={"name": base_of(row), "base": None}))
+            # A suite has a row of its own for few labels, so a second training would be shown nowhere.
+            merged.append(row.model_copy(update={"name": base_of(row), "base": None, "few_labels": None}))
     return merged
 
 
@@ -97,4 +98,4 @@ def merged_into(row: Recipe, merged: Recipe) -> bool:
 
 def _but_methods(recipe: Recipe) -> dict[str, Any]:
     files = {"data.manifest": recipe.data.manifest, "data.videos": recipe.data.videos}  # a dump leaves them out
-    return recipe.model_dump(exclude={"name", "base", "methods"}) | files
+    return recipe.model_dump(exclude={"name", "base", "methods", "few_labels"}) | files

@@ -586,13 +586,14 @@ def test_a_recipe_trains_once_more_with_few_labels(tmp_path: Path) -> None:
     assert (row["method"], row["seeds"]) == ("Two whole-clip teachers (ours)", "3 4")
     line = gains_as_text(result.few_labels.scores, "Without distillation")
     low, high = (f"{float(row[name]):+.1f}" for name in ("low_by_clip", "high_by_clip"))
+    assert "take ten seeds or more" in line
     assert f"AUC {float(row['auc_difference']):+.1f} [{low}, {high}] against Without distillation (2 seeds; " in line
 
 
 def test_wrong_methods_for_few_labels_are_refused_before_any_work(tmp_path: Path) -> None:
     recipe, inputs = shrunken_sysu(tmp_path), given_features(tmp_path, "sysu-xsub-fixed")
     wrong = recipe.model_copy(update={"few_labels": FewLabels(methods=["whole_clips"])})
-    with pytest.raises(UserError, match="did you mean 'whole_clip'"):
+    with pytest.raises(UserError, match="few_labels.*did you mean 'whole_clip'"):
         reproduce(wrong, inputs, MACHINE)
     assert not (inputs.out / "runs").exists()
 

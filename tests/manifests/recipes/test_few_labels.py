@@ -7,6 +7,7 @@ import pytest
 from common.errors import UserError
 from manifests.recipes.few_labels import few_labels_recipe
 from manifests.recipes.recipe import read_recipe
+from manifests.recipes.suite import merge_rows
 
 OWN = """
 [data]
@@ -35,6 +36,11 @@ def test_the_second_recipe(tmp_path: Path) -> None:
     changed = {"labels", "methods", "seeds", "few_labels"}
     assert few.model_dump(exclude=changed) == recipe.model_dump(exclude=changed)
     assert few_labels_recipe(few) is None
+
+
+def test_a_suite_leaves_it_out(tmp_path: Path) -> None:
+    (merged,) = merge_rows([read_recipe(write(tmp_path, OWN))])
+    assert merged.few_labels is None
 
 
 def test_a_recipe_with_a_base_does_not_inherit_it(tmp_path: Path) -> None:
