@@ -13,7 +13,7 @@ from torch import Tensor
 
 LEAST = 1e-3  # is added to a teacher's probabilities, so that neither teacher excludes a class for good
 SMALLEST = 1e-4  # is added to what is balanced, so that every class can get every clip
-ROUNDS = 50  # of balancing; the shares of the classes are then right to about 0.1 %
+ROUNDS = 50  # of balancing
 
 
 def agreed_labels(by_network: Tensor, by_graph: Tensor, given: Tensor) -> Tensor:
@@ -32,7 +32,8 @@ def agreed_labels(by_network: Tensor, by_graph: Tensor, given: Tensor) -> Tensor
 def balanced(scores: Tensor, shares: Tensor) -> Tensor:
     """Return probabilities (clips, C) whose classes have given shares of all clips (Sinkhorn and Knopp, 1967).
 
-    Rows and columns are scaled in turn. So a score that is larger than another one of its clip and its class stays so.
+    The classes and the clips are scaled in turn, `ROUNDS` times. The clips come last, so the sum of each clip is 1, and
+    the shares of the classes are nearly right.
 
     Args:
         scores: (clips, C), not negative, and of each clip not all 0.

@@ -4,26 +4,14 @@ It is no method for early recognition, because its output after segment n depend
 segments has zeros after its last one, and the teacher reads them too: it may know the length of the clip.
 """
 
-from distill.losses import Losses, combined_loss
-from distill.method import LossInputs, Method, teacher_size
-from distill.models import Outputs
-
-
-def _loss(outputs: Outputs, inputs: LossInputs, settings: None) -> Losses:
-    return combined_loss(
-        outputs.logits,
-        inputs.labels,
-        labelled=inputs.labelled,
-        running=inputs.running,
-        counted=inputs.counted,
-    )
-
+from distill.method import Method, teacher_size
+from distill.methods.without_distillation import WITHOUT
 
 TEACHER = Method(
     title="Teacher (sees the whole action)",
     network="bigru",
     hidden=teacher_size,
-    loss=_loss,
+    loss=WITHOUT.loss,
     takes_lengths=True,
     takes_drawn_ratios=True,
 )

@@ -27,8 +27,7 @@ from evaluate.pipeline.students import train_students
 from evaluate.scoring.scores import Scores
 from extract.machine import Machine
 from manifests.manifest import Manifest
-from manifests.recipes.few_labels import few_labels_recipe
-from manifests.recipes.recipe import Recipe
+from manifests.recipes.recipe import Recipe, few_labels_recipe
 
 
 @dataclass(frozen=True)

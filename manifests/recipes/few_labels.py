@@ -3,15 +3,10 @@
 The results are in the subfolder `labels-FRACTION` of the recipe's results, beside those with the recipe's own labels.
 """
 
-from typing import TYPE_CHECKING
-
 from pydantic import Field, field_validator
 
 from manifests.recipes.data import each_once
 from manifests.recipes.training import Labels, Seed
-
-if TYPE_CHECKING:
-    from manifests.recipes.recipe import Recipe
 
 
 class FewLabels(Labels):
@@ -29,12 +24,3 @@ class FewLabels(Labels):
     @classmethod
     def _each_value_once(cls, values: list[object]) -> list[object]:
         return each_once(values)
-
-
-def few_labels_recipe(recipe: "Recipe") -> "Recipe | None":
-    """Return the recipe of the second training; None: the recipe has none."""
-    few = recipe.few_labels
-    if few is None:
-        return None
-    labels = Labels(**few.model_dump(include=set(Labels.model_fields)))
-    return recipe.model_copy(update={"labels": labels, "methods": few.methods, "seeds": few.seeds, "few_labels": None})

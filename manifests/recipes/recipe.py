@@ -186,3 +186,12 @@ def with_protocol(recipe: Recipe, protocol: str) -> Recipe:
     if recipe.data.protocol:
         return recipe
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"protocol": protocol})})
+
+
+def few_labels_recipe(recipe: Recipe) -> Recipe | None:
+    """Return the recipe of the second training; None: the recipe has none."""
+    few = recipe.few_labels
+    if few is None:
+        return None
+    labels = Labels(**few.model_dump(include=set(Labels.model_fields)))
+    return recipe.model_copy(update={"labels": labels, "methods": few.methods, "seeds": few.seeds, "few_labels": None})

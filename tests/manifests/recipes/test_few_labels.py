@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from manifests.recipes.few_labels import few_labels_recipe
-from manifests.recipes.recipe import read_recipe
+from manifests.recipes.recipe import few_labels_recipe, read_recipe
 from manifests.recipes.suite import merge_rows
 
 OWN = """
