@@ -5,6 +5,8 @@ preparation of its archives and the comparison with published results use the en
 """
 
 from manifests.datasets.data_set import Archives, DataSet, SyntheticDataSet
+from manifests.datasets.hmdb51 import HMDB51
+from manifests.datasets.jhmdb import JHMDB
 from manifests.datasets.ntu60 import NTU60
 from manifests.datasets.stick_figures import STICK_FIGURES
 from manifests.datasets.sysu import SYSU
@@ -15,6 +17,8 @@ __all__ = ["DATASETS", "Archives", "DataSet", "SyntheticDataSet", "is_synthetic"
 
 DATASETS: dict[str, DataSet | SyntheticDataSet] = {
     "ucf101": UCF101,
+    "hmdb51": HMDB51,
+    "jhmdb": JHMDB,
     "ntu60": NTU60,
     "sysu": SYSU,
     "utd-mhad": UTD_MHAD,
