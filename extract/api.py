@@ -56,7 +56,7 @@ def extract_video(
     backbone: str = "tsm_resnet50",
     weights: str | Path | None = None,
     num_segments: int = 10,
-    frames_per_segment: int = 8,
+    frames_per_segment: int | None = None,
     image_size: int | None = None,
     pictures: Pictures = "segment",
     precision: Literal["fp32", "bf16", "fp16"] = "fp32",
@@ -77,7 +77,7 @@ def extract_video(
         weights: a name of `python -m extract weights list`, a file, "timm-package", "random" or "none"; None: those
             that belong to the backbone.
         num_segments: N.
-        frames_per_segment: F.
+        frames_per_segment: F; None: what the network was trained with, else 8.
         image_size: the side of the square that the network sees; None: the backbone's own.
         pictures: what `va_cnn` draws: each segment, the beginning up to its end, or both.
         precision: of the network's arithmetic; "auto" is for runs only.
@@ -102,10 +102,10 @@ def extract_video(
         "backbone": backbone,
         "weights": chosen,
         "segments": num_segments,
-        "frames_per_segment": frames_per_segment,
         "image_size": image_size,
         "pictures": pictures,
         "precision": precision,
+        **({} if frames_per_segment is None else {"frames_per_segment": frames_per_segment}),
     }
     config = parse_config(Extract, arguments, "arguments of extract_video", {"segments": "num_segments"})
     network = _network(config, Machine(device=device, decoder=decoder, runtime=runtime), _state_of(chosen))

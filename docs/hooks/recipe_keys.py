@@ -105,7 +105,7 @@ def default_of(field: FieldInfo) -> str:
     """Return a key's default as a TOML file would say it."""
     if field.is_required():
         return "required"
-    value = field.get_default(call_default_factory=True)
+    value = field.get_default(call_default_factory=True, validated_data={})
     if value is None:
         return "left out"
     if isinstance(value, bool):

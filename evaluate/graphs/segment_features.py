@@ -19,7 +19,7 @@ class SegmentFeatures(nn.Module):
         images_shape: (F, …), the shape of the images of one segment.
 
     Raises:
-        UserError: the backbone has no network.
+        UserError: the backbone has no network, or one that carries its state from segment to segment.
     """
 
     def __init__(self, backbone: Backbone) -> None:
@@ -29,15 +29,19 @@ class SegmentFeatures(nn.Module):
                 f"the backbone {backbone.settings.get('backbone')} is arithmetic on skeletons and no network, so it "
                 "cannot be a graph; use --format native"
             )
+        if backbone.along_clip is not None:
+            raise UserError(
+                f"the backbone {backbone.settings.get('backbone')} carries its state from segment to segment, and the "
+                "graph of one segment has none; use --format native"
+            )
         example = example_images(backbone)
         self.images_shape = tuple(example.shape[1:])
         self.network, _ = fold_batch_norm(backbone.network, example[0])
-        self.pool = backbone.pool
+        self.pool = backbone.pool_output
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the features (B, D) of the images (B, F, …) of segments."""
-        every = self.network(images.flatten(0, 1))
-        return self.pool(every.unflatten(0, (-1, self.images_shape[0])))
+        return self.pool(self.network(images.flatten(0, 1)), self.images_shape[0])
 
     @torch.no_grad()
     def width(self) -> int:

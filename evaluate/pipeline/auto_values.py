@@ -18,8 +18,9 @@ from common.run_record import read_record
 from evaluate.pipeline.clips import Clips
 from evaluate.pipeline.extraction_plan import refuse_no_files, refuse_no_video_folder
 from evaluate.pipeline.inputs import PipelineInputs
-from extract.backbones import BACKBONES, BackboneEntry, find_backbone
+from extract.backbones import BACKBONES, find_backbone
 from extract.backbones.frame_network import FrameNetwork
+from extract.backbones.video_network import VideoNetworkEntry
 from extract.clip import DecodeError
 from extract.decoding.frame_folder import frame_files
 from extract.decoding.video_file import open_video
@@ -31,6 +32,7 @@ from manifests.recipes.data import OTHER
 from manifests.recipes.extraction import AUTO, MOST_FRAMES, Extract
 from manifests.recipes.recipe import ONLY_STREAM, Recipe
 from manifests.released_weights import read_weights
+from manifests.video_networks import own_frames
 
 RECORD = "auto.json"
 FOR_SKELETONS = "joint_statistics"  # needs no weights and no training
@@ -118,7 +120,7 @@ def _choose(config: Extract, clips: Clips, weights_folder: Path | None) -> AutoV
         backbone, weights = _backbone_of(config.column, clips.manifest, weights_folder)
     frames = config.frames_per_segment
     if frames == AUTO:
-        frames = _frames_for(find_backbone(backbone), config, clips)
+        frames = _frames_for(backbone, config, clips)
     return AutoValues(backbone=backbone, weights=weights, frames_per_segment=frames)
 
 
@@ -141,10 +143,11 @@ def _backbone_of(column: str, manifest: Manifest, weights_folder: Path | None) -
     return OFFLINE, PACKAGE
 
 
-def _frames_for(backbone: BackboneEntry, config: Extract, clips: Clips) -> int:
-    """Return F: as many frames as a segment of most clips has, up to 4; for TSM always 8."""
-    if backbone.input == "skeleton":
-        return Extract().frames
+def _frames_for(name: str, config: Extract, clips: Clips) -> int:
+    """Return F: as many frames as a segment of most clips has, up to 4; as in the training where frames mix."""
+    backbone = find_backbone(name)
+    if backbone.input == "skeleton" or isinstance(backbone, VideoNetworkEntry):
+        return own_frames(name)
     if isinstance(backbone, FrameNetwork) and backbone.shift:
         return TSM_FRAMES
     if config.segment_seconds is not None:

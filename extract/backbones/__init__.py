@@ -23,6 +23,7 @@ from extract.backbones.tsm import (
 )
 from extract.backbones.two_person_statistics import TWO_PERSON_STATISTICS
 from extract.backbones.va_cnn import VA_CNN
+from extract.backbones.x3d import X3D
 from extract.networks.backbone import Backbone
 from manifests.recipes.extraction import Extract
 
@@ -37,6 +38,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     "tsn_resnet50": TSN_RESNET50,
     "efficientnet_lite0": EFFICIENTNET_LITE0,
     "timm:NAME": ANY_TIMM,
+    "x3d:NAME": X3D,
     "va_cnn": VA_CNN,
     "joints": JOINTS,
     "joint_statistics": JOINT_STATISTICS,

@@ -142,8 +142,8 @@ def _plain(network: SegmentNetwork, clip: Clip) -> NDArray[np.float32]:
     """Return a clip's features (N, D) from the backbone as it was given to `SegmentNetwork`."""
     backbone = network.backbone
     images = network.images(clip)  # (N, F, …)
-    every = backbone.network.to(network.device)(images.flatten(0, 1)).view(*images.shape[:2], -1)
-    features: NDArray[np.float32] = (every.mean(1) if backbone.pooling == "mean" else every.flatten(1)).cpu().numpy()
+    given = backbone.network.to(network.device)(images.flatten(0, 1))
+    features: NDArray[np.float32] = backbone.pool_output(given, images.shape[1]).cpu().numpy()
     return features
 
 

@@ -25,7 +25,7 @@ CLIPS = f"Clips to measure on, 320x240 XviD of 186 frames, drawn here; default: 
 def bench(
     backbone: Backbone = "efficientnet_lite0",
     weights: Weights = None,
-    frames_per_segment: Frames = 8,
+    frames_per_segment: Frames = None,
     image_size: ImageSize = None,
     precision: Precision = "fp32",
     device: Device = "auto",

@@ -39,7 +39,9 @@ Pictures = Annotated[
 Column = Annotated[str, typer.Option(help="The manifest's column of the files; path_skeleton is another one.")]
 WEIGHTS = "A name of `weights list`, a file, timm-package, random, or none. Default: those of the backbone."
 Weights = Annotated[str | None, typer.Option(help=WEIGHTS)]
-Frames = Annotated[int, typer.Option(help="Frames in each segment.")]
+Frames = Annotated[
+    int | None, typer.Option(help="Frames in each segment. Default: what the network was trained with, else 8.")
+]
 Segments = Annotated[int, typer.Option(help="Segments in each clip; the paper has 10.")]
 SegmentSeconds = Annotated[
     float | None,
@@ -59,7 +61,7 @@ Compile = Annotated[bool, typer.Option("--compile", help="Run the network throug
 FEATURE_OPTIONS: dict[str, tuple[Any, Any]] = {  # annotation, default
     "backbone": (Backbone, "tsm_resnet50"),
     "weights": (Weights, None),
-    "frames_per_segment": (Frames, 8),
+    "frames_per_segment": (Frames, None),
     "segments": (Segments, 10),
     "segment_seconds": (SegmentSeconds, None),
     "frame_rate": (FrameRate, None),
@@ -97,4 +99,6 @@ def feature_config(**options: Any) -> "Extract":
     from manifests.recipes.extraction import Extract
 
     options["weights"] = choose_weights(options["backbone"], options["weights"])
+    if options["frames_per_segment"] is None:
+        del options["frames_per_segment"]  # `Extract` has a default for each backbone
     return parse_config(Extract, options, "options")

@@ -32,6 +32,9 @@ class Backbone:
         per_frame: the network sees one frame at a time, so a frame that is repeated is computed once.
         one_way: the network mixes the images of a segment only by a `TemporalShift` from the previous image, so the
             images can be computed one by one; see `extract.networks.frame_stream`.
+        whole_segments: the network is (B·F, …) → (B, D): it sees the F images of a segment together.
+        along_clip: N of a network that carries its state from each segment of a clip to the next one; its B segments
+            are those of whole clips, in their order. None: it sees each segment alone.
         preprocess: what `draw` does to the frames of videos; None: the network takes skeletons.
     """
 
@@ -45,11 +48,22 @@ class Backbone:
     trained_joints: Mapping[str, object] | None = None
     per_frame: bool = False
     one_way: bool = False
+    whole_segments: bool = False
+    along_clip: int | None = None
     preprocess: Preprocess | None = None
 
     def pool(self, every: Tensor) -> Tensor:
         """Return the features (N, D') of segments from the features (N, F, D) of their images."""
         return every.mean(1) if self.pooling == "mean" else every.flatten(1)
+
+    def pool_output(self, given: Tensor, num_frames: int) -> Tensor:
+        """Return the features (N, D') of segments from what the network gives for their N·F images.
+
+        Args:
+            given: (N·F, D), or (N, D) of a network that sees whole segments.
+            num_frames: F.
+        """
+        return given if self.whole_segments else self.pool(given.view(-1, num_frames, *given.shape[1:]))
 
 
 def draw_frames(preprocess: Preprocess) -> Draw:

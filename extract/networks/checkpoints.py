@@ -6,7 +6,7 @@ Files are read as data only. A pickle that would run code is refused. The names 
 
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ _HEADS: dict[Layout, str] = {
     "mmaction2": r"cls_head\..*",
     "efficientnet-lite": r"_fc\.(weight|bias)",
 }
-_COUNTER = "num_batches_tracked"  # batch normalisation counts in training; some files lack it
+COUNTER = "num_batches_tracked"  # batch normalisation counts in training; some files lack it
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,41 @@ def load_checkpoint(network: nn.Module, path: Path, layouts: Iterable[Layout]) -
     layout = layout_of(tensors)
     if layout not in layouts:
         raise UserError(f"{path} has the layout {layout!r}; this backbone is read from {' or '.join(layouts)}")
-    own = network.state_dict()
     head = re.compile(_HEADS.get(layout) or _timm_head(network))
-    names = {key: name for key, name in names_in_file(network, layout).items() if not key.endswith(_COUNTER)}
+    names = {key: name for key, name in names_in_file(network, layout).items() if not key.endswith(COUNTER)}
     if layout == "official" and not any(name.startswith("module.") for name in tensors):
         names = {key: name.removeprefix("module.") for key, name in names.items()}
-    used = set(names.values())
-    unused = [name for name in tensors if name not in used and (name.endswith(_COUNTER) or head.fullmatch(name))]
+    _refuse_another_network(path, layout, tensors, set(names.values()))
+    unused = assign_tensors(network, path, tensors, names, lambda name: head.fullmatch(name) is not None)
+    return LoadReport(layout, tuple(names.values()), unused)
+
+
+def assign_tensors(
+    network: nn.Module,
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    names: Mapping[str, str],
+    is_left: Callable[[str], bool],
+) -> tuple[str, ...]:
+    """Assign the tensors of a file to a network, all of them but those that are left on purpose.
+
+    Args:
+        network: gets the tensors.
+        path: of the file, for messages.
+        tensors: of the file, by name.
+        names: for each key of the network's state, without the counters of batch normalisation, the name in the file.
+        is_left: tells of a name whether the tensor is left, as those of a classifier.
+
+    Returns:
+        The names of the tensors that are left, counters of batch normalisation included.
+
+    Raises:
+        UserError: a tensor is missing, has another shape, or is not used.
+    """
+    own, used = network.state_dict(), set(names.values())
+    unused = [name for name in tensors if name not in used and (name.endswith(COUNTER) or is_left(name))]
     extra = [name for name in tensors if name not in used and name not in unused]
     missing = [name for name in names.values() if name not in tensors]
-    _refuse_another_network(path, layout, tensors, used)
     if missing:
         key, name = next((key, name) for key, name in names.items() if name not in tensors)
         raise UserError(
@@ -77,11 +102,15 @@ def load_checkpoint(network: nn.Module, path: Path, layouts: Iterable[Layout]) -
                 "not a checkpoint of this backbone"
             )
     network.load_state_dict(own | {key: tensors[name] for key, name in names.items()})
-    return LoadReport(layout, tuple(names.values()), tuple(unused))
+    return tuple(unused)
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
+def read_checkpoint(path: Path, wrappers: Iterable[str] = ("state_dict", "model")) -> dict[str, Tensor]:
     """Return the tensors of a file by name, on the CPU, without running any code that it contains.
+
+    Args:
+        path: a `.safetensors` file, or one that `torch.save` wrote.
+        wrappers: the keys under which the latter may have the tensors, beside what else training saved.
 
     Raises:
         UserError: the file does not exist, is no checkpoint, is truncated, or contains Python code beside tensors.
@@ -99,7 +128,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path} is no checkpoint, or is damaged; fetch it again") from error
     except Exception as error:  # the reader raises errors of many types for damaged files
         raise UserError(f"{path} is no checkpoint, or is damaged ({_first_line(error)}); fetch it again") from error
-    for wrapper in ("state_dict", "model"):
+    for wrapper in wrappers:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not content or not all(isinstance(t, Tensor) for t in content.values()):

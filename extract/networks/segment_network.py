@@ -63,12 +63,17 @@ class SegmentNetwork:
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
         _keep_freed_memory()
+        if backbone.along_clip not in (None, num_segments):
+            raise UserError(
+                f"{backbone.settings.get('backbone')} carries its state through the {backbone.along_clip} segments of "
+                f"a clip, so it cannot compute {num_segments} at a time; live streams need another backbone"
+            )
         self.backbone = backbone
         self.device = torch.device(device)
         example = example_images(backbone)  # (1, F, …)
         network, folded = fold_batch_norm(backbone.network, example[0])
         frames = example.shape[1]
-        at_once = _even_share(num_segments, CPU_FRAMES // frames) * frames
+        at_once = self._at_once(num_segments, frames) * frames
         how = Preparation(self.device, precision, backbone.input == "video", threads, compiled)
         self.runtime, self.preparation = runtime, how
         prepared = runtime.prepare(network, example.new_zeros((at_once, *example.shape[2:])), how)
@@ -144,7 +149,7 @@ class SegmentNetwork:
             segments: the clip's segments; for single frames (N, F), the indices of the frames.
         """
         count, frames = (len(segments), segments.shape[1]) if self.backbone.per_frame else images.shape[:2]
-        at_once = count if self.device.type == "cuda" else _even_share(count, CPU_FRAMES // frames)
+        at_once = count if self.device.type == "cuda" else self._at_once(count, frames)
         if not self.backbone.per_frame:
             return torch.cat([self.pooled(batch) for batch in torch.split(images, at_once)])  # every segment is whole
         every = torch.cat([self.pooled(batch) for batch in _filled(images, at_once * frames)])
@@ -152,8 +157,12 @@ class SegmentNetwork:
 
     def pooled(self, images: Tensor) -> Tensor:
         """Return the features (B, D), float32, of the images (B, F, …) of B segments."""
-        every = self._compute(images.flatten(0, 1)).float().view(*images.shape[:2], -1)  # (B, F, D)
-        return self.backbone.pool(every)
+        return self.backbone.pool_output(self._compute(images.flatten(0, 1)).float(), images.shape[1])
+
+    def _at_once(self, num_segments: int, frames: int) -> int:
+        """Return how many of a clip's segments a CPU computes together."""
+        whole = self.backbone.along_clip is not None
+        return num_segments if whole else _even_share(num_segments, CPU_FRAMES // frames)
 
     def _draw(self, clip: Clip, segments: Tensor) -> Tensor:
         segments = segments.to(self.device)

@@ -66,18 +66,21 @@ def own_size(name: str) -> int:
     return int(released.input_size[-1]) if released else 224
 
 
-def try_network(network: nn.Module, name: str, size: int, own_size: int, pictures: int = 2) -> None:
+def try_network(
+    network: nn.Module, name: str, size: int, own_size: int, pictures: int = 2, vectors: int | None = None
+) -> None:
     """Run a network once on grey images. Its training mode and the state of random numbers do not change.
 
     Args:
-        network: (B, 3, size, size) → (B, D), on the CPU, in float32.
+        network: (B, 3, size, size) → (V, D), on the CPU, in float32.
         name: the name that the user gave.
         size: the side of the images.
         own_size: the side that the network was made for, for the sentence.
         pictures: B.
+        vectors: V; None: one for each image.
 
     Raises:
-        UserError: the network fails on such images, or does not give a vector for each.
+        UserError: the network fails on such images, or does not give as many vectors.
     """
     was_training = network.training
     remedy = f"it was made for {own_size} x {own_size}" if size != own_size else "choose another model"
@@ -88,10 +91,11 @@ def try_network(network: nn.Module, name: str, size: int, own_size: int, picture
         raise UserError(f"{name} does not take pictures of {size} x {size}: {first_line(error)}; {remedy}") from error
     finally:
         network.train(was_training)
-    if not isinstance(given, Tensor) or given.dim() != 2 or len(given) != pictures or not given.shape[1]:
+    wanted = pictures if vectors is None else vectors
+    if not isinstance(given, Tensor) or given.dim() != 2 or len(given) != wanted or not given.shape[1]:
         raise UserError(
             f"{name} cannot be a backbone: for {pictures} pictures it gives {_described(given)} "
-            "and not a vector for each"
+            f"and not a vector for {'each' if vectors is None else 'all of them'}"
         )
     if not given.isfinite().all():
         raise UserError(

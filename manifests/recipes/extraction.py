@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from common.config import Config
+from manifests.video_networks import own_frames
 
 MOST_PIXELS, MOST_FRAMES, MOST_SECONDS = 8192, 10_000, 3600.0  # a larger value is a typing error
 AUTO: Final = "auto"  # a value that is chosen when the recipe is run
@@ -76,7 +77,11 @@ class Extract(Config):
         description="frames a second of skeleton files and of folders of images, which do not say it; needed for these "
         "with segment_seconds. Video files have their own",
     )
-    frames_per_segment: Frames = 8  # "joints" resamples to it; va_cnn ignores it; "auto": by the clips
+    frames_per_segment: Frames = Field(
+        default_factory=lambda known: own_frames(known.get("backbone", AUTO)),
+        description='F. Left out: what a network of whole segments was trained with, else 8. "joints" resamples to it; '
+        'va_cnn ignores it; "auto": by the clips',
+    )
     pictures: Pictures = "segment"  # va_cnn sees each segment alone, the clip up to its end, or both
     image_size: int | None = Field(default=None, ge=32, le=MOST_PIXELS)  # side of the network's input; None: its own
     precision: Literal["fp32", "bf16", "fp16", "auto"] = Field(

@@ -1,0 +1,1 @@
+"""Networks that see all frames of a segment together. Their modules have the names of the released checkpoints."""
