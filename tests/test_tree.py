@@ -171,7 +171,7 @@ def test_the_start_of_a_package_is_the_common_one(package: str) -> None:
 
 HEAVY = {"torch", "torchvision", "timm", "h5py", "matplotlib", "scipy", "av", "tensorboard"}
 HELP = """
-import contextlib, io, sys, time
+import contextlib, io, sys
 import typer.main
 from typer.testing import CliRunner
 from {module} import app
@@ -183,23 +183,21 @@ def helps(command, *words):
 
 with contextlib.redirect_stdout(io.StringIO()):
     first = CliRunner().invoke(app, ["--help"])
-seconds = time.process_time()
 for words in helps(typer.main.get_command(app)):
     assert CliRunner().invoke(app, words).exit_code == 0, words
-print(seconds, *{{name.partition(".")[0] for name in sys.modules}})
+print(*{{name.partition(".")[0] for name in sys.modules}})
 """
 
 
 @pytest.mark.parametrize(
     "module", ["evaluate.commands.early_recognition", *(f"{package}.commands.app" for package in COMMAND_LINES)]
 )
-def test_help_loads_nothing_heavy_and_is_quick(module: str) -> None:
-    """Processor time, because other processes may run; wall time is about the same on a machine that is free."""
+def test_help_loads_nothing_heavy(module: str) -> None:
+    """So help appears at once. How many seconds that takes depends on the machine and is not tested."""
     command = [sys.executable, "-c", HELP.format(module=module)]
-    seconds, *loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "typer" in loaded
     assert not set(loaded) & HEAVY
-    assert float(seconds) < 1
 
 
 def test_packages_are_typed_and_light() -> None:
