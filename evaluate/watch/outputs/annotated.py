@@ -51,11 +51,13 @@ class AnnotatedVideos(Output):
         notify: gets a sentence for each file that was written.
 
     Raises:
-        UserError: one file is named for several sources, or it cannot be written.
+        UserError: one file is named for several sources, it is no MP4, or it cannot be written.
     """
 
     def __init__(self, out: Path, sources: Sequence[str], model: ShownModel, notify: Notify) -> None:
         is_file = out.suffix.lower() == MP4
+        if out.suffix and not is_file and not out.is_dir():
+            raise UserError(f"annotated videos are MP4 files, and {out} ends in {out.suffix}; end it in {MP4}")
         if is_file and len(sources) > 1:
             raise UserError(f"--annotate {out} is one file for {len(sources)} sources; give a folder")
         stems = [Path(short_name(source)).stem or "source" for source in sources]

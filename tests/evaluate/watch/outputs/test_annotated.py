@@ -68,6 +68,9 @@ def test_a_file_that_was_not_finished_can_be_played(tmp_path: Path) -> None:
 def test_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="is one file for 2 sources; give a folder"):
         AnnotatedVideos(tmp_path / "a.mp4", ["x", "y"], MODEL, print)
+    with pytest.raises(UserError, match=r"are MP4 files, and .*a\.avi ends in \.avi; end it in \.mp4$"):
+        AnnotatedVideos(tmp_path / "a.avi", ["x"], MODEL, print)
+    assert not (tmp_path / "a.avi").exists()
     own = tmp_path / "a.mp4"
     own.write_bytes(b"")
     with pytest.raises(UserError, match="would write over the source"):
