@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 WEIGHTS = Path(__file__).with_name("weights.toml")
+LICENCES = {"official": "MIT", "mmaction2": "Apache-2.0"}  # those of the repositories that released the files
 
 
 class WeightsFile(BaseModel):
@@ -35,6 +36,11 @@ class WeightsFile(BaseModel):
     verified: bool
     source: str
     note: str = ""
+
+    @property
+    def licence(self) -> str:
+        """The licence of the repository that released the file."""
+        return LICENCES[self.layout]
 
 
 @functools.cache

@@ -16,6 +16,7 @@ import package_imports
 import recipe_keys
 import recipe_list
 import released_weights
+import video_networks
 
 PARTS: dict[str, Callable[[], str]] = {
     "backbones": backbones.markdown,
@@ -26,6 +27,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "method_names": methods.names_markdown,
     "recipe_keys": recipe_keys.markdown,
     "recipes": recipe_list.markdown,
+    "video_networks": video_networks.markdown,
     "weights": released_weights.markdown,
 }
 

@@ -13,6 +13,7 @@ from extract.backbones.efficientnet_lite import EFFICIENTNET_LITE0
 from extract.backbones.entry import BackboneEntry
 from extract.backbones.joint_statistics import JOINT_STATISTICS
 from extract.backbones.joints import JOINTS
+from extract.backbones.movinet import MOVINET
 from extract.backbones.tsm import (
     TSM_MOBILENETV2,
     TSM_MOBILENETV2_ONLINE,
@@ -22,7 +23,9 @@ from extract.backbones.tsm import (
     TSN_RESNET50,
 )
 from extract.backbones.two_person_statistics import TWO_PERSON_STATISTICS
+from extract.backbones.v_jepa2 import V_JEPA2, V_JEPA2_1
 from extract.backbones.va_cnn import VA_CNN
+from extract.backbones.videomae import VIDEOMAE
 from extract.backbones.x3d import X3D
 from extract.networks.backbone import Backbone
 from manifests.recipes.extraction import Extract
@@ -39,6 +42,10 @@ BACKBONES: dict[str, BackboneEntry] = {
     "efficientnet_lite0": EFFICIENTNET_LITE0,
     "timm:NAME": ANY_TIMM,
     "x3d:NAME": X3D,
+    "movinet:NAME": MOVINET,
+    "videomae:NAME": VIDEOMAE,
+    "v_jepa2:NAME": V_JEPA2,
+    "v_jepa2_1:NAME": V_JEPA2_1,
     "va_cnn": VA_CNN,
     "joints": JOINTS,
     "joint_statistics": JOINT_STATISTICS,

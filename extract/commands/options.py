@@ -99,6 +99,6 @@ def feature_config(**options: Any) -> "Extract":
     from manifests.recipes.extraction import Extract
 
     options["weights"] = choose_weights(options["backbone"], options["weights"])
-    if options["frames_per_segment"] is None:
-        del options["frames_per_segment"]  # `Extract` has a default for each backbone
+    if options.get("frames_per_segment") is None:
+        options.pop("frames_per_segment", None)  # `Extract` has a default for each backbone
     return parse_config(Extract, options, "options")

@@ -24,25 +24,40 @@ def list_weights(as_json: Json = False) -> None:
 
     from extract.networks.weights import weights_folder
     from manifests.released_weights import read_weights
+    from manifests.video_networks import read_video_networks
 
     known = read_weights()
     folder = weights_folder()
     if as_json:
         print(
             json.dumps(
-                {name: {**entry.model_dump(), "here": (folder / entry.file).exists()} for name, entry in known.items()}
+                {
+                    name: {
+                        **entry.model_dump(),
+                        "licence": entry.licence,
+                        "here": (folder / entry.file).exists(),
+                    }
+                    for name, entry in known.items()
+                }
             )
         )
         return
     table = Table(title=f"weights, kept in {folder}", title_justify="left", box=None)
     table.add_column("name", no_wrap=True)
-    for column in ("backbone", "frames", "Kinetics top-1", "here"):
+    for column in ("backbone", "frames", "Kinetics top-1", "licence", "here"):
         table.add_column(column, overflow="fold")
     for name, entry in known.items():
         top1 = "" if entry.kinetics_top1 is None else f"{entry.kinetics_top1}"
         here = "yes" if (folder / entry.file).exists() else ""
-        table.add_row(name, entry.backbone or "not for RGB features", str(entry.frames), top1, here)
-    Console(width=max(Console().width, 110)).print(table)
+        table.add_row(name, entry.backbone or "not for RGB features", str(entry.frames), top1, entry.licence, here)
+    others = Table(title="weights that you fetch yourself: --weights FILE", title_justify="left", box=None)
+    for column in ("backbone", "frames", "licence", "what to fetch"):
+        others.add_column(column, overflow="fold")
+    for network in read_video_networks().values():
+        others.add_row(network.name, str(network.frames), network.licence, network.weights)
+    console = Console(width=max(Console().width, 110))
+    console.print(table)
+    console.print(others)
 
 
 @app.command("get")

@@ -30,6 +30,7 @@ class VideoLayout:
         left: a pattern of the names that are left on purpose: classifiers, predictors and the like.
         fused: the end of the names of tensors that hold query, key and value one after the other; they are divided
             into `NAME/0`, `NAME/1` and `NAME/2`.
+        prefix: a pattern of what stands before all names in some files; it is removed.
     """
 
     title: str
@@ -37,6 +38,7 @@ class VideoLayout:
     names: Names
     left: str
     fused: tuple[str, ...] = ()
+    prefix: str = ""
 
 
 def load_video_checkpoint(
@@ -54,8 +56,13 @@ def load_video_checkpoint(
         UserError: the file cannot be read or is unsafe, has another layout or tensors of other names or shapes, or has
             lost the values of biases.
     """
-    tensors = read_checkpoint(path, wrappers)
-    layout = next((each for each in layouts if each.mark in tensors), None)
+    found = read_checkpoint(path, wrappers)
+    layout, tensors = None, found
+    for each in layouts:
+        tensors = {re.sub(rf"^{each.prefix}", "", name): tensor for name, tensor in found.items()}
+        if each.mark in tensors:
+            layout = each
+            break
     if layout is None:
         marks = " or ".join(f"{each.mark} ({each.title})" for each in layouts)
         raise UserError(f"{path} is not a checkpoint of this backbone: it has no tensor {marks}")

@@ -17,7 +17,12 @@ from manifests.video_networks import read_video_networks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SMALLEST = {"x3d:xs": 32}  # of each family, and a side of its images
+SMALLEST = {
+    "x3d:xs": 32,
+    "movinet:a0": 32,
+    "videomae:small": 32,
+    "v_jepa2_1:base": 32,
+}  # of each family, and a side of its images
 FAMILIES = {name: entry for name, entry in BACKBONES.items() if isinstance(entry, VideoNetworkEntry)}
 
 
@@ -28,11 +33,13 @@ def config(name: str, **more: Any) -> Extract:
 
 def test_each_released_network_belongs_to_a_family() -> None:
     assert [name for key, entry in FAMILIES.items() for name in entry.names(key)] == list(read_video_networks())
-    assert {f"{name.partition(':')[0]}:NAME" for name in SMALLEST} == set(FAMILIES)
+    tried = {f"{name.partition(':')[0]}:NAME" for name in SMALLEST}
+    assert tried == set(FAMILIES) - {"v_jepa2:NAME"}  # its smallest network has 300 million parameters
 
 
 @pytest.mark.parametrize("name", SMALLEST)
-def test_the_released_values_are_the_defaults(name: str) -> None:
+def test_the_released_values_are_the_defaults(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extract.backbones.video_network.try_network", lambda *_, **__: None)  # takes a minute
     released = read_video_networks()[name]
     settings = load_backbone(config(name, image_size=None)).settings
     assert settings["frames_per_segment"] == released.frames

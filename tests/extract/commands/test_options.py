@@ -13,7 +13,7 @@ from extract.commands.run import plan, run
 def test_both_commands_have_them(command: object) -> None:
     options = inspect.signature(command).parameters  # type: ignore[arg-type]
     assert list(options)[list(options).index("backbone") :][: len(FEATURE_OPTIONS)] == list(FEATURE_OPTIONS)
-    assert options["segments"].default == 10 and options["frames_per_segment"].default == 8
+    assert options["segments"].default == 10 and options["frames_per_segment"].default is None
     assert list(options).index("pictures") + 1 == list(options).index("decoder")
 
 
