@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from common.errors import UserError
 from manifests.stick_figures.data_set import draw_data_set
 
 ROOT = Path(__file__).parent.parent
@@ -107,6 +108,15 @@ def extract_video(folder: Path, as_type: Callable[[Path], Any]) -> None:
     options: dict[str, Any] = {"backbone": "timm:test_resnet", "weights": "random", "image_size": 32}
     features = extract.extract_video(as_type(video), num_segments=4, frames_per_segment=2, device="cpu", **options)
     assert features.shape[0] == 4 and features.dtype == np.float32
+
+
+def extract_poses(folder: Path, as_type: Callable[[Path], Any]) -> None:
+    import extract
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EARLY_WEIGHTS", str(folder))
+        with pytest.raises(UserError, match="run `python -m extract weights get blazepose-lite`"):
+            extract.extract_poses(as_type(folder / "clip.avi"), model="lite")
 
 
 def load_features(folder: Path, as_type: Callable[[Path], Any]) -> None:
@@ -213,6 +223,7 @@ CALLS: dict[str, Callable[[Path, Callable[[Path], Any]], None]] = {
     "manifests.from_folder": from_folder,
     "manifests.read_manifest": read_manifest,
     "manifests.read_recipe": read_recipe,
+    "extract.extract_poses": extract_poses,
     "extract.extract_video": extract_video,
     "extract.load_features": load_features,
     "distill.train": train,

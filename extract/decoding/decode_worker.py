@@ -22,6 +22,7 @@ from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
 from extract.decoding.shared_buffer import SharedBuffer
 from extract.networks.geometry import Geometry
+from extract.poses.settings import PoseSettings
 from extract.segments import SegmentTime
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.segment_points import decode_skeleton
@@ -88,6 +89,7 @@ def _decode(
     joint_list: dict[str, Any] | None,
     geometry: dict[str, Any] | None,
     segment_time: dict[str, Any] | None,
+    poses: dict[str, Any] | None,
 ) -> Clip:
     """Decode the fields of a `DecodeTask`, of a video or a skeleton; the file is fetched first if it is not local."""
     with contextlib.ExitStack() as stack:
@@ -100,6 +102,10 @@ def _decode(
         if decoder == "skeleton":
             joints = JointList(**joint_list) if joint_list else None
             return decode_skeleton(file, num_segments, expected, legacy_sequence_actors, joints, length)
+        if poses:
+            from extract.poses.video import decode_poses  # late: few workers need it
+
+            return decode_poses(file, PoseSettings(**poses), decoder, expected, alive)
         wanted = Geometry(**geometry) if geometry else None
         return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive, wanted, length)
 

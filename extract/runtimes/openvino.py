@@ -11,19 +11,9 @@ among more threads, so the number of threads is recorded, as torch's is.
 Each exported graph is compared with the network in torch on random images before it is used. An export that drops
 something is refused in this way, and so are weights whose features are no finite numbers: OpenVINO's ReLU would turn
 these into zeros.
-
-OpenVINO's package depends on `openvino-telemetry`, which reports every import and every conversion to Google Analytics
-without asking. Here the import of that package fails on purpose. OpenVINO then uses a stand-in that sends nothing.
-
-There is one `openvino.Core` in a process, and it is never released. A core replaces the memory that the thread's signal
-handlers run on, and with several cores that come and go, a later Ctrl-C crashed the process (OpenVINO 2026.4).
 """
 
-import functools
-import importlib
-import sys
-import warnings
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -31,13 +21,11 @@ import torch
 from torch import Tensor, nn
 
 from common.cores import usable_cores
+from extract.openvino_core import NoOpenVino, OpenVinoNotInstalled, import_openvino, in_one_line, openvino_core
 from extract.runtimes.exported import export_network
 from extract.runtimes.runtime import CannotPrepare, ComputeGraph, NotInstalled, Preparation, PreparedGraph, Runtime
 
-INSTALL = "uv pip install openvino"
-TELEMETRY = "openvino_telemetry"
 TOLERANCES = {"fp32": 1e-3, "bf16": 0.2, "fp16": 0.2}  # measured: below 1e-5, 0.03 and 0.005; of a wrong graph about 1
-LONGEST = 300  # letters of an error of a library
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 CAPABILITIES = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16"}
 
@@ -53,7 +41,7 @@ class OpenVinoRuntime(Runtime):
             raise CannotPrepare("the backbone has no network")
         if how.precision != "fp32" and not how.casts_input:
             raise CannotPrepare("the coordinates of skeletons have to stay float32; choose the precision fp32")
-        openvino, core = import_openvino(), openvino_core()
+        openvino, core = _package_and_core()
         if CAPABILITIES[how.precision] not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise CannotPrepare(f"this processor has no {how.precision}")
         try:
@@ -63,7 +51,7 @@ class OpenVinoRuntime(Runtime):
             graph.reshape({place: list(example.shape) for place, example in enumerate(examples)})
             compiled = core.compile_model(graph, "CPU", _properties(how))
         except Exception as error:  # exporters raise exceptions of many types
-            raise CannotPrepare(f"the network cannot be exported: {_in_one_line(error)}") from error
+            raise CannotPrepare(f"the network cannot be exported: {in_one_line(error)}") from error
         _refuse_other_precision(compiled, how.precision)
         compute = _computing(compiled)
         _refuse_other_features(network, compute, examples, how.precision)
@@ -71,34 +59,13 @@ class OpenVinoRuntime(Runtime):
         return PreparedGraph(compute, settings, int(compiled.get_property("INFERENCE_NUM_THREADS")))
 
 
-def import_openvino() -> Any:
-    """Import OpenVINO without its telemetry, and return the module.
-
-    Raises:
-        NotInstalled: the package is missing.
-    """
+def _package_and_core() -> tuple[Any, Any]:
     try:
-        version("openvino")
-    except PackageNotFoundError as error:
-        raise NotInstalled(f"the package openvino is not installed; install it: {INSTALL}") from error
-    given = sys.modules.get(TELEMETRY)
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # so its import fails
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module("openvino")
-    except Exception as error:  # as where a library of the system is missing
-        raise CannotPrepare(f"the package openvino cannot be loaded: {_in_one_line(error)}") from error
-    finally:
-        del sys.modules[TELEMETRY]
-        if given is not None:
-            sys.modules[TELEMETRY] = given
-
-
-@functools.cache
-def openvino_core() -> Any:
-    """Return the one `openvino.Core` of the process."""
-    return import_openvino().Core()
+        return import_openvino(), openvino_core()
+    except OpenVinoNotInstalled as error:
+        raise NotInstalled(str(error)) from error
+    except NoOpenVino as error:
+        raise CannotPrepare(str(error)) from error
 
 
 def _properties(how: Preparation) -> dict[str, object]:
@@ -147,10 +114,6 @@ def _computing(compiled: Any) -> ComputeGraph:
         return tuple(map(torch.from_numpy, request.infer(arrays, share_inputs=True).values()))
 
     return compute
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:LONGEST] or type(error).__name__
 
 
 OPENVINO = OpenVinoRuntime(title="OpenVINO", package="openvino", on_gpu=False)

@@ -1,6 +1,6 @@
 """Skeletons of any joints as NumPy files: an array (T, J, 3) of one person, or (T, persons, J, 3).
 
-The generated stick figures have this format.
+The generated stick figures have this format. Poses of videos have a fourth value for each joint, its visibility.
 """
 
 import io
@@ -21,7 +21,9 @@ WHAT = "the array"
 
 
 def read_joint_array(path: Path, joint_list: JointList | None = None) -> Skeleton:
-    """Read a `.npy` file: (T, J, 3) or (T, persons, J, 3), or with 2 in place of 3, floats or integers of any size.
+    """Read a `.npy` file: (T, J, 3) or (T, persons, J, 3), or with 2 or 4 for 3, floats or integers of any size.
+
+    Of four values the last one is a confidence, which is not used: all joints with coordinates count alike.
 
     Args:
         path: the file.
@@ -48,6 +50,7 @@ def read_joint_array(path: Path, joint_list: JointList | None = None) -> Skeleto
     points = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape, order="F" if by_columns else "C")
     if points.ndim == 3:
         points = points[:, None]
+    points = points[..., :3]
     return make_skeleton(Coordinates(points, [""] * points.shape[1], WHAT), chosen)
 
 
@@ -56,7 +59,7 @@ def _check(shape: tuple[int, ...], dtype: np.dtype) -> None:
     if dtype.kind not in "fiu":
         reason = "Python objects are not read" if dtype.hasobject else "not real numbers"
         raise DecodeError(f"an array of {dtype}: {reason}; save floats or integers")
-    if len(shape) not in (3, 4) or shape[-1] not in (2, 3):
+    if len(shape) not in (3, 4) or shape[-1] not in (2, 3, 4):
         raise DecodeError(f"an array of shape {shape}, not (frames, joints, 3) or (frames, persons, joints, 3)")
     num_persons = shape[1] if len(shape) == 4 else 1
     if shape[0] in (2, 3) and shape[-1] == 2 and shape[0] < num_persons:

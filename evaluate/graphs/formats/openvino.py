@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from evaluate.graphs.formats.graph import Compute, Graph, GraphFormat
+from extract.openvino_core import INSTALL, import_openvino, openvino_core
 from extract.runtimes.exported import quietly
-from extract.runtimes.openvino import INSTALL, import_openvino, openvino_core
 
 
 class OpenVinoFormat(GraphFormat):

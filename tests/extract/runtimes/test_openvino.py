@@ -17,8 +17,8 @@ from extract.backbones import load_backbone
 from extract.clip import Clip
 from extract.networks.segment_network import SegmentNetwork
 from extract.networks.temporal_shift import temporal_shift
+from extract.openvino_core import import_openvino, openvino_core
 from extract.runtimes import RUNTIMES, CannotPrepare, Preparation
-from extract.runtimes.openvino import import_openvino, openvino_core
 from extract.segments import frame_indices
 from manifests.recipes.extraction import Extract
 

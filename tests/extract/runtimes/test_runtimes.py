@@ -45,7 +45,7 @@ def uninstall(monkeypatch: pytest.MonkeyPatch) -> None:
     def version(package: str) -> str:
         raise PackageNotFoundError(package)
 
-    monkeypatch.setattr("extract.runtimes.openvino.version", version)
+    monkeypatch.setattr("extract.openvino_core.version", version)
 
 
 @needs_openvino

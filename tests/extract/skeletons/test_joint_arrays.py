@@ -216,3 +216,12 @@ def test_damage_ends_in_a_refusal_or_a_valid_skeleton(
         frames = len(skeleton.joints)
         assert 0 < frames <= 5 and skeleton.joints.shape == (frames, 1, 20, 3)
         assert np.isfinite(skeleton.joints[skeleton.seen]).all()
+
+
+def test_a_fourth_value_is_a_confidence_which_is_left_out(file: Path) -> None:
+    confidence = np.linspace(0, 1, 5 * 20, dtype=np.float32).reshape(5, 20, 1)
+    with_confidence = read(file, saved(np.concatenate([POINTS, confidence], axis=2)))
+    np.testing.assert_array_equal(with_confidence.joints, read(file, saved(POINTS)).joints)
+    unseen = np.concatenate([POINTS, confidence], axis=2)
+    unseen[2] = np.nan
+    assert not read(file, saved(unseen)).seen[2]
