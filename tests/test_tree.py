@@ -413,6 +413,7 @@ TOGETHER = {
     "evaluate/test_every_method.py",
     "evaluate/test_folder_to_table.py",
     "evaluate/test_segment_seconds.py",
+    "extract/poses/test_real_models.py",
     "evaluate/test_skeletons_to_table.py",
     "extract/decoding/test_decord.py",
     "extract/decoding/test_nvdec.py",
