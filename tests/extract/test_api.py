@@ -177,6 +177,6 @@ def test_only_the_calls_that_need_torch_load_it(cache: Path) -> None:
         f"assert load_features({str(cache)!r}, 'torch').features.shape == (2, 4, 5)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert set(extract.__all__) == {"CacheFeatures", "extract_video", "load_features"}
+    assert set(extract.__all__) == {"CacheFeatures", "extract_poses", "extract_video", "load_features"}
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         extract.nothing  # noqa: B018

@@ -145,7 +145,7 @@ def test_a_file_above_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.
         read(tmp_path, WHOLE)
 
 
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200, deadline=None)
 @given(
     flips=st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 127)), min_size=1, max_size=4),
     cut=st.none() | st.integers(0, len(WHOLE)),
