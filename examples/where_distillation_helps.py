@@ -4,7 +4,7 @@ The clips are drawn: skeletons of the stick figures, any number of them, as join
 on. For the size of the paper's UCF101 (101 classes, 80 training clips of each), features are simulated. Student and
 teacher have 64 and 2 · 32 units (the paper: 512 and 2 · 256).
 
-    python examples/where_distillation_helps.py out/map          # about two hours on a free core
+    python examples/where_distillation_helps.py out/map          # hours on a core
     python examples/where_distillation_helps.py out/map --quick  # a minute: very few clips and updates
 
 It writes map.csv, a row for each point, training, seed and method, and map.png. A second call goes on where the first
@@ -61,12 +61,14 @@ class Point:
 
 
 def points() -> Iterator[Point]:
-    """Yield the points of the map, lines through one of them, and two of the size of UCF101."""
+    """Yield the points of the map: lines through one of them, three of the size of UCF101, and two with few labels."""
     yield from (Point(updates=updates) for updates in (100, 300, 1000, 3000))
     yield from (Point(labels=labels) for labels in (0.1, 0.3))
+    yield from (Point(updates=updates, labels=0.1) for updates in (300, 3000))
     yield from (Point(clips=clips) for clips in (8, 100, 800))
     yield from (Point(noise=noise) for noise in (0.02, 0.3))
     yield from (Point("UCF101's size", updates, clips=80, noise=0.0) for updates in (1000, 3000))
+    yield Point("UCF101's size", labels=0.1, clips=80, noise=0.0)
 
 
 def drawn(clips: int, draw: int, noise: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -34,10 +34,7 @@ def import_openvino() -> Any:
         OpenVinoNotInstalled: the package is missing.
         NoOpenVino: it cannot be loaded.
     """
-    try:
-        version("openvino")
-    except PackageNotFoundError as error:
-        raise OpenVinoNotInstalled(f"the package openvino is not installed; install it: {INSTALL}") from error
+    openvino_version()
     given = sys.modules.get(TELEMETRY)
     sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # so its import fails
     try:
@@ -50,6 +47,18 @@ def import_openvino() -> Any:
         del sys.modules[TELEMETRY]
         if given is not None:
             sys.modules[TELEMETRY] = given
+
+
+def openvino_version() -> str:
+    """Return the version of the package, without importing it.
+
+    Raises:
+        OpenVinoNotInstalled: the package is missing.
+    """
+    try:
+        return version("openvino")
+    except PackageNotFoundError as error:
+        raise OpenVinoNotInstalled(f"the package openvino is not installed; install it: {INSTALL}") from error
 
 
 @functools.cache

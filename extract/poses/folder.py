@@ -8,7 +8,6 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from common.files import atomic_write, remove_leftovers, write_text
 from common.locks import locked
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.pool import decode_all
+from extract.openvino_core import OpenVinoNotInstalled, openvino_version
 from extract.poses.joint_names import joint_list_text
 from extract.poses.listing import Wanted, list_videos
 from extract.poses.packages import find_model, model_files
@@ -79,8 +79,12 @@ def pose_settings(config: PoseConfig, machine: PoseMachine) -> PoseSettings:
     """Return what a worker is told.
 
     Raises:
-        UserError: the model is unknown, or its files are missing or damaged.
+        UserError: the model is unknown, its files are missing or damaged, or OpenVINO is not installed.
     """
+    try:
+        openvino_version()
+    except OpenVinoNotInstalled as error:
+        raise UserError(f"poses are computed by OpenVINO, and {error}") from error
     detector, landmarks = model_files(config.model, machine.weights_folder)
     return PoseSettings(str(detector), str(landmarks), config.persons, config.coordinates)
 
@@ -159,7 +163,7 @@ def _claim(out: Path, config: PoseConfig) -> None:
     """Write the joint list and the settings into a new folder; refuse a folder of other settings."""
     name, landmarks = find_model(config.model)
     hashes = {"detector_sha256": DETECTOR.sha256, "landmarks_sha256": landmarks.sha256}
-    record = config.model_dump() | {"model": name, **hashes, "openvino": version("openvino")}
+    record = config.model_dump() | {"model": name, **hashes, "openvino": openvino_version()}
     path = out / SETTINGS
     try:
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

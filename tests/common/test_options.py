@@ -16,8 +16,8 @@ from common.log import notify
 from common.options import LOG_OPTIONS, Json, with_logs
 
 LONG = {
-    "extract run", "extract poses", "extract retry", "extract clean", "extract submit", "extract merge", "extract verify",
-    "extract train-vacnn", "extract weights get", "distill train", "distill sweep",
+    "extract run", "extract poses", "extract retry", "extract clean", "extract submit", "extract merge",
+    "extract verify", "extract train-vacnn", "extract weights get", "distill train", "distill sweep",
     "evaluate reproduce", "manifests unpack",
 }  # fmt: skip
 

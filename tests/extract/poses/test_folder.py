@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from extract import openvino_core
 from extract.clip import Clip
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.poses import folder
@@ -83,3 +85,16 @@ def test_other_settings_in_the_folder_are_refused(videos: Path, tmp_path: Path) 
     with pytest.raises(UserError, match=r"other settings \(model blazepose-full there, blazepose-lite now"):
         make_poses([videos], out, PoseConfig(model="lite"), PoseMachine())
     assert json.loads((out / "poses.json").read_text())["persons"] == 1
+
+
+def test_without_openvino_a_sentence_says_what_to_install(
+    videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(package: str) -> str:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(openvino_core, "version", missing)
+    with pytest.raises(
+        UserError, match="computed by OpenVINO, and the package openvino is not installed; install it: "
+    ):
+        make_poses([videos], tmp_path / "poses", PoseConfig(), PoseMachine())
