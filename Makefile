@@ -30,7 +30,6 @@ demo: setup
 
 # Runs every test: files side by side in TESTERS processes with one thread each, of which some wait, so three fill two
 # cores; beside them, one after the other, those that wait for a cluster or a browser. All are run, also if some fail.
-# Those that wait go first on the processor (nice): Ray, for one, gives up where it cannot start in 30 seconds.
 # pytest-xdist hangs when it replaces a tester that has crashed, so it may not. Byte code is kept: without it every
 # process would compile the packages anew.
 test test-files test-waiting quick: export OMP_NUM_THREADS = 1
@@ -39,7 +38,7 @@ test: setup
 	+$(MAKE) --no-print-directory --keep-going --jobs 2 test-files test-waiting
 
 test-files:
-	nice $(RUN) -m pytest -n $(TESTERS) --max-worker-restart 0 --dist loadfile -m "not ($(WAITING))"
+	$(RUN) -m pytest -n $(TESTERS) --max-worker-restart 0 --dist loadfile -m "not ($(WAITING))"
 
 test-waiting:
 	$(RUN) -m pytest -m "$(WAITING)" $$(grep -rlE --include='*.py' 'mark\.(slurm|ray|browser)' tests)
