@@ -21,7 +21,7 @@ from extract.cluster.submission import Submission
 
 RAY = ["--engine", "ray", "--device", "cpu", "--workers", "1"]
 
-MOST_STARTS = 3  # of a node
+MOST_STARTS = 2  # of a node; Ray may take over two minutes to give one up
 
 
 class Node:
