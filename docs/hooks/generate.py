@@ -11,6 +11,7 @@ from typing import Any
 import backbones
 import commands
 import data_sets
+import image_models
 import methods
 import package_imports
 import recipe_keys
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "backbones": backbones.markdown,
     "commands": commands.markdown,
     "data_sets": data_sets.markdown,
+    "image_models": image_models.markdown,
     "imports": package_imports.markdown,
     "methods": methods.markdown,
     "method_names": methods.names_markdown,

@@ -15,7 +15,9 @@ def markdown() -> str:
             f"{each.frames}",
             f"{each.kinetics_top1 or ''}",
             each.sampling,
+            each.licence,
         )
         for name, each in read_weights().items()
     ]
-    return table(("name", "backbone", "layout", "frames", "Kinetics top-1, published", "sampling in training"), rows)
+    head = ("name", "backbone", "layout", "frames", "Kinetics top-1, published", "sampling in training", "licence")
+    return table(head, rows)

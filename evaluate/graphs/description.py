@@ -51,13 +51,14 @@ class GraphDescription(Config):
 
 
 class WeightsDescription(Config):
-    """Where the weights of a backbone come from. Their licence is that of their source."""
+    """Where the weights of a backbone come from."""
 
     file: str
     sha256: str
     name: str | None  # under which this project knows them; None: a file of the user, or random
     source: str | None  # the public repository that released them
     note: str | None
+    licence: str | None  # as recorded with the features; None: an earlier version recorded none, or there is none
 
 
 class ImagesDescription(Config):
@@ -165,4 +166,5 @@ def describe_weights(settings: dict[str, Any], name: str | None) -> WeightsDescr
         name=name,
         source=released.source if released else None,
         note=(released.note or None) if released else None,
+        licence=settings.get("licence"),
     )

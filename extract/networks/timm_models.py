@@ -4,7 +4,7 @@ timm takes two seconds to import, so it is imported in the functions that need i
 """
 
 import difflib
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,19 @@ from torch import Tensor, nn
 from common.errors import UserError, first_few
 
 TAGS_SHOWN = 20
+UNSTATED = "not stated by timm"
+
+
+class OwnWeights(NamedTuple):
+    """The weights that timm releases for a model.
+
+    Attributes:
+        name: of the model, with the tag of the weights.
+        licence: as timm states it.
+    """
+
+    name: str
+    licence: str
 
 
 def check_timm_name(name: str, prefix: str = "") -> None:
@@ -64,6 +77,18 @@ def own_size(name: str) -> int:
 
     released = timm.get_pretrained_cfg(name)
     return int(released.input_size[-1]) if released else 224
+
+
+def own_weights(name: str) -> OwnWeights:
+    """Return the weights that timm releases for a model: those of its tag, or else timm's default ones."""
+    import timm
+
+    released = timm.get_pretrained_cfg(name)
+    if released is None or not released.has_weights:
+        return OwnWeights(name, UNSTATED)
+    full = name if "." in name or not released.tag else f"{name}.{released.tag}"
+    licence = UNSTATED if released.license in (None, "unknown") else str(released.license)
+    return OwnWeights(full, licence)
 
 
 def try_network(

@@ -1,7 +1,8 @@
 """Which settings of a cache decide what its features are, and which only say on what machine they were computed.
 
 The latter decide the last bits of a value. They must be the same for all clips of a cache, so an unfinished run can be
-resumed only where they are the same. A finished cache can be read anywhere.
+resumed only where they are the same. A finished cache can be read anywhere. Remarks decide nothing and are never
+compared: earlier caches lack them.
 """
 
 import re
@@ -14,6 +15,7 @@ from common.errors import UserError
 COMPUTED_WITH = frozenset(
     {"device", "clips_at_once", "torch", "openvino", "timm", "code", "libavcodec", "pictures_decoder"}
 )
+REMARKS = frozenset({"licence"})
 THREADS = re.compile(r", (\d+) threads\)$")  # at the end of a CPU's name, see `common.device.device_name`
 
 
@@ -62,7 +64,7 @@ def refuse_other_settings(existing: Mapping[str, Any], wanted: Mapping[str, Any]
 
 def decisive_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that decide what the features are, without those of the machine and the versions."""
-    kept = {key: value for key, value in settings.items() if key not in COMPUTED_WITH}
+    kept = {key: value for key, value in settings.items() if key not in COMPUTED_WITH | REMARKS}
     if "decoder" in kept:
         kept["decoder"] = str(kept["decoder"]).partition(" ")[0]  # without its version
     return kept
@@ -70,5 +72,6 @@ def decisive_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _differing(existing: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     existing, wanted = ({**settings, "runtime": recorded_runtime(settings)} for settings in (existing, wanted))
-    keys = sorted(key for key in existing.keys() | wanted.keys() if existing.get(key) != wanted.get(key))
+    every = (existing.keys() | wanted.keys()) - REMARKS
+    keys = sorted(key for key in every if existing.get(key) != wanted.get(key))
     return "; ".join(f"{key}: {existing.get(key)!r} there, {wanted.get(key)!r} now" for key in keys)

@@ -278,4 +278,14 @@ def test_names_in_brackets_are_printed_as_they_are(tmp_path: Path, capsys: pytes
 
 def test_weights_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(APPS["extract"], "weights", "list", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["tsm-r50-8f-kinetics400"]["frames"] == 8
+    known = json.loads(capsys.readouterr().out)
+    assert known["tsm-r50-8f-kinetics400"]["frames"] == 8
+    assert all(entry["licence"] for entry in known.values())
+    assert known["videomae:base"]["licence"].startswith("CC-BY-NC") and known["timm:convnext_tiny.in12k_ft_in1k"]
+
+
+def test_weights_list_has_every_licence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(APPS["extract"], "weights", "list") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for text in ("tsm-r50-8f-kinetics400 tsm_", " MIT ", "timm-package", "x3d:m 16 Apache-2.0", "dinov3-license"):
+        assert text in shown

@@ -218,6 +218,7 @@ def test_what_another_program_is_told(native: Path, tmp_path: Path) -> None:
         "name": "random",
         "source": None,
         "note": None,
+        "licence": "none: the weights are random",
     }
     assert described["state_width"] == 5 and described["initial_state"].startswith("Before the first segment")
     assert described["versions"]["training"] == {"torch": "2"}

@@ -98,6 +98,16 @@ def test_all_sections_stand_in_their_order_with_what_belongs_into_them(drawn_run
     assert page.count("script") == 0
 
 
+def test_the_licence_of_weights_stands_beside_the_backbone(make_run: MakeRun) -> None:
+    def caches(**settings: object) -> dict[str, object]:
+        return {"caches": {"rgb": {"content_sha256": "1", "settings": {"backbone": "x3d:m", **settings}}}}
+
+    named = make_run(provenance=caches(weights="X3D_M.pyth", licence="Apache-2.0 <PyTorchVideo>"))
+    assert report(named).text.count("licence of the weights X3D_M.pyth of x3d:m: Apache-2.0 <PyTorchVideo>") == 1
+    for other in ({"weights": "old.pth"}, {"weights": "random", "licence": "none: the weights are random"}):
+        assert "licence of the weights" not in report(make_run(provenance=caches(**other))).text
+
+
 def test_names_of_strangers_are_text_and_nothing_else(make_run: MakeRun) -> None:
     run = make_run(methods={"Without distillation": 1, "<img src=x onerror=alert(1)>": 2})
     page = report(run)

@@ -90,6 +90,7 @@ def test_random_weights_are_reproducible_and_leave_the_generator_alone() -> None
     assert torch.equal(segment_features(first, video), segment_features(again, video))
     assert not torch.equal(segment_features(first, video), segment_features(other, video))
     assert first.settings["weights_sha256"] == "random seed=1"
+    assert first.settings["licence"] == "none: the weights are random"
 
 
 DIMENSIONS = dict.fromkeys(("tsm_mobilenetv2", "tsm_mobilenetv2_online", "efficientnet_lite0"), 1280)
@@ -120,6 +121,7 @@ def test_any_timm_model_from_a_file(suffix: str, tmp_path: Path) -> None:
     assert torch.equal(backbone.network.conv1[0].weight, model.conv1[0].weight)
     assert backbone.settings["weights"] == path.name
     assert backbone.settings["weights_sha256"] == sha256_of(path)
+    assert str(backbone.settings["licence"]).endswith(", if the file is timm's test_resnet.r160_in1k")
     preprocess = backbone.settings["preprocess"]
     assert isinstance(preprocess, dict) and (preprocess["crop"], preprocess["resize"]) == (160, 168)
     with pytest.raises(UserError, match="lacks"):
@@ -138,7 +140,7 @@ def test_released_weights_by_name(tmp_path: Path) -> None:
         seed=3,
     )
     assert torch.equal(segment_features(loaded, frames(1, 1)), segment_features(source, frames(1, 1)))
-    assert loaded.settings["weights"] == entry.file
+    assert loaded.settings["weights"] == entry.file and loaded.settings["licence"] == "MIT"
 
 
 def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,3 +202,4 @@ def test_lite0_sees_what_is_in_a_photograph(package_file: Path) -> None:
     assert {gown, uniform, mortarboard} == set(probabilities.topk(3).indices.tolist())
     assert probabilities[[gown, uniform, mortarboard]].sum() > 0.5
     assert str(backbone.settings["weights_sha256"]).startswith("57934424")
+    assert backbone.settings["licence"] == "Apache-2.0"
