@@ -8,6 +8,7 @@ import pandas as pd
 from common.errors import UserError, first_few
 from common.files import inside
 from manifests.manifest import SPLITS, path_columns
+from manifests.pieces import Piece, read_pieces
 
 
 def refuse_unusable(clips: pd.DataFrame, videos: Path | None) -> None:
@@ -57,11 +58,11 @@ def remarks(clips: pd.DataFrame, videos: Path | None) -> list[str]:
 
 
 def listed_twice(clips: pd.DataFrame, column: str, videos: Path | None) -> list[str]:
-    """Return the files that more than one clip has in a column of paths, each with its clips."""
-    of_file: dict[PurePath, list[str]] = defaultdict(list)
-    for clip_id, path in zip(clips["clip_id"], clips[column], strict=True):
-        of_file[PurePosixPath(path) if videos is None else inside(videos, path).resolve()].append(clip_id)
-    return [f"{file} ({' and '.join(ids)})" for file, ids in of_file.items() if len(ids) > 1]
+    """Return the files (or pieces of them) that more than one clip has in a column of paths, each with its clips."""
+    of_file: dict[tuple[PurePath, Piece], list[str]] = defaultdict(list)
+    for clip_id, path, piece in zip(clips["clip_id"], clips[column], read_pieces(clips, "the manifest"), strict=True):
+        of_file[PurePosixPath(path) if videos is None else inside(videos, path).resolve(), piece].append(clip_id)
+    return [f"{file} ({' and '.join(ids)})" for (file, _), ids in of_file.items() if len(ids) > 1]
 
 
 def missing_files(clips: pd.DataFrame, videos: Path) -> list[str]:

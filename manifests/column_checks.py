@@ -1,11 +1,14 @@
 """The rules for single columns of a manifest: clip ids, paths, numbers of frames."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from common.errors import UserError
 from common.files import inside, leads_out
+from manifests.pieces import Piece, overlap
 
 
 def check_ids(clips: pd.DataFrame, name: str) -> None:
@@ -41,16 +44,23 @@ def check_paths(clips: pd.DataFrame, column: str, name: str) -> None:
             raise UserError(f"{where}: {error}") from error
 
 
-def check_splits_of_paths(clips: pd.DataFrame, column: str, name: str) -> None:
-    """Check that no path of a column is in two splits; `a.avi` and `./a.avi` are the same path."""
-    first_use: dict[PurePosixPath, tuple[int, str]] = {}  # path → its row and split
-    for row, (path, split) in enumerate(zip(clips[column].astype(str), clips["split"], strict=True), start=2):
-        other_row, other_split = first_use.setdefault(PurePosixPath(path), (row, split))
-        if other_split != split:
-            raise UserError(
-                f"{name}, row {row}, column {column}: {path} is a {split} clip here and a {other_split} clip in row "
-                f"{other_row}"
-            )
+def check_splits_of_paths(clips: pd.DataFrame, column: str, pieces: Sequence[Piece], name: str) -> None:
+    """Check that no path of a column is in two splits; `a.avi` and `./a.avi` are the same path.
+
+    Pieces of one file may be in two splits if they have no time in common.
+    """
+    uses: dict[PurePosixPath, dict[str, list[tuple[int, Piece]]]] = defaultdict(dict)  # path → split → row, piece
+    for row, (path, split, piece) in enumerate(zip(clips[column].astype(str), clips["split"], pieces, strict=True), 2):
+        of_path = uses[PurePosixPath(path)]
+        for other_split, others in of_path.items():
+            for other_row, other in others if other_split != split else ():
+                if overlap(piece, other):
+                    both = "" if piece.is_whole and other.is_whole else f", seconds {piece} and {other},"
+                    raise UserError(
+                        f"{name}, row {row}, column {column}: {path}{both} is a {split} clip here and a {other_split} "
+                        f"clip in row {other_row}"
+                    )
+        of_path.setdefault(split, []).append((row, piece))
 
 
 def check_num_frames(clips: pd.DataFrame, name: str) -> None:

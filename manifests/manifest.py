@@ -1,9 +1,10 @@
 """The manifest: a CSV with one row a clip, typed and checked, and the class order beside it.
 
 Columns: clip_id, path (relative to the video root), label, class_name, group, split, protocol. A data set may add more
-(num_frames, subject, camera). If a clip has several recordings, further columns named `path_<something>`
-(path_skeleton) hold their paths, under the same rules. The class order is in `<manifest>.classes.txt`, one name a
-line, and decides every label; it is never derived from a folder listing.
+(num_frames, subject, camera). `start` and `end` make a clip a piece of its file, see `manifests.pieces`. If a clip has
+several recordings, further columns named `path_<something>` (path_skeleton) hold their paths, under the same rules. The
+class order is in `<manifest>.classes.txt`, one name a line, and decides every label; it is never derived from a folder
+listing.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from common.errors import UserError
 from common.files import write_text
 from manifests.column_checks import check_ids, check_num_frames, check_paths, check_splits_of_paths
 from manifests.csv_cells import read_cells
+from manifests.pieces import Piece, identity, read_pieces
 
 COLUMNS = ("clip_id", "path", "label", "class_name", "group", "split", "protocol")
 SPLITS = ("train", "validation", "test")
@@ -46,7 +48,7 @@ class Manifest:
         return self.fingerprint()
 
     def fingerprint(self, column: str = "path") -> str:
-        """Return the sha256 of what an extraction depends on: clip ids and paths, in order, without labels and splits.
+        """Return the sha256 of what an extraction depends on: clip ids, paths and pieces, without labels and splits.
 
         Args:
             column: the column of the paths, if clips have several recordings.
@@ -57,8 +59,12 @@ class Manifest:
         columns = path_columns(self.clips)
         if column not in columns:
             raise UserError(f"no column {column!r} of paths in the manifest; there is {', '.join(columns)}")
-        pairs = zip(self.clips["clip_id"].tolist(), self.clips[column].tolist(), strict=True)
-        return hashlib.sha256("\n".join(f"{clip}\t{path}" for clip, path in pairs).encode()).hexdigest()
+        return clips_sha256(self.clips["clip_id"].tolist(), self.clips[column].tolist(), self.pieces)
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The piece of each clip's file."""
+        return read_pieces(self.clips, "the manifest")
 
     def split(self, name: str) -> pd.DataFrame:
         """Return the clips of one split.
@@ -82,6 +88,11 @@ class Manifest:
 def path_columns(clips: pd.DataFrame) -> list[str]:
     """Return the columns that hold paths: `path`, and each `path_<something>`."""
     return [column for column in clips.columns if re.fullmatch(r"path(_\w+)?", column)]
+
+
+def clips_sha256(clip_ids: Sequence[str], paths: Sequence[str], pieces: Sequence[Piece]) -> str:
+    """Return the fingerprint of clips, in their order."""
+    return hashlib.sha256("\n".join(identity(clip_ids, paths, pieces)).encode()).hexdigest()
 
 
 def labels_sha256(rows: Iterable[tuple[str, str, int]]) -> str:
@@ -138,7 +149,8 @@ def read_clip_list(path: Path, column: str = "path") -> pd.DataFrame:
         column: the column of the paths.
 
     Returns:
-        One row a clip, in order: `path`; `clip_id` and `num_frames` (int) if the file has them.
+        One row a clip, in order: `path`; `clip_id` and `num_frames` (int) if the file has them; `start` and
+        `end`, the milliseconds of its `Piece`, if a clip is not its whole file.
 
     Raises:
         UserError: the file is missing or not a CSV, has no such column of paths or no rows, has a clip id twice, or
@@ -151,7 +163,10 @@ def read_clip_list(path: Path, column: str = "path") -> pd.DataFrame:
         raise UserError(f"no column {column!r} of paths in the manifest {path}; {there}")
     if clips.empty:
         raise UserError(f"{path}: no clips in it")
+    pieces = read_pieces(clips, str(path))
     listed = pd.DataFrame({"path": clips[column]})
+    if not all(piece.is_whole for piece in pieces):
+        listed = listed.assign(start=[piece.start for piece in pieces], end=[piece.end for piece in pieces])
     if "clip_id" in clips:
         check_ids(clips, str(path))
         listed.insert(0, "clip_id", clips["clip_id"])
@@ -173,8 +188,8 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
 
     Raises:
         UserError: missing column, no rows, duplicate id, a path out of the root, an unknown class or split, a label
-            that contradicts the class order, an empty train or test split, more than one protocol. The sentence has
-            the row (row 1 is the header, as in an editor) and the column.
+            that contradicts the class order, a piece that ends before it begins, an empty train or test split, more
+            than one protocol. The sentence has the row (row 1 is the header, as in an editor) and the column.
     """
     missing = [column for column in COLUMNS if column not in clips]
     if missing:
@@ -198,9 +213,10 @@ def check(clips: pd.DataFrame, classes: Sequence[str], name: str) -> None:
             raise UserError(f"{where} split: {split!r} is none of {', '.join(SPLITS)}")
         if not protocol:
             raise UserError(f"{where} protocol: empty; it is part of every number")
+    pieces = read_pieces(clips, name)
     for column in path_columns(clips):
         check_paths(clips, column, name)
-        check_splits_of_paths(clips, column, name)
+        check_splits_of_paths(clips, column, pieces, name)
     if "num_frames" in clips:
         check_num_frames(clips, name)
     for split in ("train", "test"):

@@ -421,6 +421,7 @@ TOGETHER = {
     "extract/test_causality.py",
     "extract/test_kill.py",
     "extract/test_no_locks.py",
+    "extract/test_pieces_of_videos.py",
     "extract/test_skeleton_extraction.py",
     "extract/va_cnn/test_skeleton_commands.py",
     "test_api.py",

@@ -19,6 +19,7 @@ from evaluate.report.provenance import shown_column
 from evaluate.report.runs import Method, read_probabilities
 from evaluate.report.timelines import choose_clips, moments, shown_levels
 from manifests.manifest import Manifest
+from manifests.pieces import read_pieces
 
 MOMENTS = (20.0, 60.0, 100.0)  # observation ratios with details: early, in the middle, at the end
 MANY_CLASSES = 30  # with more classes, only some are visible at first:
@@ -64,7 +65,8 @@ def _single_clips(
     column = shown_column(chosen.provenance, manifest)
     ids, paths = list(test["clip_id"]), list(test[column])
     wanted = {ids[clip]: paths[clip] for group in groups for clip in group.clips}
-    pictures = key_frames(wanted, videos, num_segments, levels) if videos else {}
+    pieces = dict(zip(ids, read_pieces(test, "the manifest"), strict=True))
+    pictures = key_frames(wanted, videos, num_segments, levels, pieces) if videos else {}
 
     def item(clip: int) -> dict[str, Any]:
         name, label = ids[clip], int(labels[clip])

@@ -21,6 +21,7 @@ from extract.decoding.pool import decode_all
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.joint_list_file import find_joint_list
 from extract.skeletons.readers import is_skeleton_file
+from manifests.pieces import Piece
 
 WIDEST = 160  # pixels of an image's longer side
 QUALITY = 70  # of JPEG
@@ -54,7 +55,11 @@ class KeyFrames:
 
 
 def key_frames(
-    paths: Mapping[str, str], videos: Path, num_segments: int, levels: Sequence[int]
+    paths: Mapping[str, str],
+    videos: Path,
+    num_segments: int,
+    levels: Sequence[int],
+    pieces: Mapping[str, Piece] | None = None,
 ) -> dict[str, KeyFrames]:
     """Return the images of clips.
 
@@ -63,6 +68,7 @@ def key_frames(
         videos: the folder of the data set's files.
         num_segments: N.
         levels: progress levels, from 1 to N.
+        pieces: clip id → the part of its file; None: clips are whole files.
 
     Raises:
         UserError: a path is outside `videos`, or the joint list of the skeletons is not valid.
@@ -73,12 +79,16 @@ def key_frames(
     absent = KeyFrames((), "its file is not in the folder of videos")
     return {
         **dict.fromkeys(files.keys() - there.keys(), absent),
-        **file_key_frames(there, num_segments, levels, joint_list),
+        **file_key_frames(there, num_segments, levels, joint_list, pieces),
     }
 
 
 def file_key_frames(
-    files: Mapping[str, str], num_segments: int, levels: Sequence[int], joint_list: JointList | None
+    files: Mapping[str, str],
+    num_segments: int,
+    levels: Sequence[int],
+    joint_list: JointList | None,
+    pieces: Mapping[str, Piece] | None = None,
 ) -> dict[str, KeyFrames]:
     """Return the images of recordings, or the reasons why they have none, by their names.
 
@@ -87,11 +97,13 @@ def file_key_frames(
         num_segments: N.
         levels: progress levels, from 1 to N.
         joint_list: of skeletons; None: they have none.
+        pieces: by name, the part of the recording that is shown; None: all of it.
     """
+    parts = {name: piece for name, piece in (pieces or {}).items() if not piece.is_whole}
     found: dict[str, KeyFrames] = {}
     decoders = {name: "skeleton" if is_skeleton_file(path) else "pyav" for name, path in files.items()}
     tasks = [
-        DecodeTask(name, path, num_segments, FRAMES, decoders[name], 0, joint_list=joint_list)
+        DecodeTask(name, path, num_segments, FRAMES, decoders[name], 0, joint_list=joint_list, piece=parts.get(name))
         for name, path in files.items()
     ]
     for answer in decode_all(tasks, workers=1, deadline=DEADLINE) if tasks else ():

@@ -3,7 +3,7 @@
 Which frames are wanted depends on the number of frames, and the headers of containers are often wrong about it. So
 the packets are counted first, which needs no decoding. Then the file is decoded in order, and the frames that the
 count asks for are kept. If the count was wrong, the file is decoded again with the true number. The decoders never
-seek: readers that seek return wrong frames of some files.
+seek: readers that seek return wrong frames of some files. Pieces of files are in `extract.decoding.piece_frames`.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.clip import Clip, DecodeError
-from extract.decoding.decoders import DECODERS, Frames
-from extract.decoding.frame_count import FrameCount, is_interlaced, refuse_cut
+from extract.decoding.decoders import DECODERS
+from extract.decoding.decoders.video_decoder import PieceFrames
+from extract.decoding.frame_count import FrameCount, FrameCounts, is_interlaced, refuse_cut
 from extract.decoding.frame_folder import count_frames, read_frames
+from extract.decoding.piece_frames import count_piece
 from extract.decoding.resize_frame import FrameResizer
 from extract.decoding.video_file import frame_rate
 from extract.networks.geometry import Geometry
 from extract.segments import SegmentTime, frame_indices, repeat_last, timed_count, timed_frames
+from manifests.pieces import Piece
 
 # Which frames a video has and how they are shown. A changed rule needs a changed text: caches are told apart by it.
 FRAMES_RULE = "shown frames of FFmpeg's best stream; upright by the display matrix; rgb24 as ffmpeg makes it"
@@ -36,6 +39,7 @@ def decode_clip(
     alive: Callable[[], None] = lambda: None,
     geometry: Geometry | None = None,
     time: SegmentTime | None = None,
+    piece: Piece | None = None,
 ) -> Clip:
     """Decode the frames of a clip's segments.
 
@@ -48,15 +52,16 @@ def decode_clip(
         alive: is called at every packet that is counted and at every frame that is decoded.
         geometry: the size that the frames get; None: their own.
         time: the length of a segment; None: the N segments share the length of the clip.
+        piece: the part of the file that is the clip; None: all of it.
 
     Raises:
-        DecodeError: the file is no video, is damaged or cut, has no frames, its frames change their size, or its frame
-            rate is needed and not known.
+        DecodeError: the file is no video, is damaged or cut, has no frames or not this piece, its frames change their
+            size, or its frame rate is needed and not known.
     """
     segments = _Segments(num_segments, frames_per_segment, None if time is None else _segment_frames(path, time))
-    read = read_frames if path.is_dir() else DECODERS[decoder].read
+    count, read = _reader(path, decoder, piece)
     resizer = FrameResizer(geometry) if geometry else None
-    counted = _count(path, decoder, alive)
+    counted = _count(count(path), alive)
     indices, own = segments.of(max(counted.packets, 1))
     kept, num_frames = _keep(read(path), indices, alive, resizer)
     _refuse_missing(path, num_frames, counted, expected)
@@ -84,9 +89,10 @@ def every_frame(
     Raises:
         DecodeError: as `decode_clip`.
     """
-    counted = _count(path, decoder, alive)
+    count, read = (count_frames, read_frames) if path.is_dir() else (DECODERS[decoder].count, DECODERS[decoder].read)
+    counted = _count(count(path), alive)
     size, num_frames = None, 0
-    for convert in (read_frames if path.is_dir() else DECODERS[decoder].read)(path):
+    for convert in read(path):
         frame = convert()
         if size not in (None, frame.shape):
             raise DecodeError(f"the picture changes its size within the file: {sorted([size, frame.shape])}")
@@ -97,10 +103,10 @@ def every_frame(
     _refuse_missing(path, num_frames, counted, expected)
 
 
-def _count(path: Path, decoder: str, alive: Callable[[], None]) -> FrameCount:
-    """Count the frames of a video without decoding it."""
+def _count(counts: FrameCounts, alive: Callable[[], None]) -> FrameCount:
+    """Return the number of frames that a count ends with."""
     counted = FrameCount(0, 0)
-    for count_so_far in (count_frames if path.is_dir() else DECODERS[decoder].count)(path):
+    for count_so_far in counts:
         counted = count_so_far
         alive()
     return counted
@@ -115,6 +121,25 @@ def _refuse_missing(path: Path, num_frames: int, counted: FrameCount, expected: 
         declared = (declared + 1) // 2
     refuse_cut(num_frames, declared, "its header declares")
     refuse_cut(num_frames, expected, "the manifest gives")
+
+
+def _reader(
+    path: Path, decoder: str, piece: Piece | None
+) -> tuple[Callable[[Path], FrameCounts], Callable[[Path], PieceFrames]]:
+    """Return what counts the frames of a clip before they are decoded, and what reads them."""
+    if path.is_dir():
+        if piece is not None:
+            raise DecodeError(
+                "a folder of images has no times, so a piece of it cannot be cut; give the piece a folder"
+            )
+        return count_frames, read_frames
+    entry = DECODERS[decoder]
+    if piece is None:
+        return entry.count, entry.read
+    if entry.read_piece is None:
+        raise DecodeError(f"the decoder {decoder} does not know the times of frames; use pyav for pieces of files")
+    read_piece = entry.read_piece
+    return lambda file: count_piece(file, piece), lambda file: read_piece(file, piece)
 
 
 @dataclass(frozen=True)
@@ -143,7 +168,7 @@ def _segment_frames(path: Path, time: SegmentTime) -> Fraction:
 
 
 def _keep(
-    frames: Frames, indices: NDArray[np.int64], alive: Callable[[], None], resize: FrameResizer | None
+    frames: PieceFrames, indices: NDArray[np.int64], alive: Callable[[], None], resize: FrameResizer | None
 ) -> tuple[dict[int, NDArray[np.uint8]], int]:
     """Return the frames with these indices, by index, and the number of all frames."""
     wanted = set(indices.flat)
@@ -151,12 +176,14 @@ def _keep(
     sizes = set()
     count = 0
     for convert in frames:
+        alive()
+        if convert is None:  # before the piece
+            continue
         if count in wanted:
             frame = convert()
             sizes.add(frame.shape)
             kept[count] = frame if resize is None else resize(frame)
         count += 1
-        alive()
     if len(sizes) > 1:
         raise DecodeError(f"the picture changes its size within the file: {sorted(sizes)}")
     return kept, count

@@ -24,6 +24,7 @@ from extract.networks.geometry import Geometry
 from extract.poses.settings import PoseSettings
 from extract.segments import SegmentTime
 from extract.skeletons.joint_list import JointList
+from manifests.pieces import Piece
 
 # A decoder does not send these signals to itself. They come from outside, so the clip need not be the cause.
 FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -50,6 +51,7 @@ class DecodeTask:
         geometry: the size that the frames of a video get; None: their own.
         segment_time: the length of a segment; None: the N segments share the length of the clip.
         poses: the poses of the persons in every frame are wanted, and no segments; None: they are not.
+        piece: the part of the recording that is the clip; None: all of it.
     """
 
     clip_id: str
@@ -66,6 +68,7 @@ class DecodeTask:
     geometry: Geometry | None = None
     segment_time: SegmentTime | None = None
     poses: PoseSettings | None = None
+    piece: Piece | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from extract.skeletons.joint_list import JointList
 from extract.skeletons.segment_points import decode_skeleton
 from extract.sources.fetch import FetchError, Scratch
 from extract.sources.location import is_url
+from manifests.pieces import Piece
 
 ALIVE_SECONDS = 1.0  # the least time between two signs of life
 
@@ -90,6 +91,7 @@ def _decode(
     geometry: dict[str, Any] | None,
     segment_time: dict[str, Any] | None,
     poses: dict[str, Any] | None,
+    piece: list[int] | None,
 ) -> Clip:
     """Decode the fields of a `DecodeTask`, of a video or a skeleton; the file is fetched first if it is not local."""
     with contextlib.ExitStack() as stack:
@@ -99,7 +101,10 @@ def _decode(
             file = stack.enter_context(scratch.fetched(path, offset, size, name or path, alive))
         alive = _signs_of_life(answers, "decode")
         length = SegmentTime(**segment_time) if segment_time else None
+        part = Piece(*piece) if piece else None
         if decoder == "skeleton":
+            if part is not None:
+                raise DecodeError("a skeleton file has no times, so a piece of it cannot be cut; cut the file")
             joints = JointList(**joint_list) if joint_list else None
             return decode_skeleton(file, num_segments, expected, legacy_sequence_actors, joints, length)
         if poses:
@@ -107,7 +112,7 @@ def _decode(
 
             return decode_poses(file, PoseSettings(**poses), decoder, expected, alive)
         wanted = Geometry(**geometry) if geometry else None
-        return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive, wanted, length)
+        return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive, wanted, length, part)
 
 
 def _signs_of_life(answers: BinaryIO, stage: str) -> Callable[[], None]:

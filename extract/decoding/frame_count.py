@@ -119,7 +119,7 @@ class _Seen:
         self.incomplete |= packet.is_corrupt
         self.last = self.last if packet.dts is None else packet.dts
         self.end = max(self.end, (packet.pts or 0) + (packet.duration or 0))
-        self.shown += not (packet.is_discard or _is_hidden(packet))
+        self.shown += not (packet.is_discard or is_hidden(packet))
 
     @property
     def step(self) -> float:
@@ -127,7 +127,7 @@ class _Seen:
         return (self.last - self.first) / (self.found - 1) if self.found > 1 and self.last > self.first else 1.0
 
 
-def _is_hidden(packet: "av.Packet[av.VideoStream]") -> bool:
+def is_hidden(packet: "av.Packet[av.VideoStream]") -> bool:
     """Tell whether a VP8 packet is only used to predict other frames, by a bit in its first byte."""
     return packet.stream.codec_context.codec.canonical_name == "vp8" and not memoryview(packet)[0] & 0x10
 

@@ -58,7 +58,7 @@ def begin_run(
             if settings is None or not run.has_settings:
                 refuse_other_config(existing, plan, run.cache)
             plan, clips = keep_shards(run, plan, clips)
-        text = clips_text(lines := clip_lines(clips))
+        text = clips_text(clips, lines := clip_lines(clips))
         plan = plan.model_copy(update={"clips_sha256": text_sha256(text)})
         if existing is not None:
             changes = clip_changes(run, plan, clips)
@@ -114,7 +114,7 @@ def keep_shards(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> tuple[Run
         before = {clip: shard for clip, shard in done.items() if shard < plan.shards} | before
     rows = zip(clips["clip_id"].tolist(), clips["shard"].tolist(), strict=True)
     kept = clips.assign(shard=[before.get(clip, shard) for clip, shard in rows])
-    return plan.model_copy(update={"clips_sha256": text_sha256(clips_text(clip_lines(kept)))}), kept
+    return plan.model_copy(update={"clips_sha256": text_sha256(clips_text(kept, clip_lines(kept)))}), kept
 
 
 def clip_changes(run: RunFolder, plan: RunPlan, clips: pd.DataFrame) -> ClipChanges:

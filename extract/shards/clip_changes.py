@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from common.errors import first_few
+from extract.sources.listing import pieces_of
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class ClipChanges:
     Attributes:
         added: clips that only the new list has.
         removed: clips that only the old list has.
-        changed: clips with another path or archive: (name, place before, place now).
+        changed: clips with another path, archive or piece: (name, place before, place now).
     """
 
     added: tuple[str, ...] = ()
@@ -30,7 +31,7 @@ class ClipChanges:
 
 
 def compare_clips(before: pd.DataFrame, now: pd.DataFrame) -> ClipChanges:
-    """Compare two lists of clips; each has the columns clip_id, path and archive."""
+    """Compare two lists of clips; each has the columns clip_id, path, archive, start and end."""
     old, new = _places(before), _places(now)
     return ClipChanges(
         added=tuple(clip for clip in new if clip not in old),
@@ -40,5 +41,8 @@ def compare_clips(before: pd.DataFrame, now: pd.DataFrame) -> ClipChanges:
 
 
 def _places(clips: pd.DataFrame) -> dict[str, str]:
-    rows = zip(clips["clip_id"].tolist(), clips["path"].tolist(), clips["archive"].tolist(), strict=True)
-    return {clip: f"{path} in {archive}" if archive else path for clip, path, archive in rows}
+    columns = (clips[name].tolist() for name in ("clip_id", "path", "archive"))
+    return {
+        clip: (f"{path} in {archive}" if archive else path) + ("" if piece.is_whole else f", seconds {piece}")
+        for clip, path, archive, piece in zip(*columns, pieces_of(clips), strict=True)
+    }

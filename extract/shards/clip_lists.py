@@ -3,7 +3,8 @@
 `clips.csv` has the manifest's order, which is the order of the cache. `shards.csv` has the same rows without a header,
 sorted by shard, and `shards.json` has the place and the checksums of each shard's rows. So a worker reads the clips of
 its own shard alone, whatever the number of clips. These two files follow from `clips.csv`: where they are missing,
-damaged, or of another list, `clips.csv` is read instead. Old runs have no such files.
+damaged, or of another list, `clips.csv` is read instead. Old runs have no such files. Only lists with pieces of files
+have the columns of `PIECE`, so that the lists of other runs stay as they were.
 """
 
 import csv
@@ -21,11 +22,13 @@ from pydantic import BaseModel, ConfigDict
 from common.errors import UserError
 from common.files import atomic_write, sha256_of, write_text
 from extract.shards.checked_json import dump_checked, load_checked
+from extract.sources.listing import pieces_of
+from manifests.pieces import identity
 
 NUMBERS = ("frames", "bytes", "offset", "shard")
 COLUMNS = ("clip_id", "path", "frames", "bytes", "archive", "offset", "shard")
-KINDS = {column: "int64" if column in NUMBERS else "str" for column in COLUMNS}
-HEADER = ",".join(COLUMNS) + "\n"
+PIECE = ("start", "end")
+KINDS = {column: "int64" if column in (*NUMBERS, *PIECE) else "str" for column in (*COLUMNS, *PIECE)}
 SPECIAL = re.compile('[,"\r\n]')  # a cell with one of these may need quotes
 ROWS_AT_ONCE = 1 << 15  # while a whole list is read in the manifest's order
 SHARD_ROWS, SHARD_INDEX = "shards.csv", "shards.json"
@@ -58,12 +61,12 @@ class _Index(BaseModel):
 
 def clip_lines(clips: pd.DataFrame) -> list[str]:
     """Return the rows of `clips.csv` without their ends. The text is that of pandas, in half of its time."""
-    return list(map(",".join, zip(*(_cells(clips[column]) for column in COLUMNS), strict=True)))
+    return list(map(",".join, zip(*(_cells(clips[column]) for column in _columns(clips)), strict=True)))
 
 
-def clips_text(lines: list[str]) -> str:
-    """Return the text of `clips.csv` from its rows."""
-    return "\n".join([HEADER.rstrip(), *lines, ""])
+def clips_text(clips: pd.DataFrame, lines: list[str]) -> str:
+    """Return the text of `clips.csv` from its clips and their rows."""
+    return "\n".join([",".join(_columns(clips)), *lines, ""])
 
 
 def text_sha256(text: str) -> str:
@@ -73,7 +76,7 @@ def text_sha256(text: str) -> str:
 
 def shard_sha256(clips: pd.DataFrame) -> str:
     """Return the fingerprint of a shard's clips. The shard's completion record is valid only for these clips."""
-    return _fingerprint(clips["clip_id"].tolist(), clips["path"].tolist())
+    return _fingerprint(identity(clips["clip_id"].tolist(), clips["path"].tolist(), pieces_of(clips)))
 
 
 def read_planned_clips(path: Path, sha256: str) -> pd.DataFrame:
@@ -83,7 +86,7 @@ def read_planned_clips(path: Path, sha256: str) -> pd.DataFrame:
         UserError: the file cannot be read, or does not have the checksum that the plan gives.
     """
     _verify(path, sha256)
-    return pd.read_csv(path, dtype=KINDS, keep_default_na=False)
+    return _parse(path)
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ def write_shard_lists(folder: Path, clips: pd.DataFrame, lines: list[str], clips
         clips_sha256: checksum of `clips.csv`.
         num_shards: how many shards the run has.
     """
-    rows, names, paths = clips.groupby("shard").indices, clips["clip_id"].tolist(), clips["path"].tolist()
+    rows = clips.groupby("shard").indices
+    names = identity(clips["clip_id"].tolist(), clips["path"].tolist(), pieces_of(clips))
     lists, start = list[ShardList](), 0
     with atomic_write(folder / SHARD_ROWS) as temporary, temporary.open("wb") as file:
         for number in range(num_shards):
@@ -152,7 +156,7 @@ def write_shard_lists(folder: Path, clips: pd.DataFrame, lines: list[str], clips
             content = "".join(f"{lines[row]}\n" for row in own).encode()
             file.write(content)
             sha256 = hashlib.sha256(content).hexdigest()
-            fingerprint = _fingerprint([names[row] for row in own], [paths[row] for row in own])
+            fingerprint = _fingerprint([names[row] for row in own])
             lists.append(
                 ShardList(clips=len(own), fingerprint=fingerprint, start=start, bytes=len(content), sha256=sha256)
             )
@@ -180,7 +184,9 @@ def read_shard_rows(folder: Path, own: ShardList) -> pd.DataFrame | None:
             content = file.read(own.bytes)
     except OSError:
         return None
-    return _parse(HEADER.encode() + content) if hashlib.sha256(content).hexdigest() == own.sha256 else None
+    cells = len(next(csv.reader(io.StringIO(content.decode())), COLUMNS))
+    header = ",".join((*COLUMNS, *PIECE)[:cells]) + "\n"
+    return _parse(io.BytesIO(header.encode() + content)) if hashlib.sha256(content).hexdigest() == own.sha256 else None
 
 
 def _verify(path: Path, sha256: str) -> None:
@@ -192,16 +198,21 @@ def _verify(path: Path, sha256: str) -> None:
         raise UserError(f"{path} is not what was planned; plan again with the same clips, and it is written anew")
 
 
-def _parse(content: bytes) -> pd.DataFrame:
-    return pd.read_csv(io.BytesIO(content), dtype=KINDS, keep_default_na=False)
+def _parse(source: Path | io.BytesIO) -> pd.DataFrame:
+    clips = pd.read_csv(source, dtype=KINDS, keep_default_na=False)
+    return clips if set(PIECE) <= set(clips) else clips.assign(**dict.fromkeys(PIECE, 0))
 
 
-def _fingerprint(names: list[str], paths: list[str]) -> str:
-    return text_sha256("".join(f"{name}\t{path}\n" for name, path in zip(names, paths, strict=True)))
+def _columns(clips: pd.DataFrame) -> tuple[str, ...]:
+    return (*COLUMNS, *PIECE) if not all(piece.is_whole for piece in pieces_of(clips)) else COLUMNS
+
+
+def _fingerprint(lines: list[str]) -> str:
+    return text_sha256("".join(f"{line}\n" for line in lines))
 
 
 def _cells(column: "pd.Series[str]") -> Iterator[str]:
-    if column.name in NUMBERS:
+    if column.name in (*NUMBERS, *PIECE):
         return map(str, column.tolist())
     values = column.tolist()
     return map(_quoted, values) if SPECIAL.search("\0".join(values)) else iter(values)

@@ -15,7 +15,7 @@ from common.errors import UserError
 from common.run_record import differences
 from extract.machine import Machine
 from extract.shards.checked_json import load_checked
-from extract.shards.clip_lists import COLUMNS
+from extract.shards.clip_lists import COLUMNS, PIECE
 from extract.shards.shard_assignment import assign_shards
 from extract.sources.listing import Listing
 from extract.sources.location import is_url
@@ -69,7 +69,7 @@ def make_run_plan(
     clips = listing.clips.copy()
     costs = clips["frames"] if (clips["frames"] > 0).any() else clips["bytes"]
     clips["shard"] = assign_shards(clips["clip_id"].tolist(), costs.tolist(), num_shards)
-    clips = clips[list(COLUMNS)]
+    clips = clips.reindex(columns=[*COLUMNS, *PIECE], fill_value=0)
     if Path(config.weights).is_file():  # relative to the folder where the command was run
         config = config.model_copy(update={"weights": str(Path(config.weights).resolve())})
     if machine.weights_folder is not None:

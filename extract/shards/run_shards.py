@@ -27,6 +27,7 @@ from extract.shards.shard_worker import ShardWorker
 from extract.skeletons.joint_list import JointList
 from extract.sources.fetch import check_scratch
 from extract.sources.location import is_url, join
+from manifests.pieces import Piece
 
 
 class Stopped(Exception):
@@ -189,4 +190,5 @@ def task_of_clip(
         joint_list=joint_list,
         geometry=network.geometry,
         segment_time=segment_time(plan.recipe),
+        piece=None if (piece := Piece(clip.start, clip.end)).is_whole else piece,
     )

@@ -38,7 +38,7 @@ def member_table(root: str, archives: list[str], names: frozenset[str] | None) -
     def listed(archive: str) -> pd.DataFrame:
         found = [(member.name, member.size, member.offset) for member in members(join(root, archive), wanted)]
         table = pd.DataFrame(found, columns=["path", "bytes", "offset"]).astype({"bytes": np.int64, "offset": np.int64})
-        return table.assign(frames=0, archive=archive)
+        return table.assign(frames=0, archive=archive, start=0, end=0)
 
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
         return pd.concat(pool.map(listed, archives), ignore_index=True)

@@ -54,6 +54,8 @@ def _refuse_no_list(place: str) -> None:
 def _of_manifest(file: Path, column: str) -> pd.DataFrame:
     listed = read_clip_list(file, column)
     table = clip_table(listed["path"].tolist())
+    if "start" in listed:
+        table = table.assign(start=listed["start"], end=listed["end"])
     if "clip_id" in listed:
         table.insert(0, "clip_id", listed["clip_id"])
     if "num_frames" in listed:

@@ -34,9 +34,10 @@ def clip_table(paths: list[str], sizes: list[int] | None = None) -> pd.DataFrame
         sizes: their bytes; None: unknown.
 
     Returns:
-        The columns path, frames, bytes, archive and offset, see `extract.sources.listing.Listing`.
+        The columns path, frames, bytes, archive, offset, start and end, see `extract.sources.listing.Listing`.
     """
-    return pd.DataFrame({"path": paths, "frames": 0, "bytes": sizes or 0, "archive": "", "offset": 0})
+    numbers = {"frames": 0, "bytes": sizes or 0, "archive": "", "offset": 0, "start": 0, "end": 0}
+    return pd.DataFrame({"path": paths, **numbers})
 
 
 def file_size(path: str) -> int:

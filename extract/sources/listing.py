@@ -4,7 +4,7 @@ No video is opened here; archives are read for the places of their members. `fet
 `extract.shards.run_plan` assigns them to shards.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,7 +15,8 @@ from extract.sources.clip_list import LIST
 from extract.sources.clip_source import ClipSource
 from extract.sources.folder import FOLDER
 from manifests.file_kinds import suffix_of
-from manifests.manifest import Manifest
+from manifests.manifest import clips_sha256
+from manifests.pieces import WHOLE, Piece
 
 CLASHES_SHOWN = 20  # pairs of clips that would have the same name
 SOURCES: dict[str, ClipSource] = {"archives": ARCHIVES, "folder": FOLDER, "list": LIST}  # the first that matches reads
@@ -28,8 +29,9 @@ class Listing:
     Attributes:
         videos: the folder, or the beginning of the URLs, that paths and archives are relative to.
         clips: one row a clip, in order: clip_id; path, in the archive where there is one; frames, that the manifest
-            gives, and bytes (0: unknown); archive ("": a file of its own); offset of its first byte in the archive.
-        fingerprint: as of a manifest with these ids and paths.
+            gives, and bytes (0: unknown); archive ("": a file of its own); offset of its first byte in the archive;
+            start and end, the milliseconds of its `manifests.pieces.Piece`.
+        fingerprint: as of a manifest with these ids, paths and pieces.
     """
 
     videos: str
@@ -59,17 +61,24 @@ def list_clips(clips: str, videos: str | None, column: str = "path") -> Listing:
     if table.empty:
         raise UserError(f"no clips in {clips}: {source.if_empty}")
     if "clip_id" not in table:
-        table.insert(0, "clip_id", _names(table["path"]))
-    table = table[["clip_id", "path", "frames", "bytes", "archive", "offset"]]
-    return Listing(root, table, Manifest(table, ()).fingerprint())
+        table.insert(0, "clip_id", _names(table["path"], pieces_of(table)))
+    table = table[["clip_id", "path", "frames", "bytes", "archive", "offset", "start", "end"]]
+    return Listing(root, table, clips_sha256(table["clip_id"].tolist(), table["path"].tolist(), pieces_of(table)))
 
 
-def _names(paths: Iterable[str]) -> list[str]:
-    """Return each clip's name: its path without a known suffix."""
+def pieces_of(table: pd.DataFrame) -> list[Piece]:
+    """Return the piece of each clip of a table; without the columns start and end, clips are whole files."""
+    if "start" not in table:
+        return [WHOLE] * len(table)
+    return [Piece(start, end) for start, end in zip(table["start"].tolist(), table["end"].tolist(), strict=True)]
+
+
+def _names(paths: Iterable[str], pieces: Sequence[Piece]) -> list[str]:
+    """Return each clip's name: its path without a known suffix, and of a piece its times."""
     first: dict[str, str] = {}
     clashes = []
-    for path in paths:
-        name = path.removesuffix(suffix_of(path))
+    for path, piece in zip(paths, pieces, strict=True):
+        name = path.removesuffix(suffix_of(path)) + ("" if piece.is_whole else f"@{piece}")
         if not path.isprintable():
             raise UserError(f"the name {path!r} has a character that cannot be printed; rename the file")
         if name in first:

@@ -116,9 +116,11 @@ def clip_settings(manifest: Manifest, column: str) -> dict[str, Any]:
     """Return the settings of a training that determine its clips and labels.
 
     Raises:
-        UserError: a split is empty, or there is no such column of paths.
+        UserError: a split is empty, there is no such column of paths, or clips are pieces of files.
     """
     clips = {split: manifest.split(split) for split in ("train", "validation")}
+    if not all(piece.is_whole for piece in manifest.pieces):
+        raise UserError("a VA-CNN is trained on skeleton files, which have no times, so no piece of one can be cut")
     return {
         "protocol": manifest.protocol,
         "num_classes": len(manifest.classes),

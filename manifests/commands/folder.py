@@ -22,7 +22,7 @@ def folder(
         Path,
         typer.Argument(
             help="Folder with a subfolder for each class, or with train, validation, test that have these; or a CSV "
-            "path,label (and split, group), or Kinetics' label,youtube_id,time_start,time_end,split."
+            "path,label (and split, group, start, end), or Kinetics' label,youtube_id,time_start,time_end,split."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for manifest.csv, manifest.classes.txt and recipe.toml.")],

@@ -26,7 +26,7 @@ def from_folder(
 
     Args:
         source: a folder with a subfolder for each class, or with folders train, validation and test that have them; or
-            a CSV with the columns path,label (and split, group), or as Kinetics has it.
+            a CSV with the columns path,label (and split, group, start, end), or as Kinetics has it.
         out: the folder of the three files. It must not be inside the folder of the clips.
         videos: the folder that the paths of a CSV are relative to; None: the folder of the CSV.
         validation: share of the clips for the validation split, if the source gives none.

@@ -1,7 +1,7 @@
 """Import a folder of videos or skeleton files: its clips with their classes, groups and splits, as a manifest."""
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from manifests.importing.groups import Groups, groups_by_name, groups_by_regex
 from manifests.importing.labelled_clips import LabelledClips, are_numbers, class_order, read_folder
 from manifests.importing.labelled_list import read_list
 from manifests.manifest import COLUMNS, SPLITS, Manifest, check
+from manifests.pieces import COLUMNS as PIECE
+from manifests.pieces import Piece, read_pieces
 
 BY_CLIP = (
     "nothing in the names tells which clips were cut from one video or show one person, so single clips are divided. "
@@ -81,12 +83,13 @@ def import_clips(
     classes = class_order(clips["class_name"])
     index = {label: number for number, label in enumerate(classes)}
     clips = clips.assign(
-        clip_id=_ids(list(clips["path"])),
+        clip_id=_ids(list(clips["path"]), read_pieces(clips, str(source))),
         label=[index[label] for label in clips["class_name"]],
         split=splits,
         protocol=f"{name}-{how}",
     )
-    manifest = Manifest(clips[list(COLUMNS)].sort_values(["label", "path"], ignore_index=True), classes)
+    columns = [*COLUMNS, *(name for name in PIECE if name in clips)]
+    manifest = Manifest(clips[columns].sort_values(["label", "path"], ignore_index=True, kind="stable"), classes)
     refuse_unusable(manifest.clips, None)
     check(manifest.clips, manifest.classes, str(source))
     counts = split_counts(list(manifest.clips["class_name"]), list(manifest.clips["split"]))
@@ -143,7 +146,10 @@ def _groups(clips: pd.DataFrame, group_regex: str | None) -> Groups:
         return groups_by_regex(list(clips["path"]), group_regex)
     if any(clips["group"]):
         return Groups(tuple(clips["group"]), "the column group")
-    return groups_by_name(list(clips["path"]), list(clips["inner"]), list(clips["class_name"]))
+    groups = groups_by_name(list(clips["path"]), list(clips["inner"]), list(clips["class_name"]))
+    if not groups.title and set(PIECE) <= set(clips):
+        return Groups(tuple(clips["path"]), "the files of which clips are pieces", groups.remarks)
+    return groups
 
 
 def _splits(clips: pd.DataFrame, shares: Shares, groups: Groups) -> tuple[list[str], str]:
@@ -173,11 +179,15 @@ def _splits(clips: pd.DataFrame, shares: Shares, groups: Groups) -> tuple[list[s
     return given, f"{'' if whole else 'given-'}by-{by}-{sizes}-seed{shares.seed}"
 
 
-def _ids(paths: Sequence[str]) -> list[str]:
-    """Return each clip's id: its path without suffix, or the whole path if another clip has the same without suffix."""
-    stems = [path.removesuffix(suffix_of(path)) for path in paths]
-    once = pd.Series(stems).duplicated(keep=False)
-    return [path if twice else stem for path, stem, twice in zip(paths, stems, once, strict=True)]
+def _ids(paths: Sequence[str], pieces: Sequence[Piece]) -> list[str]:
+    """Return each clip's id: its path without suffix, or the whole path if another file has the same without suffix.
+
+    The id of a piece has its times too.
+    """
+    stems = {path: path.removesuffix(suffix_of(path)) for path in paths}
+    files = Counter(stems.values())
+    names = [path if files[stems[path]] > 1 else stems[path] for path in paths]
+    return [name if piece.is_whole else f"{name}@{piece}" for name, piece in zip(names, pieces, strict=True)]
 
 
 def _lacking(counts: dict[str, dict[str, int]]) -> list[str]:

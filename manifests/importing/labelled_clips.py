@@ -27,7 +27,7 @@ class LabelledClips:
 
     Attributes:
         clips: path (relative to `root`), class_name, inner (the part of the path that may name a group), split and
-            group ("": not given).
+            group ("": not given); start and end, if a clip is a piece of its file.
         root: the folder of the files.
         left_out: by reason, what is not a clip.
         remarks: sentences about the classes.

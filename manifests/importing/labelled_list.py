@@ -1,4 +1,6 @@
-"""The clips of a CSV with their classes: `path,label` with optional `split` and `group`, or a list of Kinetics."""
+"""The clips of a CSV with their classes: `path,label` with optional `split`, `group`, `start` and `end`, or a list of
+Kinetics, whose clips are files that are cut already.
+"""
 
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
@@ -11,6 +13,8 @@ from manifests.csv_cells import CLIP_LIST, read_cells
 from manifests.file_kinds import suffix_of
 from manifests.importing.found_files import UNPRINTABLE, LeftOut, find_files, shown, why_no_clip
 from manifests.importing.labelled_clips import SPLIT_NAMES, LabelledClips
+from manifests.pieces import COLUMNS as PIECE
+from manifests.pieces import read_pieces
 
 MISSING = "missing: listed, and no such file"
 NO_LABEL = "without a label"
@@ -37,6 +41,7 @@ def read_list(file: Path, videos: Path | None) -> LabelledClips:
             f"{file} has the columns {', '.join(cells.columns)}; a list of clips has path and label, or as Kinetics "
             f"{', '.join(KINETICS)}"
         )
+    read_pieces(cells, str(file))  # refuses wrong times
     left_out: LeftOut = defaultdict(list)
     paths = _kinetics_paths(cells, root) if kinetics else [_relative(path, root) for path in cells["path"]]
     rows = []
@@ -47,8 +52,11 @@ def read_list(file: Path, videos: Path | None) -> LabelledClips:
             continue
         split = _split(str(row.get("split", "")), file)
         group = str(row["youtube_id"]) if kinetics else str(row.get("group", ""))
-        rows.append((path, str(row["label"]), path, split, group))
-    clips = pd.DataFrame(rows, columns=["path", "class_name", "inner", "split", "group"])
+        times = [str(row.get(name, "")).strip() for name in PIECE]
+        rows.append((path, str(row["label"]), path, split, group, *times))
+    clips = pd.DataFrame(rows, columns=["path", "class_name", "inner", "split", "group", *PIECE])
+    if not clips[list(PIECE)].any(axis=None):
+        clips = clips.drop(columns=list(PIECE))
     _refuse_unusable(clips, left_out, file, root)
     return LabelledClips(clips, root, dict(sorted(left_out.items())))
 

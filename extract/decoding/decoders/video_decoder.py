@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.decoding.frame_count import FrameCounts
+from manifests.pieces import Piece
 
 # The frames of a file from the first to the last. A frame is converted to RGB, (H, W, 3), when its function is called.
 Frames = Iterator[Callable[[], NDArray[np.uint8]]]
+PieceFrames = Iterator[Callable[[], NDArray[np.uint8]] | None]  # None: a frame before the piece
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class VideoDecoder:
         count: counts the frames of a file before they are read. It raises DecodeError for a file that is no video, is
             cut, or would be decoded wrongly.
         read: yields the frames of a file in order. It never seeks.
+        read_piece: yields the frames of a piece of a file; None: the decoder does not know the times of frames.
         package: the distribution whose version the settings of a cache contain.
         recorded_as: what the settings of a cache call this decoder.
         module: the module of an optional package, which `doctor` tries to import; None: it is always installed.
@@ -34,6 +37,7 @@ class VideoDecoder:
     read: Callable[[Path], Frames]
     package: str
     recorded_as: str
+    read_piece: Callable[[Path, Piece], PieceFrames] | None = None
     module: str | None = None
     on_gpu: bool = False
     trusted: bool = False

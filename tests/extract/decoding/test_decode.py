@@ -15,6 +15,7 @@ from PIL import Image
 
 from extract.clip import Clip, DecodeError
 from extract.decoding.decode import decode_clip
+from extract.decoding.decoders import Frames
 from extract.decoding.frame_count import FrameCount, FrameCounts
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.decoding.video_file import frame_rate
@@ -148,7 +149,7 @@ def test_packets_that_decode_to_nothing_do_not_shift_frames(
     def lying(path: Path) -> FrameCounts:
         yield from (FrameCount(said.packets + 3, 0) for said in pyav.count(path))
 
-    def counting(path: Path) -> decode.Frames:
+    def counting(path: Path) -> Frames:
         passes.append(path)
         return pyav.read(path)
 

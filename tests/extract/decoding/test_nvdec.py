@@ -10,7 +10,7 @@ import torch
 from extract.clip import DecodeError
 from extract.decoding import decode, video_file
 from extract.decoding.decode import decode_clip
-from extract.decoding.decoders import nvdec
+from extract.decoding.decoders import Frames, nvdec
 from extract.decoding.rgb_frame import RgbConverter
 from extract.decoding.synthetic_clip import read_number, write_numbered_clip
 from extract.feature_settings import recording_settings
@@ -63,7 +63,7 @@ def test_other_codecs_and_pictures_are_left_to_pyav(
 ) -> None:
     by_nvdec: dict[str, bool] = {}
 
-    def read(path: Path, nvdec: bool) -> decode.Frames:
+    def read(path: Path, nvdec: bool) -> Frames:
         by_nvdec[path.name] = nvdec
         return iter(())
 

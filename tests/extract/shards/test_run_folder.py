@@ -312,7 +312,10 @@ def test_the_list_is_what_pandas_writes(cells: list[tuple[str, str, str]]) -> No
     clip_ids, paths, archives = zip(*cells, strict=True)
     names = {"clip_id": clip_ids, "path": paths, "archive": archives}
     clips = pd.DataFrame({**names, "frames": 7, "bytes": 0, "offset": 5, "shard": range(len(cells))})[list(COLUMNS)]
-    assert clips_text(clip_lines(clips)) == clips.to_csv(index=False, lineterminator="\n")
+    assert clips_text(clips, clip_lines(clips)) == clips.to_csv(index=False, lineterminator="\n")
+    pieces = clips.assign(start=1500, end=0)
+    assert clips_text(pieces, clip_lines(pieces)) == pieces.to_csv(index=False, lineterminator="\n")
+    assert clips_text(clips.assign(start=0, end=0), clip_lines(clips)) == clips_text(clips, clip_lines(clips))
 
 
 def test_features_that_are_in_another_shard_of_the_plan_are_found(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_manifest(drawn_footage: Path) -> None:
     listing = list_clips(str(drawn_footage / "clips.csv"), str(drawn_footage / "videos"))
     assert listing.videos == str(drawn_footage / "videos")
     assert listing.fingerprint == read_manifest(drawn_footage / "clips.csv").sha256
-    assert list(listing.clips.columns) == ["clip_id", "path", "frames", "bytes", "archive", "offset"]
+    assert list(listing.clips.columns) == ["clip_id", "path", "frames", "bytes", "archive", "offset", "start", "end"]
     assert ids(listing) == CLIPS and set(listing.clips["frames"]) == {0}
     assert listing.clips["bytes"].tolist() == sizes(drawn_footage / "videos"), "frames are not known"
     for column in ("frames", "bytes", "offset"):
