@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.datasets import DATASETS, DataSet, ntu60, ucf101
+from manifests.datasets import DATASETS, DataSet, ntu60, ntu120, ucf101
 from manifests.published import NOT_STATED, PUBLISHED, RATIOS, WHOLE, published_rows, read_published
 
 UCF, SYSU, NTU = "ucf101-early-15-3-7", "sysu-xsub-fixed", "ntu60-xsub"
@@ -160,8 +160,9 @@ def test_whole_is_what_the_builders_count():
         if protocol in ucf101.PROTOCOLS:
             train, validation, ucf_test = ucf101.PROTOCOLS[protocol].counts
             assert (classes, training, test) == (101, train + validation, ucf_test)
-        if protocol in ntu60.PROTOCOLS:
-            assert (classes, training, test) == (len(ntu60.class_order()), *ntu60.PROTOCOLS[protocol].counts)
+        for ntu in (ntu60, ntu120):
+            if protocol in ntu.PROTOCOLS:
+                assert (classes, training, test) == (len(ntu.CLASSES), *ntu.PROTOCOLS[protocol].counts)
 
 
 def test_reading_needs_no_torch():

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_json_of_a_complete_data_set(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rule = ntu60.PROTOCOLS["ntu60-xsub"]
-    monkeypatch.setitem(ntu60.PROTOCOLS, "ntu60-xsub", ntu60.Protocol(rule.subjects, rule.cameras, (4, 2)))
+    few = replace(ntu60.PROTOCOLS["ntu60-xsub"], counts=(4, 2))
+    monkeypatch.setitem(ntu60.PROTOCOLS, "ntu60-xsub", few)
     monkeypatch.setitem(WHOLE, "ntu60-xsub", (60, 4, 2))
     command = ["unpack", "ntu60", str(archive), "--out", str(tmp_path / "out"), "--json"]
     result = CliRunner().invoke(app, command, catch_exceptions=False)
