@@ -22,7 +22,9 @@ def load_segment_network(config: Extract, machine: Machine, segments_at_once: in
     Args:
         config: what decides the features.
         machine: what they are made with.
-        segments_at_once: it is made for clips of so many segments; None: for those of the config.
+        segments_at_once: it is made for clips of so many segments; None: for those of the config. A network that
+            carries its state along a clip is always made for whole clips; `FrameStream` computes its segments one by
+            one.
 
     Raises:
         UserError: the backbone, the weights or the device do not exist, the precision is "auto", or the network fails
@@ -42,7 +44,7 @@ def load_segment_network(config: Extract, machine: Machine, segments_at_once: in
     backbone = load_backbone(config, machine.weights_folder)
     _refuse_no_frame_rate(config, backbone)
     try:
-        count = segments_at_once or config.segments
+        count = segments_at_once if segments_at_once and backbone.along_clip is None else config.segments
         network = _prepared(backbone, config, machine, device, runtimes, count)
         if backbone.input == "video" and network.batches is None and _needs_trial(config, machine):
             network(_blank_clip(config, count))

@@ -84,6 +84,8 @@ class SourceStream:
             self.episode = self.episode.next()
         episode = self.episode
         episode.add(segment)
+        if episode.is_over and isinstance(self.segments, VideoSegments):
+            self.segments.begin_episode()  # before the next frame
         skipped, self._last = segment.number - self._last - 1, segment.number
         dropped, self._dropped = self._dropped, 0
         return Prediction(

@@ -20,6 +20,9 @@ from extract.networks.segment_network import SegmentNetwork
 class SegmentFeature(Protocol):
     """Computes the feature of a segment from its F frames in order; `FrameStream` is one too."""
 
+    def restart(self) -> None:
+        """Begin a recording: nothing of what was before counts."""
+
     def reset(self) -> None:
         """Begin a segment."""
 
@@ -39,6 +42,10 @@ class WholeSegment:
 
     def __init__(self, network: SegmentNetwork) -> None:
         self._network = network
+        self.restart()
+
+    def restart(self) -> None:
+        """See `SegmentFeature.restart`."""
         self.reset()
 
     def reset(self) -> None:
@@ -77,8 +84,13 @@ class VideoSegments:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the frames of the segment that is not complete yet."""
+        """Forget everything, with the frames of the segment that is not complete yet."""
+        self._feature.restart()
         self._begin(-1)
+
+    def begin_episode(self) -> None:
+        """Let the next segment be the first one of a recording: nothing that a network carries is left."""
+        self._feature.restart()
 
     def add(self, arrived: FrameArrived) -> Iterator[Segment]:
         """Take a frame, and yield the segments that are complete with it.

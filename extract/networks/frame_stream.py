@@ -18,22 +18,27 @@ from extract.networks.backbone import Backbone
 from extract.networks.batch_norm import fold_batch_norm
 from extract.networks.frame_step import FrameStep
 from extract.networks.segment_network import SegmentNetwork
+from extract.networks.video.movinet import Movinet
+from extract.networks.video.movinet_step import MovinetStep
 from extract.runtimes.runtime import CannotPrepare
 
 
 def takes_single_frames(backbone: Backbone) -> bool:
     """Return whether the frames of a segment can be computed one by one: no frame's feature depends on a later frame.
 
-    That is so for networks that see single frames (`efficientnet_lite0`, `timm:NAME`) and for those with a one-way
-    shift (`tsm_mobilenetv2_online`). The usual TSM takes channels from the next frame, so it is not.
+    That is so for networks that see single frames (`efficientnet_lite0`, `timm:NAME`), for those with a one-way shift
+    (`tsm_mobilenetv2_online`), and for those that carry their state along a clip (`movinet:NAME`). The usual TSM takes
+    channels from the next frame, so it is not.
     """
-    return backbone.preprocess is not None and (backbone.per_frame or backbone.one_way)
+    steps = backbone.per_frame or backbone.one_way or backbone.along_clip is not None
+    return backbone.preprocess is not None and steps
 
 
 class FrameStream:
     """Computes the features of segments from frames that arrive one by one. `open` makes one.
 
-    For each segment call `reset`, then `push` for each of its F frames in order, then `features`:
+    For each segment call `reset`, then `push` for each of its F frames in order, then `features`. A network that
+    carries its state along a clip needs all segments of a clip, and `restart` before the next clip:
 
         stream = FrameStream.open(network)
         stream.reset()
@@ -52,7 +57,13 @@ class FrameStream:
         if not takes_single_frames(backbone) or backbone.preprocess is None:
             raise UserError(
                 f"the frames of a segment cannot be computed one by one with the backbone {name}; with "
-                "tsm_mobilenetv2_online, tsm_resnet50_online, efficientnet_lite0 or timm:NAME they can"
+                "tsm_mobilenetv2_online, tsm_resnet50_online, efficientnet_lite0, timm:NAME or movinet:NAME they can"
+            )
+        self._carries = backbone.along_clip is not None
+        if self._carries and network.preparation.precision != "fp32":
+            raise UserError(
+                f"{name} carries sums over all frames of a clip, for which {network.preparation.precision} is too "
+                "coarse frame by frame; extract the features with --precision fp32"
             )
         self.frames = int(str(backbone.settings["frames_per_segment"]))
         self._backbone, self._preprocess, self._device = backbone, backbone.preprocess, network.device
@@ -60,7 +71,7 @@ class FrameStream:
         side = self._preprocess.crop
         image = torch.zeros((1, 3, side, side))
         folded, _ = fold_batch_norm(backbone.network, image.expand(self.frames, *image.shape[1:]))
-        step = FrameStep(folded, image)
+        step = MovinetStep(folded, image) if isinstance(folded, Movinet) else FrameStep(folded, image)
         # `torch.compile` would compile the list of buffers too, and gains little for one image.
         how = replace(network.preparation, compiled=False)
         try:
@@ -71,8 +82,7 @@ class FrameStream:
                 "extract the features with --runtime torch"
             ) from error
         self._zeros = tuple(zeros.to(self._device) for zeros in step.zeros)
-        self._features: list[Tensor] = []
-        self.reset()
+        self.restart()
 
     @classmethod
     def open(cls, network: SegmentNetwork) -> "FrameStream":
@@ -90,7 +100,7 @@ class FrameStream:
     def another(self) -> "FrameStream":
         """Return a stream with the same network and buffers of its own, for another source."""
         other = copy.copy(self)
-        other.reset()
+        other.restart()
         return other
 
     @property
@@ -98,10 +108,16 @@ class FrameStream:
         """How many frames of the segment have been pushed."""
         return len(self._features)
 
-    def reset(self) -> None:
-        """Begin a segment: forget the frames before it."""
-        self._features = []
+    def restart(self) -> None:
+        """Begin a clip: forget everything before it."""
+        self._features: list[Tensor] = []
         self._buffers = self._zeros
+
+    def reset(self) -> None:
+        """Begin a segment: forget the frames before it, but for the state that the network carries along a clip."""
+        self._features = []
+        if not self._carries:
+            self._buffers = self._zeros
 
     @torch.inference_mode()
     def push(self, frame: NDArray[np.uint8], resized: bool = False) -> None:
@@ -130,5 +146,8 @@ class FrameStream:
         """
         if self.pushed != self.frames:
             raise ValueError(f"a segment has {self.frames} frames, and {self.pushed} were pushed")
+        if self._carries:  # the feature after the last frame contains the others
+            last: NDArray[np.float32] = self._features[-1][0].cpu().numpy()
+            return last
         pooled: NDArray[np.float32] = self._backbone.pool(torch.stack(self._features, 1))[0].cpu().numpy()
         return pooled

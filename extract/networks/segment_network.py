@@ -66,7 +66,7 @@ class SegmentNetwork:
         if backbone.along_clip not in (None, num_segments):
             raise UserError(
                 f"{backbone.settings.get('backbone')} carries its state through the {backbone.along_clip} segments of "
-                f"a clip, so it cannot compute {num_segments} at a time; live streams need another backbone"
+                f"a clip, so it cannot compute {num_segments} at a time; `FrameStream` computes them one by one"
             )
         self.backbone = backbone
         self.device = torch.device(device)

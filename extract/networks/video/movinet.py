@@ -1,12 +1,12 @@
 """MoViNet in its stream form (Kondratyuk et al., CVPR 2021, arXiv 2103.11511): no frame depends on a later one.
 
 A convolution along time sees the frames before, zeros before the first one, and pooling along time is the mean of all
-frames so far. So the frames of a clip are computed together, and each is what a stream would give. The modules have the
-names of the PyTorch port's checkpoints (Atze00/MoViNet-pytorch), which hold the released weights of
-tensorflow/models, official/projects/movinet.
+frames so far. So the frames of a clip are computed together, and each is what a stream would give. `movinet_step` has
+the network of one frame for streams. The modules have the names of the PyTorch port's checkpoints
+(Atze00/MoViNet-pytorch), which hold the released weights of tensorflow/models, official/projects/movinet.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,29 @@ class MovinetSize:
     stem: int
     stages: tuple[tuple[int, tuple[tuple[int, int, int], ...]], ...]
     head: int
+
+
+@dataclass(eq=False)
+class Past:
+    """The frames of one pass, and in a stream what is left of the frames before them, in the order of its use.
+
+    It is no module, because an exported graph may not assign tensors to the attributes of a module.
+
+    Attributes:
+        frames: how many frames of each clip the pass has.
+        count: how many frames were before, (1, 1); None: it is no stream, and nothing was before.
+        given: of the frames before; empty before the first frame.
+        left: for the next frames.
+    """
+
+    frames: int
+    count: Tensor | None = None
+    given: list[Tensor] = field(default_factory=list)
+    left: list[Tensor] = field(default_factory=list)
+
+    def take(self, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Return what is left of the frames before, or zeros of this shape."""
+        return self.given.pop(0) if self.given else like.new_zeros(shape)
 
 
 class Movinet(nn.Module):
@@ -59,13 +82,20 @@ class Movinet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(K·N·F, 3, H, W) of K clips → (K·N, D). Fewer than N·F images are one clip."""
-        frames = min(self.num_segments * self.num_frames, len(images))
-        x = self.conv1(images, frames)
+        past = Past(min(self.num_segments * self.num_frames, len(images)))
+        x = self.after_each_frame(images, past)
+        return self.feature(x.view(-1, self.num_frames, x.shape[1])[:, -1], past)  # the last frame of each segment
+
+    def after_each_frame(self, images: Tensor, past: Past) -> Tensor:
+        """(K·frames, 3, H, W) → (K·frames, C), the mean of what was seen until each frame."""
+        x = self.conv1(images, past)
         for block in self.blocks:
-            x = block(x, frames)
-        x = mean_so_far(self.conv7(x, frames).mean((2, 3)), frames)
-        x = x.view(-1, self.num_frames, x.shape[1])[:, -1, :, None, None]  # after the last frame of each segment
-        out: Tensor = functional.silu(self.classifier[0](x, frames)).flatten(1)
+            x = block(x, past)
+        return mean_so_far(self.conv7(x, past).mean((2, 3)), past)
+
+    def feature(self, x: Tensor, past: Past) -> Tensor:
+        """(B, C) → (B, D)."""
+        out: Tensor = functional.silu(self.classifier[0](x[:, :, None, None], past)).flatten(1)
         return out
 
 
@@ -110,15 +140,20 @@ class _Convolution(nn.Module):
             temporal = nn.Conv2d(width, width, (length, 1), groups=groups, bias=False)
             self.conv_2 = _Unit(temporal, norm=True, active=active)
 
-    def forward(self, x: Tensor, frames: int) -> Tensor:
+    def forward(self, x: Tensor, past: Past) -> Tensor:
         """(K·frames, C, H, W) → (K·frames, C', H', W')."""
         x = self.conv_1(_padded(x, self.side, self.stride))
         if self.conv_2 is None:
             return x
         shape = x.shape
-        along = x.reshape(-1, frames, shape[1], shape[2] * shape[3]).transpose(1, 2)  # (K, C, frames, H·W)
-        along = self.conv_2(functional.pad(along, (0, 0, self.length - 1, 0)))
-        out: Tensor = along.transpose(1, 2).reshape(shape)
+        along = x.reshape(-1, past.frames, shape[1], shape[2] * shape[3]).transpose(1, 2)  # (K, C, frames, H·W)
+        if past.count is None:
+            along = functional.pad(along, (0, 0, self.length - 1, 0))
+        else:
+            before = past.take((1, shape[1], self.length - 1, along.shape[3]), along)
+            along = torch.cat((before, along), 2)
+            past.left.append(along[:, :, 1 - self.length :])
+        out: Tensor = self.conv_2(along).transpose(1, 2).reshape(shape)
         return out
 
 
@@ -136,12 +171,12 @@ class _Block(nn.Module):
             self.res.append(_Convolution(before, width, active=False))
         self.alpha = nn.Parameter(torch.ones(()))
 
-    def forward(self, x: Tensor, frames: int) -> Tensor:
-        y = self.project(self.se(self.deep(self.expand(x, frames), frames), frames), frames)
+    def forward(self, x: Tensor, past: Past) -> Tensor:
+        y = self.project(self.se(self.deep(self.expand(x, past), past), past), past)
         if len(self.res) > 1:
             x = _pooled(x)
         if len(self.res):
-            x = self.res[-1](x, frames)
+            x = self.res[-1](x, past)
         out: Tensor = x + self.alpha * y
         return out
 
@@ -153,18 +188,22 @@ class _Excitation(nn.Module):
         self.fc1 = _Convolution(2 * width, squeezed, plain=True)
         self.fc2 = _Convolution(squeezed, width, plain=True)
 
-    def forward(self, x: Tensor, frames: int) -> Tensor:
+    def forward(self, x: Tensor, past: Past) -> Tensor:
         now = x.mean((2, 3))  # (K·frames, C)
-        scale = torch.cat((mean_so_far(now, frames), now), 1)[:, :, None, None]
-        scale = self.fc2(functional.hardswish(self.fc1(scale, frames)), frames)
+        scale = torch.cat((mean_so_far(now, past), now), 1)[:, :, None, None]
+        scale = self.fc2(functional.hardswish(self.fc1(scale, past)), past)
         out: Tensor = x * (0.2 * scale + 0.5).clamp(0, 1)
         return out
 
 
-def mean_so_far(x: Tensor, frames: int) -> Tensor:
+def mean_so_far(x: Tensor, past: Past) -> Tensor:
     """Return for each frame the mean of the frames of its clip up to it: (K·frames, C) → (K·frames, C)."""
-    total = x.view(-1, frames, x.shape[1]).cumsum(1)
-    count = torch.arange(1, frames + 1, device=x.device, dtype=x.dtype)[:, None]
+    total = x.view(-1, past.frames, x.shape[1]).cumsum(1)
+    count = torch.arange(1, past.frames + 1, device=x.device, dtype=x.dtype)[:, None]
+    if past.count is not None:
+        total = total + past.take((1, 1, x.shape[1]), x)
+        count = count + past.count
+        past.left.append(total[:, -1:])
     return (total / count).flatten(0, 1)
 
 

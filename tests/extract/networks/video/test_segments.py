@@ -9,8 +9,6 @@ from common.errors import UserError
 from extract.backbones import BACKBONES, load_backbone
 from extract.backbones.v_jepa2 import V_JEPA2, V_JEPA2_1
 from extract.clip import Clip
-from extract.machine import Machine
-from extract.network_loader import load_segment_network
 from extract.networks.segment_network import SegmentNetwork
 from extract.networks.video.transformer import TransformerShape
 from manifests.recipes.extraction import Extract
@@ -50,4 +48,4 @@ def test_features_do_not_depend_on_later_frames(backbone: str) -> None:
 
 def test_a_state_needs_whole_clips() -> None:
     with pytest.raises(UserError, match="movinet:a0 carries its state through the 4 segments of a clip"):
-        load_segment_network(config("movinet:a0"), Machine("cpu"), segments_at_once=1)
+        SegmentNetwork(load_backbone(config("movinet:a0")), device="cpu", num_segments=1)
