@@ -9,6 +9,7 @@ from manifests.datasets.hmdb51 import HMDB51
 from manifests.datasets.jhmdb import JHMDB
 from manifests.datasets.ntu60 import NTU60
 from manifests.datasets.ntu120 import NTU120
+from manifests.datasets.something_v2 import SOMETHING_V2
 from manifests.datasets.stick_figures import STICK_FIGURES
 from manifests.datasets.sysu import SYSU
 from manifests.datasets.ucf101 import UCF101
@@ -20,6 +21,7 @@ DATASETS: dict[str, DataSet | SyntheticDataSet] = {
     "ucf101": UCF101,
     "hmdb51": HMDB51,
     "jhmdb": JHMDB,
+    "something-v2": SOMETHING_V2,
     "ntu60": NTU60,
     "ntu120": NTU120,
     "sysu": SYSU,

@@ -13,9 +13,10 @@ import pandas as pd
 
 from common.errors import UserError, first_few
 from common.files import refuse_no_folder
-from manifests.datasets.clip_files import all_below, paths_of_clips
+from manifests.datasets.clip_files import all_below
+from manifests.datasets.listed_clips import listed_manifest
 from manifests.datasets.source_hold_out import hold_out_sources
-from manifests.manifest import COLUMNS, Manifest, check
+from manifests.manifest import Manifest
 
 SPLIT_OF = {"1": "train", "2": "test"}
 _SUFFIX = ".avi"
@@ -76,17 +77,9 @@ class ListedSet:
                 "or of another data set"
             )
         found = {kind: _by_class(folder, below, self.classes, accept) for kind, accept in self.kinds.items()}
-        paths, sentences = paths_of_clips(folder, listed["clip_id"].tolist(), found)
-        labels = {name: label for label, name in enumerate(self.classes)}
         classes, sources, splits = (listed[name].tolist() for name in ("class_name", "group", "split"))
-        splits = hold_out_sources(protocol, classes, sources, splits, hold_out)
-        clips = paths.merge(listed.assign(split=splits), on="clip_id", validate="one_to_one").assign(
-            label=lambda table: table["class_name"].map(labels),
-            protocol=protocol + ("-subset" if len(paths) < len(listed) else ""),
-        )
-        manifest = Manifest(clips[[*COLUMNS, *(name for name in paths if name not in COLUMNS)]], self.classes)
-        check(manifest.clips, manifest.classes, f"{self.title} in {folder}")
-        return manifest, sentences
+        listed = listed.assign(split=hold_out_sources(protocol, classes, sources, splits, hold_out))
+        return listed_manifest(folder, self.title, protocol, listed, self.classes, found)
 
 
 def read_split_lists(folder: Path, below: Sequence[Path], classes: Sequence[str], number: int) -> pd.DataFrame:

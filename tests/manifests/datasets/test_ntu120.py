@@ -44,6 +44,7 @@ def names() -> list[str]:
     return [*names_of(ntu60.PART), *names_of(ntu120.PART)]
 
 
+@pytest.mark.slow
 def test_counts_and_the_rules_of_the_splits(names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(names) == 114_480
     found = {name: f"{name}.skeleton" for name in names}
