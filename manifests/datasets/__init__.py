@@ -5,6 +5,7 @@ preparation of its archives and the comparison with published results use the en
 """
 
 from manifests.datasets.data_set import Archives, DataSet, SyntheticDataSet
+from manifests.datasets.diving48 import DIVING48
 from manifests.datasets.hmdb51 import HMDB51
 from manifests.datasets.jhmdb import JHMDB
 from manifests.datasets.ntu60 import NTU60
@@ -22,6 +23,7 @@ DATASETS: dict[str, DataSet | SyntheticDataSet] = {
     "hmdb51": HMDB51,
     "jhmdb": JHMDB,
     "something-v2": SOMETHING_V2,
+    "diving48": DIVING48,
     "ntu60": NTU60,
     "ntu120": NTU120,
     "sysu": SYSU,
