@@ -10,6 +10,7 @@ from manifests.datasets.hmdb51 import HMDB51
 from manifests.datasets.jhmdb import JHMDB
 from manifests.datasets.ntu60 import NTU60
 from manifests.datasets.ntu120 import NTU120
+from manifests.datasets.penn_action import PENN_ACTION
 from manifests.datasets.something_v2 import SOMETHING_V2
 from manifests.datasets.stick_figures import STICK_FIGURES
 from manifests.datasets.sysu import SYSU
@@ -24,6 +25,7 @@ DATASETS: dict[str, DataSet | SyntheticDataSet] = {
     "jhmdb": JHMDB,
     "something-v2": SOMETHING_V2,
     "diving48": DIVING48,
+    "penn-action": PENN_ACTION,
     "ntu60": NTU60,
     "ntu120": NTU120,
     "sysu": SYSU,
