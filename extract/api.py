@@ -160,7 +160,7 @@ def _network(config: Extract, machine: Machine, weights_state: Sequence[int]) ->
     from extract.network_loader import load_segment_network
 
     network = load_segment_network(config, machine)
-    if network.backbone.input == "video":
+    if network.backbone.files == "video":
         check_decoder(machine.decoder)
     return network
 
@@ -179,7 +179,7 @@ def _joints_of(path: str, network: "SegmentNetwork", given: str | Path | None) -
     from extract.feature_settings import refuse_other_joints
     from extract.skeletons.joint_list_file import joint_list_of_file, read_joint_list
 
-    if network.backbone.input == "video":
+    if network.backbone.files == "video":
         return None
     joint_list = joint_list_of_file(path) if given is None else read_joint_list(Path(given))
     refuse_other_joints(network.backbone, joint_list)

@@ -32,7 +32,9 @@ def feature_settings(
         network: the network on its device.
         joint_list: of the skeletons; None: there is none.
     """
-    recording = recording_settings(config, machine.decoder, network.backbone.input)
+    recording = recording_settings(config, machine.decoder, network.backbone.files)
+    if network.backbone.poses:
+        recording.pop("frames_per_segment")  # the joints of all frames are taken
     return {**recording, **joint_settings(joint_list), **network.backbone.settings, **network.settings}
 
 
@@ -80,7 +82,7 @@ def find_joints(backbone: Backbone, root: str, paths: Iterable[str]) -> JointLis
     Raises:
         UserError: the list is not valid, or the network was trained on skeletons with another one.
     """
-    if backbone.input != "skeleton":
+    if backbone.files != "skeleton":
         return None
     joint_list = find_joint_list(root, paths)
     refuse_other_joints(backbone, joint_list)

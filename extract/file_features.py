@@ -83,10 +83,11 @@ class FileFeatures:
             path=path,
             num_segments=self.config.segments,
             frames_per_segment=self.config.frames,
-            decoder=self.decoder if backbone.input == "video" else "skeleton",
+            decoder=self.decoder if backbone.files == "video" else "skeleton",
             expected=0,
             legacy_sequence_actors=backbone.legacy_sequence_actors,
             joint_list=self.joint_list,
             geometry=self.network.geometry,
             segment_time=segment_time(self.config),
+            poses=backbone.poses,
         )

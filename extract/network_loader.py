@@ -62,7 +62,7 @@ def _refuse_no_frame_rate(config: Extract, backbone: Backbone) -> None:
     Raises:
         UserError: the key is missing.
     """
-    if config.segment_seconds is not None and config.frame_rate is None and backbone.input == "skeleton":
+    if config.segment_seconds is not None and config.frame_rate is None and backbone.files == "skeleton":
         raise UserError(
             "segment_seconds needs the key frame_rate too, because skeleton files do not say how many frames a second "
             "have; Kinect's have 30: frame_rate = 30, or the option --frame-rate 30"

@@ -58,7 +58,7 @@ def plan_run(extraction: Extraction) -> PlannedRun:
     on_cpu = replace(extraction.machine, device="cpu", compiled=False)
     network = load_segment_network(at_fp32(extraction.config), on_cpu)
     backbone = network.backbone
-    if backbone.input == "video":
+    if backbone.files == "video":
         check_decoder(extraction.machine.decoder)  # a wrong name fails here and not in every worker
     plan, clips = planned_clips(run, extraction)
     find_joints(backbone, plan.videos, clips["path"])  # as the decoder: a wrong joint list fails here

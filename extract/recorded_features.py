@@ -10,14 +10,17 @@ import torch
 
 from common.config import parse_config
 from extract.backbones import find_backbone
+from extract.backbones.blazepose import WEIGHTS as MEDIAPIPE
 from extract.decoding.decoders import DECODERS
 from extract.networks.package_weights import PACKAGE, package_file
+from extract.poses.folder import PoseConfig, PoseMachine, pose_settings
+from extract.poses.settings import PoseSettings
 from extract.skeletons.joint_list import JointList
 from manifests.recipes.extraction import Extract
 from manifests.released_weights import read_weights
 
 RECORDED = ("backbone", "column", "frames_per_segment", "pictures", "segment_seconds", "frame_rate")
-NAMED = ("none", "random")  # weights that are no file
+NAMED = ("none", "random", MEDIAPIPE)  # weights that are no single file
 
 
 def recorded_weights_name(settings: Mapping[str, Any]) -> str | None:
@@ -57,6 +60,18 @@ def recorded_joint_list(settings: Mapping[str, Any]) -> JointList | None:
         return None
     names = tuple(settings["joints"])
     return JointList(names, names.index(settings["centre"]), settings["unit"], settings["zeros_mean_unseen"])
+
+
+def recorded_poses(settings: Mapping[str, Any]) -> PoseSettings | None:
+    """Return how the joints in the videos of a cache were made, with the files on this machine; None: there are none.
+
+    Raises:
+        UserError: the model is not on this machine.
+    """
+    if "poses" not in settings:
+        return None
+    own = {name: value for name, value in settings["poses"].items() if name in PoseConfig.model_fields}
+    return pose_settings(parse_config(PoseConfig, own, "the recorded settings"), PoseMachine())
 
 
 def recorded_decoder(settings: Mapping[str, Any]) -> str:

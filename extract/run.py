@@ -140,7 +140,7 @@ class ResumedRun:
 def _checked_network(config: Extract, machine: Machine) -> SegmentNetwork:
     """Return the network of a config, after a check that the decoder of its videos is exact on this machine."""
     network = load_segment_network(config, machine)
-    if network.backbone.input == "video":
+    if network.backbone.files == "video":
         check_decoder(machine.decoder)
     return network
 

@@ -90,7 +90,7 @@ def predict(
             _print_unusable(result, as_json)
     if not found:
         raise UserError("the input cannot be used" if failed == 1 else f"none of the {failed} inputs can be used")
-    for problem in outputs.write(found, recogniser.summary, recogniser.joint_list, notify):
+    for problem in outputs.write(found, recogniser.summary, recogniser.joint_list, recogniser.poses, notify):
         failed += 1
         print(problem, file=sys.stderr)
     if failed:

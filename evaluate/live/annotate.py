@@ -1,10 +1,11 @@
-"""Write a video again with its probabilities below the picture.
+"""Write a video again with its probabilities below the picture, and the joints that the model has seen in it.
 
 The file is decoded and encoded in a process of its own: a library that crashes fails one video. The sound is left out.
 A video whose rate changes gets its mean rate.
 """
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -20,21 +21,27 @@ from common.errors import UserError
 from common.files import atomic_write
 from evaluate.live.panel import Panel
 from evaluate.live.recognition import Recognition
+from evaluate.report.draw_poses import draw_poses
 from extract.clip import DecodeError
 from extract.decoding.decoders.video_decoder import Frames
 from extract.decoding.frame_folder import read_frames
 from extract.decoding.rgb_frame import RgbConverter
 from extract.decoding.video_file import open_video
+from extract.poses.networks import BlazePose
+from extract.poses.settings import PoseSettings
+from extract.poses.video import poses_of_frames
 from extract.segments import segment_bounds
 from extract.sources.fetch import Scratch
 from extract.sources.location import is_url
+
+Pictures = Iterator[NDArray[np.uint8]]  # (H, W, 3) RGB
 
 ENCODERS = ("libx264", "h264", "mpeg4")  # the first that FFmpeg has here
 NARROWEST = 320  # pixels; a narrower picture is enlarged, so that the panel can be read
 USUAL_RATE = Fraction(25)  # of a folder of images, which has none
 
 
-def annotate(path: str, recognition: Recognition, out: Path, top: int = 3) -> None:
+def annotate(path: str, recognition: Recognition, out: Path, top: int = 3, poses: PoseSettings | None = None) -> None:
     """Write an annotated MP4.
 
     Args:
@@ -42,6 +49,7 @@ def annotate(path: str, recognition: Recognition, out: Path, top: int = 3) -> No
         recognition: of this video.
         out: the file to write; it is whole or absent.
         top: how many classes have a bar.
+        poses: how joints are found in the video, to draw them; None: the model takes none.
 
     Raises:
         UserError: the file cannot be decoded or written.
@@ -49,15 +57,16 @@ def annotate(path: str, recognition: Recognition, out: Path, top: int = 3) -> No
     context = get_context("spawn")  # a fork would share the threads of torch
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            pool.submit(_write, path, recognition, out, top).result()
+            pool.submit(_write, path, recognition, out, top, poses).result()
         except BrokenProcessPool as error:
             raise UserError(f"{out} was not written: the process that draws {path} crashed") from error
 
 
-def _write(path: str, recognition: Recognition, out: Path, top: int) -> None:
+def _write(path: str, recognition: Recognition, out: Path, top: int, poses: PoseSettings | None = None) -> None:
     try:
         with _local(path) as file, _opened(file) as (rate, frames), atomic_write(out) as temporary:
-            _encode(temporary, rate, frames, recognition, top)
+            pictures = (convert() for convert in frames)
+            _encode(temporary, rate, _with_joints(pictures, poses) if poses else pictures, recognition, top)
     except (DecodeError, av.FFmpegError) as error:
         raise UserError(f"{out} was not written: {path}: {error}") from error
 
@@ -100,12 +109,20 @@ def _decoded(container: "av.container.InputContainer", stream: "av.VideoStream")
         yield upright
 
 
-def _encode(out: Path, rate: Fraction, frames: Frames, recognition: Recognition, top: int) -> None:
+def _with_joints(frames: Pictures, poses: PoseSettings) -> Pictures:
+    """Yield the frames with the joints that are found in them."""
+    shown, looked_at = itertools.tee(frames)
+    networks = BlazePose(Path(poses.detector), Path(poses.landmarks))
+    for frame, found in zip(shown, poses_of_frames(looked_at, networks, poses.persons, "image"), strict=True):
+        yield draw_poses(frame, found)
+
+
+def _encode(out: Path, rate: Fraction, frames: Pictures, recognition: Recognition, top: int) -> None:
     ends = segment_bounds(recognition.num_frames, len(recognition.probabilities))[:, 1].tolist()
     with av.open(str(out), "w", format="mp4") as container:
         encode: Callable[[NDArray[np.uint8]], None] | None = None
-        for number, convert in enumerate(frames):
-            picture = enlarged(convert())
+        for number, frame in enumerate(frames):
+            picture = enlarged(frame)
             if encode is None:
                 panel = Panel(recognition, ends, top, picture.shape[1])
                 encode = _encoder(container, rate, picture.shape[1], picture.shape[0] + panel.height)

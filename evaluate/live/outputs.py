@@ -12,6 +12,7 @@ from evaluate.live.annotate import annotate
 from evaluate.live.page import PageStyle, write_page
 from evaluate.live.recognition import Recognition, Recording
 from evaluate.live.written import as_csv
+from extract.poses.settings import PoseSettings
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.readers import is_skeleton_file
 from extract.sources.location import is_url
@@ -97,7 +98,12 @@ class Outputs:
                 raise UserError(f"{file} is one of the inputs; give another output")
 
     def write(
-        self, recognitions: Sequence[Recognition], model: str, joint_list: JointList | None, notify: Notify = no_notice
+        self,
+        recognitions: Sequence[Recognition],
+        model: str,
+        joint_list: JointList | None,
+        poses: PoseSettings | None = None,
+        notify: Notify = no_notice,
     ) -> Iterator[str]:
         """Write the files; yield a sentence for each annotated video that cannot be written.
 
@@ -105,6 +111,7 @@ class Outputs:
             recognitions: what is written.
             model: what recognised them, in words.
             joint_list: of their skeletons; None: there is none.
+            poses: how joints are found in their videos; None: the model takes none.
             notify: gets a sentence for each file that was written.
 
         Raises:
@@ -114,12 +121,12 @@ class Outputs:
             write_text(self.csv, as_csv(recognitions))
             notify(f"written: {self.csv}")
         if self.html is not None:
-            write_page(self.html, recognitions, PageStyle(model, self.top, joint_list))
+            write_page(self.html, recognitions, PageStyle(model, self.top, joint_list, poses))
             notify(f"written: {self.html}")
         by_recording = {id(each.recording): each for each in recognitions}
         for recording, path, out in self._annotated([each.recording for each in recognitions]):
             try:
-                annotate(path, by_recording[id(recording)], out, self.top)
+                annotate(path, by_recording[id(recording)], out, self.top, poses)
                 notify(f"written: {out}")
             except UserError as error:
                 yield str(error)

@@ -15,6 +15,7 @@ from evaluate.live.recognition import Recognition
 from evaluate.live.written import decision_in_words, percent
 from evaluate.report import page as report
 from evaluate.report.key_frames import KeyFrames, file_key_frames
+from extract.poses.settings import PoseSettings
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.readers import is_skeleton_file
 
@@ -27,11 +28,13 @@ class PageStyle:
         model: what recognised the recordings, in words.
         top: how many classes are shown at each moment.
         joint_list: of skeletons, to draw them; None: there is none.
+        poses: how joints are found in videos, to draw them; None: the model takes none.
     """
 
     model: str
     top: int = 3
     joint_list: JointList | None = None
+    poses: PoseSettings | None = None
 
 
 def write_page(out: Path, recognitions: Sequence[Recognition], style: PageStyle) -> None:
@@ -45,7 +48,7 @@ def write_page(out: Path, recognitions: Sequence[Recognition], style: PageStyle)
     Raises:
         UserError: the file cannot be written.
     """
-    recordings = [_context(each, _pictures(each, style.joint_list), style) for each in recognitions]
+    recordings = [_context(each, _pictures(each, style), style) for each in recognitions]
     folders = [Path(__file__).parent, Path(report.__file__).parent]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folders),
@@ -58,12 +61,13 @@ def write_page(out: Path, recognitions: Sequence[Recognition], style: PageStyle)
     write_text(out, environment.get_template("page.html.j2").render(recordings=recordings, model=style.model))
 
 
-def _pictures(recognition: Recognition, joint_list: JointList | None) -> KeyFrames:
+def _pictures(recognition: Recognition, style: PageStyle) -> KeyFrames:
     """Return a picture of each segment's end, of the first stream that is a video or else of the first stream."""
     paths = list(recognition.recording.files.values())
     path = next((each for each in paths if not is_skeleton_file(each)), paths[0])
     num_segments = len(recognition.probabilities)
-    return file_key_frames({path: path}, num_segments, range(1, num_segments + 1), joint_list)[path]
+    levels = range(1, num_segments + 1)
+    return file_key_frames({path: path}, num_segments, levels, style.joint_list, poses=style.poses)[path]
 
 
 def _context(recognition: Recognition, pictures: KeyFrames, style: PageStyle) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from evaluate.live.stream_network import StreamNetwork
 from evaluate.live.trained_model import TrainedModel, find_model
 from evaluate.pipeline.sources import average
 from extract.file_features import Features
+from extract.poses.settings import PoseSettings
 from extract.skeletons.joint_list import JointList
 
 Weights = str | Path | Mapping[str, str | Path] | None
@@ -103,6 +104,17 @@ class Recogniser:
         """The joint list of the skeletons that the model has learnt from; None: there is none."""
         return next((stream.joint_list for stream in self._streams.values() if stream.joint_list is not None), None)
 
+    @property
+    def poses(self) -> PoseSettings | None:
+        """How joints are found in the videos that the model takes; None: they are not."""
+        return next((stream.poses for stream in self._streams.values() if stream.poses is not None), None)
+
+    @property
+    def takes_one_file(self) -> bool:
+        """Whether every stream is made from the same video, as frames and the joints in them are."""
+        streams = self._streams.values()
+        return len({stream.column for stream in streams}) == 1 and all(stream.input == "video" for stream in streams)
+
     def recognise(self, recording: str | Path | Mapping[str, str | Path]) -> Recognition:
         """Return the class probabilities of one recording.
 
@@ -110,12 +122,14 @@ class Recogniser:
 
         Args:
             recording: a video, a folder with its frames as images, a skeleton file, or a URL of one; for a model of
-                several streams a mapping from stream to file.
+                several streams a mapping from stream to file, unless all of them are made from the same video.
 
         Raises:
             UserError: it cannot be read, or it does not fit the model.
         """
-        files = recording if isinstance(recording, Mapping) else {next(iter(self._streams)): recording}
+        names = list(self._streams)
+        meant = names if self.takes_one_file else names[:1]
+        files = recording if isinstance(recording, Mapping) else dict.fromkeys(meant, recording)
         if set(files) != set(self._streams):
             raise UserError(f"the model takes the streams {', '.join(self._streams)}; give a file for each, by stream")
         named = Recording(", ".join(map(str, files.values())), {name: str(file) for name, file in files.items()})
@@ -148,7 +162,7 @@ class Recogniser:
             workers: decode processes of each stream.
             check: gets the recordings before the first of them is decoded, and may raise a `UserError`.
         """
-        found = find_recordings(inputs, self.streams)
+        found = find_recordings(inputs, self.streams, together=self.takes_one_file)
         recordings = [each for each in found if isinstance(each, Recording)]
         check(recordings)
         results = self.recognise_many(recordings, workers)

@@ -68,7 +68,9 @@ class StreamNetwork:
         self.joint_list = recorded_joint_list(settings) if self.input == "skeleton" else None
         config = recorded_config(settings, _weights(name, model, weights), self.num_segments)
         self.frames_per_segment = config.frames
+        self.column = config.column
         self.network = self._load(config, settings, device, segments_at_once)
+        self.poses = self.network.backbone.poses
         self._files = FileFeatures(self.network, config, self.decoder, self.joint_list)
 
     def _load(

@@ -15,7 +15,7 @@ from evaluate.report.figures import (
     timeline_chart,
 )
 from evaluate.report.key_frames import KeyFrames, key_frames
-from evaluate.report.provenance import shown_column
+from evaluate.report.provenance import drawn_poses, shown_column
 from evaluate.report.runs import Method, read_probabilities
 from evaluate.report.timelines import choose_clips, moments, shown_levels
 from manifests.manifest import Manifest
@@ -66,7 +66,8 @@ def _single_clips(
     ids, paths = list(test["clip_id"]), list(test[column])
     wanted = {ids[clip]: paths[clip] for group in groups for clip in group.clips}
     pieces = dict(zip(ids, read_pieces(test, "the manifest"), strict=True))
-    pictures = key_frames(wanted, videos, num_segments, levels, pieces) if videos else {}
+    poses, about_poses = drawn_poses(chosen.provenance) if videos else (None, "")
+    pictures = key_frames(wanted, videos, num_segments, levels, pieces, poses) if videos else {}
 
     def item(clip: int) -> dict[str, Any]:
         name, label = ids[clip], int(labels[clip])
@@ -85,6 +86,7 @@ def _single_clips(
         "groups": [(group, [item(clip) for clip in group.clips]) for group in groups],
         "frame_ratios": [100 * level / num_segments for level in levels],
         "has_videos": videos is not None,
+        "about_poses": about_poses,
     }
 
 

@@ -15,9 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.files import inside
+from evaluate.report.draw_poses import BONES as BLAZEPOSE_BONES
+from evaluate.report.draw_poses import draw_poses, find_poses
 from extract.clip import Clip
 from extract.decoding.decode_process import DecodeTask, Failure
 from extract.decoding.pool import decode_all
+from extract.poses.joint_names import CENTRE, JOINT_NAMES
+from extract.poses.settings import PoseSettings
+from extract.segments import frame_indices
 from extract.skeletons.joint_list import JointList
 from extract.skeletons.joint_list_file import find_joint_list
 from extract.skeletons.readers import is_skeleton_file
@@ -43,6 +48,7 @@ BONES: dict[tuple[int, int | None], tuple[tuple[int, int], ...]] = {
     (20, 1): (*_KINECT_1_TRUNK, *_KINECT_1_ARMS, *_KINECT_1_LEGS),
     (20, 2): (*_UTD_TRUNK, *_KINECT_1_ARMS, *_KINECT_1_LEGS),
     (25, 1): _KINECT_2,
+    (len(JOINT_NAMES), JOINT_NAMES.index(CENTRE)): BLAZEPOSE_BONES,
 }
 
 
@@ -60,6 +66,7 @@ def key_frames(
     num_segments: int,
     levels: Sequence[int],
     pieces: Mapping[str, Piece] | None = None,
+    poses: PoseSettings | None = None,
 ) -> dict[str, KeyFrames]:
     """Return the images of clips.
 
@@ -69,6 +76,7 @@ def key_frames(
         num_segments: N.
         levels: progress levels, from 1 to N.
         pieces: clip id → the part of its file; None: clips are whole files.
+        poses: see `file_key_frames`.
 
     Raises:
         UserError: a path is outside `videos`, or the joint list of the skeletons is not valid.
@@ -79,7 +87,7 @@ def key_frames(
     absent = KeyFrames((), "its file is not in the folder of videos")
     return {
         **dict.fromkeys(files.keys() - there.keys(), absent),
-        **file_key_frames(there, num_segments, levels, joint_list, pieces),
+        **file_key_frames(there, num_segments, levels, joint_list, pieces, poses),
     }
 
 
@@ -89,6 +97,7 @@ def file_key_frames(
     levels: Sequence[int],
     joint_list: JointList | None,
     pieces: Mapping[str, Piece] | None = None,
+    poses: PoseSettings | None = None,
 ) -> dict[str, KeyFrames]:
     """Return the images of recordings, or the reasons why they have none, by their names.
 
@@ -98,6 +107,7 @@ def file_key_frames(
         levels: progress levels, from 1 to N.
         joint_list: of skeletons; None: they have none.
         pieces: by name, the part of the recording that is shown; None: all of it.
+        poses: how joints are found in videos; they are drawn over the frames. None: they are not.
     """
     parts = {name: piece for name, piece in (pieces or {}).items() if not piece.is_whole}
     found: dict[str, KeyFrames] = {}
@@ -106,14 +116,18 @@ def file_key_frames(
         DecodeTask(name, path, num_segments, FRAMES, decoders[name], 0, joint_list=joint_list, piece=parts.get(name))
         for name, path in files.items()
     ]
+    joints = find_poses(tasks, poses, DEADLINE) if poses else {}
     for answer in decode_all(tasks, workers=1, deadline=DEADLINE) if tasks else ():
         if isinstance(answer, Failure):
             kind = "skeleton" if decoders[answer.clip_id] == "skeleton" else "video"
             found[answer.clip_id] = KeyFrames((), f"its {kind} cannot be shown: {answer.reason}")
             continue
         clip, content = answer
-        skeleton = decoders[clip] == "skeleton"
-        found[clip] = KeyFrames(_drawn(content, levels, joint_list is None) if skeleton else _shown(content, levels))
+        if decoders[clip] == "skeleton":
+            pictures = _drawn(content, levels, joint_list)
+        else:
+            pictures = _shown(content, levels, joints.get(clip))
+        found[clip] = KeyFrames(pictures)
     return found
 
 
@@ -134,18 +148,23 @@ def draw_skeletons(people: Sequence[NDArray[np.floating]], centre: int | None) -
     return [_draw([centred + (actor[:, :2] - middle) * (scale, -scale) for actor in moment], centre) for moment in seen]
 
 
-def _shown(video: Clip, levels: Sequence[int]) -> tuple[str, ...]:
+def _shown(video: Clip, levels: Sequence[int], poses: NDArray[np.float32] | None) -> tuple[str, ...]:
     frames = [video.content[video.segments[level - 1, -1]] for level in levels]
+    if poses is not None:
+        numbers = frame_indices(video.num_frames, len(video.segments), FRAMES)[:, -1]
+        frames = [draw_poses(frame, poses[numbers[level - 1]]) for frame, level in zip(frames, levels, strict=True)]
     return tuple(_address("image/jpeg", _jpeg(frame)) for frame in frames)
 
 
-def _drawn(skeleton: Clip, levels: Sequence[int], known_order: bool) -> tuple[str, ...]:
+def _drawn(skeleton: Clip, levels: Sequence[int], joint_list: JointList | None) -> tuple[str, ...]:
     """Return drawings of the last moment of each level's segment."""
+    of_blazepose = joint_list is not None and joint_list.names == JOINT_NAMES
+    upwards = (1, -1 if of_blazepose else 1, 1)
     moments = []
     for first, frames, joints, actors in skeleton.segments[[level - 1 for level in levels], 0].tolist():
         points = skeleton.content[first : first + frames * joints * actors]
-        moments.append(points.reshape(frames, actors, joints, 3)[-1])
-    centre = skeleton.centre if known_order else None
+        moments.append(points.reshape(frames, actors, joints, 3)[-1] * upwards)
+    centre = skeleton.centre if joint_list is None or of_blazepose else None
     return tuple(_address("image/svg+xml", svg.encode()) for svg in draw_skeletons(moments, centre))
 
 

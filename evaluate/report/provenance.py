@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.errors import UserError
 from common.files import sha256_of
 from evaluate.report.runs import Method
+from extract.poses.settings import PoseSettings
+from extract.recorded_features import recorded_poses
 from manifests.manifest import Manifest, path_columns
 
 
@@ -49,6 +52,22 @@ def licences(methods: Iterable[Method]) -> list[str]:
             if own.get("licence") and own.get("weights") != "random":
                 found.append(f"licence of the weights {own.get('weights')} of {own.get('backbone')}: {own['licence']}")
     return list(dict.fromkeys(found))
+
+
+def drawn_poses(provenance: Mapping[str, Any]) -> tuple[PoseSettings | None, str]:
+    """Return how the joints are found that a method has seen in videos, and a sentence about their drawing.
+
+    Returns:
+        None and "" for a method that has seen none; None and the reason if they cannot be found here.
+    """
+    every = (_mapping(_mapping(about).get("settings")) for about in _mapping(provenance.get("caches")).values())
+    settings = next((own for own in every if isinstance(own.get("poses"), Mapping)), None)
+    if settings is None:
+        return None, ""
+    try:
+        return recorded_poses(settings), f"The joints of {settings.get('backbone')} are drawn; grey ones are hidden."
+    except UserError as error:
+        return None, f"The joints of {settings.get('backbone')} are not drawn: {error}."
 
 
 def versions(folders: Iterable[Path]) -> list[str]:

@@ -83,6 +83,11 @@ class Watcher:
         self._step = ModelStep(load_networks(model), tuple(names)).eval()
         self._stream = StreamNetwork(names.pop(), model, weights, device, segments_at_once=1)
         network = self._stream.network
+        if network.backbone.poses:
+            raise UserError(
+                f"{self.summary}: the joints in live video are not found here; make a model of skeletons, and send "
+                "those of the stream as lines of JSON"
+            )
         self._frame_stream = FrameStream.open(network) if takes_single_frames(network.backbone) else None
         self._feature_dim = model.description.networks[0].feature_dim
         self._moved = threading.Condition()

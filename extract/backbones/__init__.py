@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from extract.backbones.any_timm import ANY_TIMM
+from extract.backbones.blazepose import BLAZEPOSE
 from extract.backbones.efficientnet_lite import EFFICIENTNET_LITE0
 from extract.backbones.entry import BackboneEntry
 from extract.backbones.joint_statistics import JOINT_STATISTICS
@@ -46,6 +47,7 @@ BACKBONES: dict[str, BackboneEntry] = {
     "videomae:NAME": VIDEOMAE,
     "v_jepa2:NAME": V_JEPA2,
     "v_jepa2_1:NAME": V_JEPA2_1,
+    "blazepose:NAME": BLAZEPOSE,
     "va_cnn": VA_CNN,
     "joints": JOINTS,
     "joint_statistics": JOINT_STATISTICS,

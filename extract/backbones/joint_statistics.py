@@ -13,6 +13,8 @@ from extract.backbones.entry import BackboneEntry
 from extract.networks.backbone import Backbone
 from manifests.recipes.extraction import Extract
 
+ORIGIN = "middle of the main actor's joints in each frame"
+
 
 @dataclass(frozen=True, kw_only=True)
 class JointStatistics(BackboneEntry):
@@ -27,13 +29,13 @@ class JointStatistics(BackboneEntry):
             "backbone": config.backbone,
             "weights": "none",
             "actors": "main",
-            "origin": "middle of the main actor's joints in each frame",
+            "origin": ORIGIN,
         }
-        return Backbone(nn.Identity(), _draw, settings, input="skeleton")
+        return Backbone(nn.Identity(), draw_statistics, settings, input="skeleton")
 
 
-def _draw(points: Tensor, segments: Tensor) -> Tensor:
-    """(P, 3) points and (N, 2, 4) segments → (N, 1, D)."""
+def draw_statistics(points: Tensor, segments: Tensor) -> Tensor:
+    """Return the features (N, 1, D) of points (P, 3) in metres and segments (N, 2, 4), as `JointStatistics` says."""
     rows = []
     for first, frames, joints, actors in segments[:, 0].tolist():  # each segment without its beginning
         body = points[first : first + frames * joints * actors].view(frames, actors, joints, 3)[:, 0]

@@ -58,7 +58,7 @@ def decode_clip(
         DecodeError: the file is no video, is damaged or cut, has no frames or not this piece, its frames change their
             size, or its frame rate is needed and not known.
     """
-    segments = _Segments(num_segments, frames_per_segment, None if time is None else _segment_frames(path, time))
+    segments = _Segments(num_segments, frames_per_segment, None if time is None else segment_frames(path, time))
     count, read = _reader(path, decoder, piece)
     resizer = FrameResizer(geometry) if geometry else None
     counted = _count(count(path), alive)
@@ -76,29 +76,36 @@ def decode_clip(
 
 
 def every_frame(
-    path: Path, decoder: str = "pyav", expected: int = 0, alive: Callable[[], None] = lambda: None
+    path: Path,
+    decoder: str = "pyav",
+    expected: int = 0,
+    alive: Callable[[], None] = lambda: None,
+    piece: Piece | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield every frame of a video (H, W, 3) RGB in order. At the end it is checked that none is missing.
+    """Yield every frame of a clip (H, W, 3) RGB in order. At the end it is checked that none is missing.
 
     Args:
         path: the video file, or a folder with its frames as images.
         decoder: a name of `DECODERS`.
         expected: the number of frames in the manifest; 0: unknown.
         alive: is called at every packet that is counted and at every frame that is decoded.
+        piece: as in `decode_clip`.
 
     Raises:
         DecodeError: as `decode_clip`.
     """
-    count, read = (count_frames, read_frames) if path.is_dir() else (DECODERS[decoder].count, DECODERS[decoder].read)
+    count, read = _reader(path, decoder, piece)
     counted = _count(count(path), alive)
     size, num_frames = None, 0
     for convert in read(path):
+        alive()
+        if convert is None:  # before the piece
+            continue
         frame = convert()
         if size not in (None, frame.shape):
             raise DecodeError(f"the picture changes its size within the file: {sorted([size, frame.shape])}")
         size = frame.shape
         num_frames += 1
-        alive()
         yield frame
     _refuse_missing(path, num_frames, counted, expected)
 
@@ -159,7 +166,7 @@ class _Segments:
         return repeat_last(frames, self.num_segments), own
 
 
-def _segment_frames(path: Path, time: SegmentTime) -> Fraction:
+def segment_frames(path: Path, time: SegmentTime) -> Fraction:
     """Return how many frames a segment of a video lasts."""
     try:
         return time.frames(None if path.is_dir() else frame_rate(path))

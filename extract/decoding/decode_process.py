@@ -50,7 +50,8 @@ class DecodeTask:
         joint_list: for skeletons in a general format; None: the set has none.
         geometry: the size that the frames of a video get; None: their own.
         segment_time: the length of a segment; None: the N segments share the length of the clip.
-        poses: the poses of the persons in every frame are wanted, and no segments; None: they are not.
+        poses: how the joints of the persons in a video are made; with N = 0 the clip has those of every frame, and
+            no segments. None: they are not wanted.
         piece: the part of the recording that is the clip; None: all of it.
     """
 

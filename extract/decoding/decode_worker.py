@@ -110,7 +110,8 @@ def _decode(
         if poses:
             from extract.poses.video import decode_poses  # late: few workers need it
 
-            return decode_poses(file, PoseSettings(**poses), decoder, expected, alive)
+            settings = PoseSettings(**poses)
+            return decode_poses(file, settings, num_segments, decoder, expected, alive, length, part)
         wanted = Geometry(**geometry) if geometry else None
         return decode_clip(file, num_segments, frames_per_segment, decoder, expected, alive, wanted, length, part)
 

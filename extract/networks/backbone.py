@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from extract.networks.preprocess import Preprocess
+from extract.poses.settings import PoseSettings
 
 CPU_FRAMES = 16  # images at once on a CPU; larger activations exceed its caches (1.1 x slower) and take more memory
 
@@ -23,7 +24,7 @@ class Backbone:
         network: (B, …) float images → (B, D), pooled. If it mixes the F images of a segment, they are consecutive.
         draw: makes the network's input from a clip's content.
         settings: everything that decides a value, fit for JSON.
-        input: the kind of files. The coordinates of skeletons stay float32; the network itself casts them.
+        input: what a decoded clip has, frames or joints. Coordinates stay float32; the network itself casts them.
         pooling: how the F features of a segment become one: their mean, or all of them one after the other.
         legacy_sequence_actors: for skeletons; see `extract.skeletons.segment_points`.
         joints: the number of joints of an actor, if the network was trained for one number.
@@ -36,6 +37,7 @@ class Backbone:
         along_clip: N of a network that carries its state from each segment of a clip to the next one; its B segments
             are those of whole clips, in their order. None: it sees each segment alone.
         preprocess: what `draw` does to the frames of videos; None: the network takes skeletons.
+        poses: how decode workers make the joints of videos; None: the joints are in skeleton files.
     """
 
     network: nn.Module
@@ -51,6 +53,12 @@ class Backbone:
     whole_segments: bool = False
     along_clip: int | None = None
     preprocess: Preprocess | None = None
+    poses: PoseSettings | None = None
+
+    @property
+    def files(self) -> Input:
+        """The kind of files."""
+        return "video" if self.poses else self.input
 
     def pool(self, every: Tensor) -> Tensor:
         """Return the features (N, D') of segments from the features (N, F, D) of their images."""

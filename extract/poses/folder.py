@@ -89,6 +89,17 @@ def pose_settings(config: PoseConfig, machine: PoseMachine) -> PoseSettings:
     return PoseSettings(str(detector), str(landmarks), config.persons, config.coordinates)
 
 
+def pose_record(config: PoseConfig) -> dict[str, object]:
+    """Return what decides the values of poses, fit for JSON: the config, and the networks by their hashes.
+
+    Raises:
+        UserError: the model is unknown.
+    """
+    name, landmarks = find_model(config.model)
+    hashes = {"detector_sha256": DETECTOR.sha256, "landmarks_sha256": landmarks.sha256}
+    return config.model_dump() | {"model": name, **hashes}
+
+
 def make_poses(
     videos: Sequence[Path],
     out: Path,
@@ -161,9 +172,7 @@ def _make(
 
 def _claim(out: Path, config: PoseConfig) -> None:
     """Write the joint list and the settings into a new folder; refuse a folder of other settings."""
-    name, landmarks = find_model(config.model)
-    hashes = {"detector_sha256": DETECTOR.sha256, "landmarks_sha256": landmarks.sha256}
-    record = config.model_dump() | {"model": name, **hashes, "openvino": openvino_version()}
+    record = pose_record(config) | {"openvino": openvino_version()}
     path = out / SETTINGS
     try:
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

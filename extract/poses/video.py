@@ -8,34 +8,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.clip import Clip, DecodeError
-from extract.decoding.decode import every_frame
+from extract.decoding.decode import every_frame, segment_frames
+from extract.poses.joint_names import CENTRE, JOINT_NAMES
 from extract.poses.landmarks import JOINTS, Person
 from extract.poses.networks import BlazePose
 from extract.poses.settings import Coordinates, PoseSettings
 from extract.poses.tracker import PoseNetworks, PoseTracker
+from extract.segments import SegmentTime
 from extract.skeletons.file_bytes import MAX_BYTES, MAX_FRAMES
+from extract.skeletons.general import TRACKED
+from extract.skeletons.segment_points import clip_of_skeleton
+from extract.skeletons.skeleton import Skeleton
+from manifests.pieces import Piece
 
 VALUES = 4  # x, y, z and the visibility
 
 
-def decode_poses(path: Path, settings: PoseSettings, decoder: str, expected: int, alive: Callable[[], None]) -> Clip:
-    """Return the poses of a video as the content of a clip, (T, P, 33, 4) float32.
+def decode_poses(
+    path: Path,
+    settings: PoseSettings,
+    num_segments: int,
+    decoder: str,
+    expected: int,
+    alive: Callable[[], None],
+    time: SegmentTime | None = None,
+    piece: Piece | None = None,
+) -> Clip:
+    """Make the poses of a video; return the points of its segments, as `decode_skeleton` does for a skeleton file.
+
+    A segment in which nobody is seen has the last pose before it, or one frame of zeros if nobody has been seen yet.
 
     Args:
         path: the video, or a folder with its frames as images.
         settings: the networks, and what is wanted of them.
+        num_segments: N. With 0 the content of the clip is the poses themselves, (T, P, 33, 4) float32.
         decoder: a name of `DECODERS`.
         expected: the number of frames in the manifest; 0: unknown.
         alive: is called at every frame.
+        time: the length of a segment; None: the N segments share the length of the clip.
+        piece: the part of the file that is the clip; None: all of it.
 
     Raises:
         DecodeError: the video cannot be decoded, is too long for a skeleton file, or the networks cannot be loaded.
     """
     networks = _networks(settings.detector, settings.landmarks)
-    frames = every_frame(path, decoder, expected, alive)
+    length = None if time is None else segment_frames(path, time)
+    frames = every_frame(path, decoder, expected, alive, piece)
     most = min(MAX_FRAMES, MAX_BYTES // (settings.persons * JOINTS * VALUES * 4) - 1)  # the file has a header too
     rows = list(_limited(poses_of_frames(frames, networks, settings.persons, settings.coordinates), most))
-    return Clip(np.stack(rows), np.zeros(0, np.int64), len(rows))
+    if num_segments == 0:
+        return Clip(np.stack(rows), np.zeros(0, np.int64), len(rows))
+    return clip_of_skeleton(_skeleton(np.stack(rows)), num_segments, length)
+
+
+def _skeleton(poses: NDArray[np.float32]) -> Skeleton:
+    """Return the skeleton of poses (T, P, 33, 4)."""
+    joints = poses[..., :3]
+    tracking = np.where(np.isnan(joints[..., 0]), 0, TRACKED).astype(np.uint8)
+    return Skeleton(joints, tracking, ("",) * joints.shape[1], JOINT_NAMES.index(CENTRE))
 
 
 def poses_of_frames(

@@ -181,7 +181,7 @@ def task_of_clip(
         join(plan.videos, clip.archive or clip.path),
         plan.recipe.segments,
         plan.recipe.frames,
-        decoder if network.backbone.input == "video" else "skeleton",
+        decoder if network.backbone.files == "video" else "skeleton",
         clip.frames,
         network.backbone.legacy_sequence_actors,
         offset=clip.offset if clip.archive else 0,
@@ -190,5 +190,6 @@ def task_of_clip(
         joint_list=joint_list,
         geometry=network.geometry,
         segment_time=segment_time(plan.recipe),
+        poses=network.backbone.poses,
         piece=None if (piece := Piece(clip.start, clip.end)).is_whole else piece,
     )

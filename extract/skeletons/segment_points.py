@@ -4,6 +4,7 @@ How points become images is in `extract.va_cnn.pictures`. Nothing here loads tor
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -45,23 +46,32 @@ def decode_skeleton(
     """
     skeleton = read_skeleton(path, joint_list)
     refuse_cut(len(skeleton.joints), expected, "the manifest gives")
-    num_frames, own = len(skeleton.joints), None
-    if time is None:
-        bounds = segment_bounds(num_frames, num_segments)
-    else:
-        bounds = _timed_bounds(num_frames, time, num_segments)
-        own = len(bounds)
-    points, stretches = pack_points(observed_within(skeleton, bounds, legacy_sequence_actors))
-    return Clip(points, repeat_last(stretches, num_segments), num_frames, skeleton.centre, num_segments=own)
-
-
-def _timed_bounds(num_frames: int, time: SegmentTime, most: int) -> NDArray[np.int64]:
-    """Return the first and last-plus-one frame of each segment of a recording, (segments, 2)."""
     try:
-        frames = time.frames()
+        segment_frames = None if time is None else time.frames()
     except ValueError as error:
         raise DecodeError(str(error)) from error
-    return timed_bounds(num_frames, frames, timed_count(num_frames, frames, most))
+    return clip_of_skeleton(skeleton, num_segments, segment_frames, legacy_sequence_actors)
+
+
+def clip_of_skeleton(
+    skeleton: Skeleton, num_segments: int, segment_frames: Fraction | None = None, legacy_sequence_actors: bool = False
+) -> Clip:
+    """Return the points of the segments of a recording.
+
+    Args:
+        skeleton: the recording.
+        num_segments: N.
+        segment_frames: how many frames a segment lasts; None: the N segments share the length of the recording.
+        legacy_sequence_actors: see `decode_skeleton`.
+    """
+    num_frames, own = len(skeleton.joints), None
+    if segment_frames is None:
+        bounds = segment_bounds(num_frames, num_segments)
+    else:
+        own = timed_count(num_frames, segment_frames, num_segments)
+        bounds = timed_bounds(num_frames, segment_frames, own)
+    points, stretches = pack_points(observed_within(skeleton, bounds, legacy_sequence_actors))
+    return Clip(points, repeat_last(stretches, num_segments), num_frames, skeleton.centre, num_segments=own)
 
 
 def observed_points(

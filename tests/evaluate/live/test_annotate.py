@@ -19,8 +19,10 @@ from evaluate.live.panel import DECIDED, Panel
 from evaluate.live.recognition import Recognition, Recording
 from extract.decoding.decoders.pyav import read_with_pyav
 from extract.decoding.synthetic_clip import set_display_matrix, write_numbered_clip
+from extract.poses.settings import PoseSettings
 from extract.segments import segment_bounds
 from tests.evaluate.live.conftest import fixed_rule
+from tests.extract.poses.conftest import ColouredSquares, draw
 
 FRAMES, N = 23, 4
 
@@ -147,3 +149,21 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot write"):
         annotate(str(tmp_path / "a.avi"), recognition(), tmp_path / "file" / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_joints_are_drawn_over_the_frames_they_are_found_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotating, "BlazePose", lambda *_: ColouredSquares())
+    (tmp_path / "frames").mkdir()
+    for number in range(8):
+        person = [(0, 40 + 8 * number, 60)] if number < 6 else []  # a red square that walks, and then is gone
+        Image.fromarray(draw(person)).save(tmp_path / "frames" / f"{number}.png")
+    poses = PoseSettings("detector", "landmarks", 1, "world")
+    annotating._write(str(tmp_path / "frames"), recognition(num_frames=8), tmp_path / "plain.mp4", 3)
+    annotating._write(str(tmp_path / "frames"), recognition(num_frames=8), tmp_path / "joints.mp4", 3, poses)
+    plain, drawn = (read(tmp_path / name)[0] for name in ("plain.mp4", "joints.mp4"))
+    assert len(drawn) == 8
+    for number, (one, other) in enumerate(zip(plain, drawn, strict=True)):
+        changed = np.abs(one[:240].astype(int) - other[:240].astype(int)).max(axis=2) > 120  # 120 rows, twice as large
+        assert changed.any() == (number < 6)
+        if number < 6:
+            assert abs(np.nonzero(changed)[1].mean() / 2 - (40 + 8 * number)) < 12

@@ -44,6 +44,16 @@ def test_a_folder_is_searched_and_sorted(folder: Path) -> None:
     assert names(both, folder) == ["b.avi", "deep/c.mkv"]
 
 
+def test_streams_that_are_made_from_one_video_take_one_file(folder: Path) -> None:
+    both = {"rgb": "video", "pose": "video"}
+    (found,) = find_recordings([str(folder / "b.avi")], both, together=True)
+    path = str(folder / "b.avi")
+    assert found == Recording(path, {"rgb": path, "pose": path})
+    assert len(find_recordings([str(folder)], both, together=True)) == 3
+    (apart,) = find_recordings([path], both)
+    assert isinstance(apart, Unusable) and apart.reason.endswith("write rgb=FILE,pose=FILE")
+
+
 def test_a_folder_of_pictures_is_one_video(folder: Path) -> None:
     assert names(find_recordings([str(folder / "frames")], VIDEO), folder) == ["frames"]
     (unusable,) = find_recordings([str(folder / "frames")], SKELETON)

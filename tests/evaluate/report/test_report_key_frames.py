@@ -123,7 +123,10 @@ def test_joints_of_an_order_we_do_not_know_are_dots() -> None:
     assert str(dots.get("d")).count("M") == 7
 
 
-@pytest.mark.parametrize("shape", BONES, ids=str)
+KINECT = [shape for shape in BONES if shape[0] < 33]  # in BlazePose no bone connects the face with the shoulders
+
+
+@pytest.mark.parametrize("shape", KINECT, ids=str)
 def test_bones_make_one_body_of_all_joints(shape: tuple[int, int]) -> None:
     joints, _ = shape
     reached = {0}

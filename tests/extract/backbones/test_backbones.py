@@ -51,7 +51,7 @@ def test_each_entry_says_what_it_takes() -> None:
 def test_what_an_entry_takes_is_what_its_backbone_takes(name: str) -> None:
     weights = "none" if find_backbone(name).default_weights == "none" else "random"
     backbone = load_backbone(Extract(backbone=name, weights=weights, image_size=64))
-    assert backbone.input == find_backbone(name).input
+    assert backbone.files == find_backbone(name).input
     assert backbone.settings["backbone"] == name and backbone.settings["weights"] == weights
 
 
