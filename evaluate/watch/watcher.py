@@ -83,7 +83,7 @@ class Watcher:
         self._step = ModelStep(load_networks(model), tuple(names)).eval()
         self._stream = StreamNetwork(names.pop(), model, weights, device, segments_at_once=1)
         network = self._stream.network
-        if network.backbone.poses:
+        if self._stream.poses:
             raise UserError(
                 f"{self.summary}: the joints in live video are not found here; make a model of skeletons, and send "
                 "those of the stream as lines of JSON"

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,14 @@ from numpy.typing import NDArray
 from common.errors import UserError
 from evaluate.decisions.decision_maker import ConfidenceThreshold
 from evaluate.live.recogniser import Recogniser
+from evaluate.live.stream_network import StreamNetwork
+from evaluate.watch import watcher
 from evaluate.watch.events import Event, Picture, Prediction, SourceEnded, SourceNotice, shown_name
 from evaluate.watch.segment import Segment
 from evaluate.watch.video_segments import VideoSegments
 from evaluate.watch.watch_settings import WatchSettings
 from evaluate.watch.watcher import STANDARD_INPUT, Watcher
+from extract.poses.settings import PoseSettings
 from extract.skeletons.readers import read_skeleton
 from manifests.manifest import read_manifest
 
@@ -179,6 +183,20 @@ def test_models_that_cannot_watch_are_refused(one_stream: Path, two_streams: Pat
         Watcher.load(two_streams, device="cpu")
     with pytest.raises(UserError, match="sees the whole recording before its first answer"):
         Watcher.load(one_stream, method="teacher", device="cpu")
+
+
+class OfPoses(StreamNetwork):
+    """A backbone that finds the joints of persons in videos."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.poses = PoseSettings("detector", "landmarks", 1, "world")
+
+
+def test_a_model_of_poses_is_refused(one_stream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "StreamNetwork", OfPoses)
+    with pytest.raises(UserError, match="the joints in live video are not found here; make a model of skeletons"):
+        Watcher.load(one_stream, device="cpu")
 
 
 def test_skeletons_without_a_length_or_a_time_end_with_a_sentence(two_streams: Path, drawn: Path) -> None:

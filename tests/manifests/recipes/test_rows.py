@@ -19,7 +19,7 @@ def test_recipes_name_weights_that_are_known(path: Path) -> None:
     streams = read_recipe(path).stream_configs
     assert streams
     for extract in streams.values():
-        if extract.weights not in ("timm-package", "train", "none"):
+        if extract.weights not in ("timm-package", "train", "none", "mediapipe"):
             assert read_weights()[extract.weights].backbone == extract.backbone
 
 
