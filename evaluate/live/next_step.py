@@ -22,6 +22,8 @@ def predict_command(out: Path, manifest: Manifest) -> str | None:
         inputs = {name: find_backbone(str(stream.settings.get("backbone"))).input for name, stream in streams.items()}
     except UserError:  # no network was trained, or the features are of another program
         return None
+    if set(inputs.values()) == {"video"} and len({stream.settings.get("column") for stream in streams.values()}) == 1:
+        inputs = dict(list(inputs.items())[:1])  # every stream is made from the same video
     files = {name: "NEW.mp4" if kind == "video" else f"NEW{_suffix(manifest)}" for name, kind in inputs.items()}
     wanted = ",".join(f"{name}={file}" if len(files) > 1 else file for name, file in files.items())
     return f"python -m evaluate predict {shlex.quote(str(out))} {wanted}"
