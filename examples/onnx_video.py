@@ -37,12 +37,16 @@ def image(frame: av.VideoFrame) -> np.ndarray:
 with av.open(video) as container:
     frames = list(container.decode(video=0))  # a long video needs much memory
 state = np.zeros((1, model["state_width"]), np.float32)
+# Most backbones carry no state from segment to segment.
+carried = {"state": np.zeros((1, stream["backbone"]["inputs"][1]["shape"][1]), np.float32)} if stream["state"] else {}
 for n in range(segments):
     end = max((n + 1) * len(frames) // segments, 1)
     start = min(n * len(frames) // segments, end - 1)
     count = how["frames_per_segment"]
     chosen = [start + (end - start) * (2 * i + 1) // (2 * count) for i in range(count)]
-    (features,) = backbone.run(None, {"images": np.stack([image(frames[i]) for i in chosen])[None]})
+    images = np.stack([image(frames[i]) for i in chosen])[None]
+    features, *left = backbone.run(None, {"images": images, **carried})
+    carried = dict(zip(carried, left, strict=True))
     probabilities, state = step.run(None, {"features": features, "state": state})
     print(
         json.dumps({"seen": (n + 1) / segments} | dict(zip(model["classes"], probabilities[0].tolist(), strict=True)))

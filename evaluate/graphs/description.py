@@ -30,7 +30,7 @@ FRAMES_OF_TIME = (
     "S (n - 1) + S (2 i + 1) / (2 F) seconds after the first frame. A short segment repeats frames."
 )
 STATE = (
-    "Before the first segment of a recording the state is zeros, float32, (batch, width). After each segment the step "
+    "Before the first segment of a recording the state is zeros, float32, (batch, width). After each segment the graph "
     "gives the next state."
 )
 
@@ -82,6 +82,7 @@ class StreamGraph(Config):
     backbone: GraphDescription
     images: ImagesDescription | None  # None: the images are drawn from skeletons
     note: str | None  # on images that are drawn from skeletons
+    state: str | None  # of a backbone that carries one from segment to segment, in words; None: it has none
     weights: WeightsDescription
     settings: dict[str, Any]  # of the features that the model has learnt from, as recorded in their cache
 

@@ -27,7 +27,7 @@ from evaluate.graphs.description import (
 )
 from evaluate.graphs.formats import FORMATS
 from evaluate.graphs.formats.graph import Graph, write_checked
-from evaluate.graphs.segment_features import SegmentFeatures
+from evaluate.graphs.segment_features import segment_features
 from evaluate.live.model_step import ModelStep
 from evaluate.live.stream_network import load_stream_backbone
 from evaluate.live.trained_model import TrainedModel
@@ -81,9 +81,9 @@ def export_graphs(
 def graphs_of(backbones: Mapping[str, Backbone], step: ModelStep) -> list[Graph]:
     """Return the graph of each backbone, and last the graph of the step."""
     several = len(backbones) > 1
-    features = {name: SegmentFeatures(backbone).eval() for name, backbone in backbones.items()}
+    features = {name: segment_features(backbone) for name, backbone in backbones.items()}
     graphs = [
-        Graph(f"backbone-{name}" if several else "backbone", own, {"images": own.images_shape}, ("features",))
+        Graph(f"backbone-{name}" if several else "backbone", own, own.inputs, own.outputs)
         for name, own in features.items()
     ]
     inputs = {f"features_{name}" if several else "features": (own.width(),) for name, own in features.items()}
@@ -151,6 +151,7 @@ def _describe_stream(backbone: Backbone, graph: GraphDescription, settings: dict
         backbone=graph,
         images=describe_images(settings) if videos else None,
         note=None if videos else SKELETONS,
+        state=None if backbone.along_clip is None else STATE,
         weights=describe_weights(settings, recorded_weights_name(settings)),
         settings=settings,
     )

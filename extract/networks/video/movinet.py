@@ -41,8 +41,8 @@ class Past:
 
     Attributes:
         frames: how many frames of each clip the pass has.
-        count: how many frames were before, (1, 1); None: it is no stream, and nothing was before.
-        given: of the frames before; empty before the first frame.
+        count: how many frames of each clip were before, (K, 1, 1); None: it is no stream, and nothing was before.
+        given: of the frames before; empty before the first frame of one clip.
         left: for the next frames.
     """
 
