@@ -48,12 +48,14 @@ def remarks(clips: pd.DataFrame, videos: Path | None) -> list[str]:
             sentences.append(
                 f"column {column}: {_counted(len(twice), 'file')} listed more than once: {first_few(twice)}"
             )
-    if shared := groups_in_two_splits(clips):
-        verb = "is" if len(shared) == 1 else "are"
-        sentences.append(
-            f"{len(shared)} of {clips['group'].nunique()} groups {verb} in more than one split, so clips of one person "
-            f"or scene may be trained and tested on: {first_few(shared)}"
-        )
+    for column, noun in {"group": "groups", "path": "files of pieces"}.items():
+        if shared := in_two_splits(clips, column):
+            verb = "is" if len(shared) == 1 else "are"
+            sentences.append(
+                f"{len(shared)} of {clips[column].nunique()} {noun} {verb} in more than one split, so clips of one "
+                f"person or scene may be trained and tested on: {first_few(shared)}"
+            )
+            break  # the groups are the files, or are larger
     return sentences
 
 
@@ -71,10 +73,10 @@ def missing_files(clips: pd.DataFrame, videos: Path) -> list[str]:
     return [path for path in paths if not _exists(inside(videos, path))]
 
 
-def groups_in_two_splits(clips: pd.DataFrame) -> list[str]:
-    """Return the groups with clips in more than one split, each with the counts. An empty name is no group."""
+def in_two_splits(clips: pd.DataFrame, column: str) -> list[str]:
+    """Return the groups (or files) with clips in more than one split, each with the counts. An empty name is none."""
     of_group: dict[str, Counter[str]] = defaultdict(Counter)
-    for group, split in zip(clips["group"].astype(str), clips["split"], strict=True):
+    for group, split in zip(clips[column].astype(str), clips["split"], strict=True):
         of_group[group][split] += 1
     return [
         f"{group} ({', '.join(f'{own[split]} {split}' for split in SPLITS if split in own)})"

@@ -100,12 +100,30 @@ def groups_by_name(paths: Sequence[str], inner: Sequence[str], classes: Sequence
         names = [
             f"{label}/{name}" if name and pattern.of_class else name for label, name in zip(classes, found, strict=True)
         ]
+        names = _joined_by_file(names, paths)
         count = len({*names} - {""})
         if count >= FEWEST and (pattern.surely or _are_likely(names, classes)):
             return Groups(tuple(names), pattern.title, _remarks(paths, names))
         if pattern.surely:
             remarks.append(f"the names seem to tell {pattern.title}, but there are {count} only, and three splits")
     return Groups(("",) * len(paths), "", tuple(remarks))
+
+
+def _joined_by_file(names: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Return the groups after groups with pieces of one file were made one, which has the name of the first."""
+    of_file: dict[str, str] = {}
+    joined: dict[str, str] = {}
+
+    def name_of(group: str) -> str:
+        while group in joined:
+            group = joined[group]
+        return group
+
+    for name, path in zip(names, paths, strict=True):
+        one, other = name_of(of_file.setdefault(path, name)), name_of(name)
+        if one != other:
+            joined[other] = one
+    return [name_of(name) for name in names]
 
 
 def _are_likely(names: Sequence[str], classes: Sequence[str]) -> bool:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from common.errors import UserError
-from manifests.audit import listed_twice
+from manifests.audit import listed_twice, remarks
 from manifests.importing.folder_import import import_clips
 from manifests.manifest import Manifest, read_manifest, write_manifest
 from manifests.pieces import WHOLE, Piece, overlap, read_pieces
@@ -116,3 +116,25 @@ def test_groups_that_the_names_tell_are_larger_than_files(tmp_path: Path) -> Non
     imported = import_clips(tmp_path / "list.csv", "mine")
     assert imported.groups == "subjects, as subject3"
     assert imported.manifest.clips.groupby("group")["split"].nunique().tolist() == [1] * 6
+
+
+def test_groups_of_one_class_never_divide_a_file(tmp_path: Path) -> None:
+    """UCF101's groups are of a class each, and a file may have pieces of several classes."""
+    lines = ["path,label,start,end"]
+    for number in range(20):
+        (tmp_path / f"v_A_g{number:02}_c01.avi").write_bytes(b"x")
+        for start, label in enumerate("abc"):
+            if number == 0 or (number + start) % 3:  # not all classes have the same files
+                lines.append(f"v_A_g{number:02}_c01.avi,{label},{start},{start + 1}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    clips = import_clips(tmp_path / "list.csv", "mine").manifest.clips
+    assert clips.groupby("path")["split"].nunique().max() == 1
+    assert clips.groupby("path")["group"].nunique().max() == 1
+    assert clips["group"].nunique() == 20
+
+
+def test_a_file_in_two_splits_is_a_remark() -> None:
+    rows = [("a", "x.mp4", "train", "0", "1"), ("b", "x.mp4", "test", "1", "2"), ("c", "y.mp4", "test", "0", "1")]
+    (sentence,) = remarks(manifest(rows).clips.assign(group=["g", "h", ""]), None)
+    assert sentence.startswith("1 of 2 files of pieces is in more than one split, so clips of one person")
+    assert sentence.endswith("x.mp4 (1 train, 1 test)")
