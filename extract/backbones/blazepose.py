@@ -56,6 +56,16 @@ class BlazePoseEntry(BackboneEntry):
         return [name.replace("-", ":") for name in read_pose_models()]
 
 
+def refuse_poses(config: Extract, reason: str) -> None:
+    """Refuse a pose model, before its files are looked for.
+
+    Raises:
+        UserError: the backbone is one, with the reason.
+    """
+    if config.backbone.startswith(PREFIX):
+        raise UserError(f"{config.backbone} cannot be measured: {reason}")
+
+
 BLAZEPOSE = BlazePoseEntry(
     title="statistics of the joints that BlazePose finds in videos", input="video", default_weights=WEIGHTS
 )

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from common.errors import UserError
+from extract.backbones.blazepose import refuse_poses
 from extract.benchmark.gpu_load import GpuLoad
 from extract.benchmark.peak_memory import peak_memory
 from extract.benchmark.phase_times import decode_here, measure_phases
@@ -54,7 +55,11 @@ def measure_throughput(config: Extract, machine: Machine, clips: int) -> dict[st
         `memory_ratio` (Linux): peak memory of extracting 10 x the clips over that of the clips; workers do
         not count.
         On a GPU also `gpu_utilization` end-to-end, or why it is unknown.
+
+    Raises:
+        UserError: the backbone is a pose model.
     """
+    refuse_poses(config, "nobody is in the clips that are drawn here; docs/poses.md has the speed of the pose models")
     network = load_segment_network(config, machine)
     kind = network.backbone.input
     with tempfile.TemporaryDirectory() as folder:

@@ -26,6 +26,7 @@ from evaluate.watch.feeds.video_file import VIDEO_FILE
 from evaluate.watch.video_segments import SegmentFeature, WholeSegment
 from evaluate.watch.watch_settings import WatchSettings
 from evaluate.watch.watcher import STANDARD_INPUT, Watcher
+from extract.backbones.blazepose import refuse_poses
 from extract.decoding.resize_frame import FrameResizer
 from extract.decoding.synthetic_clip import write_numbered_clip
 from extract.machine import Machine
@@ -64,7 +65,11 @@ def measure_latency(config: Extract, machine: Machine, seconds: float) -> dict[s
         Milliseconds, each as p50, p99 and largest: `decode` a frame with its resize, `backbone` a frame (or the whole
         segment where the network needs it), `step` of the student, and `age` of a prediction, from the arrival of its
         last frame. `frames_per_second` of the stream, and `dropped_frames` of it.
+
+    Raises:
+        UserError: the backbone is a pose model.
     """
+    refuse_poses(config, "joints are not found in live video, so `watch` does not have it either")
     network = load_segment_network(config, machine, segments_at_once=1)
     skeleton = network.backbone.input == "skeleton"
     with tempfile.TemporaryDirectory() as folder:

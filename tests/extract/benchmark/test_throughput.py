@@ -169,3 +169,8 @@ def test_skeletons_are_measured_the_same_way(small_clips: None) -> None:
 def test_the_drawn_skeleton_is_a_file_in_ntus_format(tmp_path: Path) -> None:
     write_synthetic_skeleton(tmp_path / "a.skeleton", 20)
     assert read_ntu(tmp_path / "a.skeleton").joints.shape == (20, 1, 25, 3)
+
+
+def test_pose_models_are_refused() -> None:
+    with pytest.raises(UserError, match="blazepose:lite cannot be measured: nobody is in the clips"):
+        throughput.measure_throughput(Extract(backbone="blazepose:lite", weights="mediapipe"), MACHINE, CLIPS)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from common.errors import UserError
 from evaluate.watch.benchmark.latency import measure_latency
 from extract.machine import Machine
 from manifests.recipes.extraction import Extract
@@ -24,3 +25,8 @@ def test_latencies(backbone: str, weights: str, measured: list[str]) -> None:
         assert 0 < values["p50"] <= values["p99"] <= values["max"]
     assert figures["predictions"] == (10 if backbone.startswith("timm") else 7) - 2
     assert figures["frames_per_second"] in (25, 30) and figures["backbone"].startswith(backbone)
+
+
+def test_pose_models_are_refused() -> None:
+    with pytest.raises(UserError, match="blazepose:lite cannot be measured: joints are not found in live video"):
+        measure_latency(Extract(backbone="blazepose:lite", weights="mediapipe"), Machine(device="cpu"), seconds=2.0)
