@@ -81,7 +81,7 @@ def test_a_video_that_cannot_be_drawn_is_named(
     one_stream: Path, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("evaluate.live.annotate.ENCODERS", ())
-    monkeypatch.setattr("evaluate.live.outputs.annotate", lambda path, found, out, top: crash(out))
+    monkeypatch.setattr("evaluate.live.outputs.annotate", lambda path, found, out, *_: crash(out))
     inputs = [videos / "a.avi", videos / "c.avi"]
     assert call("predict", one_stream, *inputs, "--annotate", tmp_path / "out", "--device", "cpu") == 3
     assert "a.mp4 was not written" in capsys.readouterr().err
