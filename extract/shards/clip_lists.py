@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from common.errors import UserError
 from common.files import atomic_write, sha256_of, write_text
 from extract.shards.checked_json import dump_checked, load_checked
-from extract.sources.listing import pieces_of
+from extract.sources.listing import has_pieces, pieces_of
 from manifests.pieces import identity
 
 NUMBERS = ("frames", "bytes", "offset", "shard")
@@ -204,7 +204,7 @@ def _parse(source: Path | io.BytesIO) -> pd.DataFrame:
 
 
 def _columns(clips: pd.DataFrame) -> tuple[str, ...]:
-    return (*COLUMNS, *PIECE) if not all(piece.is_whole for piece in pieces_of(clips)) else COLUMNS
+    return (*COLUMNS, *PIECE) if has_pieces(clips) else COLUMNS
 
 
 def _fingerprint(lines: list[str]) -> str:

@@ -66,9 +66,14 @@ def list_clips(clips: str, videos: str | None, column: str = "path") -> Listing:
     return Listing(root, table, clips_sha256(table["clip_id"].tolist(), table["path"].tolist(), pieces_of(table)))
 
 
+def has_pieces(table: pd.DataFrame) -> bool:
+    """Tell whether a clip of a table is a piece of its file. It is quick for a million clips."""
+    return "start" in table and bool(table[["start", "end"]].to_numpy().any())
+
+
 def pieces_of(table: pd.DataFrame) -> list[Piece]:
     """Return the piece of each clip of a table; without the columns start and end, clips are whole files."""
-    if "start" not in table:
+    if not has_pieces(table):
         return [WHOLE] * len(table)
     return [Piece(start, end) for start, end in zip(table["start"].tolist(), table["end"].tolist(), strict=True)]
 
